@@ -1,0 +1,195 @@
+"""Business events: past-tense facts in a CloudEvents 1.0 envelope, versioned by type.
+
+`EVENT_TYPES` is the whole vocabulary. Events name people by reference and carry no demographics, so they may go to
+any subscriber; who may read a person's record is the store's business.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from suture.canonical.records import Charge, Payment, Visit
+from suture.core.money import Money
+
+
+class AppointmentBooked(msgspec.Struct, frozen=True, kw_only=True):
+    appointment: str
+    patient: str
+    practitioner: str | None
+    facility: str
+    start: datetime
+
+
+class AppointmentRescheduled(AppointmentBooked, frozen=True, kw_only=True):
+    """The appointment moved to another time; it is still the same appointment."""
+
+
+class AppointmentArrived(msgspec.Struct, frozen=True, kw_only=True):
+    appointment: str
+
+
+class AppointmentCompleted(msgspec.Struct, frozen=True, kw_only=True):
+    visit: Visit
+
+
+class AppointmentCancelled(msgspec.Struct, frozen=True, kw_only=True):
+    appointment: str
+    reason: str = ""
+
+
+class AppointmentNoShow(msgspec.Struct, frozen=True, kw_only=True):
+    appointment: str
+
+
+class PartyRegistered(msgspec.Struct, frozen=True, kw_only=True):
+    """A patient, practitioner or payer was first seen or changed. The record itself stays in the store."""
+
+    reference: str
+
+
+class EligibilityAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    appointment: str
+    payer: str | None
+    reason: str = ""
+
+
+class ChargeCaptured(msgspec.Struct, frozen=True, kw_only=True):
+    charge: Charge
+
+
+class ChargeVoided(msgspec.Struct, frozen=True, kw_only=True):
+    appointment: str
+    number: str
+
+
+class InvoiceDrafted(msgspec.Struct, frozen=True, kw_only=True):
+    appointment: str
+    invoice: int
+    total: Money
+
+
+class InvoicePosted(msgspec.Struct, frozen=True, kw_only=True):
+    appointment: str
+    invoice: int
+    number: str
+    total: Money
+
+
+class InvoiceCancelled(msgspec.Struct, frozen=True, kw_only=True):
+    """A draft was cancelled, or a posted invoice reversed by the credit note `number`."""
+
+    appointment: str
+    invoice: int
+    number: str = ""
+
+
+class PaymentPosted(msgspec.Struct, frozen=True, kw_only=True):
+    payment: Payment
+
+
+class InvoicePaid(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment was applied to the invoice in Odoo. `residual` is what is still open on it."""
+
+    appointment: str
+    payment: str
+    number: str
+    amount: Money
+    residual: Money
+    payment_state: str
+
+
+class StockConsumed(msgspec.Struct, frozen=True, kw_only=True):
+    appointment: str
+    number: str
+    moves: int
+
+
+class StockReturned(msgspec.Struct, frozen=True, kw_only=True):
+    appointment: str
+    number: str
+
+
+class CompensationAccrued(msgspec.Struct, frozen=True, kw_only=True):
+    appointment: str
+    practitioner: str
+    number: str
+    amount: Money
+
+
+class CompensationReversed(msgspec.Struct, frozen=True, kw_only=True):
+    appointment: str
+    number: str
+
+
+class ExceptionRaised(msgspec.Struct, frozen=True, kw_only=True):
+    """Something needs a person. `exception` is its id in the exception queue."""
+
+    exception: str
+    code: str
+    reason: str
+
+
+class ExceptionResolved(msgspec.Struct, frozen=True, kw_only=True):
+    exception: str
+
+
+EVENT_TYPES: dict[str, type[msgspec.Struct]] = {
+    "suture.appointment.booked.v1": AppointmentBooked,
+    "suture.appointment.rescheduled.v1": AppointmentRescheduled,
+    "suture.appointment.arrived.v1": AppointmentArrived,
+    "suture.appointment.completed.v1": AppointmentCompleted,
+    "suture.appointment.cancelled.v1": AppointmentCancelled,
+    "suture.appointment.no_show.v1": AppointmentNoShow,
+    "suture.patient.registered.v1": PartyRegistered,
+    "suture.practitioner.registered.v1": PartyRegistered,
+    "suture.payer.registered.v1": PartyRegistered,
+    "suture.eligibility.verified.v1": EligibilityAnswered,
+    "suture.eligibility.refused.v1": EligibilityAnswered,
+    "suture.eligibility.unknown.v1": EligibilityAnswered,
+    "suture.charge.captured.v1": ChargeCaptured,
+    "suture.charge.voided.v1": ChargeVoided,
+    "suture.invoice.drafted.v1": InvoiceDrafted,
+    "suture.invoice.posted.v1": InvoicePosted,
+    "suture.invoice.cancelled.v1": InvoiceCancelled,
+    "suture.invoice.paid.v1": InvoicePaid,
+    "suture.payment.posted.v1": PaymentPosted,
+    "suture.stock.consumed.v1": StockConsumed,
+    "suture.stock.returned.v1": StockReturned,
+    "suture.compensation.accrued.v1": CompensationAccrued,
+    "suture.compensation.reversed.v1": CompensationReversed,
+    "suture.exception.raised.v1": ExceptionRaised,
+    "suture.exception.resolved.v1": ExceptionResolved,
+}
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """The envelope (CloudEvents 1.0 attributes, with ours as extensions).
+
+    `subject` is the entity the event is about, for example ``Appointment/4711``, and the key by which order is kept;
+    `sequence` is that entity's version at its source, where the source has one. `occurred_at` is the source's time,
+    `recorded_at` ours. `data` is the JSON of ``EVENT_TYPES[type]``.
+    """
+
+    id: UUID
+    type: str
+    source: str
+    subject: str
+    organisation: str
+    facility: str | None
+    occurred_at: datetime
+    recorded_at: datetime
+    correlation_id: str
+    data: msgspec.Raw
+    sequence: int | None = None
+    causation_id: UUID | None = None
+
+    def payload(self) -> Any:
+        """The event's data as its typed record. Raises `msgspec.ValidationError` where it doesn't fit its schema."""
+        return msgspec.json.decode(self.data, type=EVENT_TYPES[self.type])
+
+
+def schema(event_type: str) -> dict[str, Any]:
+    """The JSON Schema of an event type's data."""
+    return msgspec.json.schema(EVENT_TYPES[event_type])

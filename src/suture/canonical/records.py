@@ -1,0 +1,148 @@
+"""Canonical records: what systems exchange, in the field's words (FHIR R4 terms and statuses).
+
+Each is frozen and names others by our own reference, a string such as ``Patient/6f…`` that carries no patient data.
+Demographics live in `Patient` alone, so that every other record may travel in the clear.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from suture.core.money import Money
+
+
+class AppointmentStatus(StrEnum):
+    """FHIR R4 Appointment.status, as far as the platform acts on it."""
+
+    BOOKED = "booked"
+    ARRIVED = "arrived"
+    FULFILLED = "fulfilled"
+    CANCELLED = "cancelled"
+    NO_SHOW = "noshow"
+
+
+class Identifier(msgspec.Struct, frozen=True):
+    """What a source calls a record (FHIR R4 Identifier: a namespace and a value unique in it)."""
+
+    system: str
+    value: str
+
+
+class Patient(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who receives care. Only what billing needs; sealed wherever it is stored."""
+
+    reference: str
+    identifiers: tuple[Identifier, ...]
+    family: str
+    given: str = ""
+    birth_date: date | None = None
+    language: str | None = None
+    address_line: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+
+
+class Practitioner(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who provides care."""
+
+    reference: str
+    identifiers: tuple[Identifier, ...]
+    name: str
+
+
+class Payer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who owes for a covered service (FHIR R4 Coverage.payor)."""
+
+    reference: str
+    name: str
+
+
+class ServiceLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One service as delivered. `service` is the organisation's own code, after the catalogue's tables.
+
+    `unit_price` is set where the source agreed a price for this visit (FHIR R4 ChargeItem.priceOverride);
+    otherwise billing, which owns prices, decides.
+    """
+
+    service: str
+    quantity: Decimal = Decimal(1)
+    unit_price: Decimal | None = None
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """A completed appointment with everything that billing and the ledger need to act on it."""
+
+    appointment: str
+    patient: str
+    practitioner: str
+    facility: str
+    payer: str | None
+    started_at: datetime
+    ended_at: datetime
+    lines: tuple[ServiceLine, ...]
+
+
+class PricedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One service with the price that billing set. Its amount is ``quantity * unit_price``, rounded."""
+
+    service: str
+    quantity: Decimal
+    unit_price: Decimal
+
+
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
+    """What billing captured for one visit. `number` is billing's own id."""
+
+    number: str
+    appointment: str
+    total: Money
+    lines: tuple[PricedLine, ...]
+
+
+class EligibilityStatus(StrEnum):
+    VERIFIED = "verified"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class Eligibility(msgspec.Struct, frozen=True, kw_only=True):
+    """The payer's answer for one patient and day (FHIR R4 CoverageEligibilityResponse, X12 271)."""
+
+    status: EligibilityStatus
+    payer: str | None
+    reason: str = ""
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that billing posted against a charge (X12 835 CLP04 for a payer's)."""
+
+    payment: str
+    charge: str
+    appointment: str
+    amount: Money
+    received_on: date
+    payer: str | None = None
+
+
+class Component(msgspec.Struct, frozen=True, kw_only=True):
+    """A product of a service's kit, in the product's own unit."""
+
+    product: str
+    quantity: Decimal
+
+
+class JournalFact(msgspec.Struct, frozen=True, kw_only=True):
+    """One document as an outside system holds it, read back for proof.
+
+    `kind` is ``appointment``, ``charge``, ``invoice``, ``payment``, ``stock_move`` or ``accrual``; `key` is the
+    appointment (for payments the payment) it belongs to; `state` is the system's own word.
+    """
+
+    kind: str
+    key: str
+    number: str
+    state: str
+    amount: Money | None = None

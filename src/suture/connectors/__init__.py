@@ -1,0 +1,1 @@
+"""The only rooms that talk to outside systems: one folder a system, each behind a port of `port.py`."""

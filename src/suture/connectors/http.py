@@ -1,0 +1,120 @@
+"""One HTTP client for every connector: bounded, and with its errors translated once.
+
+What went wrong on the wire becomes a failure that says what happens next; a status below 500 that isn't about access
+or load is the system's own answer and goes back to the connector, which knows what it means.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Self
+
+import aiohttp
+import msgspec
+
+from suture.core.failure import Fatal, Retriable, Unknown
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A system's answer: HTTP status and raw body."""
+
+    status: int
+    body: bytes
+
+
+class HttpClient:
+    """Talks to one system. `concurrency` bounds the calls under way, `timeout` each call in seconds."""
+
+    def __init__(
+        self,
+        system: str,
+        base_url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout: float = 60,
+        concurrency: int = 16,
+    ) -> None:
+        self.system = system
+        self._base_url = base_url.rstrip("/")
+        self._headers = dict(headers)
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(timeout, 10))
+        self._slots = asyncio.Semaphore(concurrency)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(self, path: str, **parameters: str) -> Answer:
+        """A reading call: no answer means that it may simply be tried again."""
+        return await self._call("GET", path, None, {}, parameters, lost=Retriable)
+
+    async def post(
+        self, path: str, payload: Any, *, headers: Mapping[str, str] | None = None, reading: bool = False
+    ) -> Answer:
+        """A call that may change something: no answer means `Unknown`, unless it is only `reading`."""
+        body = msgspec.json.encode(payload)
+        lost = Retriable if reading else Unknown
+        return await self._call("POST", path, body, headers or {}, {}, lost=lost)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        parameters: Mapping[str, str],
+        *,
+        lost: type[Retriable] | type[Unknown],
+    ) -> Answer:
+        async with self._slots:
+            try:
+                async with self._open().request(
+                    method, self._base_url + path, data=body, headers=headers, params=parameters
+                ) as response:
+                    answer = Answer(response.status, await response.read())
+                    self._raise_for_status(answer, response.headers, lost)
+                    return answer
+            except aiohttp.ClientConnectorError as error:
+                raise Retriable(
+                    "unreachable",
+                    f"{self.system} can't be reached",
+                    f"Check that {self.system} is running and that its address in the catalogue is right.",
+                ) from error
+            except (TimeoutError, aiohttp.ClientError) as error:
+                raise lost("no_answer", f"{self.system} took the call and gave no answer") from error
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0)
+            headers = {"Content-Type": "application/json", **self._headers}
+            self._session = aiohttp.ClientSession(timeout=self._timeout, connector=connector, headers=headers)
+        return self._session
+
+    def _raise_for_status(
+        self, answer: Answer, headers: Mapping[str, str], lost: type[Retriable] | type[Unknown]
+    ) -> None:
+        status = answer.status
+        if status == 401:
+            raise Fatal(
+                "credentials_refused",
+                f"{self.system} refused the credentials (401)",
+                f"Renew the secret of {self.system} that the catalogue names; `suture doctor` tries it.",
+            )
+        if status in (429, 503):
+            raise Retriable("busy", f"{self.system} is busy ({status})", not_before=retry_after(headers))
+        if status in (502, 504):
+            raise lost("no_answer", f"{self.system}'s gateway had no answer ({status})")
+
+
+def retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """The wait a ``Retry-After`` header asks for, in its form of seconds; at most an hour, else None."""
+    seconds = headers.get("Retry-After", "")
+    return timedelta(seconds=min(int(seconds), 3600)) if seconds.isdigit() else None

@@ -1,0 +1,1 @@
+"""What every room shares and nothing else: ids, clock, money, failures, gather, redaction. No I/O."""

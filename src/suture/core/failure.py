@@ -1,0 +1,45 @@
+"""A failure's type says what happens next. Connectors raise these and nothing else.
+
+The message is read by an operator, so it names records by reference and never carries patient data;
+`remedy` says what to do. `code` is stable and groups exceptions of one cause.
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+
+class Failure(Exception):
+    """Something outside did not go as intended."""
+
+    outcome: ClassVar[str] = "failure"
+
+    def __init__(self, code: str, message: str, remedy: str = "", *, not_before: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+        self.not_before = not_before
+
+
+class Retriable(Failure):
+    """It did not happen, and trying again later may work. `not_before` is how long to wait at least."""
+
+    outcome = "retriable"
+
+
+class Rejected(Failure):
+    """It did not happen and won't until data changes; a person decides."""
+
+    outcome = "rejected"
+
+
+class Unknown(Failure):
+    """It may have happened: look before doing it again."""
+
+    outcome = "unknown"
+
+
+class Fatal(Failure):
+    """Configuration is wrong: nothing of this interface can work until someone mends it."""
+
+    outcome = "fatal"
