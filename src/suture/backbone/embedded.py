@@ -1,0 +1,105 @@
+"""An embedded NATS server with JetStream, started from a wheel, its files in the data folder. Loopback alone."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import psutil
+
+_START_SECONDS = 20
+_STOP_SECONDS = 15
+
+
+class EmbeddedFailed(Exception):
+    """The embedded NATS didn't start. The message says where its log is."""
+
+
+class _Running(msgspec.Struct):
+    pid: int
+    port: int
+
+
+class EmbeddedNats:
+    """The NATS server of one data folder. `start` attaches to one that runs there already."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self._state = self._folder / "nats.json"
+        self._log = self._folder / "log" / "nats.log"
+        self._started = False
+
+    @property
+    def url(self) -> str:
+        running = self._running()
+        if running is None:
+            raise EmbeddedFailed("no embedded NATS runs here; `suture up` starts one")
+        return f"nats://127.0.0.1:{running.port}"
+
+    def start(self) -> str:
+        """Start the server if it isn't running, and answer its URL."""
+        if self._running() is None:
+            self._launch()
+            self._started = True
+        return self.url
+
+    def stop(self) -> None:
+        """Stop the server, if it was this object that started it."""
+        running = self._running()
+        if not self._started or running is None:
+            return
+        process = psutil.Process(running.pid)
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except psutil.TimeoutExpired:
+            process.kill()
+        self._state.unlink(missing_ok=True)
+        self._started = False
+
+    def _launch(self) -> None:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        port = _free_port()
+        command = [_binary(), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(self._folder / "nats")]
+        with self._log.open("ab") as log:
+            child = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+        deadline = time.monotonic() + _START_SECONDS
+        while not _accepts(port):
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise EmbeddedFailed(f"NATS did not start; see {self._log}")
+            time.sleep(0.05)
+        self._state.write_bytes(msgspec.json.encode(_Running(child.pid, port)))
+
+    def _running(self) -> _Running | None:
+        try:
+            running = msgspec.json.decode(self._state.read_bytes(), type=_Running)
+            return running if psutil.Process(running.pid).name().startswith("nats-server") else None
+        except (FileNotFoundError, msgspec.DecodeError, psutil.NoSuchProcess):
+            return None
+
+
+def _binary() -> str:
+    """The wheel puts `nats-server` beside the interpreter."""
+    beside = Path(sys.executable).with_name("nats-server")
+    found = str(beside) if beside.exists() else shutil.which("nats-server")
+    if found is None:
+        raise EmbeddedFailed("nats-server is not installed; set SUTURE_NATS_URL to use another")
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _accepts(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            return connection.recv(4) == b"INFO"
+    except OSError:
+        return False

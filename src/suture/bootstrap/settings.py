@@ -1,0 +1,107 @@
+"""What a deployment sets: `SUTURE_*` environment variables, or `suture.toml` in the working folder; the former win."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+SETTINGS_FILE = "suture.toml"
+_PREFIX = "SUTURE_"
+_MASTER_KEY_BYTES = 32
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+
+class SettingsError(Exception):
+    """A setting is missing or can't be used. The message names it and says what to do."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A deployment's settings; each field is the variable ``SUTURE_<FIELD>`` and a key of `suture.toml`.
+
+    `database_url` and `nats_url` name existing servers; where they are unset, embedded ones keep their files in
+    `data_dir`. `lease_seconds` is how long others wait before they take over a silent worker's processes.
+    """
+
+    data_dir: Path = Path(".suture")
+    catalogue: Path = Path("catalogue.yaml")
+    database_url: str | None = None
+    nats_url: str | None = None
+    host: str = "127.0.0.1"
+    gateway_port: Port = 8600
+    console_port: Port = 8601
+    workers: Annotated[int, msgspec.Meta(ge=1)] = 1
+    slots: Annotated[int, msgspec.Meta(ge=1)] = 256
+    lease_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    log_level: str = "info"
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], folder: Path) -> "Settings":
+        """Raises `SettingsError` with the name of the setting that can't be used."""
+        told: dict[str, object] = {}
+        file = folder / SETTINGS_FILE
+        try:
+            if file.exists():
+                told = msgspec.toml.decode(file.read_bytes(), type=dict[str, object])
+            for name in cls.__struct_fields__:
+                value = environment.get(_PREFIX + name.upper())
+                if value:
+                    told[name] = value
+            return msgspec.convert(told, cls, strict=False, dec_hook=lambda kind, value: kind(value))
+        except (OSError, msgspec.DecodeError) as error:
+            raise SettingsError(f"the settings can't be used: {error} (see {SETTINGS_FILE} and {_PREFIX}*)") from error
+
+    def as_environment(self) -> dict[str, str]:
+        """These settings as variables, for the roles that a supervisor starts."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {_PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None}
+
+
+class Secrets:
+    """Secrets by the name of their environment variable; where it is unset, a file in ``<data_dir>/secrets/``."""
+
+    def __init__(self, environment: Mapping[str, str], data_dir: Path) -> None:
+        self._environment = environment
+        self._folder = data_dir / "secrets"
+
+    def get(self, name: str) -> str:
+        """Raises `SettingsError` where it is not set."""
+        value = self._environment.get(name) or self._from_file(name)
+        if not value:
+            raise SettingsError(f"the secret {name} is not set: set the variable, or write it to {self._folder / name}")
+        return value
+
+    def _from_file(self, name: str) -> str | None:
+        try:
+            return (self._folder / name).read_text().strip()
+        except FileNotFoundError:
+            return None
+
+    def put(self, name: str, value: str) -> None:
+        """Keep a secret in a file that only its owner can read."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / name
+        path.touch(mode=0o600)
+        path.write_text(value)
+
+    def master_key(self) -> bytes:
+        """The key that wraps all data keys; made on first need. Losing it loses every sealed payload."""
+        name = "SUTURE_MASTER_KEY"
+        if not self._environment.get(name) and self._from_file(name) is None:
+            self.put(name, secrets.token_hex(_MASTER_KEY_BYTES))
+        try:
+            key = bytes.fromhex(self.get(name))
+        except ValueError as error:
+            raise SettingsError(f"{name} must be {_MASTER_KEY_BYTES} bytes in hexadecimal") from error
+        if len(key) != _MASTER_KEY_BYTES:
+            raise SettingsError(f"{name} must be {_MASTER_KEY_BYTES} bytes in hexadecimal")
+        return key
+
+
+def current() -> tuple[Settings, Secrets]:
+    """The settings and secrets of this process."""
+    settings = Settings.read(os.environ, Path.cwd())
+    return settings, Secrets(os.environ, settings.data_dir)

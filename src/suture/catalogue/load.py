@@ -1,0 +1,202 @@
+"""Reads a catalogue and says what is wrong with it, by file and line."""
+
+import re
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from suture.catalogue.model import Catalogue
+
+_PATH_STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]|\[(\.\.\.)\]")
+_UNKNOWN_FIELD = re.compile("unknown field `(.+?)`")
+_INBOUND_CONTRACTS = {"fhir-appointment.v1", "billing-payment.v1"}
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One thing to mend. `line` counts from 1."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+class CatalogueError(Exception):
+    """The catalogue can't be used as it stands. Mend the lines it names and run `suture check`."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+def load(path: Path) -> Catalogue:
+    """The catalogue in a YAML file. Raises `CatalogueError` with every problem found."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "there is no such file; `suture init` writes one" if not path.exists() else "it can't be read as UTF-8"
+        raise CatalogueError([Problem(str(path), 1, reason)]) from error
+    return parse(text, str(path))
+
+
+def parse(text: str, file: str) -> Catalogue:
+    """The catalogue in a YAML text; `file` is only named in problems."""
+    try:
+        tree = YAML(typ="rt").load(StringIO(text))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise CatalogueError([Problem(file, line, f"not YAML: {error.problem}")]) from error
+    try:
+        catalogue = msgspec.convert(_plain(tree), Catalogue, strict=False)
+    except msgspec.ValidationError as error:
+        raise CatalogueError([_located(tree, file, str(error))]) from error
+    problems = [Problem(file, _line(tree, path), message) for path, message in _contradictions(catalogue)]
+    if problems:
+        raise CatalogueError(sorted(problems, key=lambda problem: problem.line))
+    return catalogue
+
+
+def _contradictions(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What the types can't see: references to nothing, doubles and missing parts, with their place in the file."""
+    try:
+        ZoneInfo(catalogue.organisation.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        yield ("organisation", "timezone"), f"there is no time zone {catalogue.organisation.timezone!r}"
+    yield from _missing_systems(catalogue)
+    yield from _bad_interfaces(catalogue)
+    for index, policy in enumerate(catalogue.system_of_record):
+        if policy.system not in catalogue.systems and policy.system != "catalogue":
+            yield ("system_of_record", index), f"{policy.system!r} is not one of the systems"
+    yield from _bad_policies(catalogue)
+    yield from _doubles(catalogue)
+    yield from _dangling_codes(catalogue)
+    yield from _bad_shares(catalogue)
+
+
+def _missing_systems(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for kind in ("fhir-scheduling", "rest-billing", "odoo"):
+        count = sum(system.kind == kind for system in catalogue.systems.values())
+        if count != 1:
+            yield ("systems",), f"there must be one system of kind {kind}, and there are {count}"
+    for name, system in catalogue.systems.items():
+        if system.kind == "odoo" and not system.database:
+            yield ("systems", name), "an Odoo needs its database's name"
+        outbound = [i for i in catalogue.interfaces.values() if i.system == name and i.direction == "out"]
+        if len(outbound) != 1:
+            yield ("systems", name), f"{name} needs one outbound interface, and has {len(outbound)}"
+
+
+def _bad_interfaces(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for name, interface in catalogue.interfaces.items():
+        place = ("interfaces", name)
+        if interface.system not in catalogue.systems:
+            yield (*place, "system"), f"{interface.system!r} is not one of the systems"
+        inbound = interface.direction == "in"
+        if inbound != (interface.contract in _INBOUND_CONTRACTS):
+            yield (*place, "contract"), f"{interface.contract} does not go {interface.direction}"
+        if inbound and not interface.signing_keys:
+            yield place, "an inbound interface needs at least one signing key"
+
+
+def _bad_policies(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    owned: dict[tuple[str, str], str] = {}
+    for index, policy in enumerate(catalogue.system_of_record):
+        for field in policy.fields:
+            other = owned.setdefault((policy.entity, field), policy.system)
+            if other != policy.system:
+                yield ("system_of_record", index), f"{policy.entity}.{field} is owned by {other} already"
+
+
+def _doubles(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for section in ("facilities", "products", "services"):
+        seen: set[str] = set()
+        for index, entry in enumerate(getattr(catalogue, section)):
+            if entry.code in seen:
+                yield (section, index), f"the code {entry.code!r} stands in {section} twice"
+            seen.add(entry.code)
+
+
+def _dangling_codes(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    products = {product.code for product in catalogue.products}
+    services = {service.code for service in catalogue.services}
+    for index, service in enumerate(catalogue.services):
+        for component in service.kit:
+            if component.product not in products:
+                yield ("services", index), f"the kit of {service.code} names {component.product!r}, which is no product"
+    if "services" not in catalogue.code_tables:
+        yield ("code_tables",), "the code table `services` is missing"
+        return
+    for source, code in catalogue.code_tables["services"].rows.items():
+        if code not in services:
+            yield ("code_tables", "services", "rows", source), f"{source} maps to {code!r}, which is no service"
+
+
+def _bad_shares(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if not 0 <= catalogue.compensation.default_share <= 1:
+        yield ("compensation", "default_share"), "a share is between 0 and 1"
+    for index, service in enumerate(catalogue.services):
+        if service.compensation is not None and not 0 <= service.compensation <= 1:
+            yield ("services", index), f"the compensation of {service.code} is not between 0 and 1"
+
+
+def _located(tree: Any, file: str, message: str) -> Problem:
+    """msgspec's message with its ``$.a.b[0]`` path turned into a line."""
+    text, _, path = message.partition(" - at `")
+    steps: list[str | int] = []
+    for name, index, anywhere in _PATH_STEP.findall(path):
+        steps.append(_offending_key(tree, steps, text) if anywhere else name or int(index))
+    where = ".".join(map(str, steps))
+    unknown = _UNKNOWN_FIELD.search(text)
+    line = _line(tree, (*steps, unknown[1]) if unknown else tuple(steps))
+    return Problem(file, line, f"{where}: {text}" if where else text)
+
+
+def _offending_key(tree: Any, steps: list[str | int], text: str) -> str:
+    """msgspec doesn't say which entry of a mapping is wrong: the one that fails alike when it stands alone."""
+    mapping = tree
+    for step in steps:
+        mapping = mapping[step]
+    for key in mapping:
+        alone = _plain(tree)
+        parent = alone
+        for step in steps[:-1]:
+            parent = parent[step]
+        parent[steps[-1]] = {key: _plain(mapping[key])}
+        try:
+            msgspec.convert(alone, Catalogue, strict=False)
+        except msgspec.ValidationError as error:
+            if str(error).startswith(text):
+                return str(key)
+    return "?"
+
+
+def _line(tree: Any, path: tuple[str | int, ...]) -> int:
+    """The line of a place in the YAML tree, or of the nearest part of it that exists."""
+    line = 1
+    for step in path:
+        try:
+            position = tree.lc.item(step) if isinstance(step, int) else tree.lc.key(step)
+            line = position[0] + 1
+            tree = tree[step]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            break
+    return line
+
+
+def _plain(tree: Any) -> Any:
+    """ruamel's tree as plain dicts, lists and scalars; numbers stay text-exact through their string form."""
+    if isinstance(tree, dict):
+        return {str(key): _plain(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_plain(value) for value in tree]
+    if isinstance(tree, float):
+        return str(tree)
+    return tree

@@ -1,0 +1,178 @@
+"""What a catalogue says. Field names here are the YAML's; docstrings say what a field means and its unit."""
+
+from datetime import timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Literal
+
+import msgspec
+
+from suture.canonical.records import Component
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Variable = Annotated[str, msgspec.Meta(pattern=r"^SUTURE_[A-Z0-9_]+$")]
+Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
+Url = Annotated[str, msgspec.Meta(pattern=r"^https?://\S+$")]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the catalogue: frozen, and strict about names, so that a misspelt setting is never ignored."""
+
+
+class Organisation(_Part, frozen=True, kw_only=True):
+    id: Code
+    name: Name
+    currency: Currency
+    timezone: Name
+
+
+class Facility(_Part, frozen=True, kw_only=True):
+    code: Code
+    name: Name
+
+
+class System(_Part, frozen=True, kw_only=True):
+    """An outside system. `secret` names the environment variable (or secret file) with its token or API key.
+
+    `concurrency` bounds the calls under way from one worker, `timeout` one call (seconds). `database`, `login`,
+    `company` and `transport` are Odoo's.
+    """
+
+    kind: Literal["fhir-scheduling", "rest-billing", "odoo"]
+    url: Url
+    owner: Name
+    purpose: Name
+    secret: Variable
+    concurrency: Count = 8
+    timeout: Count = 60
+    database: str | None = None
+    login: str | None = None
+    company: str | None = None
+    transport: Literal["auto", "json2", "jsonrpc"] = "auto"
+
+
+class Retry(_Part, frozen=True, kw_only=True):
+    """How long a step is tried: `first` seconds, doubled each time with jitter up to `longest`, `attempts` in all."""
+
+    attempts: Count = 10
+    first: Annotated[float, msgspec.Meta(gt=0)] = 0.5
+    longest: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+
+    def wait(self, attempt: int, jitter: float) -> timedelta:
+        """How long to wait after the `attempt`-th failure (from 1); `jitter` is in [0, 1)."""
+        seconds = min(self.first * 2.0 ** (attempt - 1), self.longest)
+        return timedelta(seconds=seconds * (0.5 + jitter / 2))
+
+
+class Interface(_Part, frozen=True, kw_only=True):
+    """A governed way in or out.
+
+    `contract` names what travels on it; `signing_keys` the environment variables with Standard Webhooks secrets, all
+    valid at once so that they can be rotated; `max_body_kib` bounds a delivery; `retention_days` is how long raw
+    deliveries are kept.
+    """
+
+    system: Code
+    direction: Literal["in", "out"]
+    contract: Literal["fhir-appointment.v1", "billing-payment.v1", "rest-billing.v1", "odoo-ledger.v1", "fhir-r4.v1"]
+    owner: Name
+    purpose: Name
+    signing_keys: tuple[Variable, ...] = ()
+    max_body_kib: Count = 512
+    retention_days: Count = 365
+    retry: Retry = Retry()
+
+
+class CodeTable(_Part, frozen=True, kw_only=True):
+    """Maps a source's codes to the organisation's own. Keys are ``system|code``, or a bare code."""
+
+    owner: Name
+    purpose: Name
+    rows: dict[str, str]
+
+
+class Policy(_Part, frozen=True, kw_only=True):
+    """The system of record for fields of an entity; nobody else may write them."""
+
+    entity: Code
+    fields: tuple[Code, ...]
+    system: Code
+
+
+class Product(_Part, frozen=True, kw_only=True):
+    """A stocked article that kits are made of."""
+
+    code: Code
+    name: Name
+
+
+class Service(_Part, frozen=True, kw_only=True):
+    """A billable service. `name` goes on invoices, so it says nothing clinical; `kit` is what one unit uses up.
+
+    `compensation` is the practitioner's share of the charge, where it isn't the default.
+    """
+
+    code: Code
+    name: Name
+    kit: tuple[Component, ...] = ()
+    compensation: Decimal | None = None
+
+
+class Ledger(_Part, frozen=True, kw_only=True):
+    """Account and journal codes in Odoo. A missing account is created; an empty journal is found by its type."""
+
+    income_account: Code
+    compensation_expense_account: Code
+    compensation_liability_account: Code
+    clearing_account: Code
+    sale_journal: str = ""
+    bank_journal: str = ""
+    general_journal: str = ""
+
+
+class Compensation(_Part, frozen=True, kw_only=True):
+    """`default_share` of the charge is accrued to the practitioner, for services that say nothing else."""
+
+    default_share: Decimal
+
+
+class Catalogue(_Part, frozen=True, kw_only=True):
+    """The whole catalogue."""
+
+    version: Literal[1]
+    organisation: Organisation
+    facilities: tuple[Facility, ...]
+    systems: dict[str, System]
+    interfaces: dict[str, Interface]
+    system_of_record: tuple[Policy, ...]
+    code_tables: dict[str, CodeTable]
+    products: tuple[Product, ...]
+    services: tuple[Service, ...]
+    ledger: Ledger
+    compensation: Compensation
+
+    def system_of_kind(self, kind: str) -> tuple[str, System]:
+        """The one system of a kind, with its name. `load` guarantees that there is exactly one."""
+        return next((name, system) for name, system in self.systems.items() if system.kind == kind)
+
+    def outbound(self, system: str) -> Interface:
+        """The interface by which we write to a system."""
+        return next(i for i in self.interfaces.values() if i.system == system and i.direction == "out")
+
+
+class ServiceIndex:
+    """Services by code, for those who look many up."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    @cached_property
+    def by_code(self) -> dict[str, Service]:
+        return {service.code: service for service in self._catalogue.services}
+
+    def share(self, code: str) -> Decimal:
+        """The practitioner's share of a service's charge, in [0, 1]."""
+        own = self.by_code[code].compensation
+        return self._catalogue.compensation.default_share if own is None else own

@@ -1,0 +1,1 @@
+"""The command line: a door to `operate` and the roles' starting point."""

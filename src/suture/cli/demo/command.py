@@ -1,0 +1,132 @@
+"""The `demo` command: its options, and the order of its acts."""
+
+import shutil
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import uvloop
+from cyclopts import Parameter, validators
+from rich.console import Console
+from rich.prompt import Confirm
+
+from suture.bootstrap.settings import Settings
+from suture.cli.demo.clinic import clinic_day
+from suture.cli.demo.options import DemoOptions, OdooTarget
+from suture.cli.demo.report import Report, summary
+from suture.cli.demo.stage import Stage
+from suture.cli.demo.watch import watch
+from suture.cli.trouble import UserError
+
+out = Console(highlight=False)
+_FOLDER = "demo"
+
+
+def demo(
+    *,
+    appointments: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=200_000))] = 200,
+    data: Annotated[Path | None, Parameter(validator=validators.Path(exists=True))] = None,
+    seed: int = 1,
+    faults: Literal["none", "light", "storm"] = "none",
+    once: bool = False,
+    report: Path | None = None,
+    port: int = 8601,
+    duration: Annotated[float, Parameter(validator=validators.Number(gte=0))] = 15.0,
+    workers: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=16))] = 1,
+    transport: Literal["json2", "jsonrpc"] = "json2",
+    odoo_url: str | None = None,
+    odoo_db: str | None = None,
+    odoo_api_key: str | None = None,
+    odoo_login: str | None = None,
+    yes: Annotated[bool, Parameter(alias="-y")] = False,
+) -> None:
+    """Play a clinic's day: scheduling, billing and Odoo (simulated, over their real protocols), and Suture between.
+
+    Args:
+        appointments: How many appointments the day has. With --data, at most so many of the newest (all, unless given).
+        data: A folder of FHIR R4 bundles or ndjson (gzip too), as Synthea writes them, instead of a made-up clinic.
+        seed: The made-up clinic's, and the faults'. The same seed makes the same day.
+        faults: What the outside systems do wrong: nothing, a little, or a storm.
+        once: End when all is settled; exit status 0 only if nothing is lost, doubled or unexplained.
+        report: Write the figures to this file (JSON).
+        port: The web page's port (0 takes a free one).
+        duration: How many seconds the day is compressed into; 0 is as fast as it goes.
+        workers: How many worker processes share the work.
+        transport: Which of Odoo's APIs the simulated Odoo is spoken to by.
+        odoo_url: Use this real Odoo (17 or 19 Community, with invoicing and stock) instead of the simulated one.
+        odoo_db: Its database.
+        odoo_api_key: An API key of its integration user.
+        odoo_login: That user's login (needed for Odoo 17 and 18).
+        yes: Don't ask before creating records in a real Odoo.
+    """
+    given = any(word.startswith("--appointments") for word in sys.argv)
+    options = DemoOptions(
+        appointments=appointments if given or data is None else 0,
+        data=data,
+        seed=seed,
+        faults=faults,
+        once=once,
+        report=report,
+        port=port,
+        duration=duration,
+        workers=workers,
+        yes=yes,
+        transport=transport,
+        odoo=_odoo_target(odoo_url, odoo_db, odoo_api_key, odoo_login),
+        folder=Settings().data_dir.resolve() / _FOLDER,
+    )
+    sys.exit(_play(options))
+
+
+def _odoo_target(url: str | None, database: str | None, api_key: str | None, login: str | None) -> OdooTarget | None:
+    if url is None:
+        return None
+    if not database or not api_key:
+        raise UserError("a real Odoo needs --odoo-db and --odoo-api-key as well")
+    return OdooTarget(url=url, database=database, api_key=api_key, login=login)
+
+
+def _play(options: DemoOptions) -> int:
+    began = time.monotonic()
+    day, skipped = clinic_day(options, datetime.now(UTC).date())
+    out.print(
+        f"[bold]{len(day.appointments)}[/] appointments, {len(day.patients)} patients, "
+        f"{len(day.practitioners)} practitioners, {len(day.services)} services"
+        + (f"; [yellow]{len(skipped)} records skipped[/]" if skipped else "")
+    )
+    for record in skipped[:5]:
+        out.print(f"  skipped {record}", style="dim", markup=False)
+    if len(skipped) > 5:
+        out.print(f"  … and {len(skipped) - 5} more", style="dim")
+    if options.odoo is not None and not (options.yes or _agreed(options.odoo, len(day.services))):
+        raise UserError("nothing was done")
+    shutil.rmtree(options.folder, ignore_errors=True)
+    with Stage(options, day) as stage:
+        stage.set_up(out)
+        stage.start_day()
+        settled = uvloop.run(watch(stage, out))
+        figures = uvloop.run(summary(stage, settled, time.monotonic() - began, [str(record) for record in skipped]))
+        _conclude(options, figures)
+        if not options.once:
+            out.print(f"\nThe page stays at [link]{stage.console_url}[/]. Ctrl-C ends the demo.")
+            stage.wait_for_ctrl_c()
+    return 0 if figures.sound else 1
+
+
+def _agreed(odoo: OdooTarget, services: int) -> bool:
+    out.print(
+        f"This writes to {odoo.url}, database {odoo.database}: up to {services} products, kit articles, up to 4 "
+        "accounts, analytic accounts and stock locations for the facilities, then invoices, payments, stock moves "
+        "and accruals. All of it carries external ids of the module `suture`; nothing else is touched.",
+        markup=False,
+    )
+    return Confirm.ask("Go on?")
+
+
+def _conclude(options: DemoOptions, figures: Report) -> None:
+    figures.show(out)
+    if options.report is not None:
+        options.report.write_bytes(figures.as_json())
+        out.print(f"Report: {options.report}", markup=False)

@@ -1,0 +1,207 @@
+"""The demo's summary: both sides read and compared, what it cost, and whether all is accounted for."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from suture.bootstrap.wiring import connect_systems
+from suture.catalogue import load
+from suture.cli.demo.stage import Stage
+from suture.reconcile.comparison import Comparison, Difference, SideTotals, compare
+from suture.reconcile.reading import read_facts
+from suture.store import statistics
+from suture.store.database import Connection, Database
+from suture.store.statistics import Held, Latencies
+
+_QUANTILES = ("p50", "p95", "p99")
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The figures of one demo run. Totals are decimal strings; latencies in milliseconds; times in seconds."""
+
+    settled: bool
+    currency: str
+    appointments: dict[str, int]
+    suture: SideTotals
+    odoo: SideTotals
+    billing: SideTotals
+    lost: int
+    duplicated: int
+    unexplained: list[Difference]
+    exceptions: list[dict[str, Any]]
+    skipped: list[str]
+    latency_ms: dict[str, dict[str, float]]
+    flows_per_s: float
+    wall_s: float
+    cpu_s: dict[str, float]
+
+    @property
+    def sound(self) -> bool:
+        """Nothing is lost, doubled or unexplained, and nothing is still on its way."""
+        return self.settled and not self.unexplained
+
+    def as_json(self) -> bytes:
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        return msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n"
+
+    def show(self, out: Console) -> None:
+        out.print()
+        out.print(_sides(self))
+        out.print()
+        _verdict(self, out)
+
+
+async def summary(stage: Stage, settled: bool, wall_s: float, skipped: list[str]) -> Report:
+    """Read every side and compare."""
+    cpu = cpu_seconds(stage.processes)
+    catalogue = load(stage.settings.catalogue)
+    systems = connect_systems(catalogue, stage.secrets)
+    database = await Database.connect(stage.settings.database_url or "", most=2)
+    try:
+        only = {plan.id for plan in stage.day.appointments}
+        facts = await read_facts(systems.scheduling, systems.billing, systems.ledger, only)
+        async with database.connection() as connection:
+            held = await statistics.held(connection)
+            own = await _own_totals(connection)
+            latencies = await statistics.latencies(connection)
+    finally:
+        await database.close()
+        await systems.close()
+    currency = catalogue.organisation.currency
+    comparison = compare(facts, _explained(held), currency)
+    return Report(
+        settled=settled,
+        currency=currency,
+        appointments=_appointments(comparison),
+        suture=own,
+        odoo=comparison.odoo,
+        billing=comparison.billing,
+        lost=comparison.count("lost"),
+        duplicated=comparison.count("duplicated"),
+        unexplained=list(comparison.differences),
+        exceptions=[msgspec.to_builtins(one) for one in held],
+        skipped=skipped,
+        latency_ms={
+            "ingest": dict(zip(_QUANTILES, latencies.ingest, strict=False)),
+            "end_to_end": dict(zip(_QUANTILES, latencies.end_to_end, strict=False)),
+        },
+        flows_per_s=_rate(latencies),
+        wall_s=round(wall_s, 2),
+        cpu_s=cpu,
+    )
+
+
+def _rate(latencies: Latencies) -> float:
+    return round(latencies.flows / latencies.seconds, 1) if latencies.seconds else 0.0
+
+
+def _appointments(comparison: Comparison) -> dict[str, int]:
+    """As the scheduling system holds them; every appointment was booked once."""
+    states = comparison.appointments
+    return {
+        "booked": sum(states.values()),
+        "completed": states.get("fulfilled", 0),
+        "cancelled": states.get("cancelled", 0),
+        "no_show": states.get("noshow", 0),
+    }
+
+
+def _explained(held: list[Held]) -> frozenset[str]:
+    """The appointments and payments that an open exception holds: by journey, and by the payment's own key."""
+    keys = {one.key for one in held if one.key}
+    keys |= {one.process.partition(":")[2] for one in held if one.process}
+    return frozenset(keys)
+
+
+async def _own_totals(connection: Connection) -> SideTotals:
+    counts = await statistics.facts_by_type(connection)
+    money = await statistics.money_moved(connection)
+    return SideTotals(
+        charges=counts.get("suture.charge.captured.v1", 0) - counts.get("suture.charge.voided.v1", 0),
+        charge_total=_plain(money.charge_total),
+        invoices_posted=counts.get("suture.invoice.posted.v1", 0),
+        invoice_total=_plain(money.invoice_total),
+        payments=counts.get("suture.invoice.paid.v1", 0),
+        payment_total=_plain(money.payment_total),
+        stock_moves=money.stock_moves,
+        accruals=counts.get("suture.compensation.accrued.v1", 0) - counts.get("suture.compensation.reversed.v1", 0),
+    )
+
+
+def _plain(amount: Decimal) -> str:
+    return f"{amount:.2f}"
+
+
+def cpu_seconds(processes: dict[str, int]) -> dict[str, float]:
+    """User and system seconds of each process with its children, by name."""
+    spent: dict[str, float] = {}
+    for name, pid in processes.items():
+        try:
+            process = psutil.Process(pid)
+            family = [process, *process.children(recursive=True)]
+            ended = process.cpu_times()
+            spent[name] = round(
+                sum(sum(one.cpu_times()[:2]) for one in family) + ended.children_user + ended.children_system, 2
+            )
+        except psutil.NoSuchProcess:
+            continue
+    return spent
+
+
+def _sides(report: Report) -> Table:
+    table = Table(title="Both sides, counted by reading each", title_justify="left", title_style="bold")
+    table.add_column("")
+    for side in ("billing", "Suture", "Odoo"):
+        table.add_column(side, justify="right")
+    rows = (
+        ("charges", "charges"),
+        ("charged", "charge_total"),
+        ("invoices posted", "invoices_posted"),
+        ("invoiced", "invoice_total"),
+        ("payments", "payments"),
+        ("paid", "payment_total"),
+        ("stock moves", "stock_moves"),
+        ("accruals", "accruals"),
+    )
+    for label, field in rows:
+        cells = [getattr(side, field) for side in (report.billing, report.suture, report.odoo)]
+        table.add_row(label, *(_cell(cell, report.currency) for cell in cells))
+    return table
+
+
+def _cell(value: int | str | None, currency: str) -> str:
+    if value is None:
+        return "[dim]·[/]"
+    return f"{value:,}" if isinstance(value, int) else f"{Decimal(value):,.2f} {currency}"
+
+
+def _verdict(report: Report, out: Console) -> None:
+    told = report.appointments
+    out.print(
+        f"{told['booked']} booked, {told['completed']} completed, {told['cancelled']} cancelled, "
+        f"{told['no_show']} no-shows; {report.flows_per_s} invoices a second, "
+        f"end to end p50 {report.latency_ms['end_to_end'].get('p50', 0):.0f} ms, "
+        f"p95 {report.latency_ms['end_to_end'].get('p95', 0):.0f} ms."
+    )
+    if report.exceptions:
+        out.print(f"{len(report.exceptions)} need a person, each with its reason:", style="yellow")
+        for one in report.exceptions[:8]:
+            out.print(f"  {one['key']}: {one['reason']} (owner: {one['owner']})", markup=False)
+        if len(report.exceptions) > 8:
+            out.print(f"  … and {len(report.exceptions) - 8} more, on the page under what is stuck")
+    if report.sound:
+        out.print(
+            "[bold green]Every completed appointment is accounted for[/]: 0 lost, 0 duplicated, nothing unexplained."
+        )
+        return
+    reason = "" if report.settled else ", and some work had not settled"
+    out.print(
+        f"[bold red]Not sound[/]: {report.lost} lost, {report.duplicated} duplicated, "
+        f"{len(report.unexplained)} differences in all{reason}."
+    )
+    for difference in report.unexplained[:10]:
+        out.print(f"  {difference.kind} {difference.entity} {difference.key}: {difference.detail}", markup=False)

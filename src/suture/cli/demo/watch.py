@@ -1,0 +1,97 @@
+"""Watches the day until all is settled, showing how far it is."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from suture.cli.demo.stage import Stage
+from suture.store import exceptions, statistics
+from suture.store.database import Connection, Database
+from suture.store.statistics import Unsettled
+
+_INTERVAL = 0.5
+_GIVE_UP_SECONDS = 180.0
+_CALM_LOOKS = 3
+
+_ROWS = (
+    ("booked", "suture.appointment.booked.v1"),
+    ("completed", "suture.appointment.completed.v1"),
+    ("cancelled", "suture.appointment.cancelled.v1"),
+    ("no-shows", "suture.appointment.no_show.v1"),
+    ("charges captured", "suture.charge.captured.v1"),
+    ("stock consumed", "suture.stock.consumed.v1"),
+    ("compensation accrued", "suture.compensation.accrued.v1"),
+    ("invoices posted", "suture.invoice.posted.v1"),
+    ("payments posted", "suture.payment.posted.v1"),
+    ("payments applied", "suture.invoice.paid.v1"),
+)
+
+
+async def watch(stage: Stage, out: Console) -> bool:
+    """Show progress until everything is settled (True), or nothing has moved for three minutes (False)."""
+    database = await Database.connect(stage.settings.database_url or "", most=2)
+    try:
+        with Live(console=out, refresh_per_second=4, transient=not out.is_terminal) as live:
+            return await _until_settled(stage, database, live.update)
+    finally:
+        await database.close()
+
+
+async def _until_settled(stage: Stage, database: Database, show: Callable[[Table], None]) -> bool:
+    calm, moved = 0, time.monotonic()
+    last: dict[str, int] = {}
+    while calm < _CALM_LOOKS:
+        await asyncio.sleep(_INTERVAL)
+        stage.revive()
+        async with database.connection() as connection:
+            counts = await statistics.facts_by_type(connection)
+            open_count = await exceptions.count_open(connection)
+            settled = await _is_settled(stage, connection)
+        show(_table(counts, open_count, len(stage.day.appointments), time.monotonic() - stage.began))
+        if counts != last:
+            last, moved, calm = counts, time.monotonic(), 0
+        calm = calm + 1 if settled else 0
+        if time.monotonic() - moved > _GIVE_UP_SECONDS:
+            return False
+    return True
+
+
+async def _is_settled(stage: Stage, connection: Connection) -> bool:
+    """The outside systems have told all they have to tell, and nothing of ours is on its way.
+
+    A payment may wait for ever for an invoice that an exception holds back; that is the exception's to tell.
+    """
+    left: Unsettled = await statistics.unsettled(connection)
+    if left.deliveries or left.processes or left.events:
+        return False
+    scheduling, billing = await asyncio.gather(
+        asyncio.to_thread(stage.control, "scheduling", "/control/progress"),
+        asyncio.to_thread(stage.control, "billing", "/control/progress"),
+    )
+    if not (scheduling["done"] and billing["done"]):
+        return False
+    return left.waiting == 0 or left.waiting <= await exceptions.count_open(connection)
+
+
+def _table(counts: dict[str, int], open_count: int, planned: int, seconds: float) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(width=22)
+    table.add_column(justify="right", width=7)
+    table.add_column(width=44)
+    completed = max(counts.get("suture.appointment.completed.v1", 0), 1)
+    for label, event_type in _ROWS:
+        count = counts.get(event_type, 0)
+        whole = planned if event_type == "suture.appointment.booked.v1" else max(completed, count)
+        table.add_row(label, str(count), _bar(count, whole))
+    style = "red" if open_count else "green"
+    table.add_row("need a person", str(open_count), f"{seconds:.0f} s", style=style)
+    return table
+
+
+def _bar(count: int, whole: int, width: int = 40) -> str:
+    filled = min(round(width * count / max(whole, 1)), width)
+    return f"[cyan]{'━' * filled}[/][dim]{'━' * (width - filled)}[/]"

@@ -1,0 +1,67 @@
+"""``suture``: one command for engineers and operators. `--help` at any level teaches the rest."""
+
+import sys
+from importlib.metadata import version
+
+from cyclopts import App
+from rich.console import Console
+
+from suture.backbone.embedded import EmbeddedFailed as NatsFailed
+from suture.bootstrap.settings import SettingsError
+from suture.catalogue import CatalogueError
+from suture.cli.trouble import UserError
+from suture.core.failure import Failure
+from suture.store.database import CONNECTION_LOST
+from suture.store.embedded import EmbeddedFailed as PostgresFailed
+from suture.store.sealing import SealBroken
+from suture.store.version import SchemaOutdated
+
+app = App(
+    name="suture",
+    version=version("suture"),
+    help="Stitches scheduling, billing and Odoo together: every completed appointment becomes a charge, an invoice "
+    "and a posted, paid ledger entry, exactly once, and provably so.",
+    help_epilogue="New here? `suture demo` shows a clinic's day from booking to paid invoices.",
+)
+for _name, _where, _help in (
+    ("demo", "demo.command:demo", "Play a clinic's day and watch it reach the ledger."),
+    ("up", "roles:up", "Run the whole platform here; Ctrl-C stops it."),
+    ("gateway", "roles:gateway", "Run the gateway alone: takes webhooks and commits them."),
+    ("worker", "roles:worker", "Run one worker; any number may share a database."),
+    ("console", "roles:console", "Run the web page alone."),
+    ("init", "setup:init", "Write a commented catalogue to start from."),
+    ("check", "setup:check", "Validate a catalogue; problems are named by file and line."),
+    ("prepare", "setup:prepare", "Make what the catalogue names stand in Odoo."),
+    ("migrate", "setup:migrate", "Bring the database's schema up to date."),
+    ("journey", "journey:journey", "Show one appointment's whole journey."),
+    ("doctor", "doctor:doctor", "Look at everything Suture needs and say what is missing."),
+):
+    app.command(f"suture.cli.{_where}", name=_name, help=_help)
+
+_EXPECTED = (
+    UserError,
+    CatalogueError,
+    SettingsError,
+    NatsFailed,
+    PostgresFailed,
+    SealBroken,
+    SchemaOutdated,
+    Failure,
+    *CONNECTION_LOST,
+)
+
+
+def main() -> None:
+    """Run the command line. What a user can cause ends with one plain message, never a traceback."""
+    errors = Console(stderr=True, highlight=False)
+    try:
+        app()
+    except _EXPECTED as error:
+        errors.print("[bold red]suture:[/]", end=" ")
+        errors.print(str(error) or type(error).__name__, markup=False)
+        remedy = getattr(error, "remedy", "")
+        if remedy:
+            errors.print(remedy, markup=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,138 @@
+"""Commands that run the platform: all roles at once, or one role a process."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+import uvloop
+from rich.console import Console
+
+from suture.bootstrap.logs import configure_logs
+from suture.bootstrap.servers import embedded_servers
+from suture.bootstrap.settings import Secrets, Settings, current
+from suture.bootstrap.supervise import Role, role_command, stop_all
+from suture.catalogue import load
+from suture.cli.trouble import UserError
+
+out = Console(highlight=False)
+
+
+def up() -> None:
+    """Run the whole platform: embedded servers where no URL is set, gateway, workers and console. Ctrl-C stops it."""
+    settings, secrets = current()
+    load(settings.catalogue)
+    secrets.master_key()
+    stopping = _stop_on_signals()
+    with embedded_servers(settings) as (database_url, nats_url):
+        environment = {**settings.as_environment(), "SUTURE_DATABASE_URL": database_url, "SUTURE_NATS_URL": nats_url}
+        migrated = subprocess.run(role_command("migrate"), env=environment_with(environment), check=False)
+        if migrated.returncode:
+            raise UserError("the schema could not be brought up to date; the reason stands above")
+        roles = platform_roles(settings, environment)
+        for role in roles:
+            role.start()
+        out.print(f"Gateway   http://{settings.host}:{settings.gateway_port}/v1/hooks/<interface>")
+        out.print(f"Console   http://{settings.host}:{settings.console_port}/")
+        out.print(f"Logs      {settings.data_dir / 'log'}    (Ctrl-C stops)", markup=False)
+        try:
+            while not stopping.wait(1.0):
+                for role in roles:
+                    if role.revive():
+                        out.print(f"{role.name} had ended and was started again; see its log")
+        finally:
+            stop_all(roles)
+    out.print("Stopped; nothing is lost. Started again, it goes on.")
+
+
+def environment_with(extra: dict[str, str]) -> dict[str, str]:
+    """This process's environment, with `extra` on top."""
+    import os
+
+    return {**os.environ, **extra}
+
+
+def platform_roles(settings: Settings, environment: dict[str, str]) -> list[Role]:
+    """Gateway, console and as many workers as the settings say."""
+    logs = settings.data_dir.resolve() / "log"
+    names = ["gateway", "console", *(f"worker-{number}" for number in range(1, settings.workers + 1))]
+    return [Role(name, role_command(name.partition("-")[0]), environment, logs / f"{name}.log") for name in names]
+
+
+def _stop_on_signals() -> threading.Event:
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
+
+
+def gateway() -> None:
+    """Run the gateway alone: takes webhooks and commits them."""
+    from suture.gateway.app import create_app
+
+    settings, secrets = _begin("gateway")
+    _serve(settings, secrets, create_app, settings.gateway_port, most=4)
+
+
+def console() -> None:
+    """Run the web page alone."""
+    from suture.console.app import create_app
+
+    settings, secrets = _begin("console")
+    _serve(settings, secrets, create_app, settings.console_port, most=4)
+
+
+def worker() -> None:
+    """Run one worker: ingest, processes, relay and projection. Any number may share a database."""
+    import asyncio
+
+    from suture.bootstrap.wiring import foundation, work
+    from suture.store.version import check_schema
+
+    settings, secrets = _begin("worker")
+
+    async def run() -> None:
+        async with foundation(settings, secrets) as base:
+            await check_schema(base.database)
+            task = asyncio.ensure_future(work(base))
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+            try:
+                await task
+            except asyncio.CancelledError:
+                return
+
+    uvloop.run(run())
+
+
+def _begin(role: str) -> tuple[Settings, Secrets]:
+    settings, secrets = current()
+    configure_logs(settings.log_level, role)
+    return settings, secrets
+
+
+def _serve(settings: Settings, secrets: Secrets, create_app: Callable[..., object], port: int, *, most: int) -> None:
+    import uvicorn
+
+    from suture.bootstrap.wiring import foundation
+    from suture.store.version import check_schema
+
+    async def run() -> None:
+        async with foundation(settings, secrets, most=most) as base:
+            await check_schema(base.database)
+            config = uvicorn.Config(
+                create_app(base),  # type: ignore[arg-type]
+                host=settings.host,
+                port=port,
+                http="httptools",
+                ws="none",
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=10,
+            )
+            await uvicorn.Server(config).serve()
+
+    uvloop.run(run())
+    sys.exit(0)

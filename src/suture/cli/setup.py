@@ -1,0 +1,86 @@
+"""Commands for setting up: write and check a catalogue, bring the schema up to date, prepare Odoo."""
+
+from pathlib import Path
+from typing import Annotated
+
+import uvloop
+from cyclopts import Parameter
+from rich.console import Console
+from rich.prompt import Confirm
+
+from suture.bootstrap.servers import addresses
+from suture.bootstrap.settings import current
+from suture.bootstrap.wiring import connect_systems, ledger_plan
+from suture.catalogue import load
+from suture.catalogue.write import template
+from suture.cli.trouble import UserError
+
+out = Console(highlight=False)
+
+
+def init(path: Path = Path("catalogue.yaml"), *, force: bool = False) -> None:
+    """Write a commented catalogue to start from.
+
+    Args:
+        path: Where to write it.
+        force: Overwrite a file that is there.
+    """
+    if path.exists() and not force:
+        raise UserError(f"{path} is there already; choose another path, or --force to overwrite it")
+    path.write_text(template(), encoding="utf-8")
+    out.print(f"Wrote {path}. Adapt it, then run: suture check {path}", markup=False)
+
+
+def check(path: Path | None = None) -> None:
+    """Validate a catalogue; every problem is named with its file and line. Exit status 2 when there is one.
+
+    Args:
+        path: The catalogue; as the settings say where it isn't given.
+    """
+    chosen = path or current()[0].catalogue
+    catalogue = load(chosen)
+    out.print(
+        f"{chosen} is fine: {len(catalogue.systems)} systems, {len(catalogue.interfaces)} interfaces, "
+        f"{len(catalogue.facilities)} facilities, {len(catalogue.services)} services, "
+        f"{sum(len(table.rows) for table in catalogue.code_tables.values())} code table rows.",
+        markup=False,
+    )
+
+
+def migrate() -> None:
+    """Bring the database's schema up to date. `suture up` does it by itself."""
+    from suture.store.schema import migrate as run
+
+    uvloop.run(run(addresses(current()[0])[0]))
+    out.print("The schema is current.")
+
+
+def prepare(*, yes: Annotated[bool, Parameter(alias="-y")] = False) -> None:
+    """Make what the catalogue names stand in Odoo: products, accounts, analytic accounts, stock locations.
+
+    Nothing that is there is changed; what is created carries external ids of the module `suture`.
+
+    Args:
+        yes: Don't ask.
+    """
+    settings, secrets = current()
+    catalogue = load(settings.catalogue)
+    _, odoo = catalogue.system_of_kind("odoo")
+    plan = ledger_plan(catalogue)
+    out.print(
+        f"In {odoo.url} (database {odoo.database}) this may create up to {len(plan.products)} products, "
+        f"{len(plan.facilities)} facilities (analytic account and stock location) and 4 accounts.",
+        markup=False,
+    )
+    if not (yes or Confirm.ask("Go on?")):
+        raise UserError("nothing was done")
+
+    async def run() -> None:
+        systems = connect_systems(catalogue, secrets)
+        try:
+            created = await systems.ledger.prepare(plan)
+        finally:
+            await systems.close()
+        out.print("\n".join(created) or "Everything stood already.", markup=False)
+
+    uvloop.run(run())

@@ -1,0 +1,142 @@
+"""Billing over REST. Writes carry the appointment as external id, so doing one again changes nothing."""
+
+from collections.abc import AsyncIterator
+from typing import TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from suture.canonical.records import Charge, Eligibility, EligibilityStatus, JournalFact, Visit
+from suture.connectors.billing import wire
+from suture.connectors.http import Answer, HttpClient
+from suture.connectors.patience import read_patiently
+from suture.connectors.port import Health
+from suture.core.failure import Failure, Fatal, Rejected, Retriable, Unknown
+
+PAGE = "500"
+
+Body = TypeVar("Body")
+
+_REMEDIES = {
+    "external_id_conflict": "The appointment changed after it was charged: void its charge or correct the appointment.",
+    "charge_voided": "The charge was voided by a person or an undone process; capture a corrected one in billing.",
+    "charge_paid": "The charge has payments: refund them in billing, then resume.",
+    "unknown_code": "Add the service to billing's price list, or correct the catalogue's code table.",
+    "no_lines": "The completed appointment names no service: add one in scheduling, or mark it as not to be billed.",
+}
+_REMEDY = "Correct the record that the message names, then resume."
+
+
+class RestBilling:
+    """The port `Billing` over the platform's REST API. `url` is its root, `currency` what it must bill in."""
+
+    def __init__(
+        self, name: str, url: str, token: str, currency: str, *, concurrency: int = 16, timeout: float = 30
+    ) -> None:
+        self.name = name
+        self._currency = currency
+        headers = {"Authorization": f"Bearer {token}"}
+        self._http = HttpClient(name, url, headers=headers, concurrency=concurrency, timeout=timeout)
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def health(self) -> Health:
+        try:
+            about = self._read(await self._http.get("/v1/about"), wire.About)
+        except Failure as failure:
+            reachable = failure.code not in ("unreachable", "no_answer")
+            return Health(system=self.name, reachable=reachable, remedies=(failure.remedy or failure.message,))
+        return Health(system=self.name, reachable=True, version=f"{about.name} {about.version}".strip())
+
+    async def check_eligibility(self, visit: Visit) -> Eligibility:
+        """The payer's answer. A visit without a payer has nothing to ask: it is verified as self-pay."""
+        if visit.payer is None:
+            return Eligibility(status=EligibilityStatus.VERIFIED, payer=None, reason="self_pay")
+        request = wire.eligibility_request(visit, visit.payer)
+        answer = self._read(await self._http.post("/v1/eligibility", request, reading=True), wire.WireEligibility)
+        status = wire.ELIGIBILITY.get(answer.status, EligibilityStatus.UNKNOWN)
+        return Eligibility(status=status, payer=visit.payer, reason=answer.reason)
+
+    async def capture_charge(self, visit: Visit) -> Charge:
+        answer = await self._http.post("/v1/charges", wire.charge_request(visit))
+        charge = self._written(answer, wire.WireCharge)
+        differs = wire.difference(visit, charge, self._currency)
+        if differs is not None:
+            raise Rejected(
+                "charge_differs",
+                f"{self.name} captured {visit.appointment} as {charge.id} with another {differs}",
+                f"Compare charge {charge.id} with the appointment; void the charge or correct the price list.",
+            )
+        return wire.charge_of(charge)
+
+    async def void_charge(self, appointment: str, number: str) -> None:
+        answer = await self._http.post(f"/v1/charges/{quote(number, safe='')}/void", {})
+        charge = self._written(answer, wire.WireCharge)
+        if charge.status != "voided" or charge.external_id != appointment:
+            raise Rejected(
+                "charge_not_voided",
+                f"{self.name} answers that {number} of {appointment} is {charge.status}",
+                f"Void charge {number} in billing.",
+            )
+
+    async def facts(self) -> AsyncIterator[JournalFact]:
+        """Every charge, voided ones included, then every payment."""
+        cursor: str | None = "0"
+        while cursor is not None:
+            charges = await self._page("/v1/charges", cursor, wire.ChargePage)
+            cursor = charges.next
+            for charge in charges.charges:
+                yield wire.charge_fact(charge)
+        cursor = "0"
+        while cursor is not None:
+            payments = await self._page("/v1/payments", cursor, wire.PaymentPage)
+            cursor = payments.next
+            for payment in payments.payments:
+                yield wire.payment_fact(payment)
+
+    async def _page(self, path: str, cursor: str, kind: type[Body]) -> Body:
+        async def read() -> Body:
+            return self._read(await self._http.get(path, after=cursor, limit=PAGE), kind)
+
+        return await read_patiently(read)
+
+    def _read(self, answer: Answer, kind: type[Body]) -> Body:
+        """The body of a reading call, where not having been understood costs only another attempt."""
+        self._refuse(answer)
+        if answer.status >= 500:
+            raise Retriable("server_error", f"{self.name} failed ({answer.status})")
+        try:
+            return msgspec.json.decode(answer.body, type=kind)
+        except msgspec.DecodeError as error:
+            raise Retriable("unreadable_answer", f"{self.name} answered something that is not its API") from error
+
+    def _written(self, answer: Answer, kind: type[Body]) -> Body:
+        """The body of a writing call. Without a clear answer it may have happened; the external id guards the next."""
+        self._refuse(answer)
+        if answer.status >= 500:
+            raise Unknown("server_error", f"{self.name} failed ({answer.status}) and does not say whether it acted")
+        try:
+            return msgspec.json.decode(answer.body, type=kind)
+        except msgspec.DecodeError as error:
+            raise Unknown("unreadable_answer", f"{self.name} took the call and answered beyond its API") from error
+
+    def _refuse(self, answer: Answer) -> None:
+        """Raise what a 4xx means. The platform's own words stay out: they might repeat what was sent."""
+        if answer.status == 403:
+            raise Fatal(
+                "not_permitted",
+                f"{self.name} does not permit this call (403)",
+                f"Give Suture's account at {self.name} the right to read and write charges.",
+            )
+        if not 400 <= answer.status < 500:
+            return
+        code = _error_code(answer) or f"refused_{answer.status}"
+        raise Rejected(code, f"{self.name} refused the call: {code} ({answer.status})", _REMEDIES.get(code, _REMEDY))
+
+
+def _error_code(answer: Answer) -> str:
+    try:
+        return msgspec.json.decode(answer.body, type=wire.ErrorBody).error.code
+    except msgspec.DecodeError:
+        return ""

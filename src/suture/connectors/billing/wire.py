@@ -1,0 +1,131 @@
+"""The billing platform's JSON, typed, and what it means in our language. Pure."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from suture.canonical.records import Charge, EligibilityStatus, JournalFact, PricedLine, ServiceLine, Visit
+from suture.core.money import Money, round_money
+
+ELIGIBILITY = {
+    "active": EligibilityStatus.VERIFIED,
+    "inactive": EligibilityStatus.REFUSED,
+    "unknown": EligibilityStatus.UNKNOWN,
+}
+
+
+class WireEligibility(msgspec.Struct, frozen=True):
+    status: str
+    reason: str = ""
+
+
+class WireLine(msgspec.Struct, frozen=True):
+    code: str
+    quantity: Decimal
+    unit_price: Decimal
+
+
+class WireCharge(msgspec.Struct, frozen=True):
+    id: str
+    external_id: str
+    status: str
+    currency: str
+    total: Decimal
+    lines: tuple[WireLine, ...]
+
+
+class WirePayment(msgspec.Struct, frozen=True):
+    id: str
+    charge_id: str
+    charge_external_id: str
+    amount: Decimal
+    currency: str
+    received_on: date
+    payer: str | None = None
+
+
+class ChargePage(msgspec.Struct, frozen=True):
+    charges: tuple[WireCharge, ...]
+    next: str | None = None
+
+
+class PaymentPage(msgspec.Struct, frozen=True):
+    payments: tuple[WirePayment, ...]
+    next: str | None = None
+
+
+class WireError(msgspec.Struct, frozen=True):
+    code: str = ""
+    message: str = ""
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    error: WireError = WireError()
+
+
+class About(msgspec.Struct, frozen=True):
+    name: str = ""
+    version: str = ""
+
+
+def eligibility_request(visit: Visit, payer: str) -> dict[str, Any]:
+    return {"patient": visit.patient, "payer": payer, "service_date": visit.started_at.date()}
+
+
+def charge_request(visit: Visit) -> dict[str, Any]:
+    """The visit as a charge to capture; its appointment is the key that makes doing it again harmless."""
+    return {
+        "external_id": visit.appointment,
+        "patient": visit.patient,
+        "practitioner": visit.practitioner,
+        "facility": visit.facility,
+        "payer": visit.payer,
+        "service_date": visit.started_at.date(),
+        "lines": [_line_request(line) for line in visit.lines],
+    }
+
+
+def charge_of(wire: WireCharge) -> Charge:
+    return Charge(
+        number=wire.id,
+        appointment=wire.external_id,
+        total=Money(wire.total, wire.currency),
+        lines=tuple(
+            PricedLine(service=line.code, quantity=line.quantity, unit_price=line.unit_price) for line in wire.lines
+        ),
+    )
+
+
+def difference(visit: Visit, wire: WireCharge, currency: str) -> str | None:
+    """In which respect a captured charge is not the visit's, or None where it is."""
+    amounts = (round_money(line.quantity * line.unit_price, currency) for line in wire.lines)
+    checks = {
+        "external_id": wire.external_id == visit.appointment,
+        "status": wire.status == "captured",
+        "currency": wire.currency == currency,
+        "lines": len(wire.lines) == len(visit.lines) and all(map(_same_line, visit.lines, wire.lines)),
+        "total": wire.total == sum(amounts, Decimal(0)),
+    }
+    return next((name for name, holds in checks.items() if not holds), None)
+
+
+def charge_fact(wire: WireCharge) -> JournalFact:
+    amount = Money(wire.total, wire.currency)
+    return JournalFact(kind="charge", key=wire.external_id, number=wire.id, state=wire.status, amount=amount)
+
+
+def payment_fact(wire: WirePayment) -> JournalFact:
+    amount = Money(wire.amount, wire.currency)
+    return JournalFact(kind="payment", key=wire.id, number=wire.id, state="posted", amount=amount)
+
+
+def _line_request(line: ServiceLine) -> dict[str, Any]:
+    request: dict[str, Any] = {"code": line.service, "quantity": line.quantity}
+    return request if line.unit_price is None else request | {"unit_price": line.unit_price}
+
+
+def _same_line(ours: ServiceLine, theirs: WireLine) -> bool:
+    agreed = ours.unit_price is None or ours.unit_price == theirs.unit_price
+    return agreed and (ours.service, ours.quantity) == (theirs.code, theirs.quantity)

@@ -1,0 +1,20 @@
+"""External ids (`ir.model.data`): deterministic, so that a second attempt meets the first one's records."""
+
+from suture.core.ids import external_name
+
+MODULE = "suture"
+
+
+def external_id(kind: str, key: str) -> str:
+    """The full external id of our record of `kind` for `key`, for example ``suture.invoice_A1``."""
+    return f"{MODULE}.{external_name(kind, key)}"
+
+
+def line_id(document: str, position: int | str) -> str:
+    """The external id of a document's line; without one, Odoo would add the line again on a second load."""
+    return f"{document}_{position}"
+
+
+def source(kind: str, organisation: str) -> str:
+    """What our documents say in `account.move.invoice_origin`, by which they are recognised and counted."""
+    return f"Suture {kind} ({organisation})"

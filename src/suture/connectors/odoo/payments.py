@@ -1,0 +1,126 @@
+"""Payments in batches: an entry a payment, reconciled with its invoice.
+
+Odoo lets three full payments of one invoice all succeed. Ours can't be doubled, being created by external id; that
+none is too large is looked at before, which holds as long as one invoice's payments come one after the other: the
+caller sees to that within a process, and an invoice paid twice at once from two shows an unreconciled rest.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from suture.canonical.records import Payment
+from suture.connectors.odoo import documents
+from suture.connectors.odoo.books import Books
+from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.posting import missing
+from suture.connectors.port import AppliedPayment
+from suture.core.failure import Failure, Rejected
+from suture.core.money import Money, round_money, total
+
+_LINE_FIELDS = ("move_id", "account_id", "partner_id", "amount_residual_currency", "parent_state", "reconciled")
+_INVOICE_FIELDS = ("name", "state", "amount_residual", "payment_state")
+
+
+async def apply(books: Books, payments: Sequence[Payment]) -> Sequence[AppliedPayment | Failure]:
+    """Enter, post and reconcile. `payments` holds at most one of each invoice."""
+    setting = await books.setting()
+    invoices = await books.invoices([payment.appointment for payment in payments])
+    lines = await _receivables(books, list(invoices.values()))
+    refused = await _refusals(books, payments, {a: lines[i] for a, i in invoices.items()})
+    accepted = [p for p in payments if p.payment not in refused]
+    entries = [
+        documents.payment(
+            p.payment, p.amount, p.received_on, lines[invoices[p.appointment]][0], setting, books.organisation
+        )
+        for p in accepted
+    ]
+    ids = await books.write("account.move", entries)
+    posted = await books.poster.post(ids, {i: p.amount for i, p in zip(ids, accepted, strict=True)})
+    entered = {p.payment: posted[i] for i, p in zip(ids, accepted, strict=True)}
+    good = [(lines[invoices[p.appointment]], i) for i, p in zip(ids, accepted, strict=True) if _is_posted(posted[i])]
+    await _reconcile(books, good)
+    after = await books.odoo.read("account.move", [invoices[p.appointment] for p in accepted], _INVOICE_FIELDS)
+    return [refused.get(p.payment) or _applied(p, entered[p.payment], after[invoices[p.appointment]]) for p in payments]
+
+
+async def _receivables(books: Books, moves: Sequence[int]) -> dict[int, list[Row]]:
+    """The receivable lines of each move (`account.move.line` on an account of type ``asset_receivable``)."""
+    lines: dict[int, list[Row]] = defaultdict(list)
+    if moves:
+        domain = [["move_id", "in", moves], ["account_type", "=", "asset_receivable"]]
+        for row in await books.odoo.search("account.move.line", domain, _LINE_FIELDS):
+            lines[row["move_id"]].append(row)
+    return lines
+
+
+async def _refusals(
+    books: Books, payments: Sequence[Payment], lines: Mapping[str, Sequence[Row]]
+) -> dict[str, Failure]:
+    """Why payments can't be applied, by payment. One that seems too large may be in the books already: look."""
+    refused = {p.payment: failure for p in payments if (failure := _not_payable(p, lines.get(p.appointment, ())))}
+    residuals = {
+        p.payment: _residual(lines[p.appointment], p.amount.currency) for p in payments if p.payment not in refused
+    }
+    suspects = [p for p in payments if p.payment in residuals and _exceeds(p.amount, residuals[p.payment])]
+    domain = [["move_type", "=", "entry"], ["company_id", "=", books.odoo.company]]
+    keys = [p.payment for p in suspects]
+    entered = await books.finder.documents("account.move", "payment", keys, "ref", domain)
+    refused.update({p.payment: overpaid(p, residuals[p.payment]) for p in suspects if p.payment not in entered})
+    return refused
+
+
+def _not_payable(payment: Payment, lines: Sequence[Row]) -> Failure | None:
+    if not lines:
+        return missing(f"the invoice of {payment.appointment}")
+    if lines[0]["parent_state"] != "posted":
+        return Rejected(
+            "invoice_not_posted",
+            f"The invoice of {payment.appointment} is {lines[0]['parent_state']}: {payment.payment} can't be applied",
+            "Post the invoice, or void the payment in billing.",
+        )
+    return None
+
+
+def _residual(lines: Sequence[Row], currency: str) -> Money:
+    return total((_money(line["amount_residual_currency"], currency) for line in lines), currency)
+
+
+def _exceeds(amount: Money, residual: Money) -> bool:
+    return (amount.rounded() - residual).amount > 0
+
+
+def overpaid(payment: Payment, residual: Money) -> Rejected:
+    """More was paid than is open on the invoice. Nothing was written to Odoo."""
+    return Rejected(
+        "overpaid",
+        f"{payment.payment} is {payment.amount}, and only {residual} is open on the invoice of {payment.appointment}",
+        "Find the invoice that it pays, or refund the difference in billing; then replay.",
+    )
+
+
+async def _reconcile(books: Books, pairs: Sequence[tuple[Sequence[Row], int]]) -> None:
+    """Each entry with its invoice's lines; a call an entry, because one call reconciles all that it is given."""
+    payment_lines = await _receivables(books, [entry for _, entry in pairs])
+    for invoice_lines, entry in pairs:
+        both = [line["id"] for line in (*invoice_lines, *payment_lines[entry]) if not line["reconciled"]]
+        if any(not line["reconciled"] for line in payment_lines[entry]) and len(both) > 1:
+            await books.odoo.do("account.move.line", "reconcile", both)
+
+
+def _is_posted(outcome: Row | Failure) -> bool:
+    return not isinstance(outcome, Failure)
+
+
+def _applied(payment: Payment, entry: Row | Failure, invoice: Row) -> AppliedPayment | Failure:
+    if isinstance(entry, Failure):
+        return entry
+    return AppliedPayment(
+        invoice_number=invoice["name"],
+        residual=_money(invoice["amount_residual"], payment.amount.currency),
+        payment_state=invoice["payment_state"],
+    )
+
+
+def _money(amount: float, currency: str) -> Money:
+    return Money(round_money(Decimal(str(amount)), currency), currency)

@@ -1,0 +1,141 @@
+"""Posting journal entries: look, guard the date, post, read back."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+from suture.connectors.odoo.client import Odoo, Row
+from suture.core.clock import Clock
+from suture.core.failure import Failure, Rejected
+from suture.core.money import Money, round_money
+
+MOVE_FIELDS = ("name", "state", "date", "invoice_date", "amount_total", "move_type", "ref")
+_LOCKS_KEPT = timedelta(seconds=60)
+
+Posted = Row | Failure
+
+
+class Locks(msgspec.Struct, frozen=True):
+    """The last locked day for everything and for sales (`res.company`), as they bind the integration user."""
+
+    everything: date = date.min
+    sales: date = date.min
+
+    def until(self, move_type: str) -> date:
+        return max(self.everything, self.sales) if move_type != "entry" else self.everything
+
+
+def parse_day(value: object) -> date:
+    """Odoo's date, where no date is ``False`` or, for the user's own lock dates, ``1-01-01``."""
+    if not isinstance(value, str):
+        return date.min
+    year, month, day = value.split("-")
+    return date(int(year), int(month), int(day))
+
+
+def read_locks(company: Row) -> Locks:
+    days = {field: parse_day(value) for field, value in company.items() if field.endswith("lock_date")}
+    sales = max((day for field, day in days.items() if "sale" in field), default=date.min)
+    return Locks(max((day for field, day in days.items() if "sale" not in field), default=date.min), sales)
+
+
+def lock_fields(version: int) -> list[str]:
+    """18 and later have lock dates by kind, with exceptions by user: the `user_` ones are what binds us."""
+    if version >= 18:
+        return ["user_fiscalyear_lock_date", "user_hard_lock_date", "user_sale_lock_date"]
+    return ["fiscalyear_lock_date", "period_lock_date"]
+
+
+class Poster:
+    """Posts many moves in one call. Odoo posts into a locked period without a word and moves the date: so we don't."""
+
+    def __init__(self, odoo: Odoo, clock: Clock) -> None:
+        self._odoo = odoo
+        self._clock = clock
+        self._locks = Locks()
+        self._locks_until: datetime | None = None
+        self._reading = asyncio.Lock()
+
+    async def post(self, ids: Sequence[int], expected: Mapping[int, Money] | None = None) -> dict[int, Posted]:
+        """Each move as read back after posting, or why it could not be posted; a posted one is only read."""
+        before = await self._odoo.read("account.move", ids, MOVE_FIELDS)
+        locks = await self.locks() if any(row["state"] == "draft" for row in before.values()) else Locks()
+        outcome: dict[int, Posted] = {}
+        for identifier in ids:
+            failure = _obstacle(before.get(identifier), locks, (expected or {}).get(identifier))
+            outcome[identifier] = failure or before[identifier]
+        drafts = [identifier for identifier, row in outcome.items() if not isinstance(row, Failure)]
+        drafts = [identifier for identifier in drafts if before[identifier]["state"] == "draft"]
+        if drafts:
+            await self._odoo.do("account.move", "action_post", drafts)
+            outcome.update(await self._odoo.read("account.move", drafts, MOVE_FIELDS))
+        return {identifier: _kept_its_date(row) for identifier, row in outcome.items()}
+
+    async def locks(self) -> Locks:
+        """The lock dates, at most a minute old."""
+        async with self._reading:
+            if self._locks_until is None or self._clock.now() >= self._locks_until:
+                rows = await self._odoo.read("res.company", [self._odoo.company], lock_fields(self._odoo.version))
+                self._locks = read_locks(rows[self._odoo.company])
+                self._locks_until = self._clock.now() + _LOCKS_KEPT
+            return self._locks
+
+
+def total_of(row: Row, currency: str) -> Money:
+    return Money(round_money(Decimal(str(row["amount_total"])), currency), currency)
+
+
+def missing(what: str) -> Rejected:
+    """A document that was there is gone: someone deleted it in Odoo. Restore it, or void the appointment."""
+    return Rejected("record_missing", f"Odoo no longer has {what}", "Someone deleted it in Odoo: decide and replay.")
+
+
+def _obstacle(row: Row | None, locks: Locks, expected: Money | None) -> Failure | None:
+    if row is None:
+        return missing("the drafted entry")
+    if row["state"] == "cancel":
+        return Rejected(
+            "cancelled_in_odoo",
+            f"The document of {row['ref']} is cancelled in Odoo",
+            "Reset it to draft in Odoo to post it, or cancel the appointment.",
+        )
+    if expected is not None and (found := total_of(row, expected.currency)) != expected.rounded():
+        return total_differs(str(row["ref"]), expected, found)
+    day = _own_date(row)
+    if row["state"] == "draft" and day <= locks.until(row["move_type"]):
+        return Rejected(
+            "period_locked",
+            f"{row['ref']} is dated {day}, and Odoo is locked until {locks.until(row['move_type'])}",
+            "Open the period in Odoo (Accounting, Lock Dates) and replay, or date the document after it.",
+        )
+    return None
+
+
+def total_differs(reference: str, expected: Money, found: Money) -> Rejected:
+    """Odoo's total is not the charge's, to the cent: a price with more decimals than Odoo keeps, or an edit.
+
+    The draft is left in Odoo as it is, so that a person sees the difference line by line; it is never posted.
+    """
+    return Rejected(
+        "total_differs",
+        f"Odoo's total for {reference} is {found}, the charge's is {expected.rounded()}",
+        "Compare the draft in Odoo with the charge, line by line; correct the price or the draft, then replay.",
+    )
+
+
+def _own_date(row: Row) -> date:
+    """The date the document asks for; an invoice's accounting date may already have been moved by Odoo."""
+    return parse_day(row["invoice_date"] if row["move_type"] != "entry" and row["invoice_date"] else row["date"])
+
+
+def _kept_its_date(row: Posted) -> Posted:
+    if isinstance(row, Failure) or parse_day(row["date"]) == _own_date(row):
+        return row
+    return Rejected(
+        "date_moved",
+        f"Odoo posted {row['name']} on {row['date']} although it is dated {_own_date(row)}",
+        "A period was locked meanwhile. Reset it in Odoo with the right date, or accept the date there.",
+    )

@@ -1,0 +1,50 @@
+"""The geometry of the funnel; the template draws it."""
+
+from decimal import Decimal
+from itertools import pairwise
+
+import msgspec
+
+from suture.store.journeys import Funnel, Stage
+
+_TALLEST = 92.0
+_THINNEST = 1.5
+
+
+class Slice(msgspec.Struct, frozen=True):
+    """One stage: its figures, its share of the first stage, and its outline in a 100 by 100 box that leads over to
+    the next stage's height."""
+
+    stage: Stage
+    count: int
+    money: Decimal | None
+    share: float
+    outline: str
+
+
+def slices(funnel: Funnel) -> list[Slice]:
+    """The funnel's stages from booked to paid."""
+    figures: tuple[tuple[Stage, int, Decimal | None], ...] = (
+        (Stage.SEEN, funnel.seen, None),
+        (Stage.COMPLETED, funnel.completed, None),
+        (Stage.CHARGED, funnel.charged, funnel.charge_total),
+        (Stage.POSTED, funnel.posted, funnel.invoice_total),
+        (Stage.PAID, funnel.paid, funnel.invoice_total - funnel.residual),
+    )
+    shares = [count / funnel.seen if funnel.seen else 0.0 for _, count, _ in figures]
+    outlines = [_outline(*pair) for pair in pairwise((*shares, shares[-1]))]
+    return [Slice(*figure, *drawn) for figure, *drawn in zip(figures, shares, outlines, strict=True)]
+
+
+def _outline(share: float, following: float) -> str:
+    """An SVG path: level, then a smooth way to the next height."""
+    top, after = _top(share), _top(following)
+    below, below_after = 100 - top, 100 - after
+    return (
+        f"M0,{top:.2f} H40 C72,{top:.2f} 68,{after:.2f} 100,{after:.2f} "
+        f"V{below_after:.2f} C68,{below_after:.2f} 72,{below:.2f} 40,{below:.2f} H0 Z"
+    )
+
+
+def _top(share: float) -> float:
+    return 50 - max(share * _TALLEST, _THINNEST) / 2

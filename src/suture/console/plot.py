@@ -1,0 +1,71 @@
+"""The geometry of the plot of posted invoices; the template draws it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from suture.store.journeys import Postings
+
+WIDTH, HEIGHT = 600, 150
+_GAP = 0.24
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """One span's invoices, as a rectangle in a ``WIDTH`` by ``HEIGHT`` box."""
+
+    at: datetime
+    count: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Plot(msgspec.Struct, frozen=True, kw_only=True):
+    """Bars for each span, and the sum so far as the points of a line."""
+
+    bars: list[Bar]
+    line: str
+    count: int
+    most: int
+    span: timedelta
+    begin: datetime
+    end: datetime
+
+
+def plot(postings: Sequence[Postings], span: timedelta) -> Plot | None:
+    """A plot of invoices posted over time, or None where there are none."""
+    if not postings:
+        return None
+    begin, end = postings[0].at, postings[-1].at + span
+    pieces = (end - begin) / span
+    most = max(item.count for item in postings)
+    width = WIDTH / pieces
+    bars = [_bar(item, (item.at - begin) / span * width, width, item.count / most * HEIGHT) for item in postings]
+    count = sum(item.count for item in postings)
+    line = _line(postings, span, end - begin, count)
+    return Plot(bars=bars, line=line, count=count, most=most, span=span, begin=begin, end=end)
+
+
+def _bar(item: Postings, x: float, width: float, height: float) -> Bar:
+    inset = width * _GAP / 2
+    return Bar(
+        at=item.at,
+        count=item.count,
+        x=round(x + inset, 2),
+        y=round(HEIGHT - height, 2),
+        width=round(width - 2 * inset, 2),
+        height=round(height, 2),
+    )
+
+
+def _line(postings: Sequence[Postings], span: timedelta, whole: timedelta, count: int) -> str:
+    """The sum so far, as an SVG polyline's points: it rises within a span and is level between spans."""
+    points, sum_so_far = [], 0
+    for item in postings:
+        for at, more in ((item.at, 0), (item.at + span, item.count)):
+            sum_so_far += more
+            x, y = (at - postings[0].at) / whole * WIDTH, HEIGHT * (1 - sum_so_far / count)
+            points.append(f"{x:.2f},{y:.2f}")
+    return " ".join(points)

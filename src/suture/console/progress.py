@@ -1,0 +1,76 @@
+"""How far an appointment came, in a person's words and in a row of marks."""
+
+from typing import Literal
+
+import msgspec
+
+from suture.store.exceptions import Trouble
+from suture.store.journeys import JourneyRow, Stage
+
+_TRACK = ("booked", "completed", "charged", "posted", "paid")
+_ENDED = {"cancelled": "Cancelled", "noshow": "No-show"}
+_PAID = {"paid", "in_payment"}
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """One milestone on the way from booked to paid."""
+
+    name: str
+    state: Literal["reached", "ahead", "off"]
+
+
+class StageText(msgspec.Struct, frozen=True):
+    """How a stage is called, what it means, and what to do where it is a finding."""
+
+    title: str
+    meaning: str
+    system: str = ""
+
+
+STAGES: dict[Stage, StageText] = {
+    Stage.SEEN: StageText("Booked", "Every appointment that moved today, whatever became of it.", "scheduling"),
+    Stage.TO_COME: StageText("Still to come", "Booked or arrived, and not over yet.", "scheduling"),
+    Stage.COMPLETED: StageText("Completed", "The visit took place and stands.", "scheduling"),
+    Stage.CANCELLED: StageText("Cancelled", "Called off. Nothing is billed; what was, is reversed.", "scheduling"),
+    Stage.NO_SHOW: StageText("No-show", "The patient did not come. Nothing is billed.", "scheduling"),
+    Stage.CHARGED: StageText("Charged", "Billing holds the charge.", "billing"),
+    Stage.POSTED: StageText("Posted", "Odoo holds a posted invoice.", "odoo"),
+    Stage.PAID: StageText("Paid", "The invoice reads paid in Odoo.", "odoo"),
+    Stage.UNBILLED: StageText("Unbilled", "Completed and not charged: under way, or stuck."),
+    Stage.UNPOSTED: StageText("Unposted", "Charged and not in the ledger: under way, or stuck."),
+    Stage.UNPAID: StageText("Unpaid", "Posted, and something is still open on the invoice."),
+}
+
+
+def marks(row: JourneyRow) -> list[Mark]:
+    """The five milestones; those that a cancelled appointment won't reach any more are ``off``."""
+    ahead: Literal["ahead", "off"] = "off" if row.status in _ENDED else "ahead"
+    return [Mark(name, "reached" if _reached(row, name) else ahead) for name in _TRACK]
+
+
+def standing(row: JourneyRow) -> str:
+    """Where the appointment stands, in a word or two."""
+    if row.status in _ENDED:
+        return _ENDED[row.status]
+    if row.payment_state in _PAID:
+        return "Paid"
+    if row.payment_state == "partial":
+        return "Part paid"
+    reached = [name for name in _TRACK if _reached(row, name)]
+    return reached[-1].capitalize() if reached else "Known"
+
+
+def subject_link(trouble: Trouble) -> str | None:
+    """The page about what an exception is about: its appointment's journey, or its delivery's."""
+    kind, _, identity = (trouble.subject or "").partition("/")
+    if kind == "Appointment":
+        return f"/journeys/{identity}"
+    return None if trouble.delivery is None else f"/journeys/delivery-{trouble.delivery}"
+
+
+def _reached(row: JourneyRow, name: str) -> bool:
+    if name == "paid":
+        return row.payment_state in _PAID
+    if name == "booked":
+        return bool(row.status)
+    return name in row.milestones

@@ -1,0 +1,70 @@
+"""Contract ``billing-payment.v1``: a payment that billing posted against a charge, as a canonical event."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import msgspec
+
+from suture.canonical.events import PaymentPosted
+from suture.canonical.records import Payment
+from suture.core.money import Money, round_money
+from suture.ingest.understanding import Context, NotUnderstood, Understood, make_event
+
+_REMEDY = "Ask the billing platform's owner to send it as the contract says, then replay it."
+
+
+class _Payment(msgspec.Struct, frozen=True):
+    id: str
+    charge_id: str
+    charge_external_id: str
+    amount: Decimal
+    currency: str
+    received_on: date
+    payer: str | None = None
+
+
+class _Data(msgspec.Struct, frozen=True):
+    payment: _Payment
+
+
+class _Webhook(msgspec.Struct, frozen=True):
+    type: str
+    timestamp: datetime
+    data: _Data
+
+
+def decode(body: bytes, context: Context) -> Understood:
+    """Raises `NotUnderstood`."""
+    try:
+        webhook = msgspec.json.decode(body, type=_Webhook)
+    except msgspec.DecodeError as error:
+        raise NotUnderstood.invalid(error, _REMEDY) from error
+    if webhook.type != "payment.posted":
+        raise NotUnderstood("unknown_type", "the webhook's type is not one of the contract's", _REMEDY)
+    told = webhook.data.payment
+    _check_amount(told, context)
+    payment = Payment(
+        payment=told.id,
+        charge=told.charge_id,
+        appointment=told.charge_external_id,
+        amount=Money(told.amount, told.currency),
+        received_on=told.received_on,
+        payer=f"Payer/{told.payer}" if told.payer else None,
+    )
+    event = make_event(
+        context,
+        "suture.payment.posted.v1",
+        PaymentPosted(payment=payment),
+        subject=f"Payment/{told.id}",
+        correlation_id=told.charge_external_id,
+        occurred_at=webhook.timestamp.astimezone(UTC) if webhook.timestamp.tzinfo else context.received_at,
+    )
+    return Understood(events=(event,))
+
+
+def _check_amount(told: _Payment, context: Context) -> None:
+    currency = context.catalogue.organisation.currency
+    if told.currency != currency:
+        raise NotUnderstood("currency_differs", f"a payment in {told.currency}, where {currency} is kept", _REMEDY)
+    if told.amount <= 0 or told.amount != round_money(told.amount, currency):
+        raise NotUnderstood("amount_invalid", f"{told.amount} is not a payment's amount in {currency}", _REMEDY)

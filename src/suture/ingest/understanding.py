@@ -1,0 +1,75 @@
+"""What a decoder makes of a delivery, and what it says when it can't."""
+
+import re
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from suture.canonical.events import Event
+from suture.catalogue.model import Catalogue
+from suture.core.ids import fact_id
+from suture.store.parties import Party
+
+_QUOTED = re.compile(r"'[^']*'")
+
+
+class NotUnderstood(Exception):
+    """A delivery does not say what its contract promises. The text names places and codes, never content."""
+
+    def __init__(self, code: str, reason: str, remedy: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.remedy = remedy
+
+    @classmethod
+    def invalid(cls, error: msgspec.DecodeError, remedy: str) -> "NotUnderstood":
+        """From a decoder's error, with any quoted content taken out."""
+        return cls("invalid_payload", f"not as the contract says: {_QUOTED.sub('…', str(error))}", remedy)
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decoder may know besides the bytes. It has no clock and no socket; `receipt` is the delivery's."""
+
+    catalogue: Catalogue
+    system: str
+    received_at: datetime
+    facilities: frozenset[str]
+    receipt: UUID | None = None
+
+
+class Understood(msgspec.Struct, frozen=True, kw_only=True):
+    """The canonical content of a delivery. `appointment` is the status that its event puts the appointment in."""
+
+    events: tuple[Event, ...]
+    parties: tuple[Party, ...] = ()
+    appointment_status: str | None = None
+
+
+def make_event(
+    context: Context,
+    event_type: str,
+    data: msgspec.Struct,
+    *,
+    subject: str,
+    correlation_id: str,
+    occurred_at: datetime,
+    facility: str | None = None,
+    sequence: int | None = None,
+) -> Event:
+    """An event whose id follows from what it says happened, so that a fact told twice is one event."""
+    return Event(
+        id=fact_id(context.system, event_type, subject, str(sequence)),
+        type=event_type,
+        source=f"suture/{context.system}",
+        subject=subject,
+        organisation=context.catalogue.organisation.id,
+        facility=facility,
+        occurred_at=occurred_at,
+        recorded_at=context.received_at,
+        correlation_id=correlation_id,
+        sequence=sequence,
+        causation_id=context.receipt,
+        data=msgspec.Raw(msgspec.json.encode(data)),
+    )

@@ -1,0 +1,148 @@
+"""The journeys that people look at: one row an appointment, projected from the backbone's events.
+
+A subscriber like any other: idempotent, a little behind, and it can be rebuilt from the stream.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from suture.canonical import events as facts
+from suture.canonical.events import Event
+from suture.core.failure import Rejected
+from suture.store.database import Database
+from suture.store.exceptions import Trouble, open_exception
+from suture.store.journeys import JourneyRow, upsert
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one event changes of its journey. Unset fields stay."""
+
+    milestone: str
+    status: str | None = None
+    start_at: datetime | None = None
+    currency: str | None = None
+    charge_total: Decimal | None = None
+    invoice_number: str | None = None
+    invoice_total: Decimal | None = None
+    residual: Decimal | None = None
+    payment_state: str | None = None
+    payment: tuple[str, Decimal] | None = None
+
+
+def _invoice_posted(data: facts.InvoicePosted) -> Change:
+    return Change(
+        milestone="posted",
+        invoice_number=data.number,
+        invoice_total=data.total.amount,
+        residual=data.total.amount,
+        payment_state="not_paid",
+        currency=data.total.currency,
+    )
+
+
+def _invoice_paid(data: facts.InvoicePaid) -> Change:
+    return Change(
+        milestone="paid" if not data.residual else "part_paid",
+        residual=data.residual.amount,
+        payment_state=data.payment_state,
+    )
+
+
+def _charge_captured(data: facts.ChargeCaptured) -> Change:
+    total = data.charge.total
+    return Change(milestone="charged", charge_total=total.amount, currency=total.currency)
+
+
+def _payment_posted(data: facts.PaymentPosted) -> Change:
+    return Change(milestone="payment_received", payment=(data.payment.payment, data.payment.amount.amount))
+
+
+_CHANGES: dict[str, Callable[[Any], Change]] = {
+    "suture.appointment.booked.v1": lambda d: Change(milestone="booked", status="booked", start_at=d.start),
+    "suture.appointment.rescheduled.v1": lambda d: Change(milestone="rescheduled", status="booked", start_at=d.start),
+    "suture.appointment.arrived.v1": lambda _: Change(milestone="arrived", status="arrived"),
+    "suture.appointment.completed.v1": lambda _: Change(milestone="completed", status="fulfilled"),
+    "suture.appointment.cancelled.v1": lambda _: Change(milestone="cancelled", status="cancelled"),
+    "suture.appointment.no_show.v1": lambda _: Change(milestone="no_show", status="noshow"),
+    "suture.eligibility.verified.v1": lambda _: Change(milestone="eligible"),
+    "suture.eligibility.unknown.v1": lambda _: Change(milestone="eligibility_unknown"),
+    "suture.charge.captured.v1": _charge_captured,
+    "suture.charge.voided.v1": lambda _: Change(milestone="charge_voided"),
+    "suture.invoice.drafted.v1": lambda _: Change(milestone="invoiced"),
+    "suture.invoice.posted.v1": _invoice_posted,
+    "suture.invoice.cancelled.v1": lambda _: Change(milestone="invoice_cancelled", payment_state="reversed"),
+    "suture.invoice.paid.v1": _invoice_paid,
+    "suture.payment.posted.v1": _payment_posted,
+    "suture.stock.consumed.v1": lambda _: Change(milestone="stocked"),
+    "suture.stock.returned.v1": lambda _: Change(milestone="stock_returned"),
+    "suture.compensation.accrued.v1": lambda _: Change(milestone="accrued"),
+    "suture.compensation.reversed.v1": lambda _: Change(milestone="accrual_reversed"),
+    "suture.exception.raised.v1": lambda _: Change(milestone="exception"),
+}
+"""Event type: what it changes. Types that aren't here concern no appointment."""
+
+
+class JourneyProjection:
+    """The subscriber's handler."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def apply(self, events: Sequence[Event]) -> None:
+        """Apply a batch; applying it again changes nothing."""
+        rows = merge(events)
+        if rows:
+            async with self._database.transaction() as connection:
+                await upsert(connection, rows)
+
+    async def put_aside(self, event: Event, error: Exception) -> None:
+        """An event that the projection can't take is shown as an exception."""
+        trouble = Trouble(
+            code="projection_broke",
+            outcome=Rejected.outcome,
+            reason=f"{event.type} could not be shown ({type(error).__name__})",
+            remedy="The ledger is not concerned. Report it; after the mend, rebuild the projection.",
+            owner="integration",
+            process=f"projection:{event.id}",
+            subject=event.subject,
+        )
+        async with self._database.transaction() as connection:
+            await open_exception(connection, trouble, event.recorded_at)
+
+
+def merge(events: Sequence[Event]) -> list[JourneyRow]:
+    """One row an appointment from a batch of events, in an order that can't deadlock."""
+    rows: dict[str, JourneyRow] = {}
+    for event in events:
+        build = _CHANGES.get(event.type)
+        if build is None or event.correlation_id.startswith("delivery-"):
+            continue
+        key = event.correlation_id
+        rows[key] = _apply(rows.get(key) or JourneyRow(appointment=key), event, build(event.payload()))
+    return [rows[key] for key in sorted(rows)]
+
+
+def _apply(row: JourneyRow, event: Event, change: Change) -> JourneyRow:
+    newest = change.status is not None and (event.sequence or 0) >= row.sequence
+    told = {
+        name: value
+        for name in ("currency", "charge_total", "invoice_number", "invoice_total", "residual", "payment_state")
+        if (value := getattr(change, name)) is not None
+    }
+    if newest:
+        told |= {"status": change.status, "sequence": event.sequence or 0}
+        if change.start_at is not None:
+            told["start_at"] = change.start_at
+    payments = row.payments if change.payment is None else row.payments | {change.payment[0]: change.payment[1]}
+    return msgspec.structs.replace(
+        row,
+        facility=event.facility or row.facility,
+        milestones={change.milestone: event.occurred_at} | row.milestones,
+        payments=payments,
+        updated_at=max(event.recorded_at, row.updated_at) if row.updated_at else event.recorded_at,
+        **told,
+    )

@@ -1,0 +1,63 @@
+"""What waits for a person: the exception queue, by cause."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from suture.store import exceptions
+from suture.store.database import Database
+from suture.store.exceptions import OpenException
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """Exceptions that one remedy mends, oldest first."""
+
+    code: str
+    outcome: str
+    reason: str
+    remedy: str
+    owner: str
+    interface: str | None
+    exceptions: tuple[OpenException, ...]
+
+    @property
+    def since(self) -> datetime:
+        return self.exceptions[0].opened_at
+
+
+class Stuck(msgspec.Struct, frozen=True, kw_only=True):
+    """The open exceptions. `count` is all of them; `causes` hold the newest, in as many as were asked for."""
+
+    count: int
+    shown: int
+    causes: list[Cause]
+
+
+def causes_of(open_exceptions: Iterable[OpenException]) -> list[Cause]:
+    """Exceptions grouped by what one remedy mends, the most frequent cause first, then the oldest."""
+    alike: dict[tuple[str, str, str, str, str, str | None], list[OpenException]] = defaultdict(list)
+    for item in open_exceptions:
+        alike[item.code, item.outcome, item.reason, item.remedy, item.owner, item.interface].append(item)
+    causes = [
+        Cause(
+            code=code,
+            outcome=outcome,
+            reason=reason,
+            remedy=remedy,
+            owner=owner,
+            interface=interface,
+            exceptions=tuple(sorted(items, key=lambda item: item.opened_at)),
+        )
+        for (code, outcome, reason, remedy, owner, interface), items in alike.items()
+    ]
+    return sorted(causes, key=lambda cause: (-len(cause.exceptions), cause.since))
+
+
+async def stuck(database: Database, most: int = 200) -> Stuck:
+    """What is stuck and why."""
+    async with database.connection() as connection:
+        newest = await exceptions.open_exceptions(connection, most)
+        count = await exceptions.count_open(connection)
+    return Stuck(count=count, shown=len(newest), causes=causes_of(newest))

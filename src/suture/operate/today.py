@@ -1,0 +1,78 @@
+"""What has happened today, and what is stuck."""
+
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from suture.store import exceptions, journeys
+from suture.store.database import Database
+from suture.store.exceptions import OpenException
+from suture.store.journeys import Funnel, JourneyRow, Postings, Stage
+
+_SPANS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 30, 60, 300, 600, 900, 1800))
+_MOST_SPANS = 60
+
+
+class Today(msgspec.Struct, frozen=True, kw_only=True):
+    """The day so far: the funnel, the invoices posted by spans of time, the journeys that moved last, and the open
+    exceptions."""
+
+    since: datetime
+    funnel: Funnel
+    span: timedelta
+    postings: list[Postings]
+    recent: list[JourneyRow]
+    stuck: list[OpenException]
+    stuck_count: int
+
+
+class StageList(msgspec.Struct, frozen=True, kw_only=True):
+    """The journeys behind one figure of the funnel. `count` is that figure; the list may be shorter."""
+
+    stage: Stage
+    since: datetime
+    count: int
+    journeys: list[JourneyRow]
+
+
+def start_of_day(now: datetime, zone: ZoneInfo) -> datetime:
+    """When the organisation's day that contains `now` began."""
+    return datetime.combine(now.astimezone(zone).date(), time(), zone)
+
+
+def fitting_span(funnel: Funnel) -> timedelta:
+    """The shortest round span that cuts the time of today's postings into few enough pieces to plot."""
+    if funnel.first_posted_at is None or funnel.last_posted_at is None:
+        return _SPANS[0]
+    whole = funnel.last_posted_at - funnel.first_posted_at
+    return next((span for span in _SPANS if whole / span < _MOST_SPANS), _SPANS[-1])
+
+
+async def today(database: Database, now: datetime, zone: ZoneInfo, most: int = 50) -> Today:
+    """The organisation's day that contains `now`. `most` bounds each list."""
+    since = start_of_day(now, zone)
+    async with database.connection() as connection:
+        funnel = await journeys.funnel(connection, since)
+        span = fitting_span(funnel)
+        return Today(
+            since=since,
+            funnel=funnel,
+            span=span,
+            postings=await journeys.postings(connection, since, span),
+            recent=await journeys.recent(connection, most),
+            stuck=await exceptions.open_exceptions(connection, most),
+            stuck_count=await exceptions.count_open(connection),
+        )
+
+
+async def of_stage(database: Database, now: datetime, zone: ZoneInfo, stage: Stage, most: int = 200) -> StageList:
+    """The journeys behind a figure of today's funnel."""
+    since = start_of_day(now, zone)
+    async with database.connection() as connection:
+        return StageList(
+            stage=stage,
+            since=since,
+            count=getattr(await journeys.funnel(connection, since), stage.value),
+            journeys=await journeys.of_stage(connection, since, stage, most),
+        )

@@ -1,0 +1,6 @@
+"""The business processes, each on one page, and the events that start or cancel them."""
+
+from suture.processes.definitions import completed_appointment, posted_payment
+
+DEFINITIONS = (completed_appointment.DEFINITION, posted_payment.DEFINITION)
+ROUTES = (*completed_appointment.ROUTES, *posted_payment.ROUTES)

@@ -1,0 +1,262 @@
+"""From a completed appointment to a posted invoice.
+
+    resolve -> eligibility -> charge -> draft invoice -> stock -> compensation -> post invoice
+
+Keyed by the appointment, so that a visit which was rescheduled, or whose completion is told twice, is billed once. A
+visit that is cancelled after all is undone in reverse: the invoice reversed or its draft cancelled, the accrual
+reversed, the stock returned, the charge voided.
+"""
+
+from datetime import date
+from decimal import Decimal
+
+from suture.canonical.events import (
+    ChargeCaptured,
+    ChargeVoided,
+    CompensationAccrued,
+    CompensationReversed,
+    EligibilityAnswered,
+    InvoiceCancelled,
+    InvoiceDrafted,
+    InvoicePosted,
+    StockConsumed,
+    StockReturned,
+)
+from suture.canonical.records import Charge, Component, Eligibility, EligibilityStatus, Visit
+from suture.canonical.routing import Route
+from suture.connectors.port import (
+    AccrualOrder,
+    DraftedInvoice,
+    InvoiceOrder,
+    LedgerEntry,
+    LedgerPartner,
+    PostedInvoice,
+    StockDocument,
+    StockOrder,
+)
+from suture.core.failure import Rejected
+from suture.core.money import Money, total
+from suture.processes.definition import Definition, Step
+from suture.processes.run import Outcome, Run
+from suture.processes.toolbox import Toolbox
+
+VisitRun = Run[Visit]
+
+
+async def resolve(run: VisitRun, tools: Toolbox) -> Outcome:
+    """Everyone and everything that the visit names is known here, before anything is written anywhere."""
+    visit = run.input
+    await tools.patient(visit.patient)
+    await tools.practitioner(visit.practitioner)
+    if visit.payer:
+        await tools.payer(visit.payer)
+    if not visit.lines:
+        raise Rejected(
+            "nothing_to_bill",
+            "the completed visit names no service",
+            "Have the scheduling system send what was delivered, or close this with the reason for not billing it.",
+        )
+    unknown = sorted({line.service for line in visit.lines} - tools.services.by_code.keys())
+    if unknown:
+        raise Rejected(
+            "service_unknown",
+            f"the catalogue has no service {', '.join(unknown)}",
+            "Add it to `services` in the catalogue, with its kit, then retry.",
+        )
+    if visit.facility not in {facility.code for facility in tools.catalogue.facilities}:
+        raise Rejected(
+            "facility_unknown",
+            f"the catalogue has no facility {visit.facility}",
+            "Add it to `facilities` in the catalogue, then retry.",
+        )
+    return Outcome()
+
+
+def is_covered(run: VisitRun, _: Toolbox) -> bool:
+    return run.input.payer is not None
+
+
+async def check_eligibility(run: VisitRun, tools: Toolbox) -> Outcome:
+    """The payer is asked whether it covers the patient on that day. A refusal is a person's to decide."""
+    answer: Eligibility = await tools.billing.check_eligibility(run.input)
+    if answer.status is EligibilityStatus.REFUSED:
+        raise Rejected(
+            "coverage_refused",
+            f"{answer.payer} does not cover this visit: {answer.reason or 'no reason given'}",
+            "Correct the coverage in the scheduling system, or bill the patient, then retry.",
+        )
+    fact = EligibilityAnswered(appointment=run.input.appointment, payer=answer.payer, reason=answer.reason)
+    return Outcome(answer, ((f"suture.eligibility.{answer.status}.v1", fact),))
+
+
+async def capture_charge(run: VisitRun, tools: Toolbox) -> Outcome:
+    charge = await tools.billing.capture_charge(run.input)
+    return Outcome(charge, (("suture.charge.captured.v1", ChargeCaptured(charge=charge)),))
+
+
+async def void_charge(run: VisitRun, tools: Toolbox) -> Outcome:
+    charge = _charge(run)
+    await tools.billing.void_charge(charge.appointment, charge.number)
+    fact = ChargeVoided(appointment=charge.appointment, number=charge.number)
+    return Outcome(facts=(("suture.charge.voided.v1", fact),))
+
+
+async def draft_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
+    visit, charge = run.input, _charge(run)
+    order = InvoiceOrder(
+        appointment=visit.appointment,
+        partner=await _partner(visit, tools),
+        practitioner=visit.practitioner,
+        practitioner_name=(await tools.practitioner(visit.practitioner)).name,
+        facility=visit.facility,
+        invoice_date=_day(visit, tools),
+        total=charge.total,
+        lines=charge.lines,
+        names={line.service: tools.services.by_code[line.service].name for line in charge.lines},
+    )
+    drafted = await tools.ledger.draft_invoice(order)
+    fact = InvoiceDrafted(appointment=visit.appointment, invoice=drafted.invoice, total=drafted.total)
+    return Outcome(drafted, (("suture.invoice.drafted.v1", fact),))
+
+
+async def cancel_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
+    """A draft is cancelled; a posted invoice is reversed by a credit note, dated today: its own period may be shut."""
+    drafted = run.result("draft_invoice", DraftedInvoice)
+    number = await tools.ledger.cancel_invoice(run.input.appointment, run.now.astimezone(tools.zone).date())
+    fact = InvoiceCancelled(appointment=run.input.appointment, invoice=drafted.invoice, number=number)
+    return Outcome(facts=(("suture.invoice.cancelled.v1", fact),))
+
+
+def uses_supplies(run: VisitRun, tools: Toolbox) -> bool:
+    return bool(_components(run.input, tools))
+
+
+async def consume_stock(run: VisitRun, tools: Toolbox) -> Outcome:
+    visit = run.input
+    order = StockOrder(
+        appointment=visit.appointment,
+        facility=visit.facility,
+        on=_day(visit, tools),
+        components=_components(visit, tools),
+    )
+    document = await tools.ledger.consume_stock(order)
+    fact = StockConsumed(appointment=visit.appointment, number=document.number, moves=document.moves)
+    return Outcome(document, (("suture.stock.consumed.v1", fact),))
+
+
+async def return_stock(run: VisitRun, tools: Toolbox) -> Outcome:
+    document: StockDocument = await tools.ledger.return_stock(run.input.appointment)
+    fact = StockReturned(appointment=run.input.appointment, number=document.number)
+    return Outcome(facts=(("suture.stock.returned.v1", fact),))
+
+
+def earns_a_share(run: VisitRun, tools: Toolbox) -> bool:
+    return bool(_compensation(_charge(run), tools))
+
+
+async def accrue_compensation(run: VisitRun, tools: Toolbox) -> Outcome:
+    visit = run.input
+    order = AccrualOrder(
+        appointment=visit.appointment,
+        practitioner=visit.practitioner,
+        practitioner_name=(await tools.practitioner(visit.practitioner)).name,
+        facility=visit.facility,
+        on=_day(visit, tools),
+        amount=_compensation(_charge(run), tools),
+    )
+    entry = await tools.ledger.accrue_compensation(order)
+    fact = CompensationAccrued(
+        appointment=visit.appointment, practitioner=visit.practitioner, number=entry.number, amount=entry.amount
+    )
+    return Outcome(entry, (("suture.compensation.accrued.v1", fact),))
+
+
+async def reverse_compensation(run: VisitRun, tools: Toolbox) -> Outcome:
+    today = run.now.astimezone(tools.zone).date()
+    entry: LedgerEntry = await tools.ledger.reverse_compensation(run.input.appointment, today)
+    fact = CompensationReversed(appointment=run.input.appointment, number=entry.number)
+    return Outcome(facts=(("suture.compensation.reversed.v1", fact),))
+
+
+async def post_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
+    appointment = run.input.appointment
+    posted: PostedInvoice = await tools.ledger.post_invoice(appointment, _charge(run).total)
+    fact = InvoicePosted(appointment=appointment, invoice=posted.invoice, number=posted.number, total=posted.total)
+    return Outcome(posted, (("suture.invoice.posted.v1", fact),))
+
+
+DEFINITION = Definition(
+    name="completed_appointment",
+    version=1,
+    input=Visit,
+    steps=(
+        Step("resolve", resolve, system="fhir-scheduling"),
+        Step("check_eligibility", check_eligibility, when=is_covered, system="rest-billing"),
+        Step("capture_charge", capture_charge, undo=void_charge, system="rest-billing"),
+        Step("draft_invoice", draft_invoice, undo=cancel_invoice, system="odoo"),
+        Step("consume_stock", consume_stock, undo=return_stock, when=uses_supplies, system="odoo"),
+        Step("accrue_compensation", accrue_compensation, undo=reverse_compensation, when=earns_a_share, system="odoo"),
+        Step("post_invoice", post_invoice, system="odoo"),
+    ),
+)
+
+
+ROUTES = (
+    Route(
+        type="suture.appointment.completed.v1",
+        action="start",
+        definition=DEFINITION.name,
+        version=DEFINITION.version,
+        key=lambda completed: completed.visit.appointment,
+        input=lambda completed: completed.visit,
+    ),
+    Route(
+        type="suture.appointment.cancelled.v1",
+        action="cancel",
+        definition=DEFINITION.name,
+        version=DEFINITION.version,
+        key=lambda cancelled: cancelled.appointment,
+    ),
+    Route(
+        type="suture.appointment.no_show.v1",
+        action="cancel",
+        definition=DEFINITION.name,
+        version=DEFINITION.version,
+        key=lambda missed: missed.appointment,
+    ),
+)
+
+
+def _charge(run: VisitRun) -> Charge:
+    return run.result("capture_charge", Charge)
+
+
+def _day(visit: Visit, tools: Toolbox) -> date:
+    """The day on which the visit ended, where the clinic is."""
+    return visit.ended_at.astimezone(tools.zone).date()
+
+
+async def _partner(visit: Visit, tools: Toolbox) -> LedgerPartner:
+    """Who gets the invoice: the payer, or the patient who pays alone. Odoo learns of no other patient."""
+    if visit.payer is None:
+        return LedgerPartner.of_patient(await tools.patient(visit.patient))
+    payer = await tools.payer(visit.payer)
+    return LedgerPartner(reference=payer.reference, name=payer.name, is_company=True)
+
+
+def _components(visit: Visit, tools: Toolbox) -> tuple[Component, ...]:
+    """What the visit used up: the kits of its services, times their quantity, one line a product."""
+    used: dict[str, Decimal] = {}
+    for line in visit.lines:
+        for component in tools.services.by_code[line.service].kit:
+            used[component.product] = used.get(component.product, Decimal(0)) + component.quantity * line.quantity
+    return tuple(Component(product=product, quantity=quantity) for product, quantity in sorted(used.items()))
+
+
+def _compensation(charge: Charge, tools: Toolbox) -> Money:
+    """The practitioner's share, service by service, rounded once."""
+    currency = charge.total.currency
+    shares = (
+        Money(line.quantity * line.unit_price * tools.services.share(line.service), currency) for line in charge.lines
+    )
+    return total(shares, currency).rounded()

@@ -1,0 +1,45 @@
+"""What steps work with: the connected systems, the people we know, and the catalogue."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from suture.canonical.records import Patient, Payer, Practitioner
+from suture.catalogue.model import Catalogue, ServiceIndex
+from suture.connectors.port import Billing, Ledger
+from suture.core.failure import Rejected
+from suture.store.parties import Parties
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    """Handed to every step. `zone` is the organisation's: it decides on which day a visit falls."""
+
+    billing: Billing
+    ledger: Ledger
+    parties: Parties
+    catalogue: Catalogue
+    services: ServiceIndex
+    zone: ZoneInfo
+
+    async def patient(self, reference: str) -> Patient:
+        return _expect(await self.parties.get(reference), Patient, reference)
+
+    async def practitioner(self, reference: str) -> Practitioner:
+        return _expect(await self.parties.get(reference), Practitioner, reference)
+
+    async def payer(self, reference: str) -> Payer:
+        return _expect(await self.parties.get(reference), Payer, reference)
+
+
+P = TypeVar("P")
+
+
+def _expect(party: object, kind: type[P], reference: str) -> P:
+    if isinstance(party, kind):
+        return party
+    raise Rejected(
+        "party_unknown",
+        f"{reference} is not known: no system has told us of it",
+        "Have the scheduling system send the record again (any event of it will do), then retry.",
+    )

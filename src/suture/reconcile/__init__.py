@@ -1,0 +1,1 @@
+"""Is anything missing, on either side? Reads the outside systems themselves and compares."""

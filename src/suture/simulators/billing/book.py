@@ -1,0 +1,158 @@
+"""The billing platform's book: charges by the caller's key, payments, and who is covered by whom. No I/O."""
+
+import hashlib
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from suture.core.money import round_money
+from suture.simulators.billing.messages import (
+    Charge,
+    ChargeLine,
+    ChargeRequest,
+    EligibilityAnswer,
+    EligibilityRequest,
+    Payment,
+    Problem,
+    RequestedLine,
+)
+from suture.simulators.clinic.day import AppointmentPlan, ClinicDay
+
+_REASONS = {"active": "", "inactive": "coverage_terminated", "unknown": "payer_did_not_answer"}
+
+
+def bare(reference: str) -> str:
+    """The id in a reference such as ``Patient/4711``; an id stays as it is."""
+    return reference.rpartition("/")[2]
+
+
+class Book:
+    """All that the platform knows. Ids are made from the caller's key, so they are the same on every run."""
+
+    def __init__(self, day: ClinicDay) -> None:
+        self.currency = day.currency
+        self.charges: list[str] = []
+        self.payments: list[Payment] = []
+        self._prices = {service.code: service.price for service in day.services}
+        self._plans = {plan.id: plan for plan in day.appointments}
+        self._coverage = {(plan.patient, plan.payer): plan.eligible for plan in day.appointments if plan.payer}
+        self._charges: dict[str, Charge] = {}
+        self._requests: dict[str, ChargeRequest] = {}
+        self._adjudicated: set[str] = set()
+
+    def eligibility(self, request: EligibilityRequest) -> EligibilityAnswer:
+        status = self._coverage.get((bare(request.patient), bare(request.payer)))
+        if status is None:
+            return EligibilityAnswer("unknown", "no_such_member")
+        return EligibilityAnswer(status, _REASONS[status])
+
+    def capture(self, request: ChargeRequest) -> tuple[Charge, bool]:
+        """The charge of the request's key, and whether it is new. The same key never gets a second one."""
+        charge_id = _id("CHG", request.external_id)
+        known = self._charges.get(charge_id)
+        if known is None:
+            charge = self._priced(charge_id, request)
+            self._charges[charge_id] = charge
+            self._requests[charge_id] = request
+            self.charges.append(charge_id)
+            return charge, True
+        if self._requests[charge_id] != request:
+            raise Problem(409, "external_id_conflict", "this external id has a charge with other content")
+        if known.status == "voided":
+            raise Problem(409, "charge_voided", "the charge of this external id was voided")
+        return known, False
+
+    def void(self, charge_id: str) -> Charge:
+        charge = self.charge(charge_id)
+        if any(payment.charge_id == charge_id for payment in self.payments):
+            raise Problem(409, "charge_paid", "the charge has payments; refund them first")
+        voided = msgspec.structs.replace(charge, status="voided")
+        self._charges[charge_id] = voided
+        return voided
+
+    def charge(self, charge_id: str) -> Charge:
+        try:
+            return self._charges[charge_id]
+        except KeyError:
+            raise Problem(404, "no_such_charge", f"there is no charge {charge_id}") from None
+
+    def find(self, external_id: str) -> list[Charge]:
+        """The charge of the caller's key, or nothing."""
+        charge = self._charges.get(_id("CHG", external_id))
+        return [] if charge is None else [charge]
+
+    @property
+    def voided(self) -> int:
+        return sum(charge.status == "voided" for charge in self._charges.values())
+
+    @property
+    def payments_due(self) -> int:
+        """How many payments there will be in the end, those posted included."""
+        waiting = self._charges.keys() - self._adjudicated
+        return len(self.payments) + sum(len(self.planned_payments(charge_id)) for charge_id in waiting)
+
+    def adjudicate(self, charge_id: str) -> Sequence[Payment]:
+        """Post the charge's payments; answers those that are new. None on a voided charge, and never twice."""
+        if charge_id in self._adjudicated:
+            return ()
+        posted = self.planned_payments(charge_id)
+        self._adjudicated.add(charge_id)
+        self.payments.extend(posted)
+        return posted
+
+    def planned_payments(self, charge_id: str) -> list[Payment]:
+        """The payments that the day plans for a charge, together never more than its total."""
+        charge, request = self._charges[charge_id], self._requests[charge_id]
+        plan = self._plans.get(bare(charge.external_id))
+        if plan is None or charge.status == "voided":
+            return []
+        return [
+            Payment(
+                id=_id("PAY", f"{charge.external_id}#{number}"),
+                charge_id=charge_id,
+                charge_external_id=charge.external_id,
+                amount=amount,
+                currency=charge.currency,
+                received_on=request.service_date,
+                payer=request.payer if by_payer else None,
+            )
+            for number, amount, by_payer in _capped(plan, charge.total)
+        ]
+
+    def _priced(self, charge_id: str, request: ChargeRequest) -> Charge:
+        if not request.lines:
+            raise Problem(422, "no_lines", "a charge needs at least one line")
+        lines = tuple(self._priced_line(line) for line in request.lines)
+        amounts = (round_money(line.quantity * line.unit_price, self.currency) for line in lines)
+        return Charge(
+            id=charge_id,
+            external_id=request.external_id,
+            status="captured",
+            currency=self.currency,
+            total=sum(amounts, round_money(Decimal(0), self.currency)),
+            lines=lines,
+        )
+
+    def _priced_line(self, line: RequestedLine) -> ChargeLine:
+        if line.code not in self._prices:
+            raise Problem(422, "unknown_code", f"the price list has no service {line.code}")
+        price = self._prices[line.code] if line.unit_price is None else line.unit_price
+        if not (line.quantity.is_finite() and price.is_finite() and line.quantity > 0 and price >= 0):
+            raise Problem(422, "invalid_amount", "quantities are above zero and prices not below it")
+        return ChargeLine(line.code, line.quantity, round_money(price, self.currency))
+
+
+def _capped(plan: AppointmentPlan, total: Decimal) -> list[tuple[int, Decimal, bool]]:
+    """The plan's payments as (number, amount, whether the payer pays), cut where they would exceed `total`."""
+    capped, still_open = [], total
+    for number, payment in enumerate(plan.payments, start=1):
+        amount = min(payment.amount, still_open)
+        if amount > 0:
+            capped.append((number, amount, payment.payer is not None))
+            still_open -= amount
+    return capped
+
+
+def _id(prefix: str, key: str) -> str:
+    return f"{prefix}-{hashlib.sha256(key.encode()).hexdigest()[:16].upper()}"

@@ -1,0 +1,158 @@
+"""The simulator's doors: JSON-2 (19), JSON-RPC and the version, with the answers that the real ones give."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from suture.core.clock import Clock, SystemClock
+from suture.simulators.odoo.database import Database
+from suture.simulators.odoo.errors import (
+    AccessDenied,
+    AccessError,
+    NoDatabase,
+    NotFound,
+    OdooError,
+    PythonError,
+    Unauthorized,
+    Unprocessable,
+    UserError,
+)
+from suture.simulators.odoo.seed import seed
+from suture.simulators.odoo.server import CannotBind, Server
+
+
+def create_app(
+    *, database: str = "suture", version: int = 19, api_keys: Mapping[str, str], clock: Clock | None = None
+) -> Starlette:
+    """A fresh simulated Odoo of `version` (17 or 19). `api_keys` gives the login of each key's user."""
+    db = Database(database, version, api_keys, clock or SystemClock())
+    seed(db, set(api_keys.values()))
+    doors = Doors(Server(db))
+    routes = [
+        Route("/jsonrpc", doors.json_rpc, methods=["POST"]),
+        Route("/web/webclient/version_info", doors.version_info, methods=["POST"]),
+    ]
+    if version >= 19:
+        routes.append(Route("/json/2/{model}/{method}", doors.json_2, methods=["POST"]))
+    return Starlette(routes=routes)
+
+
+class Doors:
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._db = server.db
+
+    async def version_info(self, request: Request) -> Response:
+        return _json({"jsonrpc": "2.0", "id": None, "result": self._version()})
+
+    async def json_2(self, request: Request) -> Response:
+        if not _is_json(request):
+            return _page(415, "Unsupported Media Type")
+        if request.headers.get("X-Odoo-Database", self._db.name) != self._db.name:
+            return _page(404, "Not Found")
+        try:
+            arguments = msgspec.json.decode(await request.body() or b"{}")
+            return _json(self._call_2(request, arguments))
+        except OdooError as error:
+            return _json(_described(error), error.status)
+
+    def _call_2(self, request: Request, arguments: dict[str, Any]) -> Any:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        login = self._db.keys.get(key) if scheme.lower() == "bearer" else None
+        if login is None:
+            raise Unauthorized("Invalid apikey")
+        model, method = request.path_params["model"], request.path_params["method"]
+        if not self._server.has_model(model):
+            raise NotFound(f"the model {model!r} does not exist")
+        kind = self._kind(model, method, NotFound(f"The method '{model}.{method}' does not exist"))
+        ids = arguments.pop("ids", None)
+        if kind == "model" and ids:
+            raise Unprocessable(f"cannot call {model}.{method} with ids")
+        try:
+            positional = [ids or []] if kind == "records" else []
+            return self._server.run(self._db.users[login], model, method, positional, arguments)
+        except CannotBind as error:
+            raise Unprocessable(str(error)) from error
+
+    async def json_rpc(self, request: Request) -> Response:
+        if not _is_json(request):
+            return _page(415 if self._db.version >= 19 else 400, "Bad Request")
+        call = msgspec.json.decode(await request.body())
+        answer = {"jsonrpc": "2.0", "id": call.get("id")}
+        try:
+            result = self._call_rpc(call["params"])
+        except OdooError as error:
+            code = 0 if self._db.version >= 18 else 200
+            return _json({**answer, "error": {"code": code, "message": "Odoo Server Error", "data": _described(error)}})
+        return _json(answer if result is None else {**answer, "result": result})
+
+    def _call_rpc(self, parameters: dict[str, Any]) -> Any:
+        service, method, args = parameters["service"], parameters["method"], parameters["args"]
+        if (service, method) == ("common", "version"):
+            return self._version()
+        if args[0] != self._db.name:
+            raise NoDatabase(args[0])
+        if (service, method) == ("common", "authenticate"):
+            known = self._db.keys.get(args[2]) == args[1]
+            return self._db.users[args[1]] if known else False
+        return self._execute(*args)
+
+    def _execute(
+        self, _: str, user: int, key: str, model: str, method: str, positional: list[Any], named: Any = None
+    ) -> Any:
+        if self._db.users.get(self._db.keys.get(key, "")) != user:
+            raise AccessDenied("Access Denied")
+        if not self._server.has_model(model):
+            raise UserError(f"Object {model} doesn't exist")
+        self._kind(model, method, self._no_method(model, method))
+        try:
+            return self._server.run(user, model, method, positional, dict(named or {}))
+        except CannotBind as error:
+            raise PythonError("TypeError", f"BaseModel.{method}() {error}") from error
+
+    def _kind(self, model: str, method: str, unknown: OdooError) -> str:
+        kind = self._server.method_kind(model, method)
+        if kind == "private":
+            raise AccessError(f"Private methods (such as '{model}.{method}') cannot be called remotely.")
+        if not kind:
+            raise unknown
+        return kind
+
+    def _no_method(self, model: str, method: str) -> OdooError:
+        if self._db.version >= 18:
+            return PythonError("AttributeError", f"The method '{model}.{method}' does not exist")
+        return PythonError("AttributeError", f"The method '{method}' does not exist on the model '{model}'")
+
+    def _version(self) -> dict[str, Any]:
+        serie = f"{self._db.version}.0"
+        info = [self._db.version, 0, 0, "final", 0, ""]
+        return {"server_version": serie, "server_version_info": info, "server_serie": serie, "protocol_version": 1}
+
+
+def _described(error: OdooError) -> dict[str, Any]:
+    debug = f"Traceback (most recent call last):\n  (simulated)\n{error.name}: {error.message}\n"
+    return {
+        "name": error.name,
+        "message": error.message,
+        "arguments": [error.message],
+        "context": {},
+        "debug": debug,
+    }
+
+
+def _is_json(request: Request) -> bool:
+    return request.headers.get("Content-Type", "").startswith("application/json")
+
+
+def _json(body: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
+
+
+def _page(status: int, title: str) -> Response:
+    page = f"<!doctype html>\n<html lang=en>\n<title>{status} {title}</title>\n<h1>{title}</h1>\n"
+    return Response(page, status, media_type="text/html")

@@ -1,0 +1,68 @@
+"""Odoo's errors by the name that clients see, with the HTTP status that JSON-2 gives each."""
+
+
+class OdooError(Exception):
+    """An error of the server; `name` is the exception class as Odoo names it."""
+
+    name = "odoo.exceptions.UserError"
+    status = 422
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class UserError(OdooError):
+    """The user asked for something that isn't possible now."""
+
+
+class ValidationError(UserError):
+    name = "odoo.exceptions.ValidationError"
+
+
+class AccessError(OdooError):
+    name = "odoo.exceptions.AccessError"
+    status = 403
+
+
+class AccessDenied(OdooError):
+    name = "odoo.exceptions.AccessDenied"
+    status = 403
+
+
+class MissingError(OdooError):
+    name = "odoo.exceptions.MissingError"
+    status = 404
+
+
+class NotFound(OdooError):
+    name = "werkzeug.exceptions.NotFound"
+    status = 404
+
+
+class Unprocessable(OdooError):
+    name = "werkzeug.exceptions.UnprocessableEntity"
+    status = 422
+
+
+class Unauthorized(OdooError):
+    name = "werkzeug.exceptions.Unauthorized"
+    status = 401
+
+
+class PythonError(OdooError):
+    """What Odoo didn't catch: a Python exception, named as such."""
+
+    status = 500
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.name = f"builtins.{kind}"
+
+
+class NoDatabase(OdooError):
+    name = "psycopg2.OperationalError"
+    status = 500
+
+    def __init__(self, database: str) -> None:
+        super().__init__(f'connection to server failed: FATAL:  database "{database}" does not exist\n')

@@ -1,0 +1,104 @@
+"""Rows in memory: tables with a few indexes, external ids, and an undo log that makes a call all or nothing."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+Row = dict[str, Any]
+
+
+class Table:
+    """One model's rows by id. `indexed` fields find their rows by value."""
+
+    def __init__(self, indexed: Iterable[str]) -> None:
+        self.rows: dict[int, Row] = {}
+        self.last_id = 0
+        self.index: dict[str, dict[Any, dict[int, None]]] = {field: defaultdict(dict) for field in indexed}
+
+
+class Store:
+    """All tables. Every change goes through here and can be undone back to a mark."""
+
+    def __init__(self, indexed: Mapping[str, Iterable[str]]) -> None:
+        self.tables: dict[str, Table] = {model: Table(fields) for model, fields in indexed.items()}
+        self.external: dict[str, tuple[str, int, bool]] = {}
+        self.external_of: dict[tuple[str, int], list[str]] = {}
+        self.sequences: dict[str, int] = {}
+        self._undo: list[Callable[[], object]] = []
+
+    def mark(self) -> int:
+        return len(self._undo)
+
+    def rollback(self, mark: int) -> None:
+        while len(self._undo) > mark:
+            self._undo.pop()()
+
+    def commit(self) -> None:
+        self._undo.clear()
+
+    def insert(self, model: str, row: Row) -> int:
+        """The new row's id. Ids of rolled back rows aren't given again, as with a sequence."""
+        table = self.tables[model]
+        table.last_id += 1
+        identifier = row["id"] = table.last_id
+        table.rows[identifier] = row
+        for field, by_value in table.index.items():
+            by_value[row.get(field)][identifier] = None
+        self._undo.append(lambda: self._drop(model, identifier))
+        return identifier
+
+    def delete(self, model: str, identifier: int) -> None:
+        row = self.tables[model].rows[identifier]
+        self._drop(model, identifier)
+        self._undo.append(lambda: self._put_back(model, row))
+
+    def set(self, model: str, row: Row, field: str, value: Any) -> None:
+        old = row.get(field)
+        if old == value:
+            return
+        self._assign(model, row, field, value)
+        self._undo.append(lambda: self._assign(model, row, field, old))
+
+    def next_number(self, stem: str) -> int:
+        """The next number of a sequence without gaps."""
+        before = self.sequences.get(stem, 0)
+        self.sequences[stem] = before + 1
+        self._undo.append(lambda: self.sequences.__setitem__(stem, before))
+        return before + 1
+
+    def name(self, external_id: str, model: str, identifier: int, *, noupdate: bool) -> None:
+        """Give a record its external id."""
+        self._add_name(external_id, (model, identifier, noupdate))
+        self._undo.append(lambda: self._remove_name(external_id))
+
+    def unname(self, external_id: str) -> None:
+        target = self._remove_name(external_id)
+        self._undo.append(lambda: self._add_name(external_id, target))
+
+    def _add_name(self, external_id: str, target: tuple[str, int, bool]) -> None:
+        self.external[external_id] = target
+        self.external_of.setdefault(target[:2], []).append(external_id)
+
+    def _remove_name(self, external_id: str) -> tuple[str, int, bool]:
+        target = self.external.pop(external_id)
+        self.external_of[target[:2]].remove(external_id)
+        return target
+
+    def _assign(self, model: str, row: Row, field: str, value: Any) -> None:
+        by_value = self.tables[model].index.get(field)
+        if by_value is not None:
+            by_value[row.get(field)].pop(row["id"], None)
+            by_value[value][row["id"]] = None
+        row[field] = value
+
+    def _drop(self, model: str, identifier: int) -> None:
+        table = self.tables[model]
+        row = table.rows.pop(identifier)
+        for field, by_value in table.index.items():
+            by_value[row.get(field)].pop(identifier, None)
+
+    def _put_back(self, model: str, row: Row) -> None:
+        table = self.tables[model]
+        table.rows[row["id"]] = row
+        for field, by_value in table.index.items():
+            by_value[row.get(field)][row["id"]] = None

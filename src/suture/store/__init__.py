@@ -1,0 +1,1 @@
+"""Postgres: migrations, named SQL, inbox, events, processes, exceptions, sealed records."""

@@ -1,0 +1,60 @@
+"""A pool of connections, and SQL that has names.
+
+Statements live in `sql/*.sql`, each under ``-- name: some_name``; `sql("file")` gives them by that name.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+
+import asyncpg
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_FOLDER = Path(__file__).with_name("sql")
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+"""Any asyncpg connection, pooled or not."""
+
+CONNECTION_LOST = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.InterfaceError, OSError)
+"""What asyncpg raises when the database is away; the work was rolled back or its outcome can be looked up."""
+
+OUT_OF_ROOM = (asyncpg.DiskFullError, asyncpg.TooManyConnectionsError, asyncpg.OutOfMemoryError)
+"""What asyncpg raises when the database can't take more for now."""
+
+
+@cache
+def sql(name: str) -> dict[str, str]:
+    """The statements of ``sql/<name>.sql`` by their names."""
+    parts = _NAME.split((_FOLDER / f"{name}.sql").read_text(encoding="utf-8"))
+    return dict(zip(parts[1::2], map(str.strip, parts[2::2]), strict=True))
+
+
+class Database:
+    """One Postgres, through a pool."""
+
+    def __init__(self, url: str, pool: asyncpg.Pool) -> None:
+        self.url = url
+        self._pool = pool
+
+    @classmethod
+    async def connect(cls, url: str, *, most: int = 8, name: str = "suture") -> "Database":
+        """Open a pool of up to `most` connections. Raises what asyncpg raises when the server isn't there."""
+        pool = await asyncpg.create_pool(
+            url, min_size=1, max_size=most, timeout=10, command_timeout=60, server_settings={"application_name": name}
+        )
+        return cls(url, pool)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        async with self._pool.acquire() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield connection

@@ -1,0 +1,177 @@
+"""Durable processes: claims under a lease, and checkpoints that only the lease's holder can write.
+
+A claim raises the row's fence; a checkpoint names the fence it was made under, so that a worker which lost its lease
+(it hung, or its clock stood still) changes nothing when it wakes up.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from suture.canonical.events import Event
+from suture.core.gather import Gather
+from suture.store.database import CONNECTION_LOST, Connection, Database, sql
+from suture.store.events import Recorder
+from suture.store.exceptions import Trouble, open_exception, resolve
+
+_SQL = sql("processes")
+_LARGEST_COMMIT = 128
+
+
+class StepRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the journal says of one step: ``done``, ``skipped`` or ``undone``, when, after how many tries, with what
+    result (JSON)."""
+
+    state: str
+    at: datetime
+    attempts: int = 1
+    result: msgspec.Raw | None = None
+    seconds: float = 0.0
+
+
+Journal = dict[str, StepRecord]
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A process in a worker's hands until its lease ends."""
+
+    key: str
+    definition: str
+    version: int
+    subject: str
+    correlation_id: str
+    causation_id: UUID | None
+    facility: str | None
+    state: str
+    input: str
+    journal: Journal
+    step: str
+    attempt: int
+    fence: int
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Progress to be written under a claim's fence, with the events that it makes true.
+
+    `step` is the step that comes next (or failed); `due_at` None keeps the lease; `awaits` is what it waits for;
+    `resolves` closes the process's open exceptions.
+    """
+
+    key: str
+    fence: int
+    state: str
+    step: str
+    at: datetime
+    attempt: int = 0
+    awaits: str | None = None
+    due_at: datetime | None = None
+    journal: Journal = {}
+    events: tuple[Event, ...] = ()
+    trouble: Trouble | None = None
+    resolves: bool = False
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """Answer to a checkpoint. `held` is False when another worker has the process; then nothing was written."""
+
+    held: bool
+    state: str = ""
+    cancel_requested: bool = False
+
+
+class ProcessStore:
+    """Claims processes and writes their checkpoints, many in one commit."""
+
+    def __init__(self, database: Database, recorder: Recorder) -> None:
+        self._database = database
+        self._recorder = recorder
+        self.save: Gather[Checkpoint, Saved] = Gather(
+            self._commit,
+            limit=_LARGEST_COMMIT,
+            lanes=2,
+            divisible=lambda error: not isinstance(error, CONNECTION_LOST),
+        )
+
+    async def claim(self, worker: str, now: datetime, lease_until: datetime, most: int) -> list[Claim]:
+        """Take up to `most` due processes; nobody else gets them before `lease_until`."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["claim"], now, most, worker, lease_until)
+        return [_claim(dict(row)) for row in rows]
+
+    async def renew(self, held: Sequence[Claim], lease_until: datetime) -> None:
+        """Keep what is held until `lease_until`."""
+        async with self._database.connection() as connection:
+            await connection.execute(
+                _SQL["renew"], [claim.key for claim in held], [claim.fence for claim in held], lease_until
+            )
+
+    async def next_due(self) -> datetime | None:
+        async with self._database.connection() as connection:
+            due: datetime | None = await connection.fetchval(_SQL["next_due"])
+        return due
+
+    async def _commit(self, batch: Sequence[Checkpoint]) -> Sequence[Saved]:
+        async with self._database.transaction() as connection:
+            saved = await self._update(connection, batch)
+            held = [checkpoint for checkpoint in batch if checkpoint.key in saved]
+            await self._recorder.record(connection, [event for checkpoint in held for event in checkpoint.events])
+            for checkpoint in held:
+                if checkpoint.trouble is not None:
+                    await open_exception(connection, checkpoint.trouble, checkpoint.at)
+            past = [checkpoint.key for checkpoint in held if checkpoint.resolves]
+            if past:
+                await resolve(connection, past, max(checkpoint.at for checkpoint in held))
+        lost = Saved(held=False)
+        return [saved.get(checkpoint.key, lost) for checkpoint in batch]
+
+    async def _update(self, connection: Connection, batch: Sequence[Checkpoint]) -> dict[str, Saved]:
+        batch = sorted(batch, key=lambda checkpoint: checkpoint.key)
+        rows = await connection.fetch(
+            _SQL["checkpoint"],
+            [checkpoint.key for checkpoint in batch],
+            [checkpoint.fence for checkpoint in batch],
+            [checkpoint.state for checkpoint in batch],
+            [checkpoint.step for checkpoint in batch],
+            [checkpoint.attempt for checkpoint in batch],
+            [checkpoint.awaits for checkpoint in batch],
+            [checkpoint.due_at for checkpoint in batch],
+            [checkpoint.at for checkpoint in batch],
+            [msgspec.json.encode(checkpoint.journal).decode() for checkpoint in batch],
+        )
+        return {row["key"]: Saved(True, row["state"], row["cancel_requested"]) for row in rows}
+
+
+def _claim(row: dict[str, Any]) -> Claim:
+    journal = msgspec.json.decode(row.pop("journal"), type=Journal)
+    return Claim(journal=journal, **row)
+
+
+class ProcessView(msgspec.Struct, frozen=True, kw_only=True):
+    """A process as people see it."""
+
+    key: str
+    definition: str
+    state: str
+    journal: Journal
+    step: str
+    attempt: int
+    worker: str | None
+    fence: int
+    due_at: datetime
+    started_at: datetime
+    finished_at: datetime | None
+
+
+async def of_journey(connection: Connection, correlation_id: str) -> list[ProcessView]:
+    """The processes of one journey."""
+    rows = [dict(row) for row in await connection.fetch(_SQL["of_subject"], correlation_id)]
+    return [ProcessView(journal=msgspec.json.decode(row.pop("journal"), type=Journal), **row) for row in rows]
+
+
+async def count_by_state(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many processes there are, by definition and state."""
+    rows = await connection.fetch(_SQL["count_by_state"])
+    return {(row["definition"], row["state"]): row["count"] for row in rows}

@@ -1,0 +1,47 @@
+-- name: record
+INSERT INTO event (id, type, source, subject, organisation, facility, sequence, occurred_at, recorded_at,
+    correlation_id, causation_id, data, stale)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+    $8::timestamptz[], $9::timestamptz[], $10::text[], $11::uuid[], $12::text[], $13::boolean[])
+ON CONFLICT (id) DO NOTHING
+RETURNING id
+
+-- name: start
+INSERT INTO process (key, definition, version, subject, correlation_id, causation_id, facility, state, input,
+    due_at, started_at)
+SELECT key, definition, version, subject, correlation_id, causation_id, facility, 'running', input, at, at
+FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::text[],
+    $9::timestamptz[]) AS new (key, definition, version, subject, correlation_id, causation_id, facility, input, at)
+ON CONFLICT (key) DO NOTHING
+RETURNING key
+
+-- name: wake
+UPDATE process SET state = 'running', due_at = $2
+WHERE awaits = ANY($1::text[]) AND state = 'waiting'
+
+-- name: cancel
+UPDATE process SET cancel_requested = true,
+    due_at = CASE WHEN state IN ('done', 'stuck', 'waiting') THEN $2 ELSE due_at END,
+    state = CASE WHEN state IN ('done', 'stuck', 'waiting') THEN 'compensating' ELSE state END
+WHERE key = ANY($1::text[]) AND NOT cancel_requested
+
+-- name: announce
+SELECT pg_notify('suture_processes', '')
+
+-- name: find
+SELECT data FROM event WHERE correlation_id = $1 AND type = $2 AND NOT stale ORDER BY seq LIMIT 1
+
+-- name: unpublished
+SELECT seq, id, type, source, subject, organisation, facility, sequence, occurred_at, recorded_at, correlation_id,
+    causation_id, data
+FROM event WHERE NOT published ORDER BY seq LIMIT $1
+
+-- name: published
+UPDATE event SET published = true WHERE seq = ANY($1::bigint[])
+
+-- name: announce_recorded
+SELECT pg_notify('suture_events', '')
+
+-- name: of_journey
+SELECT seq, id, type, subject, occurred_at, recorded_at, causation_id, data, stale, published
+FROM event WHERE correlation_id = $1 ORDER BY seq

@@ -1,0 +1,88 @@
+-- name: upsert
+INSERT INTO journey AS j (appointment, facility, status, sequence, start_at, milestones, payments, currency,
+    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at)
+SELECT appointment, facility, status, sequence, start_at, milestones::jsonb, payments::jsonb, currency,
+    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
+    $9::numeric[], $10::text[], $11::numeric[], $12::numeric[], $13::text[], $14::timestamptz[])
+    AS new (appointment, facility, status, sequence, start_at, milestones, payments, currency, charge_total,
+    invoice_number, invoice_total, residual, payment_state, updated_at)
+ON CONFLICT (appointment) DO UPDATE SET
+    facility = coalesce(excluded.facility, j.facility),
+    status = CASE WHEN excluded.sequence >= j.sequence AND excluded.status <> '' THEN excluded.status ELSE j.status END,
+    sequence = greatest(excluded.sequence, j.sequence),
+    start_at = CASE WHEN excluded.sequence >= j.sequence THEN coalesce(excluded.start_at, j.start_at) ELSE j.start_at END,
+    milestones = excluded.milestones || j.milestones,
+    payments = j.payments || excluded.payments,
+    currency = coalesce(excluded.currency, j.currency),
+    charge_total = coalesce(excluded.charge_total, j.charge_total),
+    invoice_number = coalesce(excluded.invoice_number, j.invoice_number),
+    invoice_total = coalesce(excluded.invoice_total, j.invoice_total),
+    residual = least(excluded.residual, j.residual),
+    payment_state = coalesce(excluded.payment_state, j.payment_state),
+    updated_at = greatest(excluded.updated_at, j.updated_at)
+
+-- name: funnel
+SELECT count(*) AS seen,
+    count(*) FILTER (WHERE status IN ('booked', 'arrived')) AS to_come,
+    count(*) FILTER (WHERE status = 'fulfilled') AS completed,
+    count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
+    count(*) FILTER (WHERE status = 'noshow') AS no_show,
+    count(*) FILTER (WHERE status = 'fulfilled' AND milestones ? 'charged') AS charged,
+    count(*) FILTER (WHERE status = 'fulfilled' AND milestones ? 'posted') AS posted,
+    count(*) FILTER (WHERE status = 'fulfilled' AND payment_state IN ('paid', 'in_payment')) AS paid,
+    count(*) FILTER (WHERE status = 'fulfilled' AND NOT milestones ? 'charged') AS unbilled,
+    count(*) FILTER (WHERE status = 'fulfilled' AND milestones ? 'charged' AND NOT milestones ? 'posted') AS unposted,
+    count(*) FILTER (WHERE status = 'fulfilled' AND milestones ? 'posted'
+        AND payment_state NOT IN ('paid', 'in_payment')) AS unpaid,
+    coalesce(sum(charge_total) FILTER (WHERE status = 'fulfilled'), 0) AS charge_total,
+    coalesce(sum(charge_total) FILTER (WHERE status = 'fulfilled' AND NOT milestones ? 'posted'), 0) AS unposted_total,
+    coalesce(sum(invoice_total) FILTER (WHERE status = 'fulfilled'), 0) AS invoice_total,
+    coalesce(sum(residual) FILTER (WHERE status = 'fulfilled'), 0) AS residual,
+    min((milestones ->> 'posted')::timestamptz) FILTER (WHERE (milestones ->> 'posted')::timestamptz >= $1)
+        AS first_posted_at,
+    max((milestones ->> 'posted')::timestamptz) AS last_posted_at
+FROM journey WHERE updated_at >= $1
+
+-- name: of_stage
+SELECT appointment, facility, status, start_at, milestones::text AS milestones, payments::text AS payments, currency,
+    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at
+FROM journey WHERE updated_at >= $1 AND CASE $2
+    WHEN 'seen' THEN true
+    WHEN 'to_come' THEN status IN ('booked', 'arrived')
+    WHEN 'completed' THEN status = 'fulfilled'
+    WHEN 'cancelled' THEN status = 'cancelled'
+    WHEN 'no_show' THEN status = 'noshow'
+    WHEN 'charged' THEN status = 'fulfilled' AND milestones ? 'charged'
+    WHEN 'posted' THEN status = 'fulfilled' AND milestones ? 'posted'
+    WHEN 'paid' THEN status = 'fulfilled' AND payment_state IN ('paid', 'in_payment')
+    WHEN 'unbilled' THEN status = 'fulfilled' AND NOT milestones ? 'charged'
+    WHEN 'unposted' THEN status = 'fulfilled' AND milestones ? 'charged' AND NOT milestones ? 'posted'
+    WHEN 'unpaid' THEN status = 'fulfilled' AND milestones ? 'posted' AND payment_state NOT IN ('paid', 'in_payment')
+END
+ORDER BY updated_at DESC, appointment LIMIT $3
+
+-- name: postings
+SELECT to_timestamp(floor(extract(epoch FROM (milestones ->> 'posted')::timestamptz) / $2::int) * $2::int) AS at,
+    count(*) AS count, coalesce(sum(invoice_total), 0) AS total
+FROM journey WHERE updated_at >= $1 AND (milestones ->> 'posted')::timestamptz >= $1
+GROUP BY 1 ORDER BY 1
+
+-- name: starting_with
+SELECT appointment FROM journey
+WHERE appointment >= $1 AND appointment < $1 || chr(1114111) AND starts_with(appointment, $1)
+ORDER BY appointment LIMIT $2
+
+-- name: recent
+SELECT appointment, facility, status, start_at, milestones::text AS milestones, payments::text AS payments, currency,
+    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at
+FROM journey ORDER BY updated_at DESC, appointment LIMIT $1
+
+-- name: one
+SELECT appointment, facility, status, start_at, milestones::text AS milestones, payments::text AS payments, currency,
+    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at
+FROM journey WHERE appointment = $1
+
+-- name: deliveries
+SELECT delivery.id, interface, delivery_id, receipt, octet_length(box) AS size, received_at, state, ingested_at
+FROM delivery WHERE receipt = ANY($1::uuid[]) ORDER BY id

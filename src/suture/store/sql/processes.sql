@@ -1,0 +1,38 @@
+-- name: claim
+WITH due AS MATERIALIZED (
+    SELECT key FROM process
+    WHERE state IN ('running', 'waiting', 'compensating') AND due_at <= $1
+    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+UPDATE process SET fence = fence + 1, worker = $3, due_at = $4, awaits = NULL,
+    state = CASE WHEN cancel_requested THEN 'compensating' WHEN state = 'waiting' THEN 'running' ELSE state END
+FROM due WHERE process.key = due.key
+RETURNING process.key, definition, version, subject, correlation_id, causation_id, facility, state, input,
+    journal::text AS journal, step, attempt, fence
+
+-- name: renew
+UPDATE process SET due_at = $3
+FROM unnest($1::text[], $2::bigint[]) AS held (key, fence)
+WHERE process.key = held.key AND process.fence = held.fence AND state IN ('running', 'compensating')
+
+-- name: checkpoint
+UPDATE process SET
+    state = CASE WHEN cp.state = 'done' AND cancel_requested THEN 'compensating' ELSE cp.state END,
+    step = cp.step, attempt = cp.attempt, awaits = cp.awaits,
+    due_at = coalesce(cp.due_at, process.due_at),
+    finished_at = CASE WHEN cp.state IN ('done', 'compensated') THEN cp.at END,
+    journal = process.journal || cp.journal::jsonb
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::int[], $6::text[], $7::timestamptz[],
+    $8::timestamptz[], $9::text[]) AS cp (key, fence, state, step, attempt, awaits, due_at, at, journal)
+WHERE process.key = cp.key AND process.fence = cp.fence
+RETURNING process.key, process.state, cancel_requested
+
+-- name: next_due
+SELECT min(due_at) FROM process WHERE state IN ('running', 'waiting', 'compensating')
+
+-- name: of_subject
+SELECT key, definition, state, journal::text AS journal, step, attempt, worker, fence, due_at, started_at, finished_at
+FROM process WHERE correlation_id = $1 ORDER BY started_at
+
+-- name: count_by_state
+SELECT definition, state, count(*) AS count FROM process GROUP BY definition, state

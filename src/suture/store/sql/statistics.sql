@@ -1,0 +1,43 @@
+-- name: unsettled
+SELECT
+    (SELECT count(*) FROM delivery WHERE state = 'received') AS deliveries,
+    (SELECT count(*) FROM process WHERE state IN ('running', 'compensating')) AS processes,
+    (SELECT count(*) FROM process WHERE state = 'waiting') AS waiting,
+    (SELECT count(*) FROM event WHERE NOT published) AS events
+
+-- name: facts_by_type
+SELECT type, count(*) AS count FROM event WHERE NOT stale GROUP BY type
+
+-- name: money
+SELECT
+    coalesce(sum((data::jsonb -> 'charge' -> 'total' ->> 'amount')::numeric)
+        FILTER (WHERE type = 'suture.charge.captured.v1'), 0) AS charge_total,
+    coalesce(sum((data::jsonb -> 'total' ->> 'amount')::numeric)
+        FILTER (WHERE type = 'suture.invoice.posted.v1'), 0) AS invoice_total,
+    coalesce(sum((data::jsonb -> 'amount' ->> 'amount')::numeric)
+        FILTER (WHERE type = 'suture.invoice.paid.v1'), 0) AS payment_total,
+    coalesce(sum((data::jsonb ->> 'moves')::int)
+        FILTER (WHERE type = 'suture.stock.consumed.v1'), 0) AS stock_moves
+FROM event WHERE type IN ('suture.charge.captured.v1', 'suture.invoice.posted.v1', 'suture.invoice.paid.v1',
+    'suture.stock.consumed.v1')
+
+-- name: latencies
+SELECT
+    array(SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (
+        ORDER BY extract(epoch FROM ingested_at - received_at) * 1000)
+        FROM delivery WHERE ingested_at IS NOT NULL) AS ingest,
+    array(SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (
+        ORDER BY extract(epoch FROM posted.recorded_at - delivery.received_at) * 1000)
+        FROM event posted
+        JOIN event completed ON completed.correlation_id = posted.correlation_id
+            AND completed.type = 'suture.appointment.completed.v1'
+        JOIN delivery ON delivery.receipt = completed.causation_id
+        WHERE posted.type = 'suture.invoice.posted.v1') AS end_to_end,
+    (SELECT count(*) FROM event WHERE type = 'suture.invoice.posted.v1') AS flows,
+    (SELECT extract(epoch FROM max(recorded_at) - min(recorded_at)) FROM event) AS seconds
+
+-- name: stuck_keys
+SELECT coalesce(process.correlation_id, split_part(exception.subject, '/', 2)) AS key, exception.subject, code, reason, owner,
+    exception.process, exception.delivery
+FROM exception LEFT JOIN process ON process.key = exception.process
+WHERE exception.state = 'open' ORDER BY opened_at

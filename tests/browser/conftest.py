@@ -1,0 +1,306 @@
+"""A browser, a console that it looks at, and a clinic whose day is told by real events."""
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import uvicorn
+from playwright.async_api import Browser, Page, async_playwright
+
+from suture.bootstrap.settings import Secrets, Settings
+from suture.bootstrap.wiring import Foundation
+from suture.canonical import events as facts
+from suture.canonical.events import Event
+from suture.canonical.records import Charge, Payment, PricedLine, ServiceLine, Visit
+from suture.catalogue.load import parse
+from suture.catalogue.write import template
+from suture.console.app import create_app
+from suture.core.clock import ManualClock
+from suture.core.ids import fact_id
+from suture.core.money import Money
+from suture.operate.projection import JourneyProjection
+from suture.processes.definitions import ROUTES
+from suture.store import inbox, schema
+from suture.store.database import Database
+from suture.store.embedded import EmbeddedPostgres
+from suture.store.events import Recorder, mark_published, unpublished
+from suture.store.exceptions import Trouble
+from suture.store.inbox import Inbox
+from suture.store.processes import Checkpoint, ProcessStore, StepRecord
+from suture.store.sealing import MasterKey
+from suture.store.vault import Vault
+
+CHROMIUM = "/usr/bin/chromium"
+_SWITCHES = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+_MISSING = "Chromium is missing: install it with `apt-get install chromium`"
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium. Where it is missing the test is skipped; under CI it fails."""
+    if shutil.which(CHROMIUM) is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(_MISSING)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_SWITCHES))
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A page that must stay silent: what the browser's log says of it is a failure at the end."""
+    page = await browser.new_page(viewport={"width": 1280, "height": 900})
+    said: list[str] = []
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    yield page
+    await page.close()
+    assert [line for line in said if not _expected(line)] == []
+
+
+def _expected(line: str) -> bool:
+    """The browser itself logs that a page, or a look for news, was answered 404 or 503."""
+    return "Failed to load resource" in line and ("404" in line or "503" in line)
+
+
+@pytest.fixture(scope="session")
+def _postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("postgres")
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(0o755)  # the server runs as another user
+    postgres = EmbeddedPostgres(folder)
+    yield postgres.start()
+    postgres.stop()
+
+
+@pytest.fixture
+async def database_url(_postgres: str) -> str:
+    """An embedded Postgres with a fresh, migrated schema."""
+    database = await Database.connect(_postgres, most=1)
+    async with database.connection() as connection:
+        await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    await database.close()
+    await schema.migrate(_postgres)
+    return _postgres
+
+
+class Clinic:
+    """A clinic's day. Each telling is a delivery, its event and what the projection makes of it, at the clock's time."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.vault = Vault(database, MasterKey(bytes(32)), "harbour-clinics")
+        self.clock = ManualClock(datetime.now(UTC))
+        self._recorder = Recorder(ROUTES)
+        self._processes = ProcessStore(database, self._recorder)
+        self._projection = JourneyProjection(database)
+        self._numbers = 0
+
+    async def books(self, appointment: str) -> None:
+        booked = facts.AppointmentBooked(
+            appointment=appointment,
+            patient=f"Patient/of-{appointment}",
+            practitioner="Practitioner/7",
+            facility="MAIN",
+            start=self.clock.now() + timedelta(minutes=30),
+        )
+        await self._hear("scheduling-appointments", "suture.appointment.booked.v1", appointment, booked, 1)
+
+    async def completes(self, appointment: str, price: str, *, quantity: int = 1) -> None:
+        line = ServiceLine(service="OV-EST", quantity=Decimal(quantity), unit_price=Decimal(price))
+        visit = Visit(
+            appointment=appointment,
+            patient=f"Patient/of-{appointment}",
+            practitioner="Practitioner/7",
+            facility="MAIN",
+            payer="Payer/BLUE",
+            started_at=self.clock.now() - timedelta(minutes=20),
+            ended_at=self.clock.now(),
+            lines=(line,),
+        )
+        completed = facts.AppointmentCompleted(visit=visit)
+        await self._hear("scheduling-appointments", "suture.appointment.completed.v1", appointment, completed, 3)
+
+    async def cancels(self, appointment: str) -> None:
+        cancelled = facts.AppointmentCancelled(appointment=appointment, reason="patient")
+        await self._hear("scheduling-appointments", "suture.appointment.cancelled.v1", appointment, cancelled, 2)
+
+    async def misses(self, appointment: str) -> None:
+        missed = facts.AppointmentNoShow(appointment=appointment)
+        await self._hear("scheduling-appointments", "suture.appointment.no_show.v1", appointment, missed, 2)
+
+    async def bills(self, appointment: str, price: str, *, stuck_at: str | None = None) -> str:
+        """Run the appointment's process to its end, or until a step asks for a person; answers the invoice's number."""
+        self._numbers += 1
+        number = f"INV/{self.clock.now():%Y}/{self._numbers:05}"
+        now = self.clock.now()
+        claims = await self._processes.claim("test", now, now + timedelta(seconds=30), 100)
+        claim = next(claim for claim in claims if claim.correlation_id == appointment)
+        for step, told in self._steps(appointment, Money(Decimal(price), "USD"), number):
+            if step == stuck_at:
+                await self._save(claim, step, "stuck", trouble=self._trouble(claim.key, step, appointment))
+                break
+            self.clock.advance(timedelta(milliseconds=40))
+            journal = {step: StepRecord(state="done", at=self.clock.now(), seconds=0.0312)}
+            events = tuple(self._event(event_type, appointment, data) for event_type, data in told)
+            await self._save(claim, step, "running", journal=journal, events=events)
+        else:
+            await self._save(claim, "", "done")
+        await self.publishes()
+        return number
+
+    async def is_paid(self, appointment: str, number: str, price: str) -> None:
+        amount = Money(Decimal(price), "USD")
+        payment = Payment(
+            payment=f"PMT-{appointment}",
+            charge=f"CH-{appointment}",
+            appointment=appointment,
+            amount=amount,
+            received_on=self.clock.now().date(),
+            payer="Payer/BLUE",
+        )
+        await self._hear(
+            "billing-payments", "suture.payment.posted.v1", appointment, facts.PaymentPosted(payment=payment), 1
+        )
+        paid = facts.InvoicePaid(
+            appointment=appointment,
+            payment=payment.payment,
+            number=number,
+            amount=amount,
+            residual=Money.zero("USD"),
+            payment_state="paid",
+        )
+        await self._record(self._event("suture.invoice.paid.v1", appointment, paid))
+
+    async def publishes(self) -> None:
+        """What the relay, the backbone and the projection do."""
+        async with self.database.transaction() as connection:
+            outgoing = await unpublished(connection, 1000)
+            await mark_published(connection, [item.seq for item in outgoing])
+        await self._projection.apply([item.event for item in outgoing])
+
+    async def _hear(self, interface: str, event_type: str, appointment: str, data: msgspec.Struct, version: int) -> None:
+        now = self.clock.now()
+        body = msgspec.json.encode({"type": event_type, "data": data})
+        answer = await Inbox(self.database, self.vault).accept(interface, f"{appointment}.{event_type}", body, now)
+        self.clock.advance(timedelta(milliseconds=8))
+        async with self.database.transaction() as connection:
+            claimed = await inbox.claim(connection, 100)
+            await inbox.settle(connection, {item.id: "ingested" for item in claimed}, self.clock.now())
+        await self._record(self._event(event_type, appointment, data, version, causation_id=answer.receipt))
+
+    async def _record(self, event: Event) -> None:
+        async with self.database.transaction() as connection:
+            await self._recorder.record(connection, [event])
+        await self.publishes()
+
+    async def _save(self, claim: Any, step: str, state: str, **more: Any) -> None:
+        attempt = 1 if state == "stuck" else 0
+        checkpoint = Checkpoint(
+            key=claim.key, fence=claim.fence, state=state, step=step, at=self.clock.now(), attempt=attempt, **more
+        )
+        assert (await self._processes.save(checkpoint)).held
+
+    def _event(
+        self, event_type: str, appointment: str, data: msgspec.Struct, version: int | None = None, **more: Any
+    ) -> Event:
+        return Event(
+            id=fact_id("test", event_type, appointment),
+            type=event_type,
+            source="suture/test",
+            subject=f"Appointment/{appointment}",
+            organisation="harbour-clinics",
+            facility="MAIN",
+            occurred_at=self.clock.now(),
+            recorded_at=self.clock.now(),
+            correlation_id=appointment,
+            data=msgspec.Raw(msgspec.json.encode(data)),
+            sequence=version,
+            **more,
+        )
+
+    @staticmethod
+    def _steps(appointment: str, total: Money, number: str) -> list[tuple[str, list[tuple[str, msgspec.Struct]]]]:
+        line = PricedLine(service="OV-EST", quantity=Decimal(1), unit_price=total.amount)
+        charge = Charge(number=f"CH-{appointment}", appointment=appointment, total=total, lines=(line,))
+        eligible = facts.EligibilityAnswered(appointment=appointment, payer="Payer/BLUE")
+        drafted = facts.InvoiceDrafted(appointment=appointment, invoice=41, total=total)
+        consumed = facts.StockConsumed(appointment=appointment, number="WH/OUT/00007", moves=2)
+        accrued = facts.CompensationAccrued(
+            appointment=appointment,
+            practitioner="Practitioner/7",
+            number="MISC/0042",
+            amount=(total * Decimal("0.3")).rounded(),
+        )
+        posted = facts.InvoicePosted(appointment=appointment, invoice=41, number=number, total=total)
+        return [
+            ("resolve", []),
+            ("check_eligibility", [("suture.eligibility.verified.v1", eligible)]),
+            ("capture_charge", [("suture.charge.captured.v1", facts.ChargeCaptured(charge=charge))]),
+            ("draft_invoice", [("suture.invoice.drafted.v1", drafted)]),
+            ("consume_stock", [("suture.stock.consumed.v1", consumed)]),
+            ("accrue_compensation", [("suture.compensation.accrued.v1", accrued)]),
+            ("post_invoice", [("suture.invoice.posted.v1", posted)]),
+        ]
+
+    @staticmethod
+    def _trouble(process: str, step: str, appointment: str) -> Trouble:
+        return Trouble(
+            code="period_locked",
+            outcome="rejected",
+            reason="Odoo’s fiscal period is locked up to 2026-06-30",
+            remedy="Reopen the period in Odoo, or move the lock date; then retry.",
+            owner="finance",
+            interface="odoo-ledger",
+            process=process,
+            step=step,
+            subject=f"Appointment/{appointment}",
+        )
+
+
+@pytest.fixture
+async def clinic(database_url: str) -> AsyncIterator[Clinic]:
+    database = await Database.connect(database_url)
+    yield Clinic(database)
+    await database.close()
+
+
+@pytest.fixture
+async def console(clinic: Clinic, tmp_path: Path) -> AsyncIterator[str]:
+    """The address of a console over the clinic's database."""
+    async with served_console(clinic, tmp_path) as address:
+        yield address
+
+
+@asynccontextmanager
+async def served_console(clinic: Clinic, folder: Path) -> AsyncIterator[str]:
+    base = Foundation(
+        settings=Settings(data_dir=folder),
+        secrets=Secrets({}, folder),
+        catalogue=parse(template(), "catalogue.yaml"),
+        clock=clinic.clock,
+        database=clinic.database,
+        vault=clinic.vault,
+        nats_url="nats://127.0.0.1:1",
+    )
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(base), log_config=None, ws="none"))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    await serving
+    listener.close()

@@ -1,0 +1,229 @@
+"""`FhirScheduling` keeps the port's promises against the scheduling simulator over real sockets."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from suture.canonical.records import JournalFact
+from suture.connectors.port import Scheduling
+from suture.connectors.scheduling import FhirScheduling
+from suture.core.failure import Failure, Fatal, Rejected, Retriable
+from suture.simulators.clinic.generate import generate
+from suture.simulators.faults import PRESETS, FaultInjection, FaultPlan, Faults
+from suture.simulators.scheduling import create_app
+from suture.simulators.serving import serving
+from suture.simulators.webhooks import WebhookTarget
+
+DAY = generate(seed=1, appointments=60, day=date(2025, 3, 3))
+TOKEN = "secret"
+STATUS = {"completed": "fulfilled", "cancelled": "cancelled", "noshow": "noshow"}
+
+
+class Subscriber:
+    """Takes the system's webhooks."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.bodies: list[Any] = []
+
+    async def __call__(self, request: Request) -> Response:
+        self.ids.append(request.headers["webhook-id"])
+        self.bodies.append(await request.json())
+        return Response(status_code=202)
+
+
+class Bench:
+    """A scheduling system with its subscriber, and a connector to it."""
+
+    def __init__(self, url: str, scheduling: FhirScheduling, subscriber: Subscriber) -> None:
+        self.url = url
+        self.scheduling = scheduling
+        self.subscriber = subscriber
+
+    async def call(self, method: str, path: str, body: Any = None, token: str = TOKEN) -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as client,
+            client.request(method, self.url + path, json=body) as response,
+        ):
+            return response.status, msgspec.json.decode(await response.read())
+
+    async def play(self, duration: float = 0) -> Any:
+        await self.call("POST", "/control/start", {"duration_s": duration})
+        while not (progress := (await self.call("GET", "/control/progress"))[1])["done"]:
+            await asyncio.sleep(0.01)
+        return progress
+
+    async def facts(self) -> list[JournalFact]:
+        return [fact async for fact in self.scheduling.facts()]
+
+
+@asynccontextmanager
+async def bench(plan: FaultPlan = PRESETS["none"], *, token: str = TOKEN) -> AsyncIterator[Bench]:
+    subscriber, faults = Subscriber(), Faults(plan)
+    async with serving(Starlette(routes=[Route("/hook", subscriber, methods=["POST"])])) as hook_url:
+        target = WebhookTarget(f"{hook_url}/hook", "whsec_c2VjcmV0c2VjcmV0")
+        app = create_app(DAY, token=TOKEN, webhook=target, faults=faults)
+        async with serving(FaultInjection(app, faults)) as url:
+            scheduling = FhirScheduling("scheduling", f"{url}/fhir", token)
+            try:
+                yield Bench(url, scheduling, subscriber)
+            finally:
+                await scheduling.close()
+
+
+def test_it_is_a_scheduling() -> None:
+    scheduling: Scheduling = FhirScheduling("scheduling", "http://127.0.0.1:1/fhir", TOKEN)
+    assert scheduling.name == "scheduling"
+
+
+async def test_before_the_day_there_are_no_facts() -> None:
+    async with bench() as it:
+        assert await it.facts() == []
+        assert (await it.scheduling.health()).version == "Suture scheduling simulator 1 (FHIR 4.0.1)"
+
+
+async def test_facts_are_all_appointments_over_many_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("suture.connectors.scheduling.fhir.PAGE", "7")
+    async with bench() as it:
+        await it.play()
+        facts = await it.facts()
+        assert {fact.key: fact.state for fact in facts} == {
+            plan.id: STATUS[plan.story[-1]] for plan in DAY.appointments
+        }
+        assert len(facts) == len(DAY.appointments)
+
+
+async def test_every_step_is_told_and_counted() -> None:
+    steps = Counter(step for plan in DAY.appointments for step in plan.story)
+    async with bench() as it:
+        progress = await it.play()
+        told = Counter(body["type"].removeprefix("appointment.") for body in it.subscriber.bodies)
+    assert told == steps
+    assert progress["no_show"] == steps["noshow"]
+    assert {name: progress[name] for name in ("planned", "booked", "completed", "cancelled")} == {
+        "planned": len(DAY.appointments),
+        "booked": steps["booked"],
+        "completed": steps["completed"],
+        "cancelled": steps["cancelled"],
+    }
+    assert progress["webhooks"] == {"queued": 0, "delivered": steps.total(), "retried": 0, "refused": 0}
+
+
+async def test_a_day_is_played_once_and_in_its_time() -> None:
+    async with bench() as it:
+        began = asyncio.get_running_loop().time()
+        await it.call("POST", "/control/start", {"duration_s": 0.5})
+        assert (await it.call("POST", "/control/start", {"duration_s": 0}))[0] == 200
+        await it.play()
+        assert asyncio.get_running_loop().time() - began > 0.4
+        assert len(it.subscriber.ids) == len(set(it.subscriber.ids))
+
+
+async def test_a_storm_loses_no_notice_and_no_fact() -> None:
+    async with bench(PRESETS["storm"]) as it:
+        await it.play()
+        assert len(it.subscriber.ids) > len(set(it.subscriber.ids)) == sum(len(plan.story) for plan in DAY.appointments)
+        assert len(await it.facts()) == len(DAY.appointments)
+
+
+async def test_reading_single_resources() -> None:
+    async with bench() as it:
+        await it.play()
+        plan = next(plan for plan in DAY.appointments if plan.story[-1] == "completed")
+        for reference in (
+            f"Appointment/{plan.id}",
+            f"Patient/{plan.patient}",
+            f"Practitioner/{plan.practitioner}",
+            f"Location/{plan.facility}",
+            f"Encounter/{plan.id}",
+        ):
+            status, resource = await it.call("GET", f"/fhir/{reference}")
+            assert (status, f"{resource['resourceType']}/{resource['id']}") == (200, reference)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/fhir/Patient/nobody", 404, "not-found"),
+        ("GET", "/fhir/Medication", 404, "not-supported"),
+        ("POST", "/fhir/Patient/a/b", 404, "not-supported"),
+        ("GET", "/fhir/Appointment?_count=many", 400, "invalid"),
+        ("GET", "/fhir/Appointment?_offset=-1", 400, "invalid"),
+    ],
+)
+async def test_errors_are_operation_outcomes(method: str, path: str, status: int, code: str) -> None:
+    async with bench() as it:
+        given, outcome = await it.call(method, path)
+        assert (given, outcome["resourceType"], outcome["issue"][0]["code"]) == (status, "OperationOutcome", code)
+        assert (await it.call(method, path, token="wrong"))[0] == 401
+
+
+async def test_a_wrong_token_is_fatal() -> None:
+    async with bench(token="wrong") as it:
+        with pytest.raises(Fatal):
+            await it.facts()
+        health = await it.scheduling.health()
+        assert health.reachable
+        assert health.remedies
+
+
+async def test_a_system_that_is_not_there() -> None:
+    scheduling = FhirScheduling("scheduling", "http://127.0.0.1:1/fhir", TOKEN)
+    assert not (await scheduling.health()).reachable
+    await scheduling.close()
+
+
+def page(**changes: Any) -> dict[str, Any]:
+    appointment = {"resourceType": "Appointment", "id": "a", "status": "booked"}
+    return {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": appointment}]} | changes
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "failure", "code"),
+    [
+        (500, {}, Retriable, "server_error"),
+        (200, [], Retriable, "unreadable_answer"),
+        (403, {}, Fatal, "not_permitted"),
+        (404, {}, Rejected, "refused_404"),
+        (200, page(entry=[{"resource": {"resourceType": "Appointment"}}]), Rejected, "not_fhir"),
+        (200, page(link=[{"relation": "next", "url": "http://elsewhere.example/fhir"}]), Fatal, "foreign_link"),
+    ],
+)
+async def test_odd_answers(
+    status: int, body: Any, failure: type[Failure], code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("suture.connectors.patience.ATTEMPTS", 1)
+
+    async def answer(_: Request) -> Response:
+        return JSONResponse(body, status)
+
+    async with serving(Starlette(routes=[Route("/fhir/Appointment", answer)])) as url:
+        scheduling = FhirScheduling("scheduling", f"{url}/fhir", TOKEN)
+        with pytest.raises(failure) as caught:
+            _ = [fact async for fact in scheduling.facts()]
+        assert caught.value.code == code
+        await scheduling.close()
+
+
+async def test_advice_among_the_results_is_passed_over() -> None:
+    advice = {"resource": {"resourceType": "OperationOutcome", "issue": []}}
+
+    async def answer(_: Request) -> Response:
+        return JSONResponse(page(entry=[*page()["entry"], advice]))
+
+    async with serving(Starlette(routes=[Route("/fhir/Appointment", answer)])) as url:
+        scheduling = FhirScheduling("scheduling", f"{url}/fhir", TOKEN)
+        assert [fact.key async for fact in scheduling.facts()] == ["a"]
+        await scheduling.close()
