@@ -13,11 +13,14 @@ from suture.canonical.records import JournalFact
 from suture.core.money import total
 
 _COMPLETED = "fulfilled"
-_GONE = frozenset({"voided", "cancel", "cancelled", "canceled", "reversed", "draft"})
+_GONE = frozenset({"voided", "cancel", "cancelled", "canceled", "reversed", "returned", "draft"})
 
 
 class SideTotals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one side holds. Fields that it doesn't keep are None; totals are decimal strings."""
+    """What one side holds. Fields that it doesn't keep are None; totals are decimal strings.
+
+    `stock_moves` counts transfers, one a visit that used supplies.
+    """
 
     charges: int | None = None
     charge_total: str | None = None
@@ -71,6 +74,7 @@ def compare(facts: Facts, explained: frozenset[str], currency: str) -> Compariso
         *_once(completed, facts.of("billing", "charge"), "charge", explained),
         *_once(completed, facts.of("ledger", "invoice"), "invoice", explained),
         *_not_twice(facts.of("ledger", "accrual"), "accrual"),
+        *_not_twice(facts.of("ledger", "stock_move"), "stock move"),
         *_amounts(facts.of("billing", "charge"), facts.of("ledger", "invoice"), "invoice", explained),
         *_once(
             {fact.key for fact in facts.of("billing", "payment")},

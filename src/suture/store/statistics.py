@@ -25,7 +25,6 @@ class MoneyMoved(msgspec.Struct, frozen=True, kw_only=True):
     charge_total: Decimal
     invoice_total: Decimal
     payment_total: Decimal
-    stock_moves: int
 
 
 class Latencies(msgspec.Struct, frozen=True, kw_only=True):

@@ -127,7 +127,7 @@ async def _own_totals(connection: Connection) -> SideTotals:
         invoice_total=_plain(money.invoice_total),
         payments=counts.get("suture.invoice.paid.v1", 0),
         payment_total=_plain(money.payment_total),
-        stock_moves=money.stock_moves,
+        stock_moves=counts.get("suture.stock.consumed.v1", 0) - counts.get("suture.stock.returned.v1", 0),
         accruals=counts.get("suture.compensation.accrued.v1", 0) - counts.get("suture.compensation.reversed.v1", 0),
     )
 

@@ -15,11 +15,8 @@ SELECT
     coalesce(sum((data::jsonb -> 'total' ->> 'amount')::numeric)
         FILTER (WHERE type = 'suture.invoice.posted.v1'), 0) AS invoice_total,
     coalesce(sum((data::jsonb -> 'amount' ->> 'amount')::numeric)
-        FILTER (WHERE type = 'suture.invoice.paid.v1'), 0) AS payment_total,
-    coalesce(sum((data::jsonb ->> 'moves')::int)
-        FILTER (WHERE type = 'suture.stock.consumed.v1'), 0) AS stock_moves
-FROM event WHERE type IN ('suture.charge.captured.v1', 'suture.invoice.posted.v1', 'suture.invoice.paid.v1',
-    'suture.stock.consumed.v1')
+        FILTER (WHERE type = 'suture.invoice.paid.v1'), 0) AS payment_total
+FROM event WHERE type IN ('suture.charge.captured.v1', 'suture.invoice.posted.v1', 'suture.invoice.paid.v1')
 
 -- name: latencies
 SELECT
