@@ -4,9 +4,8 @@ import asyncio
 import os
 import shutil
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -29,14 +28,12 @@ from suture.core.ids import fact_id
 from suture.core.money import Money
 from suture.operate.projection import JourneyProjection
 from suture.processes.definitions import ROUTES
-from suture.store import inbox, schema
+from suture.store import inbox
 from suture.store.database import Database
-from suture.store.embedded import EmbeddedPostgres
 from suture.store.events import Recorder, mark_published, unpublished
 from suture.store.exceptions import Trouble
 from suture.store.inbox import Inbox
 from suture.store.processes import Checkpoint, ProcessStore, StepRecord
-from suture.store.sealing import MasterKey
 from suture.store.vault import Vault
 
 CHROMIUM = "/usr/bin/chromium"
@@ -75,34 +72,15 @@ def _expected(line: str) -> bool:
     return "Failed to load resource" in line and ("404" in line or "503" in line)
 
 
-@pytest.fixture(scope="session")
-def _postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("postgres")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)  # the server runs as another user
-    postgres = EmbeddedPostgres(folder)
-    yield postgres.start()
-    postgres.stop()
-
-
-@pytest.fixture
-async def database_url(_postgres: str) -> str:
-    """An embedded Postgres with a fresh, migrated schema."""
-    database = await Database.connect(_postgres, most=1)
-    async with database.connection() as connection:
-        await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    await database.close()
-    await schema.migrate(_postgres)
-    return _postgres
+Steps = list[tuple[str, list[tuple[str, msgspec.Struct]]]]
+"""Steps by name, each with the types and data of the events that it makes true."""
 
 
 class Clinic:
-    """A clinic's day. Each telling is a delivery, its event and what the projection makes of it, at the clock's time."""
+    """A clinic's day. Each telling is a delivery, its event and its projection, at the clock's time."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.vault = Vault(database, MasterKey(bytes(32)), "harbour-clinics")
-        self.clock = ManualClock(datetime.now(UTC))
+    def __init__(self, database: Database, vault: Vault, clock: ManualClock) -> None:
+        self.database, self.vault, self.clock = database, vault, clock
         self._recorder = Recorder(ROUTES)
         self._processes = ProcessStore(database, self._recorder)
         self._projection = JourneyProjection(database)
@@ -145,20 +123,8 @@ class Clinic:
         """Run the appointment's process to its end, or until a step asks for a person; answers the invoice's number."""
         self._numbers += 1
         number = f"INV/{self.clock.now():%Y}/{self._numbers:05}"
-        now = self.clock.now()
-        claims = await self._processes.claim("test", now, now + timedelta(seconds=30), 100)
-        claim = next(claim for claim in claims if claim.correlation_id == appointment)
-        for step, told in self._steps(appointment, Money(Decimal(price), "USD"), number):
-            if step == stuck_at:
-                await self._save(claim, step, "stuck", trouble=self._trouble(claim.key, step, appointment))
-                break
-            self.clock.advance(timedelta(milliseconds=40))
-            journal = {step: StepRecord(state="done", at=self.clock.now(), seconds=0.0312)}
-            events = tuple(self._event(event_type, appointment, data) for event_type, data in told)
-            await self._save(claim, step, "running", journal=journal, events=events)
-        else:
-            await self._save(claim, "", "done")
-        await self.publishes()
+        steps = _steps(appointment, Money(Decimal(price), "USD"), number)
+        await self._run(f"completed_appointment:{appointment}", appointment, steps, stuck_at)
         return number
 
     async def is_paid(self, appointment: str, number: str, price: str) -> None:
@@ -182,7 +148,8 @@ class Clinic:
             residual=Money.zero("USD"),
             payment_state="paid",
         )
-        await self._record(self._event("suture.invoice.paid.v1", appointment, paid))
+        steps: Steps = [("invoice_posted", []), ("apply_payment", [("suture.invoice.paid.v1", paid)])]
+        await self._run(f"posted_payment:{payment.payment}", appointment, steps)
 
     async def publishes(self) -> None:
         """What the relay, the backbone and the projection do."""
@@ -191,7 +158,9 @@ class Clinic:
             await mark_published(connection, [item.seq for item in outgoing])
         await self._projection.apply([item.event for item in outgoing])
 
-    async def _hear(self, interface: str, event_type: str, appointment: str, data: msgspec.Struct, version: int) -> None:
+    async def _hear(
+        self, interface: str, event_type: str, appointment: str, data: msgspec.Struct, version: int
+    ) -> None:
         now = self.clock.now()
         body = msgspec.json.encode({"type": event_type, "data": data})
         answer = await Inbox(self.database, self.vault).accept(interface, f"{appointment}.{event_type}", body, now)
@@ -204,6 +173,25 @@ class Clinic:
     async def _record(self, event: Event) -> None:
         async with self.database.transaction() as connection:
             await self._recorder.record(connection, [event])
+        await self.publishes()
+
+    async def _run(self, key: str, appointment: str, steps: Steps, stuck_at: str | None = None) -> None:
+        now = self.clock.now()
+        claims = await self._processes.claim("worker-1", now, now, 1000)
+        claim = next(claim for claim in claims if claim.key == key)
+        for step, told in steps:
+            self.clock.advance(timedelta(milliseconds=40))
+            if step == stuck_at:
+                trouble = _trouble(key, step, appointment)
+                raised = facts.ExceptionRaised(exception=str(trouble.id), code=trouble.code, reason=trouble.reason)
+                event = self._event("suture.exception.raised.v1", appointment, raised)
+                await self._save(claim, step, "stuck", trouble=trouble, events=(event,))
+                break
+            journal = {step: StepRecord(state="done", at=self.clock.now(), seconds=0.0312)}
+            events = tuple(self._event(event_type, appointment, data) for event_type, data in told)
+            await self._save(claim, step, "running", journal=journal, events=events)
+        else:
+            await self._save(claim, "", "done")
         await self.publishes()
 
     async def _save(self, claim: Any, step: str, state: str, **more: Any) -> None:
@@ -231,76 +219,67 @@ class Clinic:
             **more,
         )
 
-    @staticmethod
-    def _steps(appointment: str, total: Money, number: str) -> list[tuple[str, list[tuple[str, msgspec.Struct]]]]:
-        line = PricedLine(service="OV-EST", quantity=Decimal(1), unit_price=total.amount)
-        charge = Charge(number=f"CH-{appointment}", appointment=appointment, total=total, lines=(line,))
-        eligible = facts.EligibilityAnswered(appointment=appointment, payer="Payer/BLUE")
-        drafted = facts.InvoiceDrafted(appointment=appointment, invoice=41, total=total)
-        consumed = facts.StockConsumed(appointment=appointment, number="WH/OUT/00007", moves=2)
-        accrued = facts.CompensationAccrued(
-            appointment=appointment,
-            practitioner="Practitioner/7",
-            number="MISC/0042",
-            amount=(total * Decimal("0.3")).rounded(),
-        )
-        posted = facts.InvoicePosted(appointment=appointment, invoice=41, number=number, total=total)
-        return [
-            ("resolve", []),
-            ("check_eligibility", [("suture.eligibility.verified.v1", eligible)]),
-            ("capture_charge", [("suture.charge.captured.v1", facts.ChargeCaptured(charge=charge))]),
-            ("draft_invoice", [("suture.invoice.drafted.v1", drafted)]),
-            ("consume_stock", [("suture.stock.consumed.v1", consumed)]),
-            ("accrue_compensation", [("suture.compensation.accrued.v1", accrued)]),
-            ("post_invoice", [("suture.invoice.posted.v1", posted)]),
-        ]
-
-    @staticmethod
-    def _trouble(process: str, step: str, appointment: str) -> Trouble:
-        return Trouble(
-            code="period_locked",
-            outcome="rejected",
-            reason="Odoo’s fiscal period is locked up to 2026-06-30",
-            remedy="Reopen the period in Odoo, or move the lock date; then retry.",
-            owner="finance",
-            interface="odoo-ledger",
-            process=process,
-            step=step,
-            subject=f"Appointment/{appointment}",
-        )
-
 
 @pytest.fixture
-async def clinic(database_url: str) -> AsyncIterator[Clinic]:
-    database = await Database.connect(database_url)
-    yield Clinic(database)
-    await database.close()
+def clinic(database: Database, vault: Vault, clock: ManualClock) -> Clinic:
+    return Clinic(database, vault, clock)
 
 
 @pytest.fixture
 async def console(clinic: Clinic, tmp_path: Path) -> AsyncIterator[str]:
     """The address of a console over the clinic's database."""
-    async with served_console(clinic, tmp_path) as address:
-        yield address
-
-
-@asynccontextmanager
-async def served_console(clinic: Clinic, folder: Path) -> AsyncIterator[str]:
     base = Foundation(
-        settings=Settings(data_dir=folder),
-        secrets=Secrets({}, folder),
+        settings=Settings(data_dir=tmp_path),
+        secrets=Secrets({}, tmp_path),
         catalogue=parse(template(), "catalogue.yaml"),
         clock=clinic.clock,
         database=clinic.database,
         vault=clinic.vault,
         nats_url="nats://127.0.0.1:1",
     )
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(base), log_config=None, ws="none"))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    await serving
-    listener.close()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(create_app(base), log_config=None, ws="none"))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+def _steps(appointment: str, total: Money, number: str) -> Steps:
+    line = PricedLine(service="OV-EST", quantity=Decimal(1), unit_price=total.amount)
+    charge = Charge(number=f"CH-{appointment}", appointment=appointment, total=total, lines=(line,))
+    eligible = facts.EligibilityAnswered(appointment=appointment, payer="Payer/BLUE")
+    drafted = facts.InvoiceDrafted(appointment=appointment, invoice=41, total=total)
+    consumed = facts.StockConsumed(appointment=appointment, number="WH/OUT/00007", moves=2)
+    accrued = facts.CompensationAccrued(
+        appointment=appointment,
+        practitioner="Practitioner/7",
+        number="MISC/0042",
+        amount=(total * Decimal("0.3")).rounded(),
+    )
+    posted = facts.InvoicePosted(appointment=appointment, invoice=41, number=number, total=total)
+    return [
+        ("resolve", []),
+        ("check_eligibility", [("suture.eligibility.verified.v1", eligible)]),
+        ("capture_charge", [("suture.charge.captured.v1", facts.ChargeCaptured(charge=charge))]),
+        ("draft_invoice", [("suture.invoice.drafted.v1", drafted)]),
+        ("consume_stock", [("suture.stock.consumed.v1", consumed)]),
+        ("accrue_compensation", [("suture.compensation.accrued.v1", accrued)]),
+        ("post_invoice", [("suture.invoice.posted.v1", posted)]),
+    ]
+
+
+def _trouble(process: str, step: str, appointment: str) -> Trouble:
+    return Trouble(
+        code="period_locked",
+        outcome="rejected",
+        reason="Odoo’s fiscal period is locked up to 2026-06-30",
+        remedy="Reopen the period in Odoo, or move the lock date; then retry.",
+        owner="finance",
+        interface="odoo-ledger",
+        process=process,
+        step=step,
+        subject=f"Appointment/{appointment}",
+    )

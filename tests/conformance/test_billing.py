@@ -35,11 +35,11 @@ PLANS = [plan for plan in DAY.appointments if plan.lines]
 
 def visit_of(plan: AppointmentPlan, **changes: Any) -> Visit:
     visit = Visit(
-        appointment=f"Appointment/{plan.id}",
+        appointment=plan.id,
         patient=f"Patient/{plan.patient}",
         practitioner=f"Practitioner/{plan.practitioner}",
         facility=plan.facility,
-        payer=f"Organization/{plan.payer}" if plan.payer else None,
+        payer=f"Payer/{plan.payer}" if plan.payer else None,
         started_at=plan.start,
         ended_at=plan.start + timedelta(minutes=plan.minutes),
         lines=tuple(
@@ -55,7 +55,7 @@ class Subscriber:
     def __init__(self) -> None:
         self.bodies: list[Any] = []
 
-    async def __call__(self, request: Request) -> Response:
+    async def take(self, request: Request) -> Response:
         self.bodies.append(await request.json())
         return Response(status_code=202)
 
@@ -85,7 +85,7 @@ class Bench:
 @asynccontextmanager
 async def bench(plan: FaultPlan = PRESETS["none"], *, token: str = TOKEN, delay: float = 0) -> AsyncIterator[Bench]:
     subscriber, faults = Subscriber(), Faults(plan)
-    hook = Starlette(routes=[Route("/hook", subscriber, methods=["POST"])])
+    hook = Starlette(routes=[Route("/hook", subscriber.take, methods=["POST"])])
     async with serving(hook) as hook_url:
         target = WebhookTarget(f"{hook_url}/hook", "whsec_c2VjcmV0c2VjcmV0")
         app = create_app(DAY, token=TOKEN, webhook=target, faults=faults, adjudication_delay=delay)
@@ -245,7 +245,7 @@ async def test_eligibility_is_the_payer_s_answer() -> None:
         for plan in [plan for plan in PLANS if plan.payer][:20]:
             answer = await it.billing.check_eligibility(visit_of(plan))
             assert answer.status == words.get(plan.eligible, EligibilityStatus.UNKNOWN)
-            assert answer.payer == f"Organization/{plan.payer}"
+            assert answer.payer == f"Payer/{plan.payer}"
 
 
 async def test_a_visit_without_a_payer_has_nothing_to_ask() -> None:
@@ -287,7 +287,7 @@ async def test_a_storm_loses_and_doubles_nothing() -> None:
         assert progress["charges"] == len(PLANS)
         facts = await it.facts()
         keys = [fact.key for fact in facts if fact.kind == "charge"]
-        assert sorted(keys) == sorted(f"Appointment/{plan.id}" for plan in PLANS)
+        assert sorted(keys) == sorted(plan.id for plan in PLANS)
 
 
 async def test_the_payment_notice() -> None:
@@ -305,5 +305,5 @@ async def test_the_payment_notice() -> None:
             "amount": str(charge.total.amount),
             "currency": "USD",
             "received_on": "2025-03-03",
-            "payer": f"Organization/{plan.payer}",
+            "payer": plan.payer,
         }

@@ -37,7 +37,7 @@ class Subscriber:
         self.ids: list[str] = []
         self.bodies: list[Any] = []
 
-    async def __call__(self, request: Request) -> Response:
+    async def take(self, request: Request) -> Response:
         self.ids.append(request.headers["webhook-id"])
         self.bodies.append(await request.json())
         return Response(status_code=202)
@@ -72,7 +72,7 @@ class Bench:
 @asynccontextmanager
 async def bench(plan: FaultPlan = PRESETS["none"], *, token: str = TOKEN) -> AsyncIterator[Bench]:
     subscriber, faults = Subscriber(), Faults(plan)
-    async with serving(Starlette(routes=[Route("/hook", subscriber, methods=["POST"])])) as hook_url:
+    async with serving(Starlette(routes=[Route("/hook", subscriber.take, methods=["POST"])])) as hook_url:
         target = WebhookTarget(f"{hook_url}/hook", "whsec_c2VjcmV0c2VjcmV0")
         app = create_app(DAY, token=TOKEN, webhook=target, faults=faults)
         async with serving(FaultInjection(app, faults)) as url:

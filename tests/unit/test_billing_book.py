@@ -20,11 +20,11 @@ def paid_plan(day: ClinicDay, payments: int = 1) -> AppointmentPlan:
 
 def request_for(plan: AppointmentPlan) -> ChargeRequest:
     return ChargeRequest(
-        external_id=f"Appointment/{plan.id}",
-        patient=f"Patient/{plan.patient}",
-        practitioner=f"Practitioner/{plan.practitioner}",
+        external_id=plan.id,
+        patient=plan.patient,
+        practitioner=plan.practitioner,
         facility=plan.facility,
-        payer=plan.payer and f"Organization/{plan.payer}",
+        payer=plan.payer,
         service_date=plan.start.date(),
         lines=tuple(RequestedLine(line.code, line.quantity, line.unit_price) for line in plan.lines),
     )
@@ -51,7 +51,7 @@ def test_one_key_has_one_charge() -> None:
     book, request = Book(DAY), request_for(paid_plan(DAY))
     first, _ = book.capture(request)
     assert book.capture(request) == (first, False)
-    assert problem_of(book, msgspec.structs.replace(request, patient="Patient/x")) == (409, "external_id_conflict")
+    assert problem_of(book, msgspec.structs.replace(request, patient="x")) == (409, "external_id_conflict")
     assert book.charges == [first.id]
     assert Book(DAY).capture(request)[0].id == first.id
 
@@ -81,7 +81,7 @@ def test_payments_follow_the_plan_once() -> None:
     assert book.payments_due == 2
     posted = book.adjudicate(charge.id)
     assert [(payment.amount, payment.payer) for payment in posted] == [
-        (plan.payments[0].amount, f"Organization/{plan.payer}"),
+        (plan.payments[0].amount, plan.payer),
         (plan.payments[1].amount, None),
     ]
     assert sum(payment.amount for payment in posted) == charge.total
@@ -123,7 +123,7 @@ def test_a_paid_charge_is_not_voided() -> None:
 
 def test_eligibility_is_the_plan_s() -> None:
     book, plan = Book(DAY), paid_plan(DAY)
-    answer = book.eligibility(EligibilityRequest(f"Patient/{plan.patient}", str(plan.payer), plan.start.date()))
+    answer = book.eligibility(EligibilityRequest(plan.patient, str(plan.payer), plan.start.date()))
     assert answer.status == plan.eligible
-    stranger = book.eligibility(EligibilityRequest("Patient/nobody", str(plan.payer), plan.start.date()))
+    stranger = book.eligibility(EligibilityRequest("nobody", str(plan.payer), plan.start.date()))
     assert (stranger.status, stranger.reason) == ("unknown", "no_such_member")

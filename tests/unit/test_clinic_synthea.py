@@ -172,6 +172,11 @@ def test_a_bad_record_is_left_out_with_its_reason(tmp_path: Path, record: Any, r
     assert (reference, reason) in reasons(result)
 
 
+def test_what_was_left_out_says_where_and_why(tmp_path: Path) -> None:
+    result = loaded(tmp_path, *BASICS, encounter(participant=[]), claim())
+    assert str(result.skipped[0]) == "records.ndjson, line 4, Encounter/e1: has no participant"
+
+
 def test_lines_that_are_no_records_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "odd.ndjson").write_bytes(b'\xef\xbb\xbf\n{"a": 1}\n[]\n{nonsense\n\xff\xfe\n' + b"[" * 5000)
     result = loaded(tmp_path, *BASICS, encounter(), claim())

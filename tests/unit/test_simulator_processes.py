@@ -28,7 +28,7 @@ def command(tmp_path: Path, system: str) -> list[str]:
     return [sys.executable, "-m", "suture.simulators", system, *(part for pair in options.items() for part in pair)]
 
 
-@pytest.mark.parametrize("system", ["scheduling", "billing"])
+@pytest.mark.parametrize("system", ["scheduling", "billing", "odoo"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_simulator_runs_until_it_is_told(tmp_path: Path, system: str, number: signal.Signals) -> None:
     with subprocess.Popen(
@@ -36,8 +36,8 @@ def test_a_simulator_runs_until_it_is_told(tmp_path: Path, system: str, number: 
     ) as process:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
-        with urllib.request.urlopen(f"{ready['url']}/control/progress", timeout=10) as response:
-            assert "done" in json.load(response)
+        with urllib.request.urlopen(f"{ready['url']}/control/faults", timeout=10) as response:
+            assert json.load(response)["injected"] == {}
         process.send_signal(number)
         rest, errors = process.communicate(timeout=20)
         assert (process.returncode, rest, errors) == (0, b"", b"")

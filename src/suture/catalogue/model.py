@@ -16,6 +16,8 @@ Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
 Url = Annotated[str, msgspec.Meta(pattern=r"^https?://\S+$")]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
+_MOST_DOUBLINGS = 64
+
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A part of the catalogue: frozen, and strict about names, so that a misspelt setting is never ignored."""
@@ -62,7 +64,7 @@ class Retry(_Part, frozen=True, kw_only=True):
 
     def wait(self, attempt: int, jitter: float) -> timedelta:
         """How long to wait after the `attempt`-th failure (from 1); `jitter` is in [0, 1)."""
-        seconds = min(self.first * 2.0 ** (attempt - 1), self.longest)
+        seconds = min(self.first * 2.0 ** min(attempt - 1, _MOST_DOUBLINGS), self.longest)
         return timedelta(seconds=seconds * (0.5 + jitter / 2))
 
 

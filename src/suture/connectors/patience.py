@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from suture.core.failure import Retriable
+from suture.core.failure import Retriable, Unknown
 
 Result = TypeVar("Result")
 
@@ -17,12 +17,12 @@ LONGEST_WAIT = 2.0
 
 
 async def read_patiently(read: Callable[[], Awaitable[Result]]) -> Result:
-    """What `read` answers, tried again while it raises `Retriable`; the last attempt's failure goes to the caller."""
+    """What `read` answers, tried again while it fails in passing; the last attempt's failure goes to the caller."""
     wait = FIRST_WAIT
     for _ in range(ATTEMPTS - 1):
         try:
             return await read()
-        except Retriable as busy:
+        except (Retriable, Unknown) as busy:
             asked = busy.not_before.total_seconds() if busy.not_before else 0
             await asyncio.sleep(min(max(wait, asked), LONGEST_WAIT))
             wait *= 2

@@ -9,6 +9,8 @@ from suture.store.journeys import Funnel, Stage
 
 _TALLEST = 92.0
 _THINNEST = 1.5
+_LAP = 0.4
+"""How far a slice reaches under the next, so that no seam shows."""
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -33,7 +35,10 @@ def slices(funnel: Funnel) -> list[Slice]:
     )
     shares = [count / funnel.seen if funnel.seen else 0.0 for _, count, _ in figures]
     outlines = [_outline(*pair) for pair in pairwise((*shares, shares[-1]))]
-    return [Slice(*figure, *drawn) for figure, *drawn in zip(figures, shares, outlines, strict=True)]
+    return [
+        Slice(stage, count, money, share, outline)
+        for (stage, count, money), share, outline in zip(figures, shares, outlines, strict=True)
+    ]
 
 
 def _outline(share: float, following: float) -> str:
@@ -41,8 +46,8 @@ def _outline(share: float, following: float) -> str:
     top, after = _top(share), _top(following)
     below, below_after = 100 - top, 100 - after
     return (
-        f"M0,{top:.2f} H40 C72,{top:.2f} 68,{after:.2f} 100,{after:.2f} "
-        f"V{below_after:.2f} C68,{below_after:.2f} 72,{below:.2f} 40,{below:.2f} H0 Z"
+        f"M0,{top:.2f} H40 C72,{top:.2f} 68,{after:.2f} 100,{after:.2f} h{_LAP} "
+        f"V{below_after:.2f} h-{_LAP} C68,{below_after:.2f} 72,{below:.2f} 40,{below:.2f} H0 Z"
     )
 
 

@@ -18,7 +18,6 @@ from suture.operate.stuck import causes_of, stuck
 from suture.operate.today import of_stage, today
 from suture.store.journeys import Stage
 
-_RECENT = 25
 _LONGEST_QUERY = 100
 
 
@@ -33,7 +32,7 @@ class Pages:
 
     async def today(self, _: Request) -> Response:
         """The day so far."""
-        day = await today(self._database, self._clock.now(), self._zone, _RECENT)
+        day = await today(self._database, self._clock.now(), self._zone)
         return self._render(
             "today.html",
             day=day,
@@ -49,9 +48,7 @@ class Pages:
             stage = Stage(request.query_params.get("stage", Stage.SEEN))
         except ValueError as error:
             raise HTTPException(404) from error
-        return self._render(
-            "stage.html", found=await of_stage(self._database, self._clock.now(), self._zone, stage)
-        )
+        return self._render("stage.html", found=await of_stage(self._database, self._clock.now(), self._zone, stage))
 
     async def journey(self, request: Request) -> Response:
         """One appointment from raw delivery to invoice number."""

@@ -37,12 +37,12 @@ class Renderer:
             "words": formats.words,
             "told": partial(formats.told, zone=zone),
             "local": partial(formats.local, zone=zone),
+            "same_day": partial(formats.same_day, zone=zone),
             "facts": facts_of,
             "marks": progress.marks,
             "standing": progress.standing,
             "subject_link": progress.subject_link,
         }
-        self._environment.tests["of_day"] = partial(formats.same_day, zone=zone)
         self._environment.globals |= {
             "organisation": organisation,
             "release": version("suture"),

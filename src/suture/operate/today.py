@@ -49,8 +49,10 @@ def fitting_span(funnel: Funnel) -> timedelta:
     return next((span for span in _SPANS if whole / span < _MOST_SPANS), _SPANS[-1])
 
 
-async def today(database: Database, now: datetime, zone: ZoneInfo, most: int = 50) -> Today:
-    """The organisation's day that contains `now`. `most` bounds each list."""
+async def today(
+    database: Database, now: datetime, zone: ZoneInfo, *, most_recent: int = 15, most_stuck: int = 200
+) -> Today:
+    """The organisation's day that contains `now`. The lists hold the newest."""
     since = start_of_day(now, zone)
     async with database.connection() as connection:
         funnel = await journeys.funnel(connection, since)
@@ -60,8 +62,8 @@ async def today(database: Database, now: datetime, zone: ZoneInfo, most: int = 5
             funnel=funnel,
             span=span,
             postings=await journeys.postings(connection, since, span),
-            recent=await journeys.recent(connection, most),
-            stuck=await exceptions.open_exceptions(connection, most),
+            recent=await journeys.recent(connection, most_recent),
+            stuck=await exceptions.open_exceptions(connection, most_stuck),
             stuck_count=await exceptions.count_open(connection),
         )
 

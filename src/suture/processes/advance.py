@@ -129,7 +129,7 @@ class Advance:
                 state="undone" if undoing else "done",
                 at=now,
                 attempts=self._attempt + 1,
-                result=None if outcome.result is None else msgspec.Raw(msgspec.json.encode(outcome.result)),
+                result=msgspec.Raw(msgspec.json.encode(outcome.result)),
                 seconds=round((now - begun).total_seconds(), 4),
             ),
         )

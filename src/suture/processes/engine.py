@@ -16,7 +16,7 @@ import structlog
 from suture.core.clock import Clock
 from suture.processes.advance import Advance, LeaseLost, Responsibility, Setting
 from suture.processes.definition import Definition
-from suture.store.database import CONNECTION_LOST, Database
+from suture.store.database import DATABASE_AWAY, Database
 from suture.store.processes import Claim, ProcessStore
 
 log = structlog.get_logger()
@@ -94,7 +94,7 @@ class PostgresEngine:
             for claim in claims:
                 self._begin(claim)
             due = await self._store.next_due()
-        except CONNECTION_LOST as error:
+        except DATABASE_AWAY as error:
             log.warning("database_away", worker=self._worker, error_type=type(error).__name__)
             return _LONGEST_SLEEP
         if due is None:
@@ -121,7 +121,7 @@ class PostgresEngine:
             await Advance(claim, self._definitions.get(claim.definition), self._setting).run()
         except LeaseLost:
             log.info("lease_lost", process=claim.key, worker=self._worker)
-        except CONNECTION_LOST as error:
+        except DATABASE_AWAY as error:
             log.warning("database_away", process=claim.key, error_type=type(error).__name__)
         except Exception as error:  # a defect of ours: the lease ends and the process is taken up again
             log.error("process_broke", process=claim.key, error_type=type(error).__name__)
@@ -129,9 +129,12 @@ class PostgresEngine:
     async def _keep_leases(self) -> None:
         while True:
             await asyncio.sleep(self._lease.total_seconds() / 3)
-            if self._held:
-                with suppress(*CONNECTION_LOST):
-                    await self._store.renew(list(self._held.values()), self._clock.now() + self._lease)
+            if not self._held:
+                continue
+            try:
+                await self._store.renew(list(self._held.values()), self._clock.now() + self._lease)
+            except Exception as error:  # whatever it was (a deadlock, say), the next beat comes before the leases end
+                log.warning("leases_not_renewed", worker=self._worker, error_type=type(error).__name__)
 
     async def _hand_back(self) -> None:
         tasks, held = list(self._tasks.values()), list(self._held.values())
@@ -139,7 +142,7 @@ class PostgresEngine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if held:
-            with suppress(*CONNECTION_LOST):
+            with suppress(*DATABASE_AWAY):
                 await self._store.renew(held, self._clock.now())
 
 

@@ -21,11 +21,8 @@ class Run(Generic[Input]):
         self._journal = journal
 
     def result(self, step: str, of: type[Result]) -> Result:
-        """The result of a step that was done. Raises `KeyError` for any other."""
-        raw = self._journal[step].result
-        if raw is None:
-            raise KeyError(step)
-        return msgspec.json.decode(raw, type=of)
+        """The result of a step that was done and has one. Raises `KeyError` where it was not done."""
+        return msgspec.json.decode(self._journal[step].result, type=of)
 
     def was_done(self, step: str) -> bool:
         """Whether a step has taken effect (and was not undone since)."""

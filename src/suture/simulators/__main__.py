@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--webhook-secret-env", help="variable that holds the whsec_ secret")
     parser.add_argument("--adjudication-delay", type=float, default=ADJUDICATION_DELAY_S, help="seconds; billing")
     parser.add_argument("--database", default="suture", help="odoo")
-    parser.add_argument("--odoo-version", type=int, choices=(17, 18, 19), default=19, help="odoo")
+    parser.add_argument("--odoo-version", type=int, choices=(17, 19), default=19, help="odoo")
     parser.add_argument("--login", default="suture", help="whose API key it is; odoo")
     return parser
 

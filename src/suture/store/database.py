@@ -17,11 +17,21 @@ _FOLDER = Path(__file__).with_name("sql")
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 """Any asyncpg connection, pooled or not."""
 
-CONNECTION_LOST = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.InterfaceError, OSError)
+CONNECTION_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    OSError,
+)
 """What asyncpg raises when the database is away; the work was rolled back or its outcome can be looked up."""
 
 OUT_OF_ROOM = (asyncpg.DiskFullError, asyncpg.TooManyConnectionsError, asyncpg.OutOfMemoryError)
 """What asyncpg raises when the database can't take more for now."""
+
+DATABASE_AWAY = CONNECTION_LOST + OUT_OF_ROOM
+"""Either: nothing is wrong with the work, and it is tried again later."""
 
 
 @cache

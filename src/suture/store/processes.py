@@ -13,12 +13,15 @@ import msgspec
 
 from suture.canonical.events import Event
 from suture.core.gather import Gather
-from suture.store.database import CONNECTION_LOST, Connection, Database, sql
+from suture.store.database import DATABASE_AWAY, Connection, Database, sql
 from suture.store.events import Recorder
 from suture.store.exceptions import Trouble, open_exception, resolve
 
 _SQL = sql("processes")
 _LARGEST_COMMIT = 128
+
+
+_NOTHING = msgspec.Raw(b"null")
 
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -28,7 +31,7 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: str
     at: datetime
     attempts: int = 1
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = _NOTHING
     seconds: float = 0.0
 
 
@@ -92,7 +95,7 @@ class ProcessStore:
             self._commit,
             limit=_LARGEST_COMMIT,
             lanes=2,
-            divisible=lambda error: not isinstance(error, CONNECTION_LOST),
+            divisible=lambda error: not isinstance(error, DATABASE_AWAY),
         )
 
     async def claim(self, worker: str, now: datetime, lease_until: datetime, most: int) -> list[Claim]:
@@ -103,6 +106,7 @@ class ProcessStore:
 
     async def renew(self, held: Sequence[Claim], lease_until: datetime) -> None:
         """Keep what is held until `lease_until`."""
+        held = sorted(held, key=lambda claim: claim.key)
         async with self._database.connection() as connection:
             await connection.execute(
                 _SQL["renew"], [claim.key for claim in held], [claim.fence for claim in held], lease_until
@@ -116,7 +120,7 @@ class ProcessStore:
     async def _commit(self, batch: Sequence[Checkpoint]) -> Sequence[Saved]:
         async with self._database.transaction() as connection:
             saved = await self._update(connection, batch)
-            held = [checkpoint for checkpoint in batch if checkpoint.key in saved]
+            held = [checkpoint for checkpoint in batch if _hold(checkpoint) in saved]
             await self._recorder.record(connection, [event for checkpoint in held for event in checkpoint.events])
             for checkpoint in held:
                 if checkpoint.trouble is not None:
@@ -125,9 +129,9 @@ class ProcessStore:
             if past:
                 await resolve(connection, past, max(checkpoint.at for checkpoint in held))
         lost = Saved(held=False)
-        return [saved.get(checkpoint.key, lost) for checkpoint in batch]
+        return [saved.get(_hold(checkpoint), lost) for checkpoint in batch]
 
-    async def _update(self, connection: Connection, batch: Sequence[Checkpoint]) -> dict[str, Saved]:
+    async def _update(self, connection: Connection, batch: Sequence[Checkpoint]) -> dict[tuple[str, int], Saved]:
         batch = sorted(batch, key=lambda checkpoint: checkpoint.key)
         rows = await connection.fetch(
             _SQL["checkpoint"],
@@ -141,7 +145,12 @@ class ProcessStore:
             [checkpoint.at for checkpoint in batch],
             [msgspec.json.encode(checkpoint.journal).decode() for checkpoint in batch],
         )
-        return {row["key"]: Saved(True, row["state"], row["cancel_requested"]) for row in rows}
+        return {(row["key"], row["fence"]): Saved(True, row["state"], row["cancel_requested"]) for row in rows}
+
+
+def _hold(checkpoint: Checkpoint) -> tuple[str, int]:
+    """Whose hands it was written by: one batch may carry a stale worker's checkpoint beside its successor's."""
+    return checkpoint.key, checkpoint.fence
 
 
 def _claim(row: dict[str, Any]) -> Claim:

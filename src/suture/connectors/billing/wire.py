@@ -71,17 +71,17 @@ class About(msgspec.Struct, frozen=True):
 
 
 def eligibility_request(visit: Visit, payer: str) -> dict[str, Any]:
-    return {"patient": visit.patient, "payer": payer, "service_date": visit.started_at.date()}
+    return {"patient": _bare(visit.patient), "payer": _bare(payer), "service_date": visit.started_at.date()}
 
 
 def charge_request(visit: Visit) -> dict[str, Any]:
     """The visit as a charge to capture; its appointment is the key that makes doing it again harmless."""
     return {
         "external_id": visit.appointment,
-        "patient": visit.patient,
-        "practitioner": visit.practitioner,
+        "patient": _bare(visit.patient),
+        "practitioner": _bare(visit.practitioner),
         "facility": visit.facility,
-        "payer": visit.payer,
+        "payer": None if visit.payer is None else _bare(visit.payer),
         "service_date": visit.started_at.date(),
         "lines": [_line_request(line) for line in visit.lines],
     }
@@ -119,6 +119,11 @@ def charge_fact(wire: WireCharge) -> JournalFact:
 def payment_fact(wire: WirePayment) -> JournalFact:
     amount = Money(wire.amount, wire.currency)
     return JournalFact(kind="payment", key=wire.id, number=wire.id, state="posted", amount=amount)
+
+
+def _bare(reference: str) -> str:
+    """The id in a reference such as ``Patient/4711``: billing's API has a field for each kind."""
+    return reference.rpartition("/")[2]
 
 
 def _line_request(line: ServiceLine) -> dict[str, Any]:

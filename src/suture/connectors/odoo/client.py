@@ -146,9 +146,9 @@ class Odoo:
         # transaction and without a look before, whatever state the document has reached or a person has changed.
         self._create_only = {**self._context, "mode": "update", "noupdate": True}
 
-    async def do(self, model: str, method: str, ids: Sequence[int], **context: Any) -> Any:
-        """A method on records."""
-        return await self._transport.call(model, method, ids=ids, context={**self._context, **context})
+    async def do(self, model: str, method: str, ids: Sequence[int], *, context: Row | None = None, **named: Any) -> Any:
+        """A method on records; `context` adds to the usual one."""
+        return await self._transport.call(model, method, ids=ids, context={**self._context, **(context or {})}, **named)
 
     async def ask(self, model: str, method: str, **named: Any) -> Any:
         """A method that takes no records."""

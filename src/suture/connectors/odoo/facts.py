@@ -13,6 +13,7 @@ from suture.canonical.records import JournalFact
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.names import source
+from suture.connectors.patience import read_patiently
 from suture.core.money import Money, round_money
 
 PAGE = 500
@@ -23,14 +24,14 @@ async def facts(books: Books) -> AsyncIterator[JournalFact]:
     for kind in _MOVE_TYPES:
         async for fact in _moves(books, kind):
             yield fact
-    setting = await books.setting()
+    setting = await read_patiently(books.setting)
     if setting.stock is not None and setting.stock.consumption_location is not None:
         async for fact in _pickings(books, setting.stock.consumption_location):
             yield fact
 
 
 async def _moves(books: Books, kind: str) -> AsyncIterator[JournalFact]:
-    setting = await books.setting()
+    setting = await read_patiently(books.setting)
     codes = {identifier: code for code, identifier in setting.currencies.items()}
     undone = "reversal_move_ids" if books.odoo.version >= 18 else "reversal_move_id"
     fields = ["ref", "name", "state", "amount_total", "currency_id", "payment_state", undone]
@@ -40,7 +41,7 @@ async def _moves(books: Books, kind: str) -> AsyncIterator[JournalFact]:
         twins: list[Row] = []
         if kind == "invoice":  # an entry's reference is shared by accruals, their reversals and what else people write
             others = [["invoice_origin", "!=", mark], ["ref", "in", [row["ref"] for row in page]]]
-            twins = await books.odoo.search("account.move", [*others, *common], fields)
+            twins = await _search(books, "account.move", [*others, *common], fields)
         for row in (*page, *twins):
             yield _move_fact(kind, row, codes[row["currency_id"]], reversed_by=row[undone])
 
@@ -58,7 +59,7 @@ async def _pickings(books: Books, consumption: int) -> AsyncIterator[JournalFact
     async for page in _pages(books, "stock.picking", out, fields):
         origins = [row["origin"] for row in page]
         back = [["state", "=", "done"], ["location_id", "=", consumption], ["origin", "in", origins]]
-        returned = {row["origin"] for row in await books.odoo.search("stock.picking", back, ["origin"])}
+        returned = {row["origin"] for row in await _search(books, "stock.picking", back, ["origin"])}
         for row in page:
             state = "returned" if row["origin"] in returned else row["state"]
             yield JournalFact(kind="stock_move", key=row["origin"] or "", number=row["name"], state=state)
@@ -68,9 +69,15 @@ async def _pages(books: Books, model: str, domain: Sequence[Any], fields: Sequen
     """All that match, by id, so that documents written meanwhile neither hide nor double one."""
     last = 0
     while True:
-        page = await books.odoo.search(model, [["id", ">", last], *domain], fields, limit=PAGE)
+        page = await _search(books, model, [["id", ">", last], *domain], fields, limit=PAGE)
         if page:
             yield page
         if len(page) < PAGE:
             return
         last = page[-1]["id"]
+
+
+async def _search(
+    books: Books, model: str, domain: Sequence[Any], fields: Sequence[str], limit: int | None = None
+) -> list[Row]:
+    return await read_patiently(lambda: books.odoo.search(model, domain, fields, limit=limit))

@@ -85,7 +85,12 @@ _OTHERWISE = _Rule(Rejected, "odoo_error", "failed inside", "Look for the error 
 
 
 def translate(model: str, method: str, error: OdooError) -> Failure:
-    """The failure for an error that Odoo answered. The call was one transaction: nothing of it happened."""
+    """The failure for an error that Odoo answered. The call was one transaction: nothing of it happened.
+
+    An error without a name isn't Odoo's own but of something before it, which may have cut off a finished call.
+    """
+    if not error.name:
+        return Unknown("no_answer", f"something before Odoo answered in its place ({model}.{method})")
     rule = _rule(error)
     message = f"Odoo {rule.says} ({model}.{method}, {error.name.rpartition('.')[2]})"
     remedy = _grant(model) if rule.code == "access_missing" else rule.remedy

@@ -5,6 +5,7 @@ none is too large is looked at before, which holds as long as one invoice's paym
 caller sees to that within a process, and an invoice paid twice at once from two shows an unreconciled rest.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -102,10 +103,17 @@ def overpaid(payment: Payment, residual: Money) -> Rejected:
 async def _reconcile(books: Books, pairs: Sequence[tuple[Sequence[Row], int]]) -> None:
     """Each entry with its invoice's lines; a call an entry, because one call reconciles all that it is given."""
     payment_lines = await _receivables(books, [entry for _, entry in pairs])
-    for invoice_lines, entry in pairs:
-        both = [line["id"] for line in (*invoice_lines, *payment_lines[entry]) if not line["reconciled"]]
-        if any(not line["reconciled"] for line in payment_lines[entry]) and len(both) > 1:
-            await books.odoo.do("account.move.line", "reconcile", both)
+    open_lines = [_open_lines(invoice_lines, payment_lines[entry]) for invoice_lines, entry in pairs]
+    calls = [books.odoo.do("account.move.line", "reconcile", ids) for ids in open_lines if ids]
+    failures = [f for f in await asyncio.gather(*calls, return_exceptions=True) if isinstance(f, BaseException)]
+    if failures:
+        raise failures[0]
+
+
+def _open_lines(invoice: Sequence[Row], payment: Sequence[Row]) -> list[int]:
+    """What to reconcile with what, or nothing where either side has nothing open any more."""
+    open_on = [[line["id"] for line in side if not line["reconciled"]] for side in (invoice, payment)]
+    return [*open_on[0], *open_on[1]] if all(open_on) else []
 
 
 def _is_posted(outcome: Row | Failure) -> bool:

@@ -71,7 +71,7 @@ async def _validate(books: Books, ids: Sequence[int]) -> dict[int, Row]:
     open_ids = [identifier for identifier, row in found.items() if row["state"] not in ("done", "cancel")]
     if open_ids:
         quiet = {"skip_backorder": True, "picking_ids_not_to_backorder": open_ids, "skip_sms": True}
-        await books.odoo.do("stock.picking", "button_validate", open_ids, **quiet)
+        await books.odoo.do("stock.picking", "button_validate", open_ids, context=quiet)
         found.update(await books.odoo.read("stock.picking", open_ids, _PICKING_FIELDS))
     return found
 

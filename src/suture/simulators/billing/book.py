@@ -22,11 +22,6 @@ from suture.simulators.clinic.day import AppointmentPlan, ClinicDay
 _REASONS = {"active": "", "inactive": "coverage_terminated", "unknown": "payer_did_not_answer"}
 
 
-def bare(reference: str) -> str:
-    """The id in a reference such as ``Patient/4711``; an id stays as it is."""
-    return reference.rpartition("/")[2]
-
-
 class Book:
     """All that the platform knows. Ids are made from the caller's key, so they are the same on every run."""
 
@@ -42,7 +37,7 @@ class Book:
         self._adjudicated: set[str] = set()
 
     def eligibility(self, request: EligibilityRequest) -> EligibilityAnswer:
-        status = self._coverage.get((bare(request.patient), bare(request.payer)))
+        status = self._coverage.get((request.patient, request.payer))
         if status is None:
             return EligibilityAnswer("unknown", "no_such_member")
         return EligibilityAnswer(status, _REASONS[status])
@@ -104,7 +99,7 @@ class Book:
     def planned_payments(self, charge_id: str) -> list[Payment]:
         """The payments that the day plans for a charge, together never more than its total."""
         charge, request = self._charges[charge_id], self._requests[charge_id]
-        plan = self._plans.get(bare(charge.external_id))
+        plan = self._plans.get(charge.external_id)
         if plan is None or charge.status == "voided":
             return []
         return [

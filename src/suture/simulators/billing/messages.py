@@ -56,7 +56,7 @@ class Charge(msgspec.Struct, frozen=True):
 
 
 class Payment(msgspec.Struct, frozen=True):
-    """`payer` names an insurer as the charge named it; None is the patient."""
+    """`payer` is the charge's insurer; None is the patient."""
 
     id: str
     charge_id: str

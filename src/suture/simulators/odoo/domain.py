@@ -58,7 +58,12 @@ def _equal(found: Any, value: Any) -> bool:
 
 
 def _ordered(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    return lambda found, value: found not in (None, False) and value not in (None, False) and test(found, value)
+    """A comparison that an empty value (None, False; zero isn't one) never passes."""
+    return lambda found, value: not _nothing(found) and not _nothing(value) and test(found, value)
+
+
+def _nothing(value: Any) -> bool:
+    return value is None or value is False
 
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {

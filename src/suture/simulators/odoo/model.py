@@ -171,8 +171,15 @@ class Model:
                     children.write([key], values)
 
     def split(self, values: Row) -> tuple[Row, dict[str, list[Any]]]:
-        lines = {name: values[name] for name in values if self.fields[name].kind == "one2many"}
-        return {name: value for name, value in values.items() if name not in lines}, lines
+        own: Row = {}
+        lines: dict[str, list[Any]] = {}
+        for name, value in values.items():
+            kind = self.fields[name].kind
+            if kind == "one2many":
+                lines[name] = value
+            else:
+                own[name] = linked(value) if kind == "many2many" else value
+        return own, lines
 
     def check_fields(self, values: Row) -> None:
         for name in values:
@@ -242,6 +249,17 @@ class Environment:
 
     def name(self, external_id: str, model: str, identifier: int) -> None:
         self.db.store.name(external_id, model, identifier, noupdate=bool(self.context.get("noupdate")))
+
+
+def linked(value: Any) -> list[int]:
+    """A many2many field's ids, given as ids or as the commands ``(6, 0, ids)`` and ``(4, id)``."""
+    linked: list[int] = []
+    for part in value or ():
+        if isinstance(part, list | tuple):
+            linked = list(part[2]) if part[0] == 6 else [*linked, part[1]]
+        else:
+            linked.append(part)
+    return linked
 
 
 def _key_of(get: Callable[[Row], Any]) -> Callable[[Row], Any]:

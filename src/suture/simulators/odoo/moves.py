@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from suture.simulators.odoo.errors import PythonError, UserError
-from suture.simulators.odoo.model import Model, of_records
+from suture.simulators.odoo.model import Model, linked, of_records
 from suture.simulators.odoo.reconciliation import reconcile, unreconcile
 from suture.simulators.odoo.seed import DEFAULT_TAX, RECEIVABLE
 from suture.simulators.odoo.store import Row
@@ -237,7 +237,8 @@ class Lines(Model):
         product = self.db.rows("product.product").get(values.get("product_id") or 0, {})
         quantity = values["quantity"] if values.get("quantity") is not None else 1.0
         price = money(values.get("price_unit") or 0.0)
-        taxes = values["tax_ids"] if values.get("tax_ids") is not None else self._default_taxes(product)
+        given = values.get("tax_ids")
+        taxes = self._default_taxes(product) if given is None else linked(given)
         subtotal = money(quantity * price)
         rate = sum(self.db.row("account.tax", tax)["amount"] for tax in taxes or ()) / 100
         journal = self.db.row("account.journal", move["journal_id"])

@@ -44,20 +44,17 @@ class Server:
         """``model``, ``records``, ``private`` or empty where there is no such method."""
         if method.startswith("_"):
             return "private"
-        return _kind(CLASSES.get(model, Model), method)
+        return _kind(model, method)
 
     def run(self, user: int, model: str, method: str, positional: Sequence[Any], named: Row) -> Any:
         """The method's result. Raises `OdooError`, `CannotBind`; nothing of a failed call remains."""
         context = named.pop("context", None) or {}
-        bound = self._bound(Environment(self.db, user, context, CLASSES).model(model), method)
+        bound = getattr(Environment(self.db, user, context, CLASSES).model(model), method)
         try:
-            _signature(type(bound.__self__), method).bind(*positional, **named)
+            _signature(model, method).bind(*positional, **named)
         except TypeError as error:
             raise CannotBind(str(error)) from error
         return self._transaction(bound, positional, named)
-
-    def _bound(self, record: Model, method: str) -> Any:
-        return getattr(record, method)
 
     def _transaction(self, bound: Callable[..., Any], positional: Sequence[Any], named: Row) -> Any:
         mark = self.db.store.mark()
@@ -74,11 +71,11 @@ class Server:
 
 
 @cache
-def _kind(model: Callable[..., Model], method: str) -> str:
-    return str(getattr(getattr(model, method, None), "public", ""))
+def _kind(model: str, method: str) -> str:
+    return str(getattr(getattr(CLASSES.get(model, Model), method, None), "public", ""))
 
 
 @cache
-def _signature(model: Callable[..., Model], method: str) -> inspect.Signature:
-    whole = inspect.signature(getattr(model, method))
+def _signature(model: str, method: str) -> inspect.Signature:
+    whole = inspect.signature(getattr(CLASSES.get(model, Model), method))
     return whole.replace(parameters=list(whole.parameters.values())[1:])

@@ -36,7 +36,10 @@ class Player:
             await asyncio.gather(self._playing, return_exceptions=True)
 
     def progress(self) -> dict[str, Any]:
+        """How much of the day has happened. A day that broke off raises here what broke it."""
         played = self._playing is not None and self._playing.done()
+        if self._playing is not None and played:
+            self._playing.result()
         return {
             "planned": len(self._day.appointments),
             "booked": self._happened["booked"],

@@ -22,6 +22,7 @@ WHERE awaits = ANY($1::text[]) AND state = 'waiting'
 -- name: cancel
 UPDATE process SET cancel_requested = true,
     due_at = CASE WHEN state IN ('done', 'stuck', 'waiting') THEN $2 ELSE due_at END,
+    attempt = CASE WHEN state IN ('done', 'stuck', 'waiting') THEN 0 ELSE attempt END,
     state = CASE WHEN state IN ('done', 'stuck', 'waiting') THEN 'compensating' ELSE state END
 WHERE key = ANY($1::text[]) AND NOT cancel_requested
 

@@ -1,10 +1,12 @@
 -- name: claim
+-- A process that turns to compensating starts counting its attempts anew.
 WITH due AS MATERIALIZED (
     SELECT key FROM process
     WHERE state IN ('running', 'waiting', 'compensating') AND due_at <= $1
     ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE process SET fence = fence + 1, worker = $3, due_at = $4, awaits = NULL,
+    attempt = CASE WHEN cancel_requested AND state <> 'compensating' THEN 0 ELSE attempt END,
     state = CASE WHEN cancel_requested THEN 'compensating' WHEN state = 'waiting' THEN 'running' ELSE state END
 FROM due WHERE process.key = due.key
 RETURNING process.key, definition, version, subject, correlation_id, causation_id, facility, state, input,
@@ -16,16 +18,18 @@ FROM unnest($1::text[], $2::bigint[]) AS held (key, fence)
 WHERE process.key = held.key AND process.fence = held.fence AND state IN ('running', 'compensating')
 
 -- name: checkpoint
+-- One with a due time gives the process up: the fence rises, so that a renewal under way can't take it back.
 UPDATE process SET
     state = CASE WHEN cp.state = 'done' AND cancel_requested THEN 'compensating' ELSE cp.state END,
     step = cp.step, attempt = cp.attempt, awaits = cp.awaits,
     due_at = coalesce(cp.due_at, process.due_at),
+    fence = process.fence + (cp.due_at IS NOT NULL)::int,
     finished_at = CASE WHEN cp.state IN ('done', 'compensated') THEN cp.at END,
     journal = process.journal || cp.journal::jsonb
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::int[], $6::text[], $7::timestamptz[],
     $8::timestamptz[], $9::text[]) AS cp (key, fence, state, step, attempt, awaits, due_at, at, journal)
 WHERE process.key = cp.key AND process.fence = cp.fence
-RETURNING process.key, process.state, cancel_requested
+RETURNING process.key, cp.fence, process.state, cancel_requested
 
 -- name: next_due
 SELECT min(due_at) FROM process WHERE state IN ('running', 'waiting', 'compensating')

@@ -24,6 +24,10 @@ class Skipped(msgspec.Struct, frozen=True, kw_only=True):
     reference: str = ""
     reason: str
 
+    def __str__(self) -> str:
+        place = ", ".join(part for part in (self.file, self.where, self.reference) if part)
+        return f"{place}: {self.reason}"
+
 
 class Record(msgspec.Struct, frozen=True):
     """One resource, not yet understood, and where it was found."""

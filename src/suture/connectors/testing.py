@@ -1,0 +1,318 @@
+"""The behaviour that every ledger shows, as tests: a connector's test module subclasses `LedgerConformance`.
+
+The same suite runs against the simulator and against a real server, so that the simulator can't lie. Tests work with
+keys of their own (`key`) and touch nothing else, so a real server may hold other data, and earlier runs'.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from suture.canonical.records import Component, JournalFact, Payment, PricedLine
+from suture.connectors.port import (
+    AccrualOrder,
+    InvoiceOrder,
+    Ledger,
+    LedgerPartner,
+    LedgerPlan,
+    Place,
+    Product,
+    StockOrder,
+)
+from suture.core.failure import Failure, Rejected
+from suture.core.money import Money
+
+PLAN = LedgerPlan(
+    currency="USD",
+    income_account="400000",
+    compensation_expense_account="630000",
+    compensation_liability_account="230000",
+    clearing_account="101403",
+    products=(
+        Product(code="SUTURE-TEST-VISIT", name="Visit (conformance)"),
+        Product(code="SUTURE-TEST-LAB", name="Laboratory (conformance)"),
+        Product(code="SUTURE-TEST-GLOVES", name="Gloves (conformance)", stocked=True),
+        Product(code="SUTURE-TEST-SYRINGE", name="Syringe (conformance)", stocked=True),
+    ),
+    facilities=(Place(code="suture-test-north", name="North (conformance)"),),
+)
+DAY = datetime.now(UTC).date() - timedelta(days=2)
+PATIENT_NAME = "Zebedee Quillfeather"
+VISIT, LAB, NOT_A_SERVICE = "SUTURE-TEST-VISIT", "SUTURE-TEST-LAB", "SUTURE-TEST-NOPE"
+NAMES = {VISIT: "Visit, 30 minutes", LAB: "Laboratory panel"}
+PAID = ("paid", "in_payment")  # `in_payment` where Odoo Enterprise waits for the bank statement
+
+
+def usd(amount: str) -> Money:
+    return Money(Decimal(amount), "USD")
+
+
+def an_invoice(key: str, *, total: str = "200.00", service: str = VISIT) -> InvoiceOrder:
+    """Two services of 200.00 together, for a patient who pays herself."""
+    return InvoiceOrder(
+        appointment=key,
+        partner=LedgerPartner(
+            reference=f"Patient/{key}", name=PATIENT_NAME, is_company=False, street="1 Way", city="Ash", country="US"
+        ),
+        practitioner=f"Practitioner/{key[:12]}",
+        practitioner_name="Dr Test",
+        facility="suture-test-north",
+        invoice_date=DAY,
+        total=usd(total),
+        lines=(
+            PricedLine(service=service, quantity=Decimal(1), unit_price=Decimal("150.00")),
+            PricedLine(service=LAB, quantity=Decimal("2.5"), unit_price=Decimal("20.00")),
+        ),
+        names=NAMES,
+    )
+
+
+def a_payment(key: str, amount: str, *, number: int = 1) -> Payment:
+    return Payment(payment=f"{key}-p{number}", charge=f"{key}-c", appointment=key, amount=usd(amount), received_on=DAY)
+
+
+def a_kit(key: str) -> StockOrder:
+    components = (
+        Component(product="SUTURE-TEST-GLOVES", quantity=Decimal(2)),
+        Component(product="SUTURE-TEST-SYRINGE", quantity=Decimal(1)),
+    )
+    return StockOrder(appointment=key, facility="suture-test-north", on=DAY, components=components)
+
+
+def an_accrual(key: str) -> AccrualOrder:
+    return AccrualOrder(
+        appointment=key,
+        practitioner=f"Practitioner/{key[:12]}",
+        practitioner_name="Dr Test",
+        facility="suture-test-north",
+        on=DAY,
+        amount=usd("70.00"),
+    )
+
+
+async def posted_invoice(ledger: Ledger, key: str) -> None:
+    await ledger.draft_invoice(an_invoice(key))
+    await ledger.post_invoice(key, usd("200.00"))
+
+
+async def facts_of(ledger: Ledger, key: str) -> list[JournalFact]:
+    return [fact async for fact in ledger.facts() if fact.key.startswith(key)]
+
+
+class LedgerConformance:
+    """Needs one fixture, `connect`: a function that answers a new, unused connector of the same ledger."""
+
+    @pytest.fixture
+    async def ledger(self, connect: Callable[[], Ledger]) -> AsyncIterator[Ledger]:
+        ledger = connect()
+        await ledger.prepare(PLAN)
+        yield ledger
+        await ledger.close()
+
+    @pytest.fixture
+    def key(self) -> str:
+        """An appointment that nobody else uses."""
+        return f"suture-test-{uuid4().hex[:12]}"
+
+    async def test_prepares_once(self, ledger: Ledger) -> None:
+        assert await ledger.prepare(PLAN) == []
+
+    async def test_is_healthy(self, ledger: Ledger) -> None:
+        health = await ledger.health()
+        assert health.reachable
+        assert health.version
+        assert health.remedies == ()
+
+    async def test_drafts_an_invoice_once(self, ledger: Ledger, key: str) -> None:
+        first = await ledger.draft_invoice(an_invoice(key))
+        assert first.total == usd("200.00")
+        assert await ledger.draft_invoice(an_invoice(key)) == first
+
+    async def test_drafts_once_when_asked_twice_at_once(self, ledger: Ledger, key: str) -> None:
+        first, second = await asyncio.gather(*(ledger.draft_invoice(an_invoice(key)) for _ in range(2)))
+        assert first == second
+
+    async def test_a_draft_is_no_fact(self, ledger: Ledger, key: str) -> None:
+        await ledger.draft_invoice(an_invoice(key))
+        assert await facts_of(ledger, key) == []
+
+    async def test_posts_once_on_its_date(self, ledger: Ledger, key: str) -> None:
+        await ledger.draft_invoice(an_invoice(key))
+        first = await ledger.post_invoice(key, usd("200.00"))
+        assert first.number
+        assert first.posted_on == DAY
+        assert first.total == usd("200.00")
+        assert await ledger.post_invoice(key, usd("200.00")) == first
+
+    async def test_drafting_again_leaves_a_posted_invoice_alone(self, ledger: Ledger, key: str) -> None:
+        await posted_invoice(ledger, key)
+        assert (await ledger.draft_invoice(an_invoice(key))).total == usd("200.00")
+        (fact,) = await facts_of(ledger, key)
+        assert (fact.kind, fact.state, fact.amount) == ("invoice", "posted", usd("200.00"))
+
+    async def test_refuses_a_total_that_differs(self, ledger: Ledger, key: str) -> None:
+        with pytest.raises(Rejected) as drafting:
+            await ledger.draft_invoice(an_invoice(key, total="200.01"))
+        with pytest.raises(Rejected) as posting:
+            await ledger.post_invoice(key, usd("200.01"))
+        assert (drafting.value.code, posting.value.code) == ("total_differs", "total_differs")
+        assert await facts_of(ledger, key) == []
+
+    async def test_posting_what_was_never_drafted_is_refused(self, ledger: Ledger, key: str) -> None:
+        with pytest.raises(Rejected):
+            await ledger.post_invoice(key, usd("200.00"))
+
+    async def test_one_culprit_costs_only_itself(self, ledger: Ledger, key: str) -> None:
+        services = [VISIT, VISIT, VISIT, NOT_A_SERVICE, VISIT, VISIT]
+        orders = [an_invoice(f"{key}-{n}", service=service) for n, service in enumerate(services)]
+        outcomes = await asyncio.gather(*(ledger.draft_invoice(o) for o in orders), return_exceptions=True)
+        failed = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, BaseException)]
+        assert failed == [3]
+        assert isinstance(outcomes[3], Rejected)
+        assert outcomes[3].code == "not_in_odoo"
+
+    async def test_many_at_once_get_a_number_each(self, ledger: Ledger, key: str) -> None:
+        keys = [f"{key}-{n}" for n in range(12)]
+        await asyncio.gather(*(ledger.draft_invoice(an_invoice(k)) for k in keys))
+        posted = await asyncio.gather(*(ledger.post_invoice(k, usd("200.00")) for k in keys))
+        assert len({invoice.number for invoice in posted}) == len(keys)
+        assert len(await facts_of(ledger, key)) == len(keys)
+
+    async def test_another_worker_goes_on(self, ledger: Ledger, connect: Callable[[], Ledger], key: str) -> None:
+        drafted = await ledger.draft_invoice(an_invoice(key))
+        other = connect()
+        try:
+            assert await other.draft_invoice(an_invoice(key)) == drafted
+            assert (await other.post_invoice(key, usd("200.00"))).invoice == drafted.invoice
+            assert (await ledger.apply_payment(a_payment(key, "200.00"))).payment_state in PAID
+        finally:
+            await other.close()
+
+    async def test_a_full_payment_pays_once(self, ledger: Ledger, key: str) -> None:
+        await posted_invoice(ledger, key)
+        first = await ledger.apply_payment(a_payment(key, "200.00"))
+        assert first.payment_state in PAID
+        assert first.residual == usd("0.00")
+        assert await ledger.apply_payment(a_payment(key, "200.00")) == first
+        payments = [fact for fact in await facts_of(ledger, key) if fact.kind == "payment"]
+        assert [(fact.key, fact.state, fact.amount) for fact in payments] == [(f"{key}-p1", "posted", usd("200.00"))]
+
+    async def test_parts_pay_the_whole(self, ledger: Ledger, key: str) -> None:
+        await posted_invoice(ledger, key)
+        first = await ledger.apply_payment(a_payment(key, "120.00"))
+        assert (first.payment_state, first.residual) == ("partial", usd("80.00"))
+        second = await ledger.apply_payment(a_payment(key, "80.00", number=2))
+        assert second.payment_state in PAID
+        assert second.residual == usd("0.00")
+
+    async def test_full_payments_at_once_pay_once(self, ledger: Ledger, key: str) -> None:
+        await posted_invoice(ledger, key)
+        payments = [a_payment(key, "200.00", number=n) for n in range(3)]
+        outcomes = await asyncio.gather(*(ledger.apply_payment(p) for p in payments), return_exceptions=True)
+        refused = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
+        assert [failure.code for failure in refused] == ["overpaid", "overpaid"]
+        assert len([fact for fact in await facts_of(ledger, key) if fact.kind == "payment"]) == 1
+
+    async def test_refuses_to_overpay(self, ledger: Ledger, key: str) -> None:
+        await posted_invoice(ledger, key)
+        with pytest.raises(Rejected) as failure:
+            await ledger.apply_payment(a_payment(key, "200.01"))
+        assert failure.value.code == "overpaid"
+        assert failure.value.remedy
+
+    async def test_refuses_to_pay_what_is_not_posted(self, ledger: Ledger, key: str) -> None:
+        with pytest.raises(Rejected):
+            await ledger.apply_payment(a_payment(key, "200.00"))
+        await ledger.draft_invoice(an_invoice(key))
+        with pytest.raises(Rejected):
+            await ledger.apply_payment(a_payment(key, "200.00"))
+
+    async def test_cancels_a_draft(self, ledger: Ledger, key: str) -> None:
+        await ledger.draft_invoice(an_invoice(key))
+        assert await ledger.cancel_invoice(key, DAY) == ""
+        assert await ledger.cancel_invoice(key, DAY) == ""
+        with pytest.raises(Rejected):
+            await ledger.post_invoice(key, usd("200.00"))
+
+    async def test_cancelling_what_never_was_needs_nothing(self, ledger: Ledger, key: str) -> None:
+        assert await ledger.cancel_invoice(key, DAY) == ""
+
+    async def test_credits_a_posted_invoice_once(self, ledger: Ledger, key: str) -> None:
+        await posted_invoice(ledger, key)
+        number = await ledger.cancel_invoice(key, DAY)
+        assert number
+        assert await ledger.cancel_invoice(key, DAY) == number
+        (fact,) = await facts_of(ledger, key)
+        assert (fact.kind, fact.state) == ("invoice", "reversed")
+
+    async def test_consumes_stock_once_even_below_zero(self, ledger: Ledger, key: str) -> None:
+        first = await ledger.consume_stock(a_kit(key))
+        assert first.number
+        assert first.moves == 2
+        assert await ledger.consume_stock(a_kit(key)) == first
+        (fact,) = await facts_of(ledger, key)
+        assert (fact.kind, fact.number, fact.state) == ("stock_move", first.number, "done")
+
+    async def test_returns_stock_once(self, ledger: Ledger, key: str) -> None:
+        await ledger.consume_stock(a_kit(key))
+        first = await ledger.return_stock(key)
+        assert first.moves == 2
+        assert await ledger.return_stock(key) == first
+        (fact,) = await facts_of(ledger, key)
+        assert fact.state == "returned"
+
+    async def test_returning_what_never_was_needs_nothing(self, ledger: Ledger, key: str) -> None:
+        assert (await ledger.return_stock(key)).moves == 0
+
+    async def test_refuses_an_unknown_facility(self, ledger: Ledger, key: str) -> None:
+        order = StockOrder(appointment=key, facility="suture-test-nowhere", on=DAY, components=a_kit(key).components)
+        with pytest.raises(Rejected) as failure:
+            await ledger.consume_stock(order)
+        assert failure.value.code == "facility_unknown"
+
+    async def test_accrues_and_reverses_once(self, ledger: Ledger, key: str) -> None:
+        accrued = await ledger.accrue_compensation(an_accrual(key))
+        assert accrued.amount == usd("70.00")
+        assert await ledger.accrue_compensation(an_accrual(key)) == accrued
+        assert [fact.state for fact in await facts_of(ledger, key)] == ["posted"]
+        reversed_by = await ledger.reverse_compensation(key, DAY)
+        assert reversed_by.amount == usd("70.00")
+        assert reversed_by.number != accrued.number
+        assert await ledger.reverse_compensation(key, DAY) == reversed_by
+        assert [(fact.number, fact.state) for fact in await facts_of(ledger, key)] == [(accrued.number, "reversed")]
+
+    async def test_reversing_what_never_was_needs_nothing(self, ledger: Ledger, key: str) -> None:
+        assert (await ledger.reverse_compensation(key, DAY)).number == ""
+
+    async def test_a_whole_visit_leaves_one_fact_of_each_kind(self, ledger: Ledger, key: str) -> None:
+        await posted_invoice(ledger, key)
+        await ledger.consume_stock(a_kit(key))
+        await ledger.accrue_compensation(an_accrual(key))
+        await ledger.apply_payment(a_payment(key, "200.00"))
+        facts = await facts_of(ledger, key)
+        assert sorted((fact.kind, fact.amount and str(fact.amount)) for fact in facts) == [
+            ("accrual", "70.00 USD"),
+            ("invoice", "200.00 USD"),
+            ("payment", "200.00 USD"),
+            ("stock_move", None),
+        ]
+
+    async def test_failures_never_name_a_patient(self, ledger: Ledger, key: str) -> None:
+        failures = [
+            await failure_of(ledger.draft_invoice(an_invoice(key, service=NOT_A_SERVICE))),
+            await failure_of(ledger.draft_invoice(an_invoice(f"{key}-2", total="1.00"))),
+            await failure_of(ledger.apply_payment(a_payment(key, "1.00"))),
+        ]
+        words = " ".join(f"{failure} {failure.remedy} {failure.__cause__}" for failure in failures)
+        assert not any(part in words for part in PATIENT_NAME.split())
+
+
+async def failure_of(attempt: Awaitable[object]) -> Failure:
+    """The failure that an attempt ends in; an attempt that succeeds fails the test."""
+    with pytest.raises(Failure) as caught:
+        await attempt
+    return caught.value

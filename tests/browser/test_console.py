@@ -1,0 +1,177 @@
+"""The console in a real browser, over a real database, after a small day that was told by real events."""
+
+import re
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+PAGES = ("/", "/stuck", "/journeys?stage=posted", "/journeys/A-paid", "/journeys/A-stuck", "/search?q=A-", "/nowhere")
+
+
+@pytest.fixture
+async def day(clinic: Any) -> Any:
+    """Five appointments: one paid, one whose posting is stuck, one cancelled, one missed, one still to come."""
+    for appointment in ("A-paid", "A-stuck", "A-cancelled", "A-missed", "A-to-come"):
+        await clinic.books(appointment)
+    await clinic.completes("A-paid", "200.00")
+    number = await clinic.bills("A-paid", "200.00")
+    await clinic.is_paid("A-paid", number, "200.00")
+    await clinic.completes("A-stuck", "1150.50")
+    await clinic.bills("A-stuck", "1150.50", stuck_at="post_invoice")
+    await clinic.cancels("A-cancelled")
+    await clinic.misses("A-missed")
+    clinic.clock.advance(timedelta(minutes=12))
+    return clinic
+
+
+async def test_today_shows_how_far_the_day_came(page: Page, console: str, day: Any) -> None:
+    await page.goto(console)
+    await expect(page).to_have_title("Today · Suture")
+    await expect(page.get_by_role("heading", level=1)).to_have_text(
+        re.compile(r"1 of 2 completed visits are in the ledger;\s+1 thing needs a person")
+    )
+    funnel = page.locator(".funnel li")
+    await expect(funnel.locator("strong")).to_have_text(["5", "2", "2", "1", "1"])
+    await expect(funnel.locator(".money")).to_have_text(
+        ["1 still to come", "1 cancelled, 1 no-show", "$1,350.50", "$200.00", "$200.00"]
+    )
+    await expect(page.get_by_role("img", name=re.compile("^1 invoices? posted between"))).to_be_visible()
+    await expect(page.locator(".journeys tbody tr")).to_have_count(5)
+
+
+@pytest.mark.parametrize(
+    ("figure", "appointments"),
+    [
+        ("Unposted", {"A-stuck"}),
+        ("Unbilled", set()),
+        ("Unpaid", set()),
+        ("Cancelled", {"A-cancelled"}),
+        ("No-show", {"A-missed"}),
+        ("Still to come", {"A-to-come"}),
+    ],
+)
+async def test_what_fell_out_opens_the_journeys_behind_it(
+    page: Page, console: str, day: Any, figure: str, appointments: set[str]
+) -> None:
+    await page.goto(console)
+    tile = page.locator(".tiles a").filter(has_text=figure)
+    await expect(tile.locator("strong")).to_have_text(str(len(appointments)))
+    await tile.click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text(f"{figure}: {len(appointments)}")
+    assert set(await page.locator(".journeys tbody th").all_inner_texts()) == appointments
+
+
+async def test_a_journey_goes_from_the_raw_delivery_to_the_invoice_number(page: Page, console: str, day: Any) -> None:
+    await page.goto(console)
+    await page.get_by_role("link", name="A-paid").click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("A-paid")
+    await expect(page.locator("#invoice-number")).to_have_text(re.compile(r"INV/\d{4}/00001"))
+    money = page.get_by_role("region", name="Money")
+    for row in ("Charged CH-A-paid $200.00", "Invoiced $200.00", "Open in Odoo $0.00"):
+        await expect(money.get_by_role("row", name=row)).to_be_visible()
+    story = page.locator(".timeline li")
+    await expect(story.first).to_contain_text("Delivery on scheduling-appointments")
+    await expect(story.first).to_contain_text("Receipt")
+    await expect(story.last).to_contain_text("invoice.paid.v1")
+    steps = page.locator(".timeline .step h3")
+    assert (await steps.all_inner_texts())[:3] == ["Resolve", "Check eligibility", "Capture charge"]
+    await expect(page.locator(".timeline .delivery")).to_have_count(3)
+
+
+async def test_what_is_stuck_says_why_whose_it_is_and_what_to_do(page: Page, console: str, day: Any) -> None:
+    await page.goto(console)
+    await page.get_by_role("navigation").get_by_role("link", name="Stuck").click()
+    cause = page.get_by_role("region", name="Odoo’s fiscal period is locked up to 2026-06-30")
+    await expect(cause).to_contain_text("Reopen the period in Odoo, or move the lock date; then retry.")
+    await expect(cause).to_contain_text("finance")
+    await expect(cause).to_contain_text("at post invoice, for 12 min")
+    await cause.get_by_role("link", name="A-stuck").click()
+    await expect(page.get_by_role("region", name="Exception")).to_contain_text("Reopen the period")
+    await expect(page.locator(".steps .stuck")).to_contain_text("Post invoice")
+
+
+async def test_search_goes_to_the_journey_or_offers_what_starts_so(page: Page, console: str, day: Any) -> None:
+    await page.goto(console)
+    box = page.get_by_role("searchbox", name="Find an appointment by its id")
+    await box.fill(" Appointment/A-paid ")
+    await box.press("Enter")
+    await expect(page).to_have_url(f"{console}/journeys/A-paid")
+    await box.fill("A-c")
+    await box.press("Enter")
+    await expect(page.locator(".found a")).to_have_text(["A-cancelled"])
+    await box.fill("nobody")
+    await box.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Nothing is known of “nobody”.")
+
+
+async def test_an_open_page_follows_the_day_and_can_be_paused(page: Page, console: str, day: Any) -> None:
+    await page.goto(console)
+    await page.get_by_role("link", name="A-to-come").focus()
+    await day.cancels("A-to-come")
+    cancelled = page.locator(".tiles a").filter(has_text="Cancelled").locator("strong")
+    await expect(cancelled).to_have_text("2", timeout=10_000)
+    assert await page.evaluate("document.activeElement.textContent") == "A-to-come"
+    live = page.get_by_role("button", name="Live")
+    await live.click()
+    await expect(page.get_by_role("button", name="Paused")).to_have_attribute("aria-pressed", "false")
+
+
+@pytest.mark.parametrize("path", ["/journeys/unheard-of", "/nowhere", "/journeys?stage=nonsense"])
+async def test_what_is_not_there_says_what_to_do_next(page: Page, console: str, path: str) -> None:
+    answer = await page.goto(console + path)
+    assert answer is not None
+    assert answer.status == 404
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
+    await expect(page.get_by_role("main")).to_contain_text("Check the id in the search box")
+
+
+async def test_an_empty_day_says_what_to_do_next(page: Page, console: str) -> None:
+    await page.goto(console)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Nothing has happened yet today.")
+    await expect(page.get_by_role("main")).to_contain_text("suture doctor")
+
+
+async def test_without_its_database_a_page_says_so_and_looks_again(page: Page, console: str, day: Any) -> None:
+    await day.database.close()
+    answer = await page.goto(console)
+    assert answer is not None
+    assert answer.status == 503
+    await expect(page.get_by_role("heading", level=1)).to_have_text("The database is away")
+    await expect(page.get_by_role("status")).to_contain_text("Trying again", timeout=10_000)
+    assert "Traceback" not in await page.content()
+
+
+async def test_no_page_is_wider_than_a_telephone(page: Page, console: str, day: Any) -> None:
+    await page.set_viewport_size({"width": 390, "height": 844})
+    for path in PAGES:
+        await page.goto(console + path)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+async def test_every_answer_forbids_what_it_does_not_need(page: Page, console: str, day: Any) -> None:
+    for path in PAGES:
+        answer = await page.goto(console + path)
+        assert answer is not None
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; ")
+        assert "unsafe" not in policy
+        assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_every_page_can_be_read_without_seeing_it(page: Page, console: str, day: Any) -> None:
+    """One first heading, one main part, no heading level left out, names for all that can be used or looked at."""
+    for path in PAGES:
+        await page.goto(console + path)
+        assert await page.locator("h1").count() == await page.get_by_role("main").count() == 1, path
+        levels = await page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map(h => +h.tagName[1])")
+        assert all(later - earlier <= 1 for earlier, later in pairwise(levels)), path
+        nameless = await page.evaluate(
+            """[...document.querySelectorAll('a, button, [role=img]')]
+               .filter(e => !e.textContent.trim() && !e.getAttribute('aria-label')).map(e => e.outerHTML)"""
+        )
+        assert nameless == [], path
+        ids = await page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+        assert len(set(ids)) == len(ids), path

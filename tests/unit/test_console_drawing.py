@@ -1,0 +1,83 @@
+"""The geometry behind the console's pictures, and the words for how far an appointment came."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from suture.canonical.events import EVENT_TYPES
+from suture.console import facts, funnel, plot, progress
+from suture.store.events import RecordedEvent
+from suture.store.journeys import Funnel, JourneyRow, Postings, Stage
+
+NOON = datetime(2026, 7, 14, 12, tzinfo=UTC)
+SPAN = timedelta(seconds=10)
+NOTHING = Funnel(
+    **{name: 0 for name in Funnel.__struct_fields__ if "posted_at" not in name},
+    **{"first_posted_at": None, "last_posted_at": None},
+)
+
+
+def test_a_plot_keeps_quiet_times_and_ends_at_the_sum() -> None:
+    drawn = plot.plot([Postings(NOON, 3, Decimal(9)), Postings(NOON + 3 * SPAN, 1, Decimal(3))], SPAN)
+    assert drawn is not None
+    assert [(bar.height, round(bar.x)) for bar in drawn.bars] == [(150, 18), (50, 468)]
+    assert drawn.line == "0.00,150.00 150.00,37.50 450.00,37.50 600.00,0.00"
+    assert (drawn.count, drawn.most, drawn.end) == (4, 3, NOON + 4 * SPAN)
+
+
+def test_nothing_posted_is_no_plot() -> None:
+    assert plot.plot([], SPAN) is None
+
+
+def test_the_funnel_narrows_with_the_day() -> None:
+    day = msgspec.structs.replace(
+        NOTHING, seen=8, completed=4, charged=4, invoice_total=Decimal(90), residual=Decimal(30)
+    )
+    drawn = funnel.slices(day)
+    assert [item.share for item in drawn] == [1, 0.5, 0.5, 0, 0]
+    assert drawn[-1].money == 60
+    assert drawn[0].outline.startswith("M0,4.00 H40 C72,4.00 68,27.00 100,27.00")
+
+
+def test_an_empty_funnel_can_be_drawn() -> None:
+    assert {item.share for item in funnel.slices(NOTHING)} == {0}
+
+
+def test_every_figure_of_the_funnel_has_its_stage_and_words() -> None:
+    figures = {name for name in Funnel.__struct_fields__ if Funnel.__annotations__[name] is int}
+    assert figures == {stage.value for stage in Stage} == {stage.value for stage in progress.STAGES}
+
+
+@pytest.mark.parametrize(
+    ("row", "standing", "states"),
+    [
+        (JourneyRow(appointment="A"), "Known", "ahead ahead ahead ahead ahead"),
+        (JourneyRow(appointment="A", status="booked"), "Booked", "reached ahead ahead ahead ahead"),
+        (JourneyRow(appointment="A", status="cancelled"), "Cancelled", "reached off off off off"),
+        (
+            JourneyRow(appointment="A", status="fulfilled", milestones={"completed": NOON, "charged": NOON}),
+            "Charged",
+            "reached reached reached ahead ahead",
+        ),
+        (
+            JourneyRow(appointment="A", status="fulfilled", payment_state="in_payment"),
+            "Paid",
+            "reached ahead ahead ahead reached",
+        ),
+    ],
+)
+def test_how_far_an_appointment_came(row: JourneyRow, standing: str, states: str) -> None:
+    assert progress.standing(row) == standing
+    assert [mark.state for mark in progress.marks(row)] == states.split()
+
+
+def test_chosen_facts_name_event_types_that_exist() -> None:
+    assert facts._CHOSEN.keys() <= EVENT_TYPES.keys()
+
+
+@pytest.mark.parametrize("data", ['{"unknown": 1}', "not JSON"])
+def test_an_event_that_this_version_can_t_read_has_no_facts(data: str) -> None:
+    event = RecordedEvent(1, msgspec.UNSET, "suture.invoice.posted.v1", "", NOON, NOON, None, data, False, True)  # type: ignore[arg-type]
+    assert facts.facts_of(event) == []
