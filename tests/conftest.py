@@ -3,14 +3,17 @@
 import asyncio
 import itertools
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from suture.backbone.embedded import EmbeddedNats
+from suture.catalogue import Catalogue, parse
+from suture.catalogue.write import template
 from suture.core.clock import ManualClock
 from suture.store.database import Database
 from suture.store.embedded import EmbeddedPostgres
@@ -90,3 +93,70 @@ def fixtures() -> Path:
     if not FIXTURES.is_dir():
         pytest.skip("the shared fixtures are not beside the project")
     return FIXTURES
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """The commented template that `suture init` writes: one facility MAIN, one service OV-EST."""
+    return parse(template(), "catalogue.yaml")
+
+
+Notice = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def notice() -> Notice:
+    """A scheduling system's notice, decoded: ``notice("completed", appointment="a1", version=3)``."""
+    return _notice
+
+
+_STATUSES = {"completed": "fulfilled", "rescheduled": "booked"}
+
+
+def _notice(
+    kind: str = "completed",
+    *,
+    appointment: str = "a1",
+    version: int | str = 1,
+    family: str = "Doe",
+    patient: str = "p1",
+) -> dict[str, Any]:
+    resources: list[dict[str, Any]] = [
+        {
+            "resourceType": "Appointment",
+            "id": appointment,
+            "meta": {"versionId": str(version), "lastUpdated": f"2026-03-02T10:{int(version) % 60:02}:00Z"},
+            "status": _STATUSES.get(kind, kind),
+            "start": "2026-03-02T09:00:00-05:00",
+            "participant": [
+                {"actor": {"reference": f"Patient/{patient}"}},
+                {"actor": {"reference": "Practitioner/d1"}},
+                {"actor": {"reference": "Location/l1"}},
+            ],
+        },
+        {"resourceType": "Patient", "id": patient, "name": [{"family": family, "given": ["Jo", "Ann"]}]},
+        {"resourceType": "Practitioner", "id": "d1", "name": [{"family": "House", "prefix": ["Dr."]}]},
+        {"resourceType": "Location", "id": "l1", "identifier": [{"value": "MAIN"}]},
+    ]
+    if kind == "completed":
+        resources += [
+            {
+                "resourceType": "Encounter",
+                "id": "e1",
+                "status": "finished",
+                "period": {"start": "2026-03-02T09:00:00-05:00", "end": "2026-03-02T09:30:00-05:00"},
+            },
+            {"resourceType": "Coverage", "id": "c1", "payor": [{"reference": "Organization/o1"}]},
+            {"resourceType": "Organization", "id": "o1", "name": "Blue Harbour"},
+            {
+                "resourceType": "ChargeItem",
+                "id": "i1",
+                "status": "billable",
+                "code": {"coding": [{"system": "urn:harbour:services", "code": "OV-EST"}]},
+            },
+        ]
+    return {
+        "type": f"appointment.{kind}",
+        "timestamp": "2026-03-02T15:00:00Z",
+        "data": {"resourceType": "Bundle", "entry": [{"resource": resource} for resource in resources]},
+    }

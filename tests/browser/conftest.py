@@ -187,7 +187,7 @@ class Clinic:
                 event = self._event("suture.exception.raised.v1", appointment, raised)
                 await self._save(claim, step, "stuck", trouble=trouble, events=(event,))
                 break
-            journal = {step: StepRecord(state="done", at=self.clock.now(), seconds=0.0312)}
+            journal = {step: StepRecord(state="done", at=self.clock.now(), seconds=0.0312, result=msgspec.Raw(b"{}"))}
             events = tuple(self._event(event_type, appointment, data) for event_type, data in told)
             await self._save(claim, step, "running", journal=journal, events=events)
         else:

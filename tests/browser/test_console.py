@@ -42,26 +42,21 @@ async def test_today_shows_how_far_the_day_came(page: Page, console: str, day: A
     await expect(page.locator(".journeys tbody tr")).to_have_count(5)
 
 
-@pytest.mark.parametrize(
-    ("figure", "appointments"),
-    [
-        ("Unposted", {"A-stuck"}),
-        ("Unbilled", set()),
-        ("Unpaid", set()),
-        ("Cancelled", {"A-cancelled"}),
-        ("No-show", {"A-missed"}),
-        ("Still to come", {"A-to-come"}),
-    ],
-)
-async def test_what_fell_out_opens_the_journeys_behind_it(
-    page: Page, console: str, day: Any, figure: str, appointments: set[str]
-) -> None:
-    await page.goto(console)
-    tile = page.locator(".tiles a").filter(has_text=figure)
-    await expect(tile.locator("strong")).to_have_text(str(len(appointments)))
-    await tile.click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text(f"{figure}: {len(appointments)}")
-    assert set(await page.locator(".journeys tbody th").all_inner_texts()) == appointments
+async def test_what_fell_out_opens_the_journeys_behind_it(page: Page, console: str, day: Any) -> None:
+    for figure, appointments in {
+        "Unposted": {"A-stuck"},
+        "Unbilled": set(),
+        "Unpaid": set(),
+        "Cancelled": {"A-cancelled"},
+        "No-show": {"A-missed"},
+        "Still to come": {"A-to-come"},
+    }.items():
+        await page.goto(console)
+        tile = page.locator(".tiles a").filter(has_text=figure)
+        await expect(tile.locator("strong")).to_have_text(str(len(appointments)))
+        await tile.click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text(f"{figure}: {len(appointments)}")
+        assert set(await page.locator(".journeys tbody th").all_inner_texts()) == appointments
 
 
 async def test_a_journey_goes_from_the_raw_delivery_to_the_invoice_number(page: Page, console: str, day: Any) -> None:
@@ -116,7 +111,7 @@ async def test_an_open_page_follows_the_day_and_can_be_paused(page: Page, consol
     assert await page.evaluate("document.activeElement.textContent") == "A-to-come"
     live = page.get_by_role("button", name="Live")
     await live.click()
-    await expect(page.get_by_role("button", name="Paused")).to_have_attribute("aria-pressed", "false")
+    await expect(live).to_have_attribute("aria-pressed", "false")
 
 
 @pytest.mark.parametrize("path", ["/journeys/unheard-of", "/nowhere", "/journeys?stage=nonsense"])

@@ -10,12 +10,13 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suture.connectors.http import HttpClient
 from suture.connectors.odoo import OdooLedger
 from suture.connectors.odoo.client import Json2, JsonRpc, Odoo, server_version
 from suture.connectors.odoo.names import external_id
-from suture.connectors.port import Ledger
+from suture.connectors.port import Ledger, LedgerPlan
 from suture.connectors.testing import (
     DAY,
     PLAN,
@@ -26,9 +27,11 @@ from suture.connectors.testing import (
     facts_of,
     failure_of,
     posted_invoice,
+    settled,
     usd,
+    whole_visit,
 )
-from suture.core.failure import Fatal, Rejected
+from suture.core.failure import Fatal, Rejected, Unknown
 from suture.simulators.odoo import create_app
 from suture.simulators.serving import serving
 
@@ -128,11 +131,11 @@ class TestOdoo(LedgerConformance):
 
     async def test_a_strangers_twin_is_a_second_fact(self, ledger: Ledger, odoo: Odoo, key: str) -> None:
         await posted_invoice(ledger, key)
-        line = {"name": "Twin", "quantity": 1, "price_unit": 1.0, "tax_ids": [[6, 0, []]]}
         (ours,) = await odoo.search("account.move", [["ref", "=", key]], ["partner_id"])
-        twin = {"move_type": "out_invoice", "ref": key, "partner_id": ours["partner_id"]}
-        values = {**twin, "invoice_date": DAY.isoformat(), "invoice_line_ids": [[0, 0, line]]}
-        (made,) = await odoo.ask("account.move", "create", vals_list=[values])
+        columns = ["id", "move_type", "ref", "partner_id/.id", "invoice_date"]
+        line = ["invoice_line_ids/name", "invoice_line_ids/price_unit", "invoice_line_ids/tax_ids"]
+        twin = [f"stranger.{key}", "out_invoice", key, ours["partner_id"], DAY.isoformat(), "Twin", "1.00", ""]
+        (made,) = await odoo.upsert("account.move", [*columns, *line], [twin])
         await odoo.do("account.move", "action_post", [made])
         assert [fact.kind for fact in await facts_of(ledger, key)] == ["invoice", "invoice"]
 
@@ -142,6 +145,13 @@ class TestOdoo(LedgerConformance):
         second = await ledger.draft_invoice(an_invoice(key))
         assert second.invoice != first.invoice
         assert (await ledger.post_invoice(key, usd("200.00"))).invoice == second.invoice
+
+    async def test_a_deleted_partner_is_made_anew(self, ledger: Ledger, odoo: Odoo, key: str) -> None:
+        first = await ledger.draft_invoice(an_invoice(key))
+        await odoo.do("account.move", "unlink", [first.invoice])
+        (partner,) = await odoo.search("res.partner", [["ref", "=", f"Patient/{key}"]], [])
+        await odoo.do("res.partner", "unlink", [partner["id"]])
+        assert (await ledger.draft_invoice(an_invoice(key))).total == usd("200.00")
 
     async def test_a_reference_edited_by_a_person_misleads_nobody(
         self, ledger: Ledger, connect: Callable[[], Ledger], odoo: Odoo, key: str
@@ -184,7 +194,9 @@ async def simulated(request: pytest.FixtureRequest) -> AsyncIterator[Target]:
         yield Target(chosen.transport, chosen.version, url)
 
 
-def connector(target: Target, *, api_key: str = KEY, database: str = "suture") -> OdooLedger:
+def connector(
+    target: Target, *, api_key: str = KEY, database: str = "suture", plan: LedgerPlan | None = PLAN
+) -> OdooLedger:
     return OdooLedger.connect(
         name="odoo",
         url=target.url,
@@ -193,7 +205,7 @@ def connector(target: Target, *, api_key: str = KEY, database: str = "suture") -
         login=LOGIN,
         transport=target.transport,
         organisation="conformance",
-        plan=PLAN,
+        plan=plan,
     )
 
 
@@ -234,6 +246,98 @@ async def test_a_lock_that_comes_between_is_seen_by_the_date_that_moved(simulate
     assert isinstance(failure, Rejected)
     assert failure.code == "date_moved"
     assert (DAY + timedelta(days=2)).isoformat() in str(failure)
+
+
+class LosingAnswers:
+    """Does the work of each changing call and, the first time, gives no answer to it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.lost: set[str] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = await _whole_body(receive)
+        called = next((m for m in CHANGING if scope["path"].endswith(f"/{m}") or f'"{m}",' in body), None)
+
+        async def again() -> Message:
+            return {"type": "http.request", "body": body.encode(), "more_body": False}
+
+        if called is None or called in self.lost:
+            await self._app(scope, again, send)
+            return
+        self.lost.add(called)
+        await self._app(scope, again, _unheard)
+        await send({"type": "http.response.start", "status": 504, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+CHANGING = ("load", "action_post", "reconcile", "button_validate", "button_cancel")
+
+
+async def _whole_body(receive: Receive) -> str:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body.decode()
+
+
+async def _unheard(message: Message) -> None:
+    pass
+
+
+@pytest.mark.parametrize("name", SIMULATED)
+async def test_work_whose_answer_was_lost_is_unknown_and_never_done_twice(name: str) -> None:
+    chosen = SIMULATED[name]
+    app = LosingAnswers(create_app(database=chosen.database, version=chosen.version, api_keys={KEY: LOGIN}))
+    async with serving(app) as url:
+        ledger = connector(Target(chosen.transport, chosen.version, url))
+        await settled(lambda: ledger.prepare(PLAN))
+        app.lost.clear()
+        assert isinstance(await failure_of(ledger.draft_invoice(an_invoice("lost"))), Unknown)
+        await whole_visit(ledger, "lost")
+        facts = await facts_of(ledger, "lost")
+        await ledger.close()
+    assert app.lost == {"load", "action_post", "reconcile", "button_validate"}
+    assert sorted(fact.kind for fact in facts) == ["accrual", "invoice", "payment", "stock_move"]
+
+
+async def test_a_worker_that_was_told_no_plan_finds_journals_by_type(simulated: Target) -> None:
+    ledger = connector(simulated)
+    await ledger.prepare(PLAN)
+    await ledger.close()
+    other = connector(simulated, plan=None)
+    await posted_invoice(other, "planless")
+    failure = await failure_of(other.accrue_compensation(an_accrual("planless")))
+    await other.close()
+    assert failure.code == "not_prepared"
+
+
+async def test_accounts_that_the_chart_lacks_are_made_and_found_by_any_worker(simulated: Target) -> None:
+    plan = msgspec.structs.replace(
+        PLAN,
+        income_account="400901",
+        compensation_expense_account="630901",
+        compensation_liability_account="230901",
+        clearing_account="101901",
+    )
+    ledger = connector(simulated, plan=plan)
+    created = await ledger.prepare(plan)
+    assert [words for words in created if words.startswith("account ")] == [
+        "account 400901: Patient services",
+        "account 630901: Practitioners' compensation",
+        "account 230901: Compensation payable",
+        "account 101901: Payments clearing",
+    ]
+    assert await ledger.prepare(plan) == []
+    await ledger.close()
+    other = connector(simulated, plan=None)
+    await whole_visit(other, "own-accounts")
+    await other.close()
 
 
 async def facts_of_new(target: Target, key: str) -> list[object]:

@@ -20,11 +20,17 @@ NOTHING = Funnel(
 
 
 def test_a_plot_keeps_quiet_times_and_ends_at_the_sum() -> None:
-    drawn = plot.plot([Postings(NOON, 3, Decimal(9)), Postings(NOON + 3 * SPAN, 1, Decimal(3))], SPAN)
+    drawn = plot.plot([Postings(NOON, 3, Decimal(9)), Postings(NOON + 19 * SPAN, 1, Decimal(3))], SPAN)
     assert drawn is not None
-    assert [(bar.height, round(bar.x)) for bar in drawn.bars] == [(150, 18), (50, 468)]
-    assert drawn.line == "0.00,150.00 150.00,37.50 450.00,37.50 600.00,0.00"
-    assert (drawn.count, drawn.most, drawn.end) == (4, 3, NOON + 4 * SPAN)
+    assert [(bar.height, bar.x) for bar in drawn.bars] == [(150, 3.6), (50, 573.6)]
+    assert drawn.line == "0.00,150.00 30.00,37.50 570.00,37.50 600.00,0.00"
+    assert (drawn.count, drawn.most, drawn.end) == (4, 3, NOON + 20 * SPAN)
+
+
+def test_a_plot_s_first_bar_is_no_wall() -> None:
+    drawn = plot.plot([Postings(NOON, 3, Decimal(9))], SPAN)
+    assert drawn is not None
+    assert drawn.bars[0].width < plot.WIDTH / 10
 
 
 def test_nothing_posted_is_no_plot() -> None:
@@ -55,6 +61,7 @@ def test_every_figure_of_the_funnel_has_its_stage_and_words() -> None:
     [
         (JourneyRow(appointment="A"), "Known", "ahead ahead ahead ahead ahead"),
         (JourneyRow(appointment="A", status="booked"), "Booked", "reached ahead ahead ahead ahead"),
+        (JourneyRow(appointment="A", status="arrived"), "Arrived", "reached ahead ahead ahead ahead"),
         (JourneyRow(appointment="A", status="cancelled"), "Cancelled", "reached off off off off"),
         (
             JourneyRow(appointment="A", status="fulfilled", milestones={"completed": NOON, "charged": NOON}),

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 TOLERANCE = timedelta(minutes=5)
 _PREFIX = "whsec_"
+_SHORTEST_KEY = 24  # Standard Webhooks: 24 to 64 bytes
 
 
 class SignatureRefused(Exception):
@@ -23,11 +24,14 @@ class SignatureRefused(Exception):
 
 
 def decode_secret(secret: str) -> bytes:
-    """The key in a ``whsec_…`` secret. Raises `ValueError` when it isn't base64."""
+    """The key in a ``whsec_…`` secret. Raises `ValueError` when it isn't base64, or too short to be one."""
     try:
-        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except binascii.Error as error:
         raise ValueError("a signing secret is `whsec_` and base64") from error
+    if len(key) < _SHORTEST_KEY:
+        raise ValueError(f"a signing secret holds at least {_SHORTEST_KEY} bytes")
+    return key
 
 
 def sign(secret: bytes, delivery_id: str, timestamp: str, body: bytes) -> str:

@@ -30,7 +30,7 @@ class EmbeddedNats:
         self._folder = folder.resolve()
         self._state = self._folder / "nats.json"
         self._log = self._folder / "log" / "nats.log"
-        self._started = False
+        self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -43,42 +43,53 @@ class EmbeddedNats:
         """Start the server if it isn't running, and answer its URL."""
         if self._running() is None:
             self._launch()
-            self._started = True
         return self.url
 
     def stop(self) -> None:
         """Stop the server, if it was this object that started it."""
-        running = self._running()
-        if not self._started or running is None:
+        if self._child is None:
             return
-        process = psutil.Process(running.pid)
-        process.terminate()
+        self._child.terminate()
         try:
-            process.wait(_STOP_SECONDS)
-        except psutil.TimeoutExpired:
-            process.kill()
-        self._state.unlink(missing_ok=True)
-        self._started = False
+            self._child.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        self._child = None
 
     def _launch(self) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        port = _free_port()
+        port = self._usual_port()
         command = [_binary(), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(self._folder / "nats")]
         with self._log.open("ab") as log:
-            child = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+            self._child = subprocess.Popen(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
         deadline = time.monotonic() + _START_SECONDS
         while not _accepts(port):
-            if child.poll() is not None or time.monotonic() > deadline:
+            if self._child.poll() is not None or time.monotonic() > deadline:
                 raise EmbeddedFailed(f"NATS did not start; see {self._log}")
             time.sleep(0.05)
-        self._state.write_bytes(msgspec.json.encode(_Running(child.pid, port)))
+        self._state.write_bytes(msgspec.json.encode(_Running(self._child.pid, port)))
+
+    def _last(self) -> _Running | None:
+        """The server that was started here last, whether or not it still runs."""
+        try:
+            return msgspec.json.decode(self._state.read_bytes(), type=_Running)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
 
     def _running(self) -> _Running | None:
+        last = self._last()
         try:
-            running = msgspec.json.decode(self._state.read_bytes(), type=_Running)
-            return running if psutil.Process(running.pid).name().startswith("nats-server") else None
-        except (FileNotFoundError, msgspec.DecodeError, psutil.NoSuchProcess):
+            return last if last and psutil.Process(last.pid).name().startswith("nats-server") else None
+        except psutil.NoSuchProcess:
             return None
+
+    def _usual_port(self) -> int:
+        """The port of the last time, so that clients find the server again after it was restarted; else a free one."""
+        last = self._last()
+        return last.port if last and _is_free(last.port) else _free_port()
 
 
 def _binary() -> str:
@@ -95,6 +106,16 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _accepts(port: int) -> bool:

@@ -12,7 +12,7 @@ from nats.js import JetStreamContext
 from suture.backbone.stream import BACKBONE_AWAY, connect, ensure_stream
 from suture.canonical.cloudevents import encode
 from suture.store import events
-from suture.store.database import CONNECTION_LOST, Connection, Database
+from suture.store.database import DATABASE_AWAY, Connection, Database
 from suture.store.events import Outgoing
 
 log = structlog.get_logger()
@@ -42,9 +42,9 @@ class Relay:
                         try:
                             await self._lead(connection)
                         finally:
-                            with suppress(*CONNECTION_LOST):
+                            with suppress(*DATABASE_AWAY):
                                 await connection.execute("SELECT pg_advisory_unlock($1)", _LEADER_LOCK)
-            except BACKBONE_AWAY + CONNECTION_LOST as error:
+            except BACKBONE_AWAY + DATABASE_AWAY as error:
                 log.warning("relay_paused", error_type=type(error).__name__)
             await asyncio.sleep(_LONGEST_SLEEP)
 

@@ -18,7 +18,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from suture.backbone.stream import BACKBONE_AWAY, STREAM, SUBJECTS, connect, ensure_stream
 from suture.canonical.cloudevents import decode
 from suture.canonical.events import Event
-from suture.store.database import CONNECTION_LOST
+from suture.store.database import DATABASE_AWAY
 
 log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ class Subscriber:
                     await self._consume(await ensure_stream(client))
                 finally:
                     await client.close()
-            except BACKBONE_AWAY + CONNECTION_LOST as error:
+            except BACKBONE_AWAY + DATABASE_AWAY as error:
                 log.warning("subscriber_paused", subscriber=self._name, error_type=type(error).__name__)
             await asyncio.sleep(_PAUSE)
 
@@ -63,7 +63,7 @@ class Subscriber:
     async def _take(self, messages: list[Msg]) -> None:
         try:
             await self._handle([decode(message.data) for message in messages])
-        except CONNECTION_LOST:
+        except DATABASE_AWAY:
             raise
         except Exception as error:
             log.error("batch_broke", subscriber=self._name, count=len(messages), error_type=type(error).__name__)
@@ -82,7 +82,7 @@ class Subscriber:
             return
         try:
             await self._handle([event])
-        except CONNECTION_LOST:
+        except DATABASE_AWAY:
             raise
         except Exception as error:
             await self._broken(event, error)

@@ -7,9 +7,12 @@ or ill-typed required element raises `msgspec.ValidationError`, whose text names
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A moment: FHIR asks for a time zone wherever there is a time of day."""
 
 
 class Identifier(msgspec.Struct, frozen=True):
@@ -35,13 +38,13 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 class Period(msgspec.Struct, frozen=True):
-    start: datetime
-    end: datetime
+    start: Instant
+    end: Instant
 
 
 class Meta(msgspec.Struct, frozen=True, rename="camel"):
     version_id: str = ""
-    last_updated: datetime | None = None
+    last_updated: Instant | None = None
 
 
 class HumanName(msgspec.Struct, frozen=True):
@@ -85,8 +88,8 @@ class Appointment(Resource, frozen=True, kw_only=True, rename="camel"):
     status: str
     meta: Meta
     participant: tuple[Participant, ...]
-    start: datetime | None = None
-    end: datetime | None = None
+    start: Instant | None = None
+    end: Instant | None = None
 
 
 class Patient(Resource, frozen=True, kw_only=True, rename="camel"):

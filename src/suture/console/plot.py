@@ -9,6 +9,7 @@ from suture.store.journeys import Postings
 
 WIDTH, HEIGHT = 600, 150
 _GAP = 0.24
+_FEWEST_SPANS = 12
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -38,7 +39,8 @@ def plot(postings: Sequence[Postings], span: timedelta) -> Plot | None:
     """A plot of invoices posted over time, or None where there are none."""
     if not postings:
         return None
-    begin, end = postings[0].at, postings[-1].at + span
+    begin = postings[0].at
+    end = max(postings[-1].at + span, begin + _FEWEST_SPANS * span)
     pieces = (end - begin) / span
     most = max(item.count for item in postings)
     width = WIDTH / pieces

@@ -56,6 +56,8 @@ def standing(row: JourneyRow) -> str:
         return "Paid"
     if row.payment_state == "partial":
         return "Part paid"
+    if row.status == "arrived":
+        return "Arrived"
     reached = [name for name in _TRACK if _reached(row, name)]
     return reached[-1].capitalize() if reached else "Known"
 

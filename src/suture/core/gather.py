@@ -66,14 +66,11 @@ class Gather(Generic[Item, Result]):
             if len(results) != len(batch):
                 raise RuntimeError(f"a flush of {len(batch)} items answered {len(results)} results")
         except asyncio.CancelledError:
-            for _, future in batch:
-                future.cancel()
+            _cancel(batch)
             raise
         except Exception as error:
             if len(batch) > 1 and self._divisible(error):
-                middle = len(batch) // 2
-                await self._settle(batch[:middle])
-                await self._settle(batch[middle:])
+                await self._settle_halves(batch)
             else:
                 for _, future in batch:
                     if not future.done():
@@ -82,3 +79,17 @@ class Gather(Generic[Item, Result]):
         for (_, future), result in zip(batch, results, strict=True):
             if not future.done():
                 future.set_result(result)
+
+    async def _settle_halves(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+        middle = len(batch) // 2
+        try:
+            await self._settle(batch[:middle])
+            await self._settle(batch[middle:])
+        except asyncio.CancelledError:
+            _cancel(batch)
+            raise
+
+
+def _cancel(batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+    for _, future in batch:
+        future.cancel()

@@ -16,13 +16,12 @@ from suture.access.signatures import SignatureRefused, decode_secret, verify
 from suture.bootstrap.settings import SettingsError
 from suture.bootstrap.wiring import Foundation, inbox
 from suture.catalogue import Interface
-from suture.store.database import CONNECTION_LOST, OUT_OF_ROOM
+from suture.store.database import DATABASE_AWAY
 from suture.store.inbox import Inbox, Receipt, Verdict
 
 log = structlog.get_logger()
 
 _LONGEST_ID = 200
-_UNAVAILABLE = CONNECTION_LOST + OUT_OF_ROOM + (TimeoutError,)
 
 
 class _TooLarge(Exception):
@@ -75,7 +74,7 @@ class Hooks:
             return await self._take(door, request)
         except _TooLarge:
             return _problem(413, "too_large", f"A delivery on this interface is at most {door.most_bytes} bytes.")
-        except _UNAVAILABLE as error:
+        except DATABASE_AWAY as error:
             log.warning("delivery_not_taken", interface=door.name, error_type=type(error).__name__)
             return _problem(503, "try_later", "The delivery was not taken; send it again.", {"Retry-After": "2"})
 

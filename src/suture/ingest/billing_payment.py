@@ -1,6 +1,6 @@
 """Contract ``billing-payment.v1``: a payment that billing posted against a charge, as a canonical event."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import msgspec
@@ -8,9 +8,10 @@ import msgspec
 from suture.canonical.events import PaymentPosted
 from suture.canonical.records import Payment
 from suture.core.money import Money, round_money
-from suture.ingest.understanding import Context, NotUnderstood, Understood, make_event
+from suture.ingest.understanding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 
 _REMEDY = "Ask the billing platform's owner to send it as the contract says, then replay it."
+_TOO_MUCH = Decimal(10) ** 15
 
 
 class _Payment(msgspec.Struct, frozen=True):
@@ -37,7 +38,7 @@ def decode(body: bytes, context: Context) -> Understood:
     """Raises `NotUnderstood`."""
     try:
         webhook = msgspec.json.decode(body, type=_Webhook)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise NotUnderstood.invalid(error, _REMEDY) from error
     if webhook.type != "payment.posted":
         raise NotUnderstood("unknown_type", "the webhook's type is not one of the contract's", _REMEDY)
@@ -57,7 +58,7 @@ def decode(body: bytes, context: Context) -> Understood:
         PaymentPosted(payment=payment),
         subject=f"Payment/{told.id}",
         correlation_id=told.charge_external_id,
-        occurred_at=webhook.timestamp.astimezone(UTC) if webhook.timestamp.tzinfo else context.received_at,
+        occurred_at=webhook.timestamp if webhook.timestamp.tzinfo else context.received_at,
     )
     return Understood(events=(event,))
 
@@ -66,5 +67,6 @@ def _check_amount(told: _Payment, context: Context) -> None:
     currency = context.catalogue.organisation.currency
     if told.currency != currency:
         raise NotUnderstood("currency_differs", f"a payment in {told.currency}, where {currency} is kept", _REMEDY)
-    if told.amount <= 0 or told.amount != round_money(told.amount, currency):
+    usable = told.amount.is_finite() and 0 < told.amount < _TOO_MUCH
+    if not usable or told.amount != round_money(told.amount, currency):
         raise NotUnderstood("amount_invalid", f"{told.amount} is not a payment's amount in {currency}", _REMEDY)

@@ -5,8 +5,8 @@ people and place it names and, once completed, its Encounter, Coverage and Charg
 orders the events of one appointment.
 """
 
+import re
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -21,16 +21,17 @@ from suture.canonical.events import (
 )
 from suture.canonical.records import Identifier, Patient, Payer, Practitioner, ServiceLine, Visit
 from suture.codecs import fhir
-from suture.ingest.understanding import Context, NotUnderstood, Understood, make_event
+from suture.ingest.understanding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 from suture.store.parties import Party
 
 _REMEDY = "Ask the scheduling system's owner to send it as FHIR R4 with all that the contract names, then replay it."
+_VERSION = re.compile("[0-9]{1,18}")
 _CODE_TABLE = "services"
 
 
 class _Webhook(msgspec.Struct, frozen=True):
     type: str
-    timestamp: datetime
+    timestamp: fhir.Instant
     data: fhir.Bundle
 
 
@@ -64,7 +65,7 @@ def decode(body: bytes, context: Context) -> Understood:
             sequence=int(appointment.meta.version_id),
         )
         return Understood(events=(event,), parties=tuple(_parties(told)), appointment_status=appointment.status)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise NotUnderstood.invalid(error, _REMEDY) from error
 
 
@@ -73,7 +74,7 @@ def _read(bundle: fhir.Bundle, context: Context) -> _Told:
     appointment = contents.first(fhir.Appointment)
     if appointment is None:
         raise NotUnderstood("no_appointment", "the bundle holds no Appointment", _REMEDY)
-    if not appointment.meta.version_id.isdigit():
+    if not _VERSION.fullmatch(appointment.meta.version_id):
         raise NotUnderstood("no_version", "Appointment.meta.versionId is not a number: its order is unknown", _REMEDY)
     actors = dict(_actors(appointment))
     if "Patient" not in actors:
@@ -154,8 +155,10 @@ def _service_line(item: fhir.ChargeItem, context: Context) -> ServiceLine:
             f"the code table {_CODE_TABLE} has no row for {keys[0] if keys else 'a ChargeItem without a code'}",
             f"Add the row to code_tables.{_CODE_TABLE} in the catalogue, then replay the delivery.",
         )
-    override = item.price_override
-    return ServiceLine(service=service, quantity=item.quantity.value, unit_price=override.value if override else None)
+    quantity, price = item.quantity.value, item.price_override.value if item.price_override else None
+    if not quantity.is_finite() or quantity <= 0 or not (price is None or (price.is_finite() and price >= 0)):
+        raise NotUnderstood("amount_invalid", "a ChargeItem's quantity or price is not a usable number", _REMEDY)
+    return ServiceLine(service=service, quantity=quantity, unit_price=price)
 
 
 def _parties(told: _Told) -> Iterator[Party]:

@@ -1,11 +1,11 @@
 """Claims stored deliveries in batches and records what they say, each batch in one transaction.
 
-A delivery that can't be understood becomes an exception; one that breaks a batch is found by going through the batch
-singly, and becomes an exception too. Neither keeps the next from its turn.
+A delivery that can't be understood becomes an exception; one that breaks a batch is found by halving the batch, and
+becomes an exception too. Neither keeps the next from its turn.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
@@ -21,7 +21,7 @@ from suture.ingest import billing_payment, fhir_appointment
 from suture.ingest.ordering import Told, fold
 from suture.ingest.understanding import Context, NotUnderstood, Understood, make_event
 from suture.store import appointments, inbox
-from suture.store.database import CONNECTION_LOST, Connection, Database
+from suture.store.database import DATABASE_AWAY, Connection, Database
 from suture.store.events import Recorder
 from suture.store.exceptions import Trouble, open_exception
 from suture.store.inbox import Delivery
@@ -75,7 +75,7 @@ class Ingester:
             try:
                 if await self.ingest_batch():
                     continue
-            except CONNECTION_LOST as error:
+            except DATABASE_AWAY as error:
                 log.warning("database_away", role="ingest", error_type=type(error).__name__)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _LONGEST_SLEEP)
@@ -86,10 +86,10 @@ class Ingester:
         try:
             async with self._database.transaction() as connection:
                 claimed = await inbox.claim(connection, self._most)
-                parties = await self._ingest(connection, claimed) if claimed else []
-            self._parties.remember(parties)
-            self._most = _BATCH
-        except CONNECTION_LOST:
+                if claimed:
+                    await self._ingest(connection, claimed)
+            self._most = min(self._most * 2, _BATCH)
+        except DATABASE_AWAY:
             raise
         except asyncpg.DeadlockDetectedError:
             log.info("deadlock_retried", role="ingest")
@@ -97,10 +97,10 @@ class Ingester:
             log.error("batch_broke", role="ingest", count=len(claimed), error_type=type(error).__name__)
             if len(claimed) == 1:
                 await self._set_aside(claimed[0], error)
-            self._most = 1
+            self._most = max(len(claimed) // 2, 1)
         return len(claimed)
 
-    async def _ingest(self, connection: Connection, deliveries: list[Delivery]) -> list[Party]:
+    async def _ingest(self, connection: Connection, deliveries: list[Delivery]) -> None:
         now = self._clock.now()
         states: dict[int, str] = {}
         understood: list[Understood] = []
@@ -112,14 +112,13 @@ class Ingester:
             except NotUnderstood as error:
                 states[delivery.id] = "excepted"
                 events.append(await self._except(connection, delivery, error, now))
-        parties = [party for item in understood for party in item.parties]
-        changed = await self._parties.put(connection, parties, now)
-        events += [self._registered(reference, now) for reference in changed]
+        understood.sort(key=lambda item: max(event.occurred_at for event in item.events))
         stale = await self._order(connection, understood)
+        changed = await self._parties.put(connection, list(_current_parties(understood, stale)), now)
+        events += [self._registered(reference, now) for reference in changed]
         events += [event for item in understood for event in item.events]
         await self._recorder.record(connection, events, stale=stale)
         await inbox.settle(connection, states, now)
-        return parties
 
     async def _understand(self, delivery: Delivery, now: datetime) -> Understood:
         interface = self._catalogue.interfaces.get(delivery.interface)
@@ -191,6 +190,13 @@ class Ingester:
         return Context(
             catalogue=self._catalogue, system=system, received_at=now, facilities=self._facilities, receipt=receipt
         )
+
+
+def _current_parties(understood: Iterable[Understood], stale: frozenset[UUID]) -> Iterator[Party]:
+    """The people in deliveries that still take effect: a late one must not bring old records back."""
+    for item in understood:
+        if all(event.id not in stale for event in item.events):
+            yield from item.parties
 
 
 def _trouble(delivery: Delivery, interface: Interface | None, error: NotUnderstood) -> Trouble:

@@ -11,6 +11,9 @@ from suture.catalogue.model import Catalogue
 from suture.core.ids import fact_id
 from suture.store.parties import Party
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding JSON raises: not of the expected shape, not UTF-8, nested too deeply."""
+
 _QUOTED = re.compile(r"'[^']*'")
 
 
@@ -24,8 +27,8 @@ class NotUnderstood(Exception):
         self.remedy = remedy
 
     @classmethod
-    def invalid(cls, error: msgspec.DecodeError, remedy: str) -> "NotUnderstood":
-        """From a decoder's error, with any quoted content taken out."""
+    def invalid(cls, error: Exception, remedy: str) -> "NotUnderstood":
+        """From one of `UNREADABLE`, with any quoted content taken out."""
         return cls("invalid_payload", f"not as the contract says: {_QUOTED.sub('…', str(error))}", remedy)
 
 

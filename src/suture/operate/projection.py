@@ -119,7 +119,7 @@ def merge(events: Sequence[Event]) -> list[JourneyRow]:
     rows: dict[str, JourneyRow] = {}
     for event in events:
         build = _CHANGES.get(event.type)
-        if build is None or event.correlation_id.startswith("delivery-"):
+        if build is None or event.subject.startswith("Delivery/"):
             continue
         key = event.correlation_id
         rows[key] = _apply(rows.get(key) or JourneyRow(appointment=key), event, build(event.payload()))

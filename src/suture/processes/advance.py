@@ -17,10 +17,10 @@ from suture.catalogue.model import Retry
 from suture.core.clock import Clock
 from suture.core.failure import Failure, Fatal, Rejected, Retriable, Unknown
 from suture.core.ids import fact_id
-from suture.processes.definition import Act, AwaitEvent, Definition, Step
+from suture.processes.definition import AwaitEvent, Definition, Step
 from suture.processes.run import Outcome, Run
 from suture.store import events
-from suture.store.database import CONNECTION_LOST, Database
+from suture.store.database import DATABASE_AWAY, Database
 from suture.store.exceptions import Trouble
 from suture.store.processes import Checkpoint, Claim, Journal, ProcessStore, Saved, StepRecord
 
@@ -28,6 +28,7 @@ log = structlog.get_logger()
 
 _FATAL_PAUSE = timedelta(seconds=60)
 _LONGEST_RECHECK = timedelta(minutes=10)
+_MOST_DOUBLINGS = 20
 
 
 class LeaseLost(Exception):
@@ -65,60 +66,77 @@ class Advance:
         self._attempt = claim.attempt
         self._journal: Journal = dict(claim.journal)
         self._unsaved: Journal = {}
+        self._due_at: datetime | None = None
 
-    async def run(self) -> None:
-        """Raises `LeaseLost` when another worker has the process, and what the database raises when it is away."""
+    async def run(self) -> datetime | None:
+        """Answers when the process is due again, None where it ended or stopped.
+
+        Raises `LeaseLost` when another worker has the process, and what the database raises when it is away.
+        """
         if self._definition is None:
             await self._ask_a_person(self._claim.step, None, _unknown_definition(self._claim))
-            return
+            return None
         going_on = True
         while going_on:
-            step, act = self._next_undo() if self._state == "compensating" else self._next_do()
-            going_on = await (self._end() if step is None else self._perform(step, act))
+            step = self._next_undo() if self._state == "compensating" else self._next_do()
+            going_on = await (self._end() if step is None else self._guarded(step))
+        return self._due_at
 
-    def _next_do(self) -> tuple[Step | AwaitEvent | None, Act | None]:
-        """The first step that isn't in the journal and applies; those that don't apply are noted as skipped."""
-        for step in self._steps:
-            if step.name in self._journal:
-                continue
-            if isinstance(step, AwaitEvent):
-                return step, None
-            if step.when is None or step.when(self._as_seen(), self._setting.toolbox):
-                return step, step.do
-            self._note(step.name, StepRecord(state="skipped", at=self._setting.clock.now(), attempts=0))
-        return None, None
+    def _next_do(self) -> Step | AwaitEvent | None:
+        """The first step that isn't in the journal."""
+        return next((step for step in self._steps if step.name not in self._journal), None)
 
-    def _next_undo(self) -> tuple[Step | AwaitEvent | None, Act | None]:
-        """The last step that was done and can be undone. One that may have been begun is undone too."""
+    def _next_undo(self) -> Step | None:
+        """The last step that was done and can be undone."""
         for step in reversed(self._steps):
-            if not isinstance(step, Step) or step.undo is None:
-                continue
             record = self._journal.get(step.name)
-            if record is not None and record.state == "done":
-                return step, step.undo
-        return None, None
+            if isinstance(step, Step) and step.undo is not None and record is not None and record.state == "done":
+                return step
+        return None
 
-    async def _perform(self, step: Step | AwaitEvent, act: Act | None) -> bool:
+    async def _guarded(self, step: Step | AwaitEvent) -> bool:
+        """`_perform`, where a bug (in the step, its condition or what it answers) stops this process and no other."""
+        try:
+            return await self._perform(step)
+        except (LeaseLost, *DATABASE_AWAY):
+            raise
+        except Exception as error:
+            log.error("step_broke", process=self._claim.key, step=step.name, error_type=type(error).__name__)
+            return await self._ask_a_person(step.name, step.system, _broken(step.name, error))
+
+    async def _perform(self, step: Step | AwaitEvent) -> bool:
         """Do (or undo) one step and write its checkpoint. False: nothing more to do for now."""
         begun = self._setting.clock.now()
+        if not self._applies(step):
+            self._note(step.name, StepRecord(state="skipped", at=begun, attempts=0))
+            return True
         try:
-            if isinstance(step, AwaitEvent) or act is None:
-                outcome = await self._await_event(step)
-            else:
-                outcome = await act(self._as_seen(), self._setting.toolbox)
+            outcome = await self._act(step)
         except (Retriable, Unknown, Fatal) as failure:
             return await self._retry_later(step, failure)
         except Rejected as failure:
             return await self._ask_a_person(step.name, step.system, failure)
-        except (LeaseLost, *CONNECTION_LOST):
-            raise
-        except Exception as error:  # a bug in a step must stop its own process and no other
-            log.error("step_broke", process=self._claim.key, step=step.name, error_type=type(error).__name__)
-            return await self._ask_a_person(step.name, step.system, _broken(step.name, error))
+        except DATABASE_AWAY as error:
+            return await self._retry_later(step, _cut_off(step.name, error))
         if outcome is None:
             return False
         await self._record(step, outcome, begun)
         return True
+
+    def _applies(self, step: Step | AwaitEvent) -> bool:
+        """Whether a step's condition holds; what was done is undone whatever its condition says by then."""
+        if isinstance(step, AwaitEvent) or step.when is None or self._state == "compensating":
+            return True
+        return step.when(self._as_seen(), self._setting.toolbox)
+
+    async def _act(self, step: Step | AwaitEvent) -> Outcome | None:
+        """What the step answers, or None where it waits."""
+        if isinstance(step, AwaitEvent):
+            return await self._await_event(step)
+        act = step.undo if self._state == "compensating" else step.do
+        if act is None:
+            raise TypeError(f"{step.name} has nothing to do")
+        return await act(self._as_seen(), self._setting.toolbox)
 
     async def _record(self, step: Step | AwaitEvent, outcome: Outcome, begun: datetime) -> None:
         now = self._setting.clock.now()
@@ -140,9 +158,7 @@ class Advance:
         if saved.cancel_requested:
             self._state = "compensating"
 
-    async def _await_event(self, step: Step | AwaitEvent) -> Outcome | None:
-        if not isinstance(step, AwaitEvent):
-            raise TypeError(f"{step.name} has nothing to do")
+    async def _await_event(self, step: AwaitEvent) -> Outcome | None:
         correlation = self._claim.correlation_id
         async with self._setting.database.connection() as connection:
             data = await events.find(connection, correlation, step.type)
@@ -152,7 +168,8 @@ class Advance:
             step=step.name,
             state="waiting",
             awaits=awaiting(step.type, correlation),
-            due_at=self._setting.clock.now() + min(step.recheck * 2**self._attempt, _LONGEST_RECHECK),
+            due_at=self._setting.clock.now()
+            + min(step.recheck * 2 ** min(self._attempt, _MOST_DOUBLINGS), _LONGEST_RECHECK),
             attempt=self._attempt + 1,
         )
         return None
@@ -204,6 +221,7 @@ class Advance:
         resolves: bool = False,
     ) -> Saved:
         journal, self._unsaved = self._unsaved, {}
+        self._due_at = due_at
         saved = await self._setting.store.save(
             Checkpoint(
                 key=self._claim.key,
@@ -272,6 +290,15 @@ def _unknown_definition(claim: Claim) -> Rejected:
         "unknown_definition",
         f"no worker here knows the process {claim.definition!r}",
         "Start workers of the version that knows it, or cancel the process.",
+    )
+
+
+def _cut_off(step: str, error: Exception) -> Retriable:
+    """The database (or what a connector didn't translate) was away in the midst of a step."""
+    return Retriable(
+        "connection_lost",
+        f"the step {step} lost a connection ({type(error).__name__})",
+        "Check that the database is well (`suture doctor`), then retry.",
     )
 
 

@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 _LONGEST_SLEEP = 2.0
 _SHORTEST_SLEEP = 0.02
+_FAR_OFF = datetime.max.replace(tzinfo=UTC)
 
 
 class PostgresEngine:
@@ -65,6 +66,7 @@ class PostgresEngine:
         self._held: dict[str, Claim] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
+        self._looks_at = _FAR_OFF
 
     def wake(self) -> None:
         """Something may be due: look now instead of at the next timer."""
@@ -76,7 +78,9 @@ class PostgresEngine:
         try:
             while True:
                 self._wake.clear()
+                self._looks_at = _FAR_OFF
                 wait = await self._claim_due()
+                self._looks_at = self._clock.now() + timedelta(seconds=wait)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
         finally:
@@ -118,7 +122,9 @@ class PostgresEngine:
 
     async def _work(self, claim: Claim) -> None:
         try:
-            await Advance(claim, self._definitions.get(claim.definition), self._setting).run()
+            due = await Advance(claim, self._definitions.get(claim.definition), self._setting).run()
+            if due is not None and due < self._looks_at:
+                self._wake.set()
         except LeaseLost:
             log.info("lease_lost", process=claim.key, worker=self._worker)
         except DATABASE_AWAY as error:

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -56,7 +57,7 @@ class EmbeddedPostgres:
         self._folder = folder.resolve()
         self._data = self._folder / "postgres"
         self._log = self._folder / "log" / "postgres.log"
-        self._started = False
+        self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -71,21 +72,19 @@ class EmbeddedPostgres:
         if self._running_port() is None:
             self._prepare()
             self._launch()
-            self._started = True
         return self.url
 
     def stop(self) -> None:
         """Stop the server, if it was this object that started it. Open connections are ended, nothing is lost."""
-        pid = self._pid()
-        if not self._started or pid is None:
+        if self._child is None:
             return
-        process = psutil.Process(pid)
-        process.send_signal(2)
+        self._child.send_signal(signal.SIGINT)
         try:
-            process.wait(_STOP_SECONDS)
-        except psutil.TimeoutExpired:
-            process.send_signal(3)
-        self._started = False
+            self._child.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._child.send_signal(signal.SIGQUIT)
+            self._child.wait()
+        self._child = None
 
     def _prepare(self) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -120,12 +119,12 @@ class EmbeddedPostgres:
         port = _free_port()
         command = [str(_binaries() / "postgres"), "-D", str(self._data), "-p", str(port)]
         with self._log.open("ab") as log:
-            child = subprocess.Popen(
+            self._child = subprocess.Popen(
                 self._as_server_user(command), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )
         deadline = time.monotonic() + _START_SECONDS
         while not self._accepts(port):
-            if child.poll() is not None or time.monotonic() > deadline:
+            if self._child.poll() is not None or time.monotonic() > deadline:
                 raise EmbeddedFailed(f"Postgres did not start; see {self._log}")
             time.sleep(0.05)
         self._create_database(port)

@@ -33,8 +33,11 @@ class Recorder:
             return
         new = await self._insert(connection, events, stale)
         effective = [event for event in events if event.id in new and event.id not in stale]
-        await self._start(connection, effective)
-        await self._cancel(connection, effective)
+        effective.sort(key=lambda event: event.sequence or 0)
+        starts, before, after = self._concerned(effective)
+        await self._cancel(connection, before)
+        await self._start(connection, starts)
+        await self._cancel(connection, after)
         await self._wake(connection, effective)
         await connection.execute(_SQL["announce_recorded"])
 
@@ -57,34 +60,49 @@ class Recorder:
         )
         return {row["id"] for row in rows}
 
-    async def _start(self, connection: Connection, events: Sequence[Event]) -> None:
-        starts = [(event, route) for event in events for route in self._routes[event.type] if route.action == "start"]
+    def _concerned(self, events: Sequence[Event]) -> tuple[list["_Effect"], list["_Effect"], list["_Effect"]]:
+        """The starts among these events, and the cancellations that come before and after the start of their process.
+
+        A cancellation never stops what starts only after it, also when one transaction records both.
+        """
+        starts: list[_Effect] = []
+        before: list[_Effect] = []
+        after: list[_Effect] = []
+        started: set[str] = set()
+        for event in events:
+            for route in self._routes[event.type]:
+                payload = event.payload()
+                effect = _Effect(f"{route.definition}:{route.key(payload)}", event, route, payload)
+                if route.action == "start":
+                    starts.append(effect)
+                    started.add(effect.key)
+                else:
+                    (after if effect.key in started else before).append(effect)
+        return starts, before, after
+
+    @staticmethod
+    async def _start(connection: Connection, starts: Sequence["_Effect"]) -> None:
         if not starts:
             return
-        payloads = [event.payload() for event, _ in starts]
         await connection.fetch(
             _SQL["start"],
-            [_key(route, payload) for (_, route), payload in zip(starts, payloads, strict=True)],
-            [route.definition for _, route in starts],
-            [route.version for _, route in starts],
-            [event.subject for event, _ in starts],
-            [event.correlation_id for event, _ in starts],
-            [event.id for event, _ in starts],
-            [event.facility for event, _ in starts],
-            [_input(route, payload) for (_, route), payload in zip(starts, payloads, strict=True)],
-            [event.recorded_at for event, _ in starts],
+            [start.key for start in starts],
+            [start.route.definition for start in starts],
+            [start.route.version for start in starts],
+            [start.event.subject for start in starts],
+            [start.event.correlation_id for start in starts],
+            [start.event.id for start in starts],
+            [start.event.facility for start in starts],
+            [start.input for start in starts],
+            [start.event.recorded_at for start in starts],
         )
         await connection.execute(_SQL["announce"])
 
-    async def _cancel(self, connection: Connection, events: Sequence[Event]) -> None:
-        keys = [
-            _key(route, event.payload())
-            for event in events
-            for route in self._routes[event.type]
-            if route.action == "cancel"
-        ]
-        if keys:
-            await connection.execute(_SQL["cancel"], sorted(keys), max(event.recorded_at for event in events))
+    @staticmethod
+    async def _cancel(connection: Connection, cancellations: Sequence["_Effect"]) -> None:
+        if cancellations:
+            at = max(cancellation.event.recorded_at for cancellation in cancellations)
+            await connection.execute(_SQL["cancel"], sorted(item.key for item in cancellations), at)
             await connection.execute(_SQL["announce"])
 
     async def _wake(self, connection: Connection, events: Sequence[Event]) -> None:
@@ -95,12 +113,18 @@ class Recorder:
                 await connection.execute(_SQL["announce"])
 
 
-def _key(route: Route, payload: msgspec.Struct) -> str:
-    return f"{route.definition}:{route.key(payload)}"
+class _Effect(msgspec.Struct, frozen=True):
+    """What an event sets in motion: the process of this key starts or is cancelled."""
 
+    key: str
+    event: Event
+    route: Route
+    payload: msgspec.Struct
 
-def _input(route: Route, payload: msgspec.Struct) -> str:
-    return msgspec.json.encode(route.input(payload) if route.input else payload).decode()
+    @property
+    def input(self) -> str:
+        """What a started process gets (JSON)."""
+        return msgspec.json.encode(self.route.input(self.payload) if self.route.input else self.payload).decode()
 
 
 async def find(connection: Connection, correlation_id: str, event_type: str) -> bytes | None:

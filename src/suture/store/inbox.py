@@ -12,7 +12,7 @@ import msgspec
 
 from suture.core.gather import Gather
 from suture.core.ids import fact_id
-from suture.store.database import CONNECTION_LOST, OUT_OF_ROOM, Connection, Database, sql
+from suture.store.database import DATABASE_AWAY, Connection, Database, sql
 from suture.store.sealing import Sealed
 from suture.store.vault import Vault
 
@@ -79,7 +79,7 @@ class Inbox:
         self._gathered = Gather(
             self._commit,
             limit=_LARGEST_COMMIT,
-            divisible=lambda error: not isinstance(error, CONNECTION_LOST + OUT_OF_ROOM),
+            divisible=lambda error: not isinstance(error, DATABASE_AWAY),
         )
 
     async def accept(self, interface: str, delivery_id: str, body: bytes, received_at: datetime) -> Receipt:
@@ -112,9 +112,13 @@ class Inbox:
 
     @staticmethod
     def _receipt(item: _Accepting, new: set[UUID], conflicts: set[tuple[UUID, bytes]]) -> Receipt:
+        """The first of a new delivery takes it from `new`; the next in the same batch is known."""
         if (item.receipt, item.fingerprint) in conflicts:
             return Receipt(item.receipt, Verdict.CONFLICT)
-        return Receipt(item.receipt, Verdict.NEW if item.receipt in new else Verdict.KNOWN)
+        if item.receipt in new:
+            new.remove(item.receipt)
+            return Receipt(item.receipt, Verdict.NEW)
+        return Receipt(item.receipt, Verdict.KNOWN)
 
     async def _insert(self, connection: Connection, batch: Sequence[_Accepting]) -> set[UUID]:
         rows = await connection.fetch(

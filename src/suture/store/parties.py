@@ -15,7 +15,6 @@ _SQL = sql("parties")
 
 Party = Patient | Practitioner | Payer
 _TYPES: dict[str, type[Party]] = {"Patient": Patient, "Practitioner": Practitioner, "Payer": Payer}
-_REMEMBERED = 20_000
 
 
 def kind_of(reference: str) -> str:
@@ -30,7 +29,6 @@ class Parties:
         self._database = database
         self._vault = vault
         self._gathered: Gather[str, Party | None] = Gather(self._fetch, limit=500, lanes=2)
-        self._written: dict[str, bytes] = {}
 
     async def get(self, reference: str) -> Party | None:
         """The party, or None where no system has told us of it."""
@@ -39,11 +37,15 @@ class Parties:
     async def put(self, connection: Connection, parties: Sequence[Party], at: datetime) -> list[str]:
         """Keep parties in this transaction; answers the references of those that are new or changed.
 
-        What was written before and hasn't changed costs nothing: most deliveries repeat people that we know.
+        Of one reference the last counts. What hasn't changed is neither sealed nor written: most deliveries repeat
+        people that we know.
         """
         latest = {party.reference: msgspec.json.encode(party) for party in parties}
         prints = {reference: self._vault.fingerprint(content) for reference, content in latest.items()}
-        unseen = sorted(r for r in latest if self._written.get(r) != prints[r])
+        known = {
+            row["reference"]: row["fingerprint"] for row in await connection.fetch(_SQL["fingerprints"], list(latest))
+        }
+        unseen = sorted(reference for reference in latest if known.get(reference) != prints[reference])
         if not unseen:
             return []
         key = await self._vault.key_for(at)
@@ -57,13 +59,6 @@ class Parties:
             at,
         )
         return [row["reference"] for row in rows]
-
-    def remember(self, parties: Sequence[Party]) -> None:
-        """Note parties whose transaction was committed, so that the next delivery needn't write them again."""
-        if len(self._written) > _REMEMBERED:
-            self._written.clear()
-        for party in parties:
-            self._written[party.reference] = self._vault.fingerprint(msgspec.json.encode(party))
 
     async def _fetch(self, references: Sequence[str]) -> Sequence[Party | None]:
         async with self._database.connection() as connection:

@@ -107,6 +107,7 @@ def _play(options: DemoOptions) -> int:
         stage.set_up(out)
         stage.start_day()
         settled = uvloop.run(watch(stage, out))
+        stage.set_faults("none")
         figures = uvloop.run(summary(stage, settled, time.monotonic() - began, [str(record) for record in skipped]))
         _conclude(options, figures)
         if not options.once:

@@ -85,7 +85,8 @@ class Stage:
         out.print(f"Web page [link]{self.console_url}[/]")
 
     def start_day(self) -> None:
-        """Open the clinic."""
+        """Open the clinic; from now on the outside systems fail as asked."""
+        self.set_faults(self.options.faults)
         self.began = time.monotonic()
         self.control("scheduling", "/control/start", {"duration_s": self.options.duration})
 
@@ -95,6 +96,12 @@ class Stage:
             return msgspec.json.decode(_call(self.urls[system] + path, body) or b"{}", type=dict[str, object])
         except (OSError, HTTPException, msgspec.DecodeError) as error:
             raise UserError(f"the simulated {system} does not answer; see {self.options.folder / 'log'}") from error
+
+    def set_faults(self, preset: str) -> None:
+        """Have the simulated systems fail so from now on."""
+        for name in self.urls:
+            if f"simulated {name}" in self.processes:
+                self.control(name, "/control/faults", {"plan": preset})
 
     def revive(self) -> None:
         """Start again what died."""
@@ -136,7 +143,7 @@ class Stage:
         gateway = f"http://{self._settings.host}:{self._settings.gateway_port}/v1/hooks/"
         day_file = self.options.folder / "day.json"
         day_file.write_bytes(msgspec.json.encode(self.day))
-        common = ["--day", str(day_file), "--faults", self.options.faults, "--seed", str(self.options.seed)]
+        common = ["--day", str(day_file), "--seed", str(self.options.seed)]
         for name, interface in (("scheduling", "scheduling-appointments"), ("billing", "billing-payments")):
             hook = ["--webhook-url", gateway + interface]
             hook += ["--webhook-secret-env", f"SUTURE_{name.upper()}_SIGNING_KEY"]
@@ -146,7 +153,7 @@ class Stage:
         else:
             version = "19" if self.options.transport == "json2" else "17"
             access = ["--token-env", "SUTURE_ODOO_API_KEY", "--login", "suture-bot", "--odoo-version", version]
-            self._simulate("odoo", [*access, "--faults", self.options.faults, "--seed", str(self.options.seed)])
+            self._simulate("odoo", [*access, "--seed", str(self.options.seed)])
 
     def _simulate(self, name: str, options: list[str]) -> None:
         log = self.options.folder / "log" / f"simulated-{name}.log"

@@ -91,7 +91,10 @@ class JsonRpc:
         parameters = {"service": service, "method": function, "args": arguments}
         payload = {"jsonrpc": "2.0", "method": "call", "id": 1, "params": parameters}
         reading = method in _READING or service == "common"
-        answer = decode(await self._http.post("/jsonrpc", payload, reading=reading), _RpcAnswer, reading=reading)
+        told = await self._http.post("/jsonrpc", payload, reading=reading)
+        if told.status != 200:  # Odoo itself says 200 whatever happened
+            raise not_odoo(told.status, reading=reading)
+        answer = decode(told, _RpcAnswer, reading=reading)
         if answer.error is not None:
             raise translate(model, method, answer.error.data)
         return answer.result
@@ -117,6 +120,8 @@ class _VersionAnswer(msgspec.Struct, frozen=True):
 async def server_version(http: HttpClient) -> tuple[str, int]:
     """The server's version as text and its major number, from the one endpoint that 17 to 19 share."""
     answer = await http.post("/web/webclient/version_info", {"jsonrpc": "2.0", "params": {}}, reading=True)
+    if answer.status >= 500:
+        raise not_odoo(answer.status, reading=True)
     found = decode(answer, _VersionAnswer, reading=True).result
     major = str(found.server_version_info[0] if found.server_version_info else "").rpartition("~")[2]
     if not major.isdigit():

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from suture.connectors.odoo import documents
+from suture.connectors.odoo import entries
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.posting import total_of
@@ -27,8 +27,8 @@ class Reversal(msgspec.Struct, frozen=True):
 async def accrue(books: Books, orders: Sequence[AccrualOrder]) -> Sequence[LedgerEntry | Failure]:
     setting = await books.setting()
     await books.parties.ensure_practitioners(setting, {o.practitioner: o.practitioner_name for o in orders})
-    entries = [
-        documents.accrual(
+    accruals = [
+        entries.accrual(
             order,
             setting,
             await books.parties.analytic(setting, order.facility, order.practitioner),
@@ -36,7 +36,7 @@ async def accrue(books: Books, orders: Sequence[AccrualOrder]) -> Sequence[Ledge
         )
         for order in orders
     ]
-    ids = await books.write("account.move", entries)
+    ids = await books.write("account.move", accruals)
     expected = {i: order.amount for i, order in zip(ids, orders, strict=True)}
     posted = await books.poster.post(ids, expected)
     return [_entry(posted[i], order.amount.currency) for i, order in zip(ids, orders, strict=True)]
@@ -56,9 +56,9 @@ async def reverse(books: Books, reversals: Sequence[Reversal]) -> Sequence[Ledge
         if r.appointment in ids and heads.get(ids[r.appointment], {}).get("state") == "posted"
     }
     codes = {identifier: code for code, identifier in setting.currencies.items()}
-    entries = await _turn(books, posted, codes)
+    turned = await _turn(books, posted, codes)
     nothing = LedgerEntry(number="", amount=Money(Decimal(0), setting.currency))
-    return [entries.get(r.appointment, nothing) for r in reversals]
+    return [turned.get(r.appointment, nothing) for r in reversals]
 
 
 async def _turn(
@@ -71,7 +71,7 @@ async def _turn(
     for line in await books.odoo.search("account.move.line", domain, _LINE_FIELDS):
         lines[line["move_id"]].append(line)
     reversals = [
-        documents.reversal(appointment, head, lines[head["id"]], on, books.organisation)
+        entries.reversal(appointment, head, lines[head["id"]], on, books.organisation)
         for appointment, (head, on) in posted.items()
     ]
     ids = await books.write("account.move", reversals)

@@ -35,5 +35,5 @@ async def _lacks(odoo: Odoo, model: str, operation: str, what: str) -> str:
 async def _may(odoo: Odoo, model: str, operation: str) -> bool:
     """Whether the user may; 18 renamed the question."""
     if odoo.version >= 18:
-        return bool(await odoo.ask(model, "has_access", operation=operation))
+        return bool(await odoo.do(model, "has_access", [], operation=operation))
     return bool(await odoo.ask(model, "check_access_rights", operation=operation, raise_exception=False))

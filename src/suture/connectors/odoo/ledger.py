@@ -13,6 +13,7 @@ from suture.connectors.odoo import compensation, facts, health, invoices, paymen
 from suture.connectors.odoo.books import Books, unwrap
 from suture.connectors.odoo.client import JSON2_SINCE, Json2, JsonRpc, Odoo, Transport, server_version
 from suture.connectors.odoo.failures import one_item_at_fault
+from suture.connectors.odoo.names import external_id
 from suture.connectors.port import (
     AccrualOrder,
     AppliedPayment,
@@ -163,8 +164,9 @@ class OdooLedger:
             try:
                 return await flow(books, items)
             except Failure as failure:
-                _look_again(books, failure)
-                raise
+                if not _was_outdated(books, failure):
+                    raise
+            return await flow(books, items)
 
         return Gather(flush, limit=BATCH, divisible=one_item_at_fault)
 
@@ -208,9 +210,12 @@ async def _company_id(transport: Transport, name: str | None) -> int:
     return int(found[0]["id"])
 
 
-def _look_again(books: Books, failure: Failure) -> None:
-    """After a failure that says our picture of Odoo is old, the next try reads it anew."""
+def _was_outdated(books: Books, failure: Failure) -> bool:
+    """Whether a failure says that our picture of Odoo is old. It is forgotten then, and the work worth another try."""
     if failure.code == "not_prepared":
         books.forget_setting()
-    if failure.code in ("not_in_odoo", "record_missing"):
+        return True
+    if failure.code == "not_in_odoo" and external_id("partner", "") in failure.message:
         books.parties.forget()
+        return True
+    return False

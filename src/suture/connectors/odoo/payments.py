@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from suture.canonical.records import Payment
-from suture.connectors.odoo import documents
+from suture.connectors.odoo import entries
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.posting import missing
@@ -30,13 +30,8 @@ async def apply(books: Books, payments: Sequence[Payment]) -> Sequence[AppliedPa
     lines = await _receivables(books, list(invoices.values()))
     refused = await _refusals(books, payments, {a: lines[i] for a, i in invoices.items()})
     accepted = [p for p in payments if p.payment not in refused]
-    entries = [
-        documents.payment(
-            p.payment, p.amount, p.received_on, lines[invoices[p.appointment]][0], setting, books.organisation
-        )
-        for p in accepted
-    ]
-    ids = await books.write("account.move", entries)
+    receipts = [entries.payment(p, lines[invoices[p.appointment]][0], setting, books.organisation) for p in accepted]
+    ids = await books.write("account.move", receipts)
     posted = await books.poster.post(ids, {i: p.amount for i, p in zip(ids, accepted, strict=True)})
     entered = {p.payment: posted[i] for i, p in zip(ids, accepted, strict=True)}
     good = [(lines[invoices[p.appointment]], i) for i, p in zip(ids, accepted, strict=True) if _is_posted(posted[i])]
@@ -104,10 +99,20 @@ async def _reconcile(books: Books, pairs: Sequence[tuple[Sequence[Row], int]]) -
     """Each entry with its invoice's lines; a call an entry, because one call reconciles all that it is given."""
     payment_lines = await _receivables(books, [entry for _, entry in pairs])
     open_lines = [_open_lines(invoice_lines, payment_lines[entry]) for invoice_lines, entry in pairs]
-    calls = [books.odoo.do("account.move.line", "reconcile", ids) for ids in open_lines if ids]
+    calls = [_reconcile_lines(books, ids) for ids in open_lines if ids]
     failures = [f for f in await asyncio.gather(*calls, return_exceptions=True) if isinstance(f, BaseException)]
     if failures:
         raise failures[0]
+
+
+async def _reconcile_lines(books: Books, ids: Sequence[int]) -> None:
+    """The last line is the payment's: once it is reconciled, by us or by a worker that was faster, all is done."""
+    try:
+        await books.odoo.do("account.move.line", "reconcile", ids)
+    except Rejected:
+        now = await books.odoo.read("account.move.line", ids[-1:], ["reconciled"])
+        if not any(row["reconciled"] for row in now.values()):
+            raise
 
 
 def _open_lines(invoice: Sequence[Row], payment: Sequence[Row]) -> list[int]:

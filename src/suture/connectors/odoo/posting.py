@@ -70,9 +70,21 @@ class Poster:
         drafts = [identifier for identifier, row in outcome.items() if not isinstance(row, Failure)]
         drafts = [identifier for identifier in drafts if before[identifier]["state"] == "draft"]
         if drafts:
-            await self._odoo.do("account.move", "action_post", drafts)
+            await self._post_drafts(drafts)
             outcome.update(await self._odoo.read("account.move", drafts, MOVE_FIELDS))
         return {identifier: _kept_its_date(row) for identifier, row in outcome.items()}
+
+    async def _post_drafts(self, drafts: Sequence[int]) -> None:
+        """Odoo refuses to post again. Where another worker was faster with some, the others are still ours to post."""
+        try:
+            await self._odoo.do("account.move", "action_post", drafts)
+        except Rejected:
+            now = await self._odoo.read("account.move", drafts, ["state"])
+            still = [identifier for identifier in drafts if now.get(identifier, {}).get("state") == "draft"]
+            if len(still) == len(drafts):
+                raise
+            if still:
+                await self._post_drafts(still)
 
     async def locks(self) -> Locks:
         """The lock dates, at most a minute old."""

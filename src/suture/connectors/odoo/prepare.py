@@ -1,4 +1,4 @@
-"""Making what a plan names stand: accounts, analytic plans and accounts, products, locations. Ours only, by external id.
+"""Making what a plan names stand, by external id: accounts, analytic plans and accounts, products, locations.
 
 Accounts that exist by code are used as they stand, journals are never created. Each step looks first and creates
 what is missing, so that a second run reads a few pages and writes nothing.
@@ -67,7 +67,7 @@ async def _accounts(books: Books, plan: LedgerPlan) -> list[str]:
 async def _plans(books: Books) -> list[str]:
     names = {FACILITIES: "Facilities", PRACTITIONERS: "Practitioners"}
     rows = {kind: [external_id("analytic_plan", kind), name] for kind, name in names.items()}
-    created = await _create(books, "account.analytic.plan", "analytic_plan", [], ["id", "name"], rows)
+    created = await _create(books, "account.analytic.plan", "analytic_plan", ["id", "name"], rows)
     return [f"analytic plan {names[kind]}" for kind in created]
 
 
@@ -76,7 +76,7 @@ async def _facilities(books: Books, setting: Setting, places: Sequence[Place]) -
     plan = setting.plan(FACILITIES)
     rows = {p.code: [external_id("facility", p.code), p.name, p.code, plan, setting.company] for p in places}
     domain = [["code", "in", list(rows)], ["plan_id", "=", plan]]
-    created = await _create(books, "account.analytic.account", "facility", domain, columns, rows)
+    created = await _create(books, "account.analytic.account", "facility", columns, rows, domain=domain)
     return [f"analytic account of facility {code}" for code in created]
 
 
@@ -84,7 +84,7 @@ async def _products(books: Books, setting: Setting, products: Sequence[Product])
     rows = {p.code: product_row(p, setting, books.odoo.version) for p in products}
     columns = product_columns(books.odoo.version)
     domain = [["default_code", "in", list(rows)]]
-    created = await _create(books, "product.product", "product", domain, columns, rows)
+    created = await _create(books, "product.product", "product", columns, rows, domain=domain)
     return [f"product {code}" for code in created]
 
 
@@ -120,12 +120,18 @@ async def _locations(books: Books, setting: Setting, places: Sequence[Place]) ->
     }
     rows[CONSUMPTION] = [external_id("location", CONSUMPTION), "Patient care", "production", "", company]
     domain = [["name", "in", [row[1] for row in rows.values()]], ["company_id", "=", company]]
-    created = await _create(books, "stock.location", "location", domain, columns, rows)
+    created = await _create(books, "stock.location", "location", columns, rows, domain=domain)
     return [f"stock location {rows[code][1]}" for code in created]
 
 
 async def _create(
-    books: Books, model: str, kind: str, domain: Sequence[Any], columns: Sequence[str], rows: Mapping[str, list[Any]]
+    books: Books,
+    model: str,
+    kind: str,
+    columns: Sequence[str],
+    rows: Mapping[str, list[Any]],
+    *,
+    domain: Sequence[Any] = (),
 ) -> list[str]:
     """Creates the rows (by key) that have no record yet; answers their keys."""
     if domain:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from suture.connectors.odoo import documents
+from suture.connectors.odoo import transfers
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.parties import unknown_facility
@@ -20,7 +20,7 @@ async def consume(books: Books, orders: Sequence[StockOrder]) -> Sequence[StockD
     setting = await books.setting()
     places = await books.finder.by_name("stock.location", "location", sorted({o.facility for o in orders}))
     known = [order for order in orders if order.components and order.facility in places]
-    pickings = [documents.picking(o, setting, places[o.facility], books.odoo.version) for o in known]
+    pickings = [transfers.picking(o, setting, places[o.facility], books.odoo.version) for o in known]
     ids = await books.write("stock.picking", pickings)
     done = await _validate(books, ids)
     by_appointment = {order.appointment: _document(done.get(i)) for order, i in zip(known, ids, strict=True)}
@@ -45,7 +45,7 @@ async def give_back(books: Books, appointments: Sequence[str]) -> Sequence[Stock
     done = {a: heads[i] for a, i in ids.items() if heads.get(i, {}).get("state") == "done"}
     moves = await _moves(books, [head["id"] for head in done.values()])
     returns = [
-        documents.return_picking(appointment, head, moves[head["id"]], setting, books.odoo.version)
+        transfers.return_picking(appointment, head, moves[head["id"]], setting, books.odoo.version)
         for appointment, head in done.items()
     ]
     returned = await books.write("stock.picking", returns)

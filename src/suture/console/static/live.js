@@ -52,7 +52,6 @@ async function live() {
 function toggle() {
   paused = !paused;
   button.setAttribute("aria-pressed", String(!paused));
-  button.querySelector("span").textContent = paused ? "Paused" : "Live";
 }
 
 if (main) {

@@ -100,18 +100,20 @@ class Doors:
         if (service, method) == ("common", "authenticate"):
             known = self._db.keys.get(args[2]) == args[1]
             return self._db.users[args[1]] if known else False
-        return self._execute(*args)
+        return self._execute(args)
 
-    def _execute(
-        self, _: str, user: int, key: str, model: str, method: str, positional: list[Any], named: Any = None
-    ) -> Any:
+    def _execute(self, arguments: list[Any]) -> Any:
+        user, key, model, method, positional = arguments[1:6]
+        named = arguments[6] if len(arguments) > 6 else {}
         if self._db.users.get(self._db.keys.get(key, "")) != user:
             raise AccessDenied("Access Denied")
         if not self._server.has_model(model):
             raise UserError(f"Object {model} doesn't exist")
         self._kind(model, method, self._no_method(model, method))
+        if method == "create" and not positional:
+            raise PythonError("IndexError", "list index out of range")  # its values can't be named here
         try:
-            return self._server.run(user, model, method, positional, dict(named or {}))
+            return self._server.run(user, model, method, positional, dict(named))
         except CannotBind as error:
             raise PythonError("TypeError", f"BaseModel.{method}() {error}") from error
 

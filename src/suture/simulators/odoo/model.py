@@ -1,15 +1,16 @@
 """What every model does: create, read, search, write, delete, and import. Particular models say what differs."""
 
 from collections.abc import Callable, Sequence
-from datetime import date
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from suture.simulators.odoo.database import Database
 from suture.simulators.odoo.domain import candidates, compile_domain
 from suture.simulators.odoo.errors import AccessError, MissingError, PythonError
 from suture.simulators.odoo.importing import Importer
 from suture.simulators.odoo.schema import Field
 from suture.simulators.odoo.store import Row
+
+if TYPE_CHECKING:
+    from suture.simulators.odoo.environment import Environment
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -38,8 +39,8 @@ class Model:
         self.model = name
         self.fields = env.db.fields(name)
 
-    @of_model
-    def has_access(self, operation: str) -> bool:
+    @of_records
+    def has_access(self, ids: Sequence[int], operation: str) -> bool:
         return not self.forbidden
 
     @of_model
@@ -57,7 +58,7 @@ class Model:
         return len(self.found(domain, 0, limit, None))
 
     @of_model
-    def search_read(
+    def search_read(  # noqa: PLR0917 (its callers pass these in Odoo's order)
         self,
         domain: Sequence[Any] = (),
         fields: Sequence[str] | None = None,
@@ -213,42 +214,6 @@ class Model:
 
     def _name_of(self, field: Field, identifier: int) -> str:
         return str(self.db.row(field.comodel, identifier).get("name") or identifier)
-
-
-class Environment:
-    """What one call runs in: the database, who calls, and the context."""
-
-    def __init__(self, db: Database, user: int, context: Row, classes: dict[str, type[Model]]) -> None:
-        self.db = db
-        self.user = user
-        self.context = context
-        self._classes = classes
-        self._models: dict[str, Model] = {}
-
-    @property
-    def company(self) -> int:
-        allowed = self.context.get("allowed_company_ids") or [1]
-        return int(allowed[0])
-
-    @property
-    def today(self) -> date:
-        return self.db.today()
-
-    def next_number(self, stem: str) -> int:
-        """The next number of a sequence; a rolled back call leaves no gap, as with Odoo's invoices."""
-        return self.db.store.next_number(stem)
-
-    def account(self, code: str) -> int:
-        return next(iter(self.db.store.tables["account.account"].index["code"][code]))
-
-    def model(self, name: str) -> Model:
-        found = self._models.get(name)
-        if found is None:
-            found = self._models[name] = self._classes.get(name, Model)(self, name)
-        return found
-
-    def name(self, external_id: str, model: str, identifier: int) -> None:
-        self.db.store.name(external_id, model, identifier, noupdate=bool(self.context.get("noupdate")))
 
 
 def linked(value: Any) -> list[int]:

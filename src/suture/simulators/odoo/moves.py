@@ -2,22 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 
-from suture.simulators.odoo.errors import PythonError, UserError
-from suture.simulators.odoo.model import Model, linked, of_records
+from suture.simulators.odoo.errors import UserError
+from suture.simulators.odoo.lines import INVOICES, SIGN, money
+from suture.simulators.odoo.model import Model, of_records
 from suture.simulators.odoo.reconciliation import reconcile, unreconcile
-from suture.simulators.odoo.seed import DEFAULT_TAX, RECEIVABLE
+from suture.simulators.odoo.seed import RECEIVABLE
 from suture.simulators.odoo.store import Row
 
 _JOURNAL_OF = {"out_invoice": "sale", "out_refund": "sale", "in_invoice": "purchase", "in_refund": "purchase"}
-_INVOICES = ("out_invoice", "out_refund")
-_SIGN = {"out_invoice": 1, "out_refund": -1}
-
-
-def money(amount: float) -> float:
-    """To the cent, half away from zero as seen through the decimal that a person wrote."""
-    return float(Decimal(repr(amount)).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP))
 
 
 class Moves(Model):
@@ -27,7 +20,7 @@ class Moves(Model):
         kind = values.get("move_type") or "entry"
         journal = values.get("journal_id") or self._journal(_JOURNAL_OF.get(kind, "general"))
         day = values.get("invoice_date") or values.get("date") or self.env.today.isoformat()
-        if kind in _INVOICES:
+        if kind in INVOICES:
             day = self._allowed(kind, date.fromisoformat(day)).isoformat()
         return {
             "move_type": kind,
@@ -92,9 +85,9 @@ class Moves(Model):
         lines = self._lines(row)
         if not [line for line in lines if line["display_type"] == "product"]:
             raise UserError("You need to add a line before posting.")
-        if row["move_type"] in _INVOICES and not row.get("partner_id"):
+        if row["move_type"] in INVOICES and not row.get("partner_id"):
             raise UserError("The 'Customer' field is required to validate the invoice.")
-        if row["move_type"] in _INVOICES and not row.get("invoice_date"):
+        if row["move_type"] in INVOICES and not row.get("invoice_date"):
             self.db.store.set(self.model, row, "invoice_date", self.env.today.isoformat())
         day = self._allowed(row["move_type"], date.fromisoformat(row["date"]))
         self.db.store.set(self.model, row, "date", day.isoformat())
@@ -117,7 +110,7 @@ class Moves(Model):
         locked = self.locked_until(kind)
         if day > locked:
             return day
-        if kind in _INVOICES:
+        if kind in INVOICES:
             return max(self.env.today, locked + timedelta(days=1))
         month = (locked.replace(day=1) + timedelta(days=32)).replace(day=1)
         return (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
@@ -125,7 +118,7 @@ class Moves(Model):
     def locked_until(self, kind: str) -> date:
         company = self.db.row("res.company", self.env.company)
         names = ["fiscalyear_lock_date", "period_lock_date", "hard_lock_date"]
-        if kind in _INVOICES:
+        if kind in INVOICES:
             names.append("sale_lock_date")
         return max((date.fromisoformat(company[name]) for name in names if company.get(name)), default=date.min)
 
@@ -140,7 +133,7 @@ class Moves(Model):
     def _compute(self, row: Row) -> None:
         """Amounts of a draft from its lines, and an invoice's receivable line."""
         lines = [line for line in self._lines(row) if line["display_type"] == "product"]
-        if row["move_type"] not in _INVOICES:
+        if row["move_type"] not in INVOICES:
             self._compute_entry(row, lines)
             return
         untaxed = money(sum(line["price_subtotal"] for line in lines))
@@ -161,7 +154,7 @@ class Moves(Model):
             self.db.store.set(self.model, row, field, value)
 
     def _receivable(self, row: Row, total: float) -> None:
-        balance = _SIGN[row["move_type"]] * total
+        balance = SIGN[row["move_type"]] * total
         items = self.env.model("account.move.line")
         known = [line for line in self._lines(row) if line["display_type"] == "payment_term"]
         if known:
@@ -177,89 +170,3 @@ class Moves(Model):
     def _journal(self, kind: str) -> int:
         journals = self.db.rows("account.journal").values()
         return int(next(row["id"] for row in journals if row["type"] == kind))
-
-
-class Lines(Model):
-    """Journal items: an invoice's own lines are computed from price and quantity, an entry's from amounts."""
-
-    def insert(self, values: Row) -> int:
-        move = self.db.row("account.move", values["move_id"])
-        return super().insert(self._complete(move, {"display_type": "product", **values}))
-
-    def update(self, row: Row, values: Row) -> None:
-        move = self.db.row("account.move", row["move_id"])
-        super().update(row, self._complete(move, {**row, **values}))
-
-    @of_records
-    def reconcile(self, ids: Sequence[int]) -> None:
-        reconcile(self.env, self.existing(ids))
-
-    @of_records
-    def remove_move_reconcile(self, ids: Sequence[int]) -> None:
-        for row in self.existing(ids):
-            unreconcile(self.env, row)
-
-    def _complete(self, move: Row, values: Row) -> Row:
-        if move["move_type"] in _INVOICES and values["display_type"] == "product":
-            values = self._priced(move, values)
-        if not values.get("account_id"):
-            raise UserError("The field 'Account' is required, please complete it to validate the entry.")
-        balance = self._balance(values)
-        return {
-            **values,
-            "partner_id": values.get("partner_id") or move.get("partner_id"),
-            "currency_id": values.get("currency_id") or move["currency_id"],
-            "balance": balance,
-            "amount_currency": balance,
-            "debit": max(balance, 0.0),
-            "credit": max(-balance, 0.0),
-            **self._open(values, balance),
-        }
-
-    def _balance(self, values: Row) -> float:
-        if values.get("balance") is not None:
-            return money(values["balance"])
-        if values.get("amount_currency"):
-            return money(values["amount_currency"])
-        return money((values.get("debit") or 0.0) - (values.get("credit") or 0.0))
-
-    def _open(self, values: Row, balance: float) -> Row:
-        """An item without an amount counts as reconciled, and so does one of an account that isn't."""
-        matters = self.db.row("account.account", values["account_id"])["reconcile"]
-        residual = balance if matters else 0.0
-        return {
-            "amount_residual": residual,
-            "amount_residual_currency": residual,
-            "reconciled": bool(matters and not balance),
-        }
-
-    def _priced(self, move: Row, values: Row) -> Row:
-        product = self.db.rows("product.product").get(values.get("product_id") or 0, {})
-        quantity = values["quantity"] if values.get("quantity") is not None else 1.0
-        price = money(values.get("price_unit") or 0.0)
-        given = values.get("tax_ids")
-        taxes = self._default_taxes(product) if given is None else linked(given)
-        subtotal = money(quantity * price)
-        rate = sum(self.db.row("account.tax", tax)["amount"] for tax in taxes or ()) / 100
-        journal = self.db.row("account.journal", move["journal_id"])
-        return {
-            **values,
-            "name": values.get("name") or product.get("name"),
-            "quantity": quantity,
-            "price_unit": price,
-            "tax_ids": taxes or [],
-            "account_id": values.get("account_id")
-            or product.get("property_account_income_id")
-            or journal.get("default_account_id"),
-            "price_subtotal": subtotal,
-            "price_total": money(subtotal * (1 + rate)),
-            "balance": -_SIGN[move["move_type"]] * subtotal,
-        }
-
-    def _default_taxes(self, product: Row) -> list[int]:
-        return product["taxes_id"] if product else [DEFAULT_TAX]
-
-    def check_fields(self, values: Row) -> None:
-        super().check_fields(values)
-        if "display_type" in values and values["display_type"] not in ("product", "payment_term"):
-            raise PythonError("ValueError", f"Wrong value for account.move.line.display_type: {values['display_type']}")

@@ -7,7 +7,7 @@ from suture.simulators.odoo.errors import UserError
 from suture.simulators.odoo.store import Row
 
 if TYPE_CHECKING:
-    from suture.simulators.odoo.model import Environment
+    from suture.simulators.odoo.environment import Environment
 
 _PARTIAL = "account.partial.reconcile"
 _LINE = "account.move.line"

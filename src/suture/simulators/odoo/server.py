@@ -6,9 +6,11 @@ from functools import cache
 from typing import Any
 
 from suture.simulators.odoo.database import Database
+from suture.simulators.odoo.environment import Environment
 from suture.simulators.odoo.errors import OdooError, PythonError
-from suture.simulators.odoo.model import Environment, Model
-from suture.simulators.odoo.moves import Lines, Moves
+from suture.simulators.odoo.lines import Lines
+from suture.simulators.odoo.model import Model
+from suture.simulators.odoo.moves import Moves
 from suture.simulators.odoo.people import Accounts, Companies, ExternalIds, Partners, Products, Users
 from suture.simulators.odoo.pickings import Pickings, StockMoves
 from suture.simulators.odoo.store import Row

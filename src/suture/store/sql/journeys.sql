@@ -19,7 +19,8 @@ ON CONFLICT (appointment) DO UPDATE SET
     invoice_number = coalesce(excluded.invoice_number, j.invoice_number),
     invoice_total = coalesce(excluded.invoice_total, j.invoice_total),
     residual = least(excluded.residual, j.residual),
-    payment_state = coalesce(excluded.payment_state, j.payment_state),
+    payment_state = CASE WHEN j.payment_state = 'reversed' OR excluded.residual > j.residual THEN j.payment_state
+        ELSE coalesce(excluded.payment_state, j.payment_state) END,
     updated_at = greatest(excluded.updated_at, j.updated_at)
 
 -- name: funnel

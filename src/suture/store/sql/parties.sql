@@ -1,3 +1,6 @@
+-- name: fingerprints
+SELECT reference, fingerprint FROM party WHERE reference = ANY($1::text[])
+
 -- name: put
 INSERT INTO party (reference, fingerprint, key_id, box, updated_at)
 SELECT reference, fingerprint, key_id, box, $5

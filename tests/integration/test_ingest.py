@@ -1,0 +1,344 @@
+"""From stored deliveries to recorded events, on a real Postgres."""
+
+import asyncio
+import copy
+import itertools
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from suture.canonical.records import Patient
+from suture.catalogue import Catalogue
+from suture.core.clock import ManualClock
+from suture.ingest.ingester import Ingester
+from suture.processes.definitions import ROUTES
+from suture.store import exceptions
+from suture.store.database import Database
+from suture.store.events import Recorder
+from suture.store.exceptions import OpenException
+from suture.store.inbox import Inbox
+from suture.store.parties import Parties
+from suture.store.sealing import MasterKey
+from suture.store.vault import Vault
+
+NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
+MARK = "Zzyzxfamily"
+PAYMENT = {
+    "type": "payment.posted",
+    "timestamp": "2026-03-02T15:00:00Z",
+    "data": {
+        "payment": {
+            "id": "pay1",
+            "charge_id": "c1",
+            "charge_external_id": "a1",
+            "amount": "30.00",
+            "currency": "USD",
+            "received_on": "2026-03-02",
+        }
+    },
+}
+
+
+class Desk:
+    """An inbox, and ingesters that work through it."""
+
+    def __init__(self, database: Database, vault: Vault, catalogue: Catalogue, clock: ManualClock) -> None:
+        self.database, self.vault, self.catalogue, self.clock = database, vault, catalogue, clock
+        self.inbox = Inbox(database, vault)
+        self.parties = Parties(database, vault)
+        self._numbers = itertools.count()
+
+    def ingester(self) -> Ingester:
+        return Ingester(
+            database=self.database,
+            vault=self.vault,
+            parties=Parties(self.database, self.vault),
+            recorder=Recorder(ROUTES),
+            catalogue=self.catalogue,
+            clock=self.clock,
+        )
+
+    async def deliver(self, *bodies: object, interface: str = "scheduling-appointments") -> None:
+        for body in bodies:
+            raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+            await self.inbox.accept(interface, f"d{next(self._numbers)}", raw, NOW)
+
+    async def ingest(self) -> None:
+        ingester = self.ingester()
+        async with asyncio.timeout(30):
+            while await ingester.ingest_batch():
+                pass
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        async with self.database.connection() as connection:
+            return [tuple(row) for row in await connection.fetch(query)]
+
+    async def states(self) -> list[str]:
+        return [state for (state,) in await self.rows("SELECT state FROM delivery ORDER BY id")]
+
+    async def events(self, prefix: str = "suture.appointment") -> list[tuple[str, int, bool]]:
+        """Short type, version and whether it was stale, in the order recorded."""
+        rows = await self.rows(
+            f"SELECT type, sequence, stale FROM event WHERE type LIKE '{prefix}%' ORDER BY seq"  # noqa: S608
+        )
+        return [(type_.split(".")[2], sequence, stale) for type_, sequence, stale in rows]
+
+    async def processes(self) -> dict[str, str]:
+        """Process keys with their states; a cancelled one says so."""
+        rows = await self.rows("SELECT key, CASE WHEN cancel_requested THEN 'cancelled' ELSE state END FROM process")
+        return dict(rows)
+
+    async def exceptions(self) -> list[OpenException]:
+        async with self.database.connection() as connection:
+            return await exceptions.open_exceptions(connection)
+
+
+@pytest.fixture
+def desk(database: Database, vault: Vault, catalogue: Catalogue, clock: ManualClock) -> Desk:
+    return Desk(database, vault, catalogue, clock)
+
+
+class TestOneDelivery:
+    async def test_of_a_completed_appointment_starts_its_process(self, desk: Desk, notice) -> None:
+        await desk.deliver(notice("completed", version=4))
+        await desk.ingest()
+        assert await desk.states() == ["ingested"]
+        assert await desk.events() == [("completed", 4, False)]
+        assert await desk.processes() == {"completed_appointment:a1": "running"}
+        assert await desk.rows("SELECT * FROM appointment") == [("Appointment/a1", "fulfilled", 4)]
+
+    async def test_of_a_payment_starts_its_process(self, desk: Desk) -> None:
+        await desk.deliver(PAYMENT, interface="billing-payments")
+        await desk.ingest()
+        assert await desk.processes() == {"posted_payment:pay1": "running"}
+
+    async def test_keeps_its_people_and_tells_of_them_by_reference(self, desk: Desk, notice) -> None:
+        await desk.deliver(notice("completed", family=MARK))
+        await desk.ingest()
+        patient = await desk.parties.get("Patient/p1")
+        assert isinstance(patient, Patient)
+        assert patient.family == MARK
+        registered = await desk.rows("SELECT subject FROM event WHERE type LIKE '%registered%' ORDER BY subject")
+        assert registered == [("Patient/p1",), ("Payer/o1",), ("Practitioner/d1",)]
+
+    async def test_leaves_no_name_readable_anywhere_in_the_database(self, desk: Desk, notice) -> None:
+        broken = notice("completed", appointment="a2", family=MARK)
+        broken["data"]["entry"][3]["resource"]["identifier"] = []
+        unreadable = msgspec.json.encode(notice(family=MARK)).replace(b'"status"', b'"status":[],"x"', 1)
+        poisoned = notice("booked", appointment="a\x00", family=MARK)
+        await desk.deliver(notice("completed", family=MARK), broken, unreadable, poisoned)
+        await desk.ingest()
+        assert sorted(await desk.states()) == ["excepted", "excepted", "excepted", "ingested"]
+        columns = await desk.rows(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+        )
+        assert len(columns) > 50
+        for table, column in columns:
+            for (value,) in await desk.rows(f'SELECT "{column}" FROM "{table}"'):  # noqa: S608
+                content = value if isinstance(value, bytes) else str(value).encode()
+                assert MARK.encode() not in content, f"{table}.{column}"
+
+    @pytest.mark.parametrize(
+        ("body", "interface", "code"),
+        [
+            (b"not JSON", "scheduling-appointments", "invalid_payload"),
+            (PAYMENT, "scheduling-appointments", "invalid_payload"),
+            (b"[" * 100_000, "scheduling-appointments", "invalid_payload"),
+            (b"not JSON", "billing-payments", "invalid_payload"),
+            (PAYMENT | {"type": "payment.guessed"}, "billing-payments", "unknown_type"),
+            (PAYMENT, "retired-interface", "interface_unknown"),
+        ],
+    )
+    async def test_that_is_not_understood_becomes_an_exception(
+        self, desk: Desk, body: object, interface: str, code: str
+    ) -> None:
+        await desk.deliver(body, interface=interface)
+        await desk.ingest()
+        assert await desk.states() == ["excepted"]
+        (trouble,) = await desk.exceptions()
+        assert (trouble.code, trouble.outcome, trouble.interface) == (code, "rejected", interface)
+        assert trouble.remedy
+        assert trouble.owner
+        assert await desk.events("suture.exception") == [("raised", None, False)]
+
+    async def test_whose_seal_is_broken_becomes_an_exception(self, desk: Desk, notice) -> None:
+        await desk.deliver(notice())
+        stranger = Vault(desk.database, MasterKey(b"x" * 32), "test-clinics")
+        desk.vault = stranger
+        await desk.ingest()
+        assert [trouble.code for trouble in await desk.exceptions()] == ["seal_broken"]
+
+
+class TestABatch:
+    @pytest.mark.parametrize("place", [0, 37, 74])
+    async def test_loses_nothing_but_the_poisoned_delivery(self, desk: Desk, notice, place: int) -> None:
+        bodies: list[object] = [notice("completed", appointment=f"a{n}") for n in range(75)]
+        bodies[place] = notice("completed", appointment="a\x00")  # Postgres takes no NUL
+        bodies[(place + 5) % 75] = b"not JSON"
+        await desk.deliver(*bodies)
+        await desk.ingest()
+        assert Counter(await desk.states()) == {"ingested": 73, "excepted": 2}
+        assert {trouble.code for trouble in await desk.exceptions()} == {"ingest_broke", "invalid_payload"}
+        assert len(await desk.processes()) == 73
+
+    async def test_finds_the_poisoned_delivery_by_halving(self, desk: Desk, notice, monkeypatch) -> None:
+        bodies: list[object] = [notice("completed", appointment=f"a{n}") for n in range(64)]
+        bodies[63] = notice("completed", appointment="a\x00")
+        await desk.deliver(*bodies)
+        ingester, rounds = desk.ingester(), 0
+        while await ingester.ingest_batch():
+            rounds += 1
+        assert rounds < 25
+
+    async def test_takes_a_fact_that_is_told_twice_once(self, desk: Desk, notice) -> None:
+        await desk.deliver(notice("completed", version=3), notice("completed", version=3))
+        await desk.ingest()
+        assert await desk.states() == ["ingested", "ingested"]
+        assert await desk.events() == [("completed", 3, False)]
+        assert await desk.processes() == {"completed_appointment:a1": "running"}
+
+
+LIFE = (("booked", 1), ("rescheduled", 2), ("arrived", 3), ("completed", 4))
+
+
+class TestOrder:
+    @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
+    @pytest.mark.parametrize(
+        "arrival",
+        [LIFE, tuple(reversed(LIFE)), (LIFE[3], LIFE[0], LIFE[3], LIFE[1]), (LIFE[1], LIFE[3], LIFE[0], LIFE[2])],
+    )
+    async def test_of_arrival_does_not_matter(self, desk: Desk, notice, arrival, together: bool) -> None:
+        for kind, version in arrival:
+            await desk.deliver(notice(kind, version=version))
+            if not together:
+                await desk.ingest()
+        await desk.ingest()
+        assert await desk.rows("SELECT status, sequence FROM appointment") == [("fulfilled", 4)]
+        assert await desk.processes() == {"completed_appointment:a1": "running"}
+
+    @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
+    @pytest.mark.parametrize(
+        ("arrival", "processes"),
+        [
+            ((("completed", 1), ("cancelled", 2)), {"completed_appointment:a1": "cancelled"}),
+            ((("cancelled", 1), ("completed", 2)), {"completed_appointment:a1": "running"}),
+            ((("completed", 2), ("cancelled", 1)), {"completed_appointment:a1": "running"}),
+            ((("completed", 1), ("noshow", 2)), {"completed_appointment:a1": "cancelled"}),
+        ],
+    )
+    async def test_of_versions_decides_what_is_billed(
+        self, desk: Desk, notice, arrival, processes: object, together: bool
+    ) -> None:
+        for kind, version in arrival:
+            await desk.deliver(notice(kind, version=version))
+            if not together:
+                await desk.ingest()
+        await desk.ingest()
+        assert await desk.processes() == processes
+
+    async def test_a_cancellation_that_came_before_the_older_completion_bills_nothing(self, desk: Desk, notice) -> None:
+        await desk.deliver(notice("cancelled", version=2))
+        await desk.ingest()
+        await desk.deliver(notice("completed", version=1))
+        await desk.ingest()
+        assert await desk.events() == [("cancelled", 2, False), ("completed", 1, True)]
+        assert await desk.processes() == {}
+
+    async def test_a_late_delivery_does_not_bring_an_old_record_back(self, desk: Desk, notice) -> None:
+        for version, family in ((5, "New"), (3, "Old")):
+            await desk.deliver(notice("booked", version=version, family=family))
+            await desk.ingest()
+        assert (await desk.parties.get("Patient/p1")).family == "New"
+
+    async def test_within_a_batch_the_newest_record_stays(self, desk: Desk, notice) -> None:
+        await desk.deliver(notice("arrived", version=5, family="New"), notice("booked", version=3, family="Old"))
+        await desk.ingest()
+        assert (await desk.parties.get("Patient/p1")).family == "New"
+
+    async def test_a_record_that_changes_back_is_kept_whoever_ingests_it(self, desk: Desk, notice) -> None:
+        one, other = desk.ingester(), desk.ingester()
+        for version, family, ingester in ((1, "Doe", one), (2, "Roe", other), (3, "Doe", one)):
+            desk.clock.advance(NOW - NOW.replace(hour=14))
+            await desk.deliver(notice("booked", version=version, family=family))
+            await ingester.ingest_batch()
+        assert (await desk.parties.get("Patient/p1")).family == "Doe"
+        registered = await desk.rows("SELECT count(*) FROM event WHERE type = 'suture.patient.registered.v1'")
+        assert registered == [(3,)]
+
+
+class TestWorkers:
+    async def test_share_the_inbox(self, desk: Desk, notice) -> None:
+        await desk.deliver(*(notice("completed", appointment=f"a{n}") for n in range(150)))
+        await asyncio.gather(*(_drain(desk.ingester()) for _ in range(3)))
+        assert Counter(await desk.states()) == {"ingested": 150}
+        assert len(await desk.processes()) == 150
+
+    async def test_wake_when_they_are_called(
+        self, desk: Desk, notice, eventually: Callable[..., Awaitable[None]]
+    ) -> None:
+        ingester = desk.ingester()
+        loop = asyncio.create_task(ingester.run())
+        try:
+            await asyncio.sleep(0.1)
+            await desk.deliver(notice())
+            ingester.wake()
+            await eventually(desk.processes, seconds=1.5)
+        finally:
+            await _stop(loop)
+
+    async def test_outlive_the_database_being_away(
+        self, line, vault: Vault, catalogue: Catalogue, clock: ManualClock, database: Database, notice, eventually
+    ) -> None:
+        cable, url = line
+        far = await Database.connect(url)
+        desk = Desk(far, vault, catalogue, clock)
+        near = Desk(database, vault, catalogue, clock)
+        loop = asyncio.create_task(desk.ingester().run())
+        try:
+            await cable.cut()
+            await near.deliver(notice())
+            await asyncio.sleep(0.2)
+            assert not loop.done()
+            await cable.mend()
+            await eventually(near.processes)
+        finally:
+            await _stop(loop)
+            await far.close()
+
+
+async def _drain(ingester: Ingester) -> None:
+    async with asyncio.timeout(30):
+        while await ingester.ingest_batch():
+            pass
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_a_visit_is_recorded_with_all_that_billing_needs(desk: Desk, notice) -> None:
+    await desk.deliver(copy.deepcopy(notice("completed", version=9)))
+    await desk.ingest()
+    ((data, facility, occurred_at, causation_id, correlation_id),) = await desk.rows(
+        "SELECT data, facility, occurred_at, causation_id, correlation_id FROM event WHERE type LIKE '%completed%'"
+    )
+    assert msgspec.json.decode(data)["visit"] == {
+        "appointment": "a1",
+        "patient": "Patient/p1",
+        "practitioner": "Practitioner/d1",
+        "facility": "MAIN",
+        "payer": "Payer/o1",
+        "started_at": "2026-03-02T09:00:00-05:00",
+        "ended_at": "2026-03-02T09:30:00-05:00",
+        "lines": [{"service": "OV-EST", "quantity": "1", "unit_price": None}],
+    }
+    assert (facility, correlation_id) == ("MAIN", "a1")
+    assert occurred_at == datetime(2026, 3, 2, 10, 9, tzinfo=UTC)
+    assert [(causation_id,)] == await desk.rows("SELECT receipt FROM delivery")
