@@ -6,7 +6,6 @@ SUTURE_TEST_ODOO_URL, _DB, _API_KEY and, for JSON-RPC, _LOGIN and _TRANSPORT nam
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 import msgspec
 import pytest
@@ -149,7 +148,7 @@ class TestOdoo(LedgerConformance):
     async def test_a_deleted_partner_is_made_anew(self, ledger: Ledger, odoo: Odoo, key: str) -> None:
         first = await ledger.draft_invoice(an_invoice(key))
         await odoo.do("account.move", "unlink", [first.invoice])
-        (partner,) = await odoo.search("res.partner", [["ref", "=", f"Patient/{key}"]], [])
+        (partner,) = await odoo.search("res.partner", [["ref", "=", f"Patient/{key}"]], ["ref"])
         await odoo.do("res.partner", "unlink", [partner["id"]])
         assert (await ledger.draft_invoice(an_invoice(key))).total == usd("200.00")
 
@@ -218,8 +217,8 @@ async def lock(target: Target, until: str | bool) -> None:
 async def test_nothing_is_posted_into_a_locked_period(simulated: Target) -> None:
     ledger = connector(simulated)
     await ledger.prepare(PLAN)
-    await ledger.draft_invoice(an_invoice("locked"))
     await lock(simulated, DAY.isoformat())
+    await ledger.draft_invoice(an_invoice("locked"))
     try:
         failures = [
             await failure_of(ledger.post_invoice("locked", usd("200.00"))),
@@ -236,8 +235,8 @@ async def test_a_lock_that_comes_between_is_seen_by_the_date_that_moved(simulate
     ledger = connector(simulated)
     await ledger.prepare(PLAN)
     await posted_invoice(ledger, "before-lock")  # the lock dates are known now, for a minute
-    await ledger.draft_invoice(an_invoice("moved"))
     await lock(simulated, DAY.isoformat())
+    await ledger.draft_invoice(an_invoice("moved"))
     try:
         failure = await failure_of(ledger.post_invoice("moved", usd("200.00")))
     finally:
@@ -245,7 +244,7 @@ async def test_a_lock_that_comes_between_is_seen_by_the_date_that_moved(simulate
         await ledger.close()
     assert isinstance(failure, Rejected)
     assert failure.code == "date_moved"
-    assert (DAY + timedelta(days=2)).isoformat() in str(failure)
+    assert f"dated {DAY}" in str(failure)
 
 
 class LosingAnswers:

@@ -83,9 +83,7 @@ class Desk:
 
     async def events(self, prefix: str = "suture.appointment") -> list[tuple[str, int, bool]]:
         """Short type, version and whether it was stale, in the order recorded."""
-        rows = await self.rows(
-            f"SELECT type, sequence, stale FROM event WHERE type LIKE '{prefix}%' ORDER BY seq"  # noqa: S608
-        )
+        rows = await self.rows(f"SELECT type, sequence, stale FROM event WHERE type LIKE '{prefix}%' ORDER BY seq")
         return [(type_.split(".")[2], sequence, stale) for type_, sequence, stale in rows]
 
     async def processes(self) -> dict[str, str]:
@@ -139,7 +137,7 @@ class TestOneDelivery:
         )
         assert len(columns) > 50
         for table, column in columns:
-            for (value,) in await desk.rows(f'SELECT "{column}" FROM "{table}"'):  # noqa: S608
+            for (value,) in await desk.rows(f'SELECT "{column}" FROM "{table}"'):
                 content = value if isinstance(value, bytes) else str(value).encode()
                 assert MARK.encode() not in content, f"{table}.{column}"
 

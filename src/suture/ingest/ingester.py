@@ -208,4 +208,5 @@ def _trouble(delivery: Delivery, interface: Interface | None, error: NotUndersto
         owner=interface.owner if interface else "integration",
         interface=delivery.interface,
         delivery=delivery.id,
+        subject=f"Delivery/{delivery.id}",
     )

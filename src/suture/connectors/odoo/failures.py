@@ -12,9 +12,9 @@ import msgspec
 from suture.core.failure import Failure, Fatal, Rejected, Retriable, Unknown
 
 GROUPS = {
-    "account": "Invoicing / Billing and Accounting / Accountant",
-    "stock": "Inventory / User",
-    "product": "Products / Create (Sales or Inventory Administrator)",
+    "account": "Accounting: Accountant (to create accounts: Administrator)",
+    "stock": "Inventory: User (to create locations: Administrator)",
+    "product": "Accounting: Administrator, or Products: Create",
     "res.partner": "Contact Creation",
 }
 _TRANSIENT = (
@@ -24,6 +24,7 @@ _TRANSIENT = (
     "canceling statement due to lock timeout",
     "duplicate key value violates unique constraint",  # two racing for one new external id: the next look finds it
 )
+_NOT_ALLOWED = "You are not allowed to"
 _NO_SUCH_EXTERNAL_ID = "No matching record found for external id '"
 
 
@@ -138,6 +139,8 @@ def translate_load(model: str, messages: Sequence[dict[str, Any]]) -> Failure:
     texts = [str(message.get("message", "")) for message in messages]
     if any(word in text for text in texts for word in _TRANSIENT):
         return Retriable("busy", f"Odoo was busy with the same records ({model}.load)")
+    if any(text.startswith(_NOT_ALLOWED) for text in texts):
+        return translate(model, "load", OdooError("odoo.exceptions.AccessError"))
     missing = sorted({_external_id(text) for text in texts if text.startswith(_NO_SUCH_EXTERNAL_ID)})
     if missing:
         return Rejected(

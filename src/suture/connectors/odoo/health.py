@@ -9,9 +9,9 @@ _NEEDED: tuple[tuple[str, str, str], ...] = (
     ("account.move", "create", "write invoices and entries"),
     ("account.analytic.account", "create", "write analytic accounts"),
     ("account.partial.reconcile", "create", "reconcile payments"),
-    ("product.product", "create", "create products"),
+    ("product.product", "create", "create products (to prepare the ledger)"),
     ("stock.picking", "create", "move stock"),
-    ("stock.location", "create", "create stock locations"),
+    ("stock.location", "create", "create stock locations (to prepare the ledger)"),
 )
 
 

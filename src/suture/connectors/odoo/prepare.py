@@ -57,7 +57,7 @@ async def _accounts(books: Books, plan: LedgerPlan) -> list[str]:
     missing = {code: role for role, code in codes.items() if code not in existing}
     company = "company_ids/.id" if books.odoo.version >= 18 else "company_id/.id"
     rows = [
-        [external_id("account", role), code, _ACCOUNTS[role][1], _ACCOUNTS[role][0], books.odoo.company]
+        [external_id("account", role), code, _ACCOUNTS[role][1], _ACCOUNTS[role][0], str(books.odoo.company)]
         for code, role in missing.items()
     ]
     await books.odoo.create_missing("account.account", ["id", "code", "name", "account_type", company], rows)

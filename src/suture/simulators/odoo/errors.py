@@ -20,6 +20,13 @@ class ValidationError(UserError):
     name = "odoo.exceptions.ValidationError"
 
 
+class RedirectWarning(OdooError):
+    """As a user error, with somewhere to go in the web client."""
+
+    name = "odoo.exceptions.RedirectWarning"
+    status = 500
+
+
 class AccessError(OdooError):
     name = "odoo.exceptions.AccessError"
     status = 403

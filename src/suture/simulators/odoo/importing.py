@@ -115,7 +115,9 @@ class Importer:
         if field.kind == "many2one":
             return self._reference(field, by, cell, label)
         if field.kind == "many2many":
-            return [self._reference(field, by, part.strip(), label) for part in str(cell).split(",")]
+            if not isinstance(cell, str):
+                raise PythonError("AttributeError", f"'{type(cell).__name__}' object has no attribute 'split'")
+            return [self._reference(field, by, part.strip(), label) for part in cell.split(",")]
         return _PARSERS.get(field.kind, _text)(field, cell, label)
 
     def _reference(self, field: Field, by: Path, cell: Any, label: str) -> int:

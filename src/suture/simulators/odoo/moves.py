@@ -1,5 +1,6 @@
 """`account.move` and its lines: amounts, posting, numbers, lock dates, cancelling."""
 
+from calendar import monthrange
 from collections.abc import Sequence
 from datetime import date, timedelta
 
@@ -20,8 +21,6 @@ class Moves(Model):
         kind = values.get("move_type") or "entry"
         journal = values.get("journal_id") or self._journal(_JOURNAL_OF.get(kind, "general"))
         day = values.get("invoice_date") or values.get("date") or self.env.today.isoformat()
-        if kind in INVOICES:
-            day = self._allowed(kind, date.fromisoformat(day)).isoformat()
         return {
             "move_type": kind,
             "journal_id": journal,
@@ -89,7 +88,7 @@ class Moves(Model):
             raise UserError("The 'Customer' field is required to validate the invoice.")
         if row["move_type"] in INVOICES and not row.get("invoice_date"):
             self.db.store.set(self.model, row, "invoice_date", self.env.today.isoformat())
-        day = self._allowed(row["move_type"], date.fromisoformat(row["date"]))
+        day = self._allowed(row, date.fromisoformat(row["date"]))
         self.db.store.set(self.model, row, "date", day.isoformat())
         if row["name"] in ("/", False):
             self.db.store.set(self.model, row, "name", self._next_name(row, day))
@@ -105,15 +104,22 @@ class Moves(Model):
             if open_twins and self.db.row("account.account", line["account_id"])["reconcile"]:
                 reconcile(self.env, [*open_twins, line])
 
-    def _allowed(self, kind: str, day: date) -> date:
-        """Odoo's silent way with locked periods: an invoice moves to today, an entry to the next month's end."""
-        locked = self.locked_until(kind)
+    def _allowed(self, row: Row, day: date) -> date:
+        """Odoo's silent way with a locked period: the last day of the period that the next free day is in, or today.
+
+        The period is that of the sequence: a month, or for an invoice in a journal that has numbers already a year.
+        """
+        locked = self.locked_until(row["move_type"])
         if day > locked:
             return day
-        if kind in INVOICES:
-            return max(self.env.today, locked + timedelta(days=1))
-        month = (locked.replace(day=1) + timedelta(days=32)).replace(day=1)
-        return (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        free = locked + timedelta(days=1)
+        yearly = row["move_type"] in INVOICES and self._has_numbers(row["journal_id"])
+        month = 12 if yearly else free.month
+        return min(self.env.today, date(free.year, month, monthrange(free.year, month)[1]))
+
+    def _has_numbers(self, journal: int) -> bool:
+        code = self.db.row("account.journal", journal)["code"]
+        return any(stem.startswith(f"{code}/") for stem in self.db.store.sequences)
 
     def locked_until(self, kind: str) -> date:
         company = self.db.row("res.company", self.env.company)

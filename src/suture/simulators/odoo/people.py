@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from suture.simulators.odoo.errors import PythonError, UserError
+from suture.simulators.odoo.errors import PythonError, RedirectWarning, UserError
 from suture.simulators.odoo.model import Model, of_model
 from suture.simulators.odoo.seed import DEFAULT_TAX
 from suture.simulators.odoo.store import Row
@@ -42,6 +42,15 @@ class Users(Model):
 
 class Companies(Model):
     """19's `user_` lock dates are what binds the caller, with ``1-01-01`` for none."""
+
+    def update(self, row: Row, values: Row) -> None:
+        """17 closes no period that holds drafts; 19 does."""
+        until = values.get("fiscalyear_lock_date")
+        if until and self.db.version < 18:
+            drafts = self.env.model("account.move").search([["state", "=", "draft"], ["date", "<=", until]])
+            if drafts:
+                raise RedirectWarning("There are still unposted entries in the period you want to lock.")
+        super().update(row, values)
 
     def answer(self, rows: Sequence[Row], fields: Sequence[str] | None, load: str) -> list[Row]:
         answers = super().answer(rows, fields, load)

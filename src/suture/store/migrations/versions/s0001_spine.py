@@ -113,7 +113,7 @@ CREATE TABLE process (
 ) WITH (fillfactor = 60);
 CREATE INDEX process_due ON process (due_at) WHERE state IN ('running', 'waiting', 'compensating');
 CREATE INDEX process_awaits ON process (awaits) WHERE awaits IS NOT NULL;
-CREATE INDEX process_subject ON process (subject);
+CREATE INDEX process_correlation ON process (correlation_id);
 
 CREATE TABLE exception (
     id uuid PRIMARY KEY,
@@ -135,6 +135,7 @@ CREATE TABLE exception (
 );
 CREATE INDEX exception_open ON exception (opened_at) WHERE state = 'open';
 CREATE INDEX exception_process ON exception (process) WHERE state = 'open';
+CREATE INDEX exception_subject ON exception (subject);
 
 -- A projection of the backbone's events, one row an appointment: what people look at. It can be rebuilt.
 CREATE TABLE journey (
