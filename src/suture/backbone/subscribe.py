@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import msgspec
 import structlog
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
@@ -44,26 +45,31 @@ class Subscriber:
             try:
                 client = await connect(self._nats_url, f"suture-{self._name}")
                 try:
-                    await self._consume(await ensure_stream(client))
+                    await self._consume(client, await ensure_stream(client))
                 finally:
                     await client.close()
             except BACKBONE_AWAY + DATABASE_AWAY as error:
                 log.warning("subscriber_paused", subscriber=self._name, error_type=type(error).__name__)
             await asyncio.sleep(_PAUSE)
 
-    async def _consume(self, jetstream: JetStreamContext) -> None:
+    async def _consume(self, client: Client, jetstream: JetStreamContext) -> None:
         config = ConsumerConfig(
             ack_policy=AckPolicy.EXPLICIT, deliver_policy=DeliverPolicy.ALL, ack_wait=60, max_ack_pending=_BATCH * 2
         )
         subscription = await jetstream.pull_subscribe(SUBJECTS, durable=self._name, stream=STREAM, config=config)
-        while True:
-            with suppress(NatsTimeout):
-                await self._take(await subscription.fetch(_BATCH, timeout=10))
+        try:
+            while True:
+                with suppress(NatsTimeout):
+                    await self._take(await subscription.fetch(_BATCH, timeout=10))
+        finally:
+            with suppress(*BACKBONE_AWAY):  # else the next event goes to a reader who has left, and comes again late
+                await subscription.unsubscribe()
+                await client.flush(timeout=2)
 
     async def _take(self, messages: list[Msg]) -> None:
         try:
-            await self._handle([decode(message.data) for message in messages])
-        except DATABASE_AWAY:
+            await self._offer(messages, [decode(message.data) for message in messages])
+        except BACKBONE_AWAY:
             raise
         except Exception as error:
             log.error("batch_broke", subscriber=self._name, count=len(messages), error_type=type(error).__name__)
@@ -81,9 +87,20 @@ class Subscriber:
             await message.term()
             return
         try:
-            await self._handle([event])
-        except DATABASE_AWAY:
+            await self._offer([message], [event])
+        except BACKBONE_AWAY:
             raise
         except Exception as error:
             await self._broken(event, error)
         await message.ack()
+
+    async def _offer(self, messages: Sequence[Msg], events: Sequence[Event]) -> None:
+        """Hand events to the handler; while the database is away they wait here, so that none overtakes them."""
+        while True:
+            try:
+                return await self._handle(events)
+            except DATABASE_AWAY as error:
+                log.warning("subscriber_paused", subscriber=self._name, error_type=type(error).__name__)
+            await asyncio.sleep(_PAUSE)
+            for message in messages:
+                await message.in_progress()

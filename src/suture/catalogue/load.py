@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
 
 from suture.catalogue.model import Catalogue
 
 _PATH_STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]|\[(\.\.\.)\]")
 _UNKNOWN_FIELD = re.compile("unknown field `(.+?)`")
+_NOT_YAML = (YAMLError, ValueError, RecursionError)
 _INBOUND_CONTRACTS = {"fhir-appointment.v1", "billing-payment.v1"}
 
 
@@ -51,11 +54,11 @@ def parse(text: str, file: str) -> Catalogue:
     """The catalogue in a YAML text; `file` is only named in problems."""
     try:
         tree = YAML(typ="rt").load(StringIO(text))
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise CatalogueError([Problem(file, line, f"not YAML: {error.problem}")]) from error
+        plain = _plain(tree)
+    except _NOT_YAML as error:
+        raise CatalogueError([_unreadable(error, text, file)]) from error
     try:
-        catalogue = msgspec.convert(_plain(tree), Catalogue, strict=False)
+        catalogue = msgspec.convert(plain, Catalogue, strict=False)
     except msgspec.ValidationError as error:
         raise CatalogueError([_located(tree, file, str(error))]) from error
     problems = [Problem(file, _line(tree, path), message) for path, message in _contradictions(catalogue)]
@@ -64,11 +67,23 @@ def parse(text: str, file: str) -> Catalogue:
     return catalogue
 
 
+def _unreadable(error: Exception, text: str, file: str) -> Problem:
+    """What the YAML reader stumbled over, where it stumbled if it says so."""
+    if isinstance(error, MarkedYAMLError):
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        return Problem(file, line, f"not YAML: {error.problem}")
+    if isinstance(error, ReaderError):
+        return Problem(file, text.count("\n", 0, error.position) + 1, "not YAML: a character that it does not allow")
+    if isinstance(error, RecursionError):
+        return Problem(file, 1, "not a catalogue: nested too deeply, or in itself")
+    return Problem(file, 1, f"not YAML: {error}")
+
+
 def _contradictions(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """What the types can't see: references to nothing, doubles and missing parts, with their place in the file."""
     try:
         ZoneInfo(catalogue.organisation.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         yield ("organisation", "timezone"), f"there is no time zone {catalogue.organisation.timezone!r}"
     yield from _missing_systems(catalogue)
     yield from _bad_interfaces(catalogue)
@@ -131,6 +146,8 @@ def _dangling_codes(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...
         for component in service.kit:
             if component.product not in products:
                 yield ("services", index), f"the kit of {service.code} names {component.product!r}, which is no product"
+            if not component.quantity.is_finite() or component.quantity <= 0:
+                yield ("services", index), f"the kit of {service.code} uses {component.quantity} of {component.product}"
     if "services" not in catalogue.code_tables:
         yield ("code_tables",), "the code table `services` is missing"
         return
@@ -140,11 +157,15 @@ def _dangling_codes(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...
 
 
 def _bad_shares(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    if not 0 <= catalogue.compensation.default_share <= 1:
+    if not _is_share(catalogue.compensation.default_share):
         yield ("compensation", "default_share"), "a share is between 0 and 1"
     for index, service in enumerate(catalogue.services):
-        if service.compensation is not None and not 0 <= service.compensation <= 1:
+        if service.compensation is not None and not _is_share(service.compensation):
             yield ("services", index), f"the compensation of {service.code} is not between 0 and 1"
+
+
+def _is_share(share: Decimal) -> bool:
+    return share.is_finite() and 0 <= share <= 1
 
 
 def _located(tree: Any, file: str, message: str) -> Problem:

@@ -130,6 +130,7 @@ def _serve(settings: Settings, secrets: Secrets, create_app: Callable[..., objec
                 access_log=False,
                 log_level="warning",
                 server_header=False,
+                proxy_headers=False,
                 timeout_graceful_shutdown=10,
             )
             await uvicorn.Server(config).serve()

@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from suture.access.signatures import SignatureRefused, decode_secret, verify
 from suture.bootstrap.settings import SettingsError
@@ -21,6 +22,7 @@ from suture.store.inbox import Inbox, Receipt, Verdict
 
 log = structlog.get_logger()
 
+_HOOKS = "/v1/hooks/"
 _LONGEST_ID = 200
 
 
@@ -36,14 +38,22 @@ class Door(msgspec.Struct, frozen=True):
     most_bytes: int
 
 
-def create_app(base: Foundation) -> FastAPI:
+def create_app(base: Foundation) -> ASGIApp:
     """The gateway's application. Raises `SettingsError` where a signing key is missing or unusable."""
     doors = {name: _door(name, i, base) for name, i in base.catalogue.interfaces.items() if i.direction == "in"}
-    app = FastAPI(title="Suture gateway", openapi_url=None, docs_url=None, redoc_url=None)
+    rest = FastAPI(title="Suture gateway", openapi_url=None, docs_url=None, redoc_url=None)
+    rest.add_route("/health/live", _live)
     hooks = Hooks(base, inbox(base), doors)
-    app.add_route("/v1/hooks/{interface}", hooks.receive, methods=["POST"])
-    app.add_route("/health/live", _live)
-    return app
+
+    async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
+        """Webhooks are the hot path: they go past the framework's routing and middleware, which would double their
+        cost (docs/performance.md)."""
+        if scope["type"] == "http" and scope["path"].startswith(_HOOKS):
+            await hooks(scope, receive, send)
+        else:
+            await rest(scope, receive, send)
+
+    return gateway
 
 
 def _door(name: str, interface: Interface, base: Foundation) -> Door:
@@ -59,35 +69,41 @@ async def _live(_: Request) -> Response:
 
 
 class Hooks:
-    """Receives webhooks for the inbound interfaces of the catalogue."""
+    """Receives webhooks for the inbound interfaces of the catalogue (an ASGI application)."""
 
     def __init__(self, base: Foundation, inbox: Inbox, doors: Mapping[str, Door]) -> None:
         self._clock = base.clock
         self._inbox = inbox
         self._doors = doors
 
-    async def receive(self, request: Request) -> Response:
-        door = self._doors.get(request.path_params["interface"])
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self._answer(scope, receive)
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> "Answer":
+        door = self._doors.get(scope["path"].removeprefix(_HOOKS))
         if door is None:
             return _problem(404, "no_such_interface", "The catalogue has no inbound interface of this name.")
+        if scope["method"] != "POST":
+            return _problem(405, "post_only", "Webhooks are delivered by POST.", (b"allow", b"POST"))
         try:
-            return await self._take(door, request)
+            return await self._take(door, dict(scope["headers"]), receive)
         except _TooLarge:
             return _problem(413, "too_large", f"A delivery on this interface is at most {door.most_bytes} bytes.")
         except DATABASE_AWAY as error:
             log.warning("delivery_not_taken", interface=door.name, error_type=type(error).__name__)
-            return _problem(503, "try_later", "The delivery was not taken; send it again.", {"Retry-After": "2"})
+            return _problem(503, "try_later", "The delivery was not taken; send it again.", (b"retry-after", b"2"))
 
-    async def _take(self, door: Door, request: Request) -> Response:
-        body = await _bounded_body(request, door.most_bytes)
+    async def _take(self, door: Door, headers: Mapping[bytes, bytes], receive: Receive) -> "Answer":
+        body = await _bounded_body(headers, receive, door.most_bytes)
         now = self._clock.now()
-        headers = request.headers
         try:
             delivery_id = verify(
                 body,
-                delivery_id=headers.get("webhook-id"),
-                timestamp=headers.get("webhook-timestamp"),
-                signatures=headers.get("webhook-signature"),
+                delivery_id=_text(headers, b"webhook-id"),
+                timestamp=_text(headers, b"webhook-timestamp"),
+                signatures=_text(headers, b"webhook-signature"),
                 secrets=door.secrets,
                 now=now,
             )
@@ -96,32 +112,52 @@ class Hooks:
             return _problem(401, error.reason, "The signature does not prove that this delivery is its sender's.")
         if len(delivery_id) > _LONGEST_ID or not delivery_id.isprintable():
             return _problem(400, "id_invalid", f"webhook-id is at most {_LONGEST_ID} printable characters.")
-        return _answer(await self._inbox.accept(door.name, delivery_id, body, now))
+        return _receipt(await self._inbox.accept(door.name, delivery_id, body, now))
 
 
-async def _bounded_body(request: Request, most: int) -> bytes:
-    """The raw body, read no further than `most` bytes. Raises `_TooLarge`."""
-    announced = request.headers.get("content-length", "")
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
+async def _bounded_body(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
+    """The raw body, read no further than `most` bytes. Raises `_TooLarge`, and `ConnectionError` when it is cut off."""
+    announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced) > most:
         raise _TooLarge
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > most:
+    body: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError("the sender went away")
+        body += message.get("body") or b""
+        if len(body) > most:
             raise _TooLarge
-        chunks.append(chunk)
-    return b"".join(chunks)
+        if not message.get("more_body"):
+            return body
 
 
-def _answer(receipt: Receipt) -> Response:
+def _receipt(receipt: Receipt) -> "Answer":
     if receipt.verdict is Verdict.CONFLICT:
         return _problem(409, "id_reused", "This delivery id was used for another body before. It is kept for review.")
-    return Response(b'{"receipt":"%s"}' % str(receipt.receipt).encode(), status_code=202, media_type="application/json")
+    return _with_length(202, b'{"receipt":"%s"}' % str(receipt.receipt).encode(), b"application/json")
 
 
-def _problem(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+class Answer(msgspec.Struct, frozen=True):
+    """A response, ready to be sent."""
+
+    status: int
+    body: bytes
+    headers: list[tuple[bytes, bytes]]
+
+
+def _with_length(status: int, body: bytes, kind: bytes, *more: tuple[bytes, bytes]) -> Answer:
+    return Answer(status, body, [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *more])
+
+
+def _problem(status: int, code: str, detail: str, *headers: tuple[bytes, bytes]) -> Answer:
     """An RFC 9457 problem."""
     body = msgspec.json.encode(
         {"type": f"urn:suture:problem:{code}", "status": status, "title": code, "detail": detail}
     )
-    return Response(body, status_code=status, media_type="application/problem+json", headers=headers)
+    return _with_length(status, body, b"application/problem+json", *headers)

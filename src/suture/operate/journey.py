@@ -57,7 +57,7 @@ async def journey_of(database: Database, appointment: str) -> Journey | None:
             deliveries=await journeys.deliveries(connection, causes),
             events=recorded,
             processes=await processes.of_journey(connection, appointment),
-            exceptions=await exceptions.of_subject(connection, f"Appointment/{appointment}"),
+            exceptions=await exceptions.of_subjects(connection, sorted({event.subject for event in recorded})),
         )
 
 

@@ -41,6 +41,10 @@ def sql(name: str) -> dict[str, str]:
     return dict(zip(parts[1::2], map(str.strip, parts[2::2]), strict=True))
 
 
+async def _keep_session(_: Connection) -> None:
+    """asyncpg resets a session whenever it goes back to the pool, one more round trip; ours hold nothing to reset."""
+
+
 class Database:
     """One Postgres, through a pool."""
 
@@ -52,7 +56,13 @@ class Database:
     async def connect(cls, url: str, *, most: int = 8, name: str = "suture") -> "Database":
         """Open a pool of up to `most` connections. Raises what asyncpg raises when the server isn't there."""
         pool = await asyncpg.create_pool(
-            url, min_size=1, max_size=most, timeout=10, command_timeout=60, server_settings={"application_name": name}
+            url,
+            min_size=1,
+            max_size=most,
+            timeout=10,
+            command_timeout=60,
+            server_settings={"application_name": name},
+            reset=_keep_session,
         )
         return cls(url, pool)
 

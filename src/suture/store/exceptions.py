@@ -72,8 +72,9 @@ async def open_exceptions(connection: Connection, most: int = 200) -> list[OpenE
     return [_exception(row) for row in await connection.fetch(_SQL["open"], most)]
 
 
-async def of_subject(connection: Connection, subject: str) -> list[OpenException]:
-    return [_exception(row) for row in await connection.fetch(_SQL["of_subject"], subject)]
+async def of_subjects(connection: Connection, subjects: Sequence[str]) -> list[OpenException]:
+    """The exceptions, open and resolved, of these subjects, oldest first."""
+    return [_exception(row) for row in await connection.fetch(_SQL["of_subjects"], subjects)]
 
 
 async def count_open(connection: Connection) -> int:

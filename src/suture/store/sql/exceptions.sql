@@ -16,5 +16,5 @@ SELECT * FROM exception WHERE state = 'open' ORDER BY opened_at DESC LIMIT $1
 -- name: count_open
 SELECT count(*) FROM exception WHERE state = 'open'
 
--- name: of_subject
-SELECT * FROM exception WHERE subject = $1 ORDER BY opened_at
+-- name: of_subjects
+SELECT * FROM exception WHERE subject = ANY($1::text[]) ORDER BY opened_at

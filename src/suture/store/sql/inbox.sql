@@ -1,8 +1,11 @@
 -- name: accept
-INSERT INTO delivery (interface, delivery_id, receipt, fingerprint, key_id, box, received_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bytea[], $5::int[], $6::bytea[], $7::timestamptz[])
-ON CONFLICT (interface, delivery_id) DO NOTHING
-RETURNING receipt
+WITH new AS (
+    INSERT INTO delivery (interface, delivery_id, receipt, fingerprint, key_id, box, received_at)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bytea[], $5::int[], $6::bytea[], $7::timestamptz[])
+    ON CONFLICT (interface, delivery_id) DO NOTHING
+    RETURNING receipt
+)
+SELECT receipt, CASE WHEN row_number() OVER () = 1 THEN pg_notify('suture_deliveries', '') END FROM new
 
 -- name: accepted_fingerprints
 SELECT receipt, fingerprint FROM delivery WHERE receipt = ANY($1::uuid[])
@@ -14,9 +17,6 @@ VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
 -- name: count_refusal
 INSERT INTO refusal (interface, day, reason, count, last_at) VALUES ($1, $2, $3, 1, $4)
 ON CONFLICT (interface, day, reason) DO UPDATE SET count = refusal.count + 1, last_at = excluded.last_at
-
--- name: announce
-SELECT pg_notify('suture_deliveries', '')
 
 -- name: claim
 SELECT id, interface, delivery_id, key_id, box, received_at FROM delivery

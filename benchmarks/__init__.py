@@ -1,0 +1,1 @@
+"""Measurements, as ratios within one run where two things are compared. `python -m benchmarks --help`."""

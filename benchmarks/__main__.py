@@ -1,0 +1,20 @@
+"""``python -m benchmarks {ingest|flow|idle}``: prints figures as JSON; docs/performance.md tells what they mean."""
+
+import argparse
+import json
+import sys
+
+from benchmarks import flow, idle, ingest
+
+BENCHMARKS = {"ingest": ingest.measure, "flow": flow.measure, "idle": idle.measure}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("which", nargs="*", choices=[*BENCHMARKS, []], help="all of them unless named")
+    chosen = parser.parse_args().which or list(BENCHMARKS)
+    for name in chosen:
+        sys.stdout.write(json.dumps({name: BENCHMARKS[name]()}, indent=2) + "\n")
+
+
+main()
