@@ -74,4 +74,4 @@ class MasterKey:
 
 def period_of(at: datetime) -> str:
     """The month whose data key seals what is received `at`, for example ``2026-11``."""
-    return at.strftime("%Y-%m")
+    return f"{at.year}-{at.month:02}"
