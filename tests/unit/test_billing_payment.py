@@ -22,7 +22,7 @@ def context(catalogue: Catalogue) -> Context:
     return Context(catalogue=catalogue, system="billing", received_at=RECEIVED, facilities=frozenset({"MAIN"}))
 
 
-def webhook(*, type: str = "payment.posted", timestamp: object = "2026-03-02T10:00:00-05:00", **payment: Any) -> bytes:  # noqa: A002
+def webhook(*, type: str = "payment.posted", timestamp: object = "2026-03-02T10:00:00-05:00", **payment: Any) -> bytes:
     told = {
         "id": "pay1",
         "charge_id": "c1",

@@ -23,7 +23,7 @@ from suture.core.clock import Clock, SystemClock
 from suture.ingest.ingester import Ingester
 from suture.operate.projection import JourneyProjection
 from suture.processes.advance import Responsibility
-from suture.processes.definitions import DEFINITIONS, ROUTES
+from suture.processes.definitions import AWAITED, DEFINITIONS, ROUTES
 from suture.processes.engine import PostgresEngine
 from suture.processes.toolbox import Toolbox
 from suture.store.database import Database
@@ -153,7 +153,7 @@ def toolbox(base: Foundation, systems: Systems, parties: Parties) -> Toolbox:
 
 async def work(base: Foundation) -> None:
     """The worker role: ingest, processes, relay and projection, until cancelled."""
-    recorder = Recorder(ROUTES)
+    recorder = Recorder(ROUTES, AWAITED)
     parties = Parties(base.database, base.vault)
     ingester = Ingester(
         database=base.database,

@@ -46,6 +46,8 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True):
 
 async def journey_of(database: Database, appointment: str) -> Journey | None:
     """The journey of an appointment, or None where nothing was ever heard of it."""
+    if not appointment.isprintable():  # no id is, and Postgres refuses some that aren't
+        return None
     async with database.connection() as connection:
         recorded = await events.of_journey(connection, appointment)
         if not recorded:

@@ -4,7 +4,7 @@ A step that was done is never run again; one that may have been begun is run aga
 A failure's type says what follows: try again later, look and try again, or ask a person.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,8 +19,7 @@ from suture.core.failure import Failure, Fatal, Rejected, Retriable, Unknown
 from suture.core.ids import fact_id
 from suture.processes.definition import AwaitEvent, Definition, Step
 from suture.processes.run import Outcome, Run
-from suture.store import events
-from suture.store.database import DATABASE_AWAY, Database
+from suture.store.database import DATABASE_AWAY
 from suture.store.exceptions import Trouble
 from suture.store.processes import Checkpoint, Claim, Journal, ProcessStore, Saved, StepRecord
 
@@ -44,9 +43,12 @@ class Responsibility(msgspec.Struct, frozen=True):
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """What every process of a worker shares. `toolbox` is handed to each step; `jitter` answers in [0, 1)."""
+    """What every process of a worker shares. `toolbox` is handed to each step; `jitter` answers in [0, 1).
 
-    database: Database
+    `find` answers an event's data by (correlation id, type), None where it wasn't recorded yet.
+    """
+
+    find: Callable[[tuple[str, str]], Awaitable[bytes | None]]
     store: ProcessStore
     toolbox: Any
     responsible: Callable[[str | None], Responsibility]
@@ -160,8 +162,7 @@ class Advance:
 
     async def _await_event(self, step: AwaitEvent) -> Outcome | None:
         correlation = self._claim.correlation_id
-        async with self._setting.database.connection() as connection:
-            data = await events.find(connection, correlation, step.type)
+        data = await self._setting.find((correlation, step.type))
         if data is not None:
             return Outcome(msgspec.json.decode(data, type=EVENT_TYPES[step.type]))
         await self._save(

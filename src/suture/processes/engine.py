@@ -17,6 +17,7 @@ from suture.core.clock import Clock
 from suture.processes.advance import Advance, LeaseLost, Responsibility, Setting
 from suture.processes.definition import Definition
 from suture.store.database import DATABASE_AWAY, Database
+from suture.store.events import EventFinder
 from suture.store.processes import Claim, ProcessStore
 
 log = structlog.get_logger()
@@ -51,7 +52,7 @@ class PostgresEngine:
         self._store = store
         self._definitions = {definition.name: definition for definition in definitions}
         self._setting = Setting(
-            database=database,
+            find=EventFinder(database).find,
             store=store,
             toolbox=toolbox,
             responsible=responsible,

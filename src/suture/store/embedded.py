@@ -24,7 +24,6 @@ listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 max_connections = 100
 shared_buffers = 128MB
-wal_compression = on
 max_wal_size = 2GB
 checkpoint_timeout = 15min
 jit = off

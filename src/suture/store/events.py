@@ -6,18 +6,23 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from asyncpg import Record
 
 from suture.canonical.events import Event
 from suture.canonical.routing import Route, awaiting
-from suture.store.database import Connection, sql
+from suture.core.gather import Gather
+from suture.store.database import Connection, Database, sql
 
 _SQL = sql("events")
+_MOST_FOUND = 200
 
 
 class Recorder:
-    """Records events. `routes` say which processes they concern."""
+    """Records events. `routes` say which processes they concern, `awaited` which types a process may wait for (None:
+    any)."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[Route], awaited: frozenset[str] | None = None) -> None:
+        self._awaited = awaited
         self._routes: dict[str, list[Route]] = defaultdict(list)
         for route in routes:
             self._routes[route.type].append(route)
@@ -39,7 +44,6 @@ class Recorder:
         await self._start(connection, starts)
         await self._cancel(connection, after)
         await self._wake(connection, effective)
-        await connection.execute(_SQL["announce_recorded"])
 
     async def _insert(self, connection: Connection, events: Sequence[Event], stale: frozenset[UUID]) -> set[UUID]:
         rows = await connection.fetch(
@@ -106,9 +110,10 @@ class Recorder:
             await connection.execute(_SQL["announce"])
 
     async def _wake(self, connection: Connection, events: Sequence[Event]) -> None:
-        if events:
-            awaited = [awaiting(event.type, event.correlation_id) for event in events]
-            woken = await connection.execute(_SQL["wake"], awaited, max(event.recorded_at for event in events))
+        told = [event for event in events if self._awaited is None or event.type in self._awaited]
+        if told:
+            awaited = [awaiting(event.type, event.correlation_id) for event in told]
+            woken = await connection.execute(_SQL["wake"], awaited, max(event.recorded_at for event in told))
             if woken != "UPDATE 0":
                 await connection.execute(_SQL["announce"])
 
@@ -127,10 +132,21 @@ class _Effect(msgspec.Struct, frozen=True):
         return msgspec.json.encode(self.route.input(self.payload) if self.route.input else self.payload).decode()
 
 
-async def find(connection: Connection, correlation_id: str, event_type: str) -> bytes | None:
-    """The data of the first effective event of a type in a journey, or None."""
-    found: str | None = await connection.fetchval(_SQL["find"], correlation_id, event_type)
-    return None if found is None else found.encode()
+class EventFinder:
+    """Finds events that processes await, many in one query."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.find: Gather[tuple[str, str], bytes | None] = Gather(self._find, limit=_MOST_FOUND)
+        """The data of the first effective event by (correlation id, type), or None."""
+
+    async def _find(self, wanted: Sequence[tuple[str, str]]) -> Sequence[bytes | None]:
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                _SQL["find"], [correlation for correlation, _ in wanted], [event_type for _, event_type in wanted]
+            )
+        found = {(row["correlation_id"], row["type"]): row["data"].encode() for row in rows}
+        return [found.get(key) for key in wanted]
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -143,17 +159,28 @@ class Outgoing(msgspec.Struct, frozen=True):
 async def unpublished(connection: Connection, most: int) -> list[Outgoing]:
     """Events that the backbone has not confirmed, in the order they were recorded."""
     rows = await connection.fetch(_SQL["unpublished"], most)
-    return [
-        Outgoing(row["seq"], Event(data=msgspec.Raw(row["data"].encode()), **{k: row[k] for k in _ENVELOPE}))
-        for row in rows
-    ]
+    return [Outgoing(row["seq"], _event(row)) for row in rows]
+
+
+def _event(row: Record) -> Event:
+    return Event(
+        id=row["id"],
+        type=row["type"],
+        source=row["source"],
+        subject=row["subject"],
+        organisation=row["organisation"],
+        facility=row["facility"],
+        occurred_at=row["occurred_at"],
+        recorded_at=row["recorded_at"],
+        correlation_id=row["correlation_id"],
+        data=msgspec.Raw(row["data"].encode()),
+        sequence=row["sequence"],
+        causation_id=row["causation_id"],
+    )
 
 
 async def mark_published(connection: Connection, seqs: Sequence[int]) -> None:
     await connection.execute(_SQL["published"], seqs)
-
-
-_ENVELOPE = tuple(name for name in Event.__struct_fields__ if name != "data")
 
 
 class RecordedEvent(msgspec.Struct, frozen=True):

@@ -28,7 +28,7 @@ class Parties:
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
         self._vault = vault
-        self._gathered: Gather[str, Party | None] = Gather(self._fetch, limit=500, lanes=2)
+        self._gathered: Gather[str, Party | None] = Gather(self._fetch, limit=500)
 
     async def get(self, reference: str) -> Party | None:
         """The party, or None where no system has told us of it."""

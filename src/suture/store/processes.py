@@ -94,7 +94,6 @@ class ProcessStore:
         self.save: Gather[Checkpoint, Saved] = Gather(
             self._commit,
             limit=_LARGEST_COMMIT,
-            lanes=2,
             divisible=lambda error: not isinstance(error, DATABASE_AWAY),
         )
 

@@ -44,7 +44,7 @@ class DataKey:
         nonce, ciphertext = sealed.box[:_NONCE_BYTES], sealed.box[_NONCE_BYTES:]
         try:
             return self._cipher.decrypt(nonce, ciphertext, bound_to.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise SealBroken("a sealed payload does not open with its data key") from error
 
 
@@ -68,7 +68,7 @@ class MasterKey:
         """A data key's secret. Raises `SealBroken` when it was wrapped by another master key."""
         try:
             return self._cipher.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], None)
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise SealBroken("a data key does not open with this master key") from error
 
 

@@ -30,7 +30,12 @@ def catalogue_text(day: ClinicDay, urls: dict[str, str], odoo: dict[str, Any]) -
     """The catalogue of this clinic: the commented template with its systems, facilities and services."""
     return tailored(
         {
-            "organisation": {"id": "demo-clinics", "name": "Demo Clinics", "currency": day.currency},
+            "organisation": {
+                "id": "demo-clinics",
+                "name": "Demo Clinics",
+                "currency": day.currency,
+                "timezone": "UTC",  # the day is laid out in it
+            },
             "facilities": [{"code": facility.code, "name": facility.name[:120]} for facility in day.facilities],
             "systems": {
                 "scheduling": {"url": urls["scheduling"] + "/fhir"},

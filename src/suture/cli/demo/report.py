@@ -182,17 +182,22 @@ def _cell(value: int | str | None, currency: str) -> str:
 def _verdict(report: Report, out: Console) -> None:
     told = report.appointments
     out.print(
-        f"{told['booked']} booked, {told['completed']} completed, {told['cancelled']} cancelled, "
-        f"{told['no_show']} no-shows; {report.flows_per_s} invoices a second, "
-        f"end to end p50 {report.latency_ms['end_to_end'].get('p50', 0):.0f} ms, "
-        f"p95 {report.latency_ms['end_to_end'].get('p95', 0):.0f} ms."
+        f"{told['booked']} appointments booked: {told['completed']} completed, {told['cancelled']} cancelled, "
+        f"{told['no_show']} no-shows."
     )
+    quickness = report.latency_ms["end_to_end"]
+    if quickness:
+        out.print(
+            f"From completed to posted invoice: half within {quickness['p50'] / 1000:.2f} s, "
+            f"95 of 100 within {quickness['p95'] / 1000:.2f} s; {report.flows_per_s} invoices a second."
+        )
     if report.exceptions:
-        out.print(f"{len(report.exceptions)} need a person, each with its reason:", style="yellow")
+        count = len(report.exceptions)
+        out.print(f"{count} {'waits' if count == 1 else 'wait'} for a person, with the reason:", style="yellow")
         for one in report.exceptions[:8]:
             out.print(f"  {one['key']}: {one['reason']} (owner: {one['owner']})", markup=False)
-        if len(report.exceptions) > 8:
-            out.print(f"  … and {len(report.exceptions) - 8} more, on the page under what is stuck")
+        if count > 8:
+            out.print(f"  … and {count - 8} more, on the page under what is stuck")
     if report.sound:
         out.print(
             "[bold green]Every completed appointment is accounted for[/]: 0 lost, 0 duplicated, nothing unexplained."

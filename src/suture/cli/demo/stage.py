@@ -79,7 +79,8 @@ class Stage:
             self._start_simulators()
         with out.status("Preparing Odoo: products, accounts, facilities …"):
             created = self._prepare_ledger()
-        out.print(f"Odoo at {self.urls['odoo']}: {len(created)} records prepared", markup=False)
+        which = "The simulated Odoo" if self.options.odoo is None else f"Odoo at {self.urls['odoo']}"
+        out.print(f"{which} is prepared: {len(created)} products, accounts and facilities created", markup=False)
         with out.status("Starting gateway, worker and web page …"):
             self._start_platform()
         out.print(f"Web page [link]{self.console_url}[/]")

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import msgspec
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -16,6 +17,7 @@ from suture.store.statistics import Unsettled
 _INTERVAL = 0.5
 _GIVE_UP_SECONDS = 180.0
 _CALM_LOOKS = 3
+_LINE_SECONDS = 5.0
 
 _ROWS = (
     ("booked", "suture.appointment.booked.v1"),
@@ -35,13 +37,39 @@ async def watch(stage: Stage, out: Console) -> bool:
     """Show progress until everything is settled (True), or nothing has moved for three minutes (False)."""
     database = await Database.connect(stage.settings.database_url or "", most=2)
     try:
-        with Live(console=out, refresh_per_second=4, transient=not out.is_terminal) as live:
-            return await _until_settled(stage, database, live.update)
+        if not out.is_terminal:
+            return await _until_settled(stage, database, _Lines(out).show)
+        with Live(console=out, refresh_per_second=4) as live:
+            return await _until_settled(stage, database, lambda progress: live.update(_table(progress)))
     finally:
         await database.close()
 
 
-async def _until_settled(stage: Stage, database: Database, show: Callable[[Table], None]) -> bool:
+class _Progress(msgspec.Struct, frozen=True):
+    """How far the day is: facts by event type, open exceptions, appointments planned, seconds since the start."""
+
+    counts: dict[str, int]
+    open_count: int
+    planned: int
+    seconds: float
+
+
+class _Lines:
+    """Progress for a log instead of a screen: a line every few seconds."""
+
+    def __init__(self, out: Console) -> None:
+        self._out = out
+        self._shown = 0.0
+
+    def show(self, progress: _Progress) -> None:
+        if progress.seconds - self._shown < _LINE_SECONDS:
+            return
+        self._shown = progress.seconds
+        told = ", ".join(f"{progress.counts.get(event_type, 0)} {label}" for label, event_type in _ROWS[:8:7])
+        self._out.print(f"{progress.seconds:.0f} s: {told}, {progress.open_count} for a person to look at")
+
+
+async def _until_settled(stage: Stage, database: Database, show: Callable[[_Progress], None]) -> bool:
     calm, moved = 0, time.monotonic()
     last: dict[str, int] = {}
     while calm < _CALM_LOOKS:
@@ -51,7 +79,7 @@ async def _until_settled(stage: Stage, database: Database, show: Callable[[Table
             counts = await statistics.facts_by_type(connection)
             open_count = await exceptions.count_open(connection)
             settled = await _is_settled(stage, connection)
-        show(_table(counts, open_count, len(stage.day.appointments), time.monotonic() - stage.began))
+        show(_Progress(counts, open_count, len(stage.day.appointments), time.monotonic() - stage.began))
         if counts != last:
             last, moved, calm = counts, time.monotonic(), 0
         calm = calm + 1 if settled else 0
@@ -77,18 +105,18 @@ async def _is_settled(stage: Stage, connection: Connection) -> bool:
     return left.waiting == 0 or left.waiting <= await exceptions.count_open(connection)
 
 
-def _table(counts: dict[str, int], open_count: int, planned: int, seconds: float) -> Table:
+def _table(progress: _Progress) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(width=22)
+    table.add_column(width=24)
     table.add_column(justify="right", width=7)
     table.add_column(width=44)
-    completed = max(counts.get("suture.appointment.completed.v1", 0), 1)
+    completed = max(progress.counts.get("suture.appointment.completed.v1", 0), 1)
     for label, event_type in _ROWS:
-        count = counts.get(event_type, 0)
-        whole = planned if event_type == "suture.appointment.booked.v1" else max(completed, count)
+        count = progress.counts.get(event_type, 0)
+        whole = progress.planned if event_type == "suture.appointment.booked.v1" else max(completed, count)
         table.add_row(label, str(count), _bar(count, whole))
-    style = "red" if open_count else "green"
-    table.add_row("need a person", str(open_count), f"{seconds:.0f} s", style=style)
+    style = "yellow" if progress.open_count else "green"
+    table.add_row("for a person to look at", str(progress.open_count), f"{progress.seconds:.0f} s", style=style)
     return table
 
 

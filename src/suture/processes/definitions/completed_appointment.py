@@ -7,6 +7,7 @@ visit that is cancelled after all is undone in reverse: the invoice reversed or 
 reversed, the stock returned, the charge voided.
 """
 
+import asyncio
 from datetime import date
 from decimal import Decimal
 
@@ -46,10 +47,11 @@ VisitRun = Run[Visit]
 async def resolve(run: VisitRun, tools: Toolbox) -> Outcome:
     """Everyone and everything that the visit names is known here, before anything is written anywhere."""
     visit = run.input
-    await tools.patient(visit.patient)
-    await tools.practitioner(visit.practitioner)
-    if visit.payer:
-        await tools.payer(visit.payer)
+    await asyncio.gather(
+        tools.patient(visit.patient),
+        tools.practitioner(visit.practitioner),
+        *([tools.payer(visit.payer)] if visit.payer else []),
+    )
     if not visit.lines:
         raise Rejected(
             "nothing_to_bill",
@@ -79,10 +81,11 @@ def is_covered(run: VisitRun, _: Toolbox) -> bool:
 async def check_eligibility(run: VisitRun, tools: Toolbox) -> Outcome:
     """The payer is asked whether it covers the patient on that day. A refusal is a person's to decide."""
     answer: Eligibility = await tools.billing.check_eligibility(run.input)
-    if answer.status is EligibilityStatus.REFUSED:
+    if answer.status is EligibilityStatus.REFUSED and run.input.payer:
+        payer = await tools.payer(run.input.payer)
         raise Rejected(
             "coverage_refused",
-            f"{answer.payer} does not cover this visit: {answer.reason or 'no reason given'}",
+            f"{payer.name} does not cover this visit: {answer.reason.replace('_', ' ') or 'no reason given'}",
             "Correct the coverage in the scheduling system, or bill the patient, then retry.",
         )
     fact = EligibilityAnswered(appointment=run.input.appointment, payer=answer.payer, reason=answer.reason)

@@ -1,10 +1,13 @@
 -- name: record
+WITH new AS (
 INSERT INTO event (id, type, source, subject, organisation, facility, sequence, occurred_at, recorded_at,
     correlation_id, causation_id, data, stale)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
     $8::timestamptz[], $9::timestamptz[], $10::text[], $11::uuid[], $12::text[], $13::boolean[])
 ON CONFLICT (id) DO NOTHING
 RETURNING id
+)
+SELECT id, CASE WHEN row_number() OVER () = 1 THEN pg_notify('suture_events', '') END FROM new
 
 -- name: start
 INSERT INTO process (key, definition, version, subject, correlation_id, causation_id, facility, state, input,
@@ -30,7 +33,11 @@ WHERE key = ANY($1::text[]) AND NOT cancel_requested
 SELECT pg_notify('suture_processes', '')
 
 -- name: find
-SELECT data FROM event WHERE correlation_id = $1 AND type = $2 AND NOT stale ORDER BY seq LIMIT 1
+SELECT DISTINCT ON (event.correlation_id, event.type) event.correlation_id, event.type, event.data
+FROM event JOIN unnest($1::text[], $2::text[]) AS wanted (correlation_id, type)
+    ON event.correlation_id = wanted.correlation_id AND event.type = wanted.type
+WHERE NOT event.stale
+ORDER BY event.correlation_id, event.type, event.seq
 
 -- name: unpublished
 SELECT seq, id, type, source, subject, organisation, facility, sequence, occurred_at, recorded_at, correlation_id,
@@ -39,9 +46,6 @@ FROM event WHERE NOT published ORDER BY seq LIMIT $1
 
 -- name: published
 UPDATE event SET published = true WHERE seq = ANY($1::bigint[])
-
--- name: announce_recorded
-SELECT pg_notify('suture_events', '')
 
 -- name: of_journey
 SELECT seq, id, type, subject, occurred_at, recorded_at, causation_id, data, stale, published

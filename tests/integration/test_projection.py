@@ -1,0 +1,128 @@
+"""The journeys that people look at: events may come twice and late, and the row is the same."""
+
+import itertools
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from suture.canonical import events as facts
+from suture.canonical.events import EVENT_TYPES, Event
+from suture.canonical.records import Payment
+from suture.core.ids import fact_id
+from suture.core.money import Money
+from suture.operate.projection import JourneyProjection
+from suture.store import journeys
+from suture.store.database import Database
+from suture.store.journeys import JourneyRow
+
+START = datetime(2026, 3, 2, 12, tzinfo=UTC)
+TYPES = {kind: name for name, kind in EVENT_TYPES.items()}
+
+
+def usd(amount: str) -> Money:
+    return Money(Decimal(amount), "USD")
+
+
+def life(appointment: str) -> list[Event]:
+    booking = {"appointment": appointment, "patient": "Patient/p1", "practitioner": None, "facility": "MAIN"}
+    payment = Payment(
+        payment="p1", charge="C1", appointment=appointment, amount=usd("200"), received_on=date(2026, 3, 2)
+    )
+    told: list[tuple[msgspec.Struct, int | None]] = [
+        (facts.AppointmentBooked(**booking, start=START), 1),
+        (facts.AppointmentRescheduled(**booking, start=START + timedelta(hours=1)), 2),
+        (facts.AppointmentArrived(appointment=appointment), 3),
+        (facts.InvoicePosted(appointment=appointment, invoice=7, number="INV/1", total=usd("200")), None),
+        (facts.PaymentPosted(payment=payment), None),
+        (_paid(appointment, "120", "80", "partial"), None),
+        (_paid(appointment, "80", "0", "paid"), None),
+    ]
+    return [_event(appointment, data, version, number) for number, (data, version) in enumerate(told)]
+
+
+def _paid(appointment: str, amount: str, residual: str, state: str) -> facts.InvoicePaid:
+    return facts.InvoicePaid(
+        appointment=appointment,
+        payment=f"p-{amount}",
+        number="INV/1",
+        amount=usd(amount),
+        residual=usd(residual),
+        payment_state=state,
+    )
+
+
+def _event(appointment: str, data: msgspec.Struct, version: int | None, number: int) -> Event:
+    at = START + timedelta(minutes=number)
+    return Event(
+        id=fact_id(appointment, str(number)),
+        type=TYPES[type(data)],
+        source="suture/test",
+        subject=f"Appointment/{appointment}",
+        organisation="test-clinics",
+        facility="MAIN",
+        occurred_at=at,
+        recorded_at=at,
+        correlation_id=appointment,
+        sequence=version,
+        data=msgspec.Raw(msgspec.json.encode(data)),
+    )
+
+
+async def row_of(database: Database, appointment: str = "a1") -> JourneyRow | None:
+    async with database.connection() as connection:
+        return await journeys.one(connection, appointment)
+
+
+async def test_a_journey_becomes_one_row(database: Database) -> None:
+    await JourneyProjection(database).apply(life("a1"))
+    row = await row_of(database)
+    assert row is not None
+    assert (row.status, row.sequence, row.start_at) == ("arrived", 3, START + timedelta(hours=1))
+    assert (row.invoice_number, row.invoice_total, row.residual) == ("INV/1", Decimal(200), Decimal(0))
+    assert (row.payment_state, row.payments, row.facility) == ("paid", {"p1": Decimal(200)}, "MAIN")
+    assert list(sorted(row.milestones, key=row.milestones.__getitem__)) == [
+        *("booked", "rescheduled", "arrived", "posted", "payment_received", "part_paid", "paid")
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+async def test_batches_of_any_size_end_the_same(database: Database, size: int) -> None:
+    projection, events = JourneyProjection(database), life("a1")
+    await JourneyProjection(database).apply(life("whole"))
+    for start in range(0, len(events), size):
+        await projection.apply(events[start : start + size])
+    assert _content(await row_of(database)) == _content(await row_of(database, "whole"))
+
+
+@pytest.mark.parametrize("again", [*itertools.combinations(range(7), 1), (0, 1, 2), (3, 4), (3, 4, 5)])
+async def test_events_that_come_again_change_nothing(database: Database, again: tuple[int, ...]) -> None:
+    projection, events = JourneyProjection(database), life("a1")
+    await projection.apply(events)
+    before = await row_of(database)
+    await projection.apply([events[number] for number in again])
+    assert await row_of(database) == before
+
+
+async def test_a_reversed_invoice_stays_reversed(database: Database) -> None:
+    projection, events = JourneyProjection(database), life("a1")
+    gone = facts.InvoiceCancelled(appointment="a1", invoice=7, number="RINV/1")
+    await projection.apply([*events, _event("a1", gone, None, 8)])
+    await projection.apply(events)
+    row = await row_of(database)
+    assert row is not None
+    assert row.payment_state == "reversed"
+
+
+async def test_any_appointment_is_shown_and_a_delivery_is_none(database: Database) -> None:
+    raised = facts.ExceptionRaised(exception="e1", code="invalid_payload", reason="not as the contract says")
+    about_a_delivery = msgspec.structs.replace(_event("delivery-9", raised, None, 1), subject="Delivery/9")
+    await JourneyProjection(database).apply([*life("delivery-7"), about_a_delivery])
+    assert await row_of(database, "delivery-7") is not None
+    assert await row_of(database, "delivery-9") is None
+
+
+def _content(row: JourneyRow | None) -> JourneyRow:
+    assert row is not None
+    return msgspec.structs.replace(row, appointment="")

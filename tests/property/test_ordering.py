@@ -1,0 +1,70 @@
+"""Ordering: however an appointment's events arrive and are batched, the end is that of the order they were made in."""
+
+import itertools
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from suture.canonical.events import Event
+from suture.core.ids import fact_id
+from suture.ingest.ordering import Told, fold
+
+STATUSES = ("booked", "arrived", "fulfilled", "cancelled", "noshow")
+
+
+def told(subject: str, version: int, status: str) -> Told:
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    event = Event(
+        id=fact_id(subject, str(version)),
+        type="suture.appointment.arrived.v1",
+        source="suture/test",
+        subject=subject,
+        organisation="test-clinics",
+        facility=None,
+        occurred_at=now,
+        recorded_at=now,
+        correlation_id=subject,
+        data=msgspec.Raw(b"{}"),
+        sequence=version,
+    )
+    return Told(event, status)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[list[Told], list[list[Told]]]:
+    """What was made, in order; and how it arrived: in any order, some of it twice, in any batches."""
+    made = [
+        told(subject, version, draw(st.sampled_from(STATUSES)))
+        for subject in ("a", "b", "c")[: draw(st.integers(1, 3))]
+        for version in sorted(draw(st.sets(st.integers(0, 20), min_size=1, max_size=8)))
+    ]
+    arrival = draw(st.permutations(made + draw(st.lists(st.sampled_from(made), max_size=6))))
+    cuts = sorted(draw(st.lists(st.integers(0, len(arrival)), max_size=5)))
+    edges = [0, *cuts, len(arrival)]
+    return made, [arrival[a:b] for a, b in itertools.pairwise(edges)]
+
+
+@given(histories())
+def test_the_end_is_that_of_the_right_order(history: tuple[list[Told], list[list[Told]]]) -> None:
+    made, batches = history
+    versions: dict[str, int] = {}
+    statuses: dict[str, str] = {}
+    recorded: set[UUID] = set()
+    took_effect: list[Told] = []
+    for batch in batches:
+        stale, states = fold(versions, batch)
+        for subject, state in states.items():
+            assert state.sequence > versions.get(subject, -1), "a version went back"
+            versions[subject], statuses[subject] = state.sequence, state.status
+        for item in batch:  # as the recorder does: an event recorded before is passed over
+            if item.event.id not in stale and item.event.id not in recorded:
+                took_effect.append(item)
+            recorded.add(item.event.id)
+    newest = {item.event.subject: item for item in made}
+    assert versions == {subject: item.event.sequence for subject, item in newest.items()}
+    assert statuses == {subject: item.status for subject, item in newest.items()}
+    assert {item.event.id for item in newest.values()} <= {item.event.id for item in took_effect}
+    assert len({item.event.id for item in took_effect}) == len(took_effect)

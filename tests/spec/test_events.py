@@ -1,0 +1,167 @@
+"""Nothing was forgotten: every event type has a schema, an example that travels, and someone who hears it."""
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from suture.canonical import events as facts
+from suture.canonical.cloudevents import decode, encode
+from suture.canonical.events import EVENT_TYPES, Event, schema
+from suture.canonical.records import Charge, Payment, PricedLine, ServiceLine, Visit
+from suture.core.money import Money
+from suture.operate.projection import merge
+from suture.processes.definition import AwaitEvent
+from suture.processes.definitions import DEFINITIONS, ROUTES
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+USD = Money(Decimal("200.00"), "USD")
+BOOKING = {
+    "appointment": "a1",
+    "patient": "Patient/p1",
+    "practitioner": "Practitioner/d1",
+    "facility": "MAIN",
+    "start": NOON,
+}
+EXAMPLES: dict[type[msgspec.Struct], msgspec.Struct] = {
+    type(example): example
+    for example in (
+        facts.AppointmentBooked(**BOOKING),
+        facts.AppointmentRescheduled(**BOOKING),
+        facts.AppointmentArrived(appointment="a1"),
+        facts.AppointmentCompleted(
+            visit=Visit(
+                appointment="a1",
+                patient="Patient/p1",
+                practitioner="Practitioner/d1",
+                facility="MAIN",
+                payer=None,
+                started_at=NOON,
+                ended_at=NOON,
+                lines=(ServiceLine(service="OV-EST", unit_price=Decimal("200.00")),),
+            )
+        ),
+        facts.AppointmentCancelled(appointment="a1", reason="weather"),
+        facts.AppointmentNoShow(appointment="a1"),
+        facts.PartyRegistered(reference="Patient/p1"),
+        facts.EligibilityAnswered(appointment="a1", payer="Payer/o1"),
+        facts.ChargeCaptured(
+            charge=Charge(
+                number="C1",
+                appointment="a1",
+                total=USD,
+                lines=(PricedLine(service="OV-EST", quantity=Decimal(1), unit_price=Decimal(200)),),
+            )
+        ),
+        facts.ChargeVoided(appointment="a1", number="C1"),
+        facts.InvoiceDrafted(appointment="a1", invoice=7, total=USD),
+        facts.InvoicePosted(appointment="a1", invoice=7, number="INV/1", total=USD),
+        facts.InvoiceCancelled(appointment="a1", invoice=7, number="RINV/1"),
+        facts.PaymentPosted(
+            payment=Payment(payment="p1", charge="C1", appointment="a1", amount=USD, received_on=date(2026, 3, 2))
+        ),
+        facts.InvoicePaid(
+            appointment="a1",
+            payment="p1",
+            number="INV/1",
+            amount=USD,
+            residual=Money.zero("USD"),
+            payment_state="paid",
+        ),
+        facts.StockConsumed(appointment="a1", number="OUT/1", moves=2),
+        facts.StockReturned(appointment="a1", number="IN/1"),
+        facts.CompensationAccrued(appointment="a1", practitioner="Practitioner/d1", number="ACC/1", amount=USD),
+        facts.CompensationReversed(appointment="a1", number="ACC/2"),
+        facts.ExceptionRaised(exception="e1", code="busy", reason="billing is busy"),
+        facts.ExceptionResolved(exception="e1"),
+    )
+}
+ABOUT_PEOPLE = {"suture.patient.registered.v1", "suture.practitioner.registered.v1", "suture.payer.registered.v1"}
+"""Told to whoever keeps records of people elsewhere; no appointment's journey changes by them."""
+WITHOUT_A_CONSUMER_YET = {
+    "suture.eligibility.refused.v1",  # the process stops, and its exception is what people see
+    "suture.exception.resolved.v1",  # comes with the work on the exception queue
+}
+
+
+def example(event_type: str) -> Event:
+    return Event(
+        id=UUID(int=1),
+        type=event_type,
+        source="suture/test",
+        subject="Appointment/a1",
+        organisation="test-clinics",
+        facility="MAIN",
+        occurred_at=NOON,
+        recorded_at=NOON,
+        correlation_id="a1",
+        sequence=3,
+        causation_id=UUID(int=2),
+        data=msgspec.Raw(msgspec.json.encode(EXAMPLES[EVENT_TYPES[event_type]])),
+    )
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+class TestEveryType:
+    def test_is_a_versioned_fact_of_ours(self, event_type: str) -> None:
+        ours, entity, fact, version = event_type.split(".")
+        assert (ours, version[0], version[1:].isdigit()) == ("suture", "v", True)
+        assert entity.islower()
+        assert fact.islower()
+
+    def test_has_a_json_schema(self, event_type: str) -> None:
+        told = schema(event_type)
+        definition = told["$defs"][told["$ref"].rpartition("/")[2]]
+        assert definition["type"] == "object"
+        assert definition["properties"]
+        json.dumps(told)
+
+    def test_has_an_example_that_travels_as_a_cloud_event(self, event_type: str) -> None:
+        event = example(event_type)
+        travelled = decode(encode(event))
+        assert travelled.payload() == event.payload() == EXAMPLES[EVENT_TYPES[event_type]]
+        for name in Event.__struct_fields__:
+            if name != "data":
+                assert getattr(travelled, name) == getattr(event, name)
+
+    def test_has_the_attributes_that_cloud_events_ask_for(self, event_type: str) -> None:
+        wire = json.loads(encode(example(event_type)))
+        assert {"specversion", "id", "type", "source", "subject", "time", "datacontenttype", "data"} <= wire.keys()
+        assert all(name.isalnum() and name.islower() for name in wire)
+        assert wire["specversion"] == "1.0"
+
+    def test_is_heard_by_someone(self, event_type: str) -> None:
+        assert event_type in _heard() | ABOUT_PEOPLE | WITHOUT_A_CONSUMER_YET
+
+    def test_names_nobody(self, event_type: str) -> None:
+        names = set(msgspec.json.encode(schema(event_type)).decode().replace('"', " ").split())
+        assert not names & {"family", "given", "birth_date", "address_line", "postal_code", "city"}
+
+
+def _heard() -> set[str]:
+    shown = {event_type for event_type in EVENT_TYPES if merge([example(event_type)])}
+    awaited = {step.type for d in DEFINITIONS for step in d.steps if isinstance(step, AwaitEvent)}
+    return shown | awaited | {route.type for route in ROUTES}
+
+
+def test_the_lists_of_exceptions_are_not_longer_than_they_must_be() -> None:
+    assert not _heard() & (ABOUT_PEOPLE | WITHOUT_A_CONSUMER_YET)
+    assert EVENT_TYPES.keys() >= ABOUT_PEOPLE | WITHOUT_A_CONSUMER_YET
+
+
+def test_facility_sequence_and_cause_may_be_absent() -> None:
+    bare = msgspec.structs.replace(
+        example("suture.payer.registered.v1"), facility=None, sequence=None, causation_id=None
+    )
+    wire = json.loads(encode(bare))
+    assert not {"facility", "sequence", "causationid"} & wire.keys()
+    assert (decode(encode(bare)).sequence, decode(encode(bare)).facility) == (None, None)
+
+
+@pytest.mark.parametrize("message", [b"", b"{}", b"\x00", b'{"specversion": "1.0"}'])
+def test_what_is_no_cloud_event_is_refused(message: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode(message)

@@ -1,0 +1,82 @@
+"""What went wrong on the wire becomes a failure that says what happens next. The system here is a real server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer, unused_port
+
+from suture.connectors.http import HttpClient, retry_after
+from suture.core.failure import Failure, Fatal, Retriable, Unknown
+
+
+async def _answer(request: web.Request) -> web.Response:
+    status = request.match_info["status"]
+    if status == "silence":
+        await asyncio.sleep(5)
+    if status == "hangup":
+        assert request.transport is not None
+        request.transport.abort()
+    return web.Response(status=int(status) if status.isdigit() else 200, text="content", headers={"Retry-After": "7"})
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[HttpClient]:
+    app = web.Application()
+    app.router.add_route("*", "/{status}", _answer)
+    async with (
+        TestServer(app) as server,
+        HttpClient("billing", str(server.make_url("")), headers={}, timeout=0.3) as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("answer", "read", "write"),
+    [
+        ("401", Fatal, Fatal),
+        ("429", Retriable, Retriable),
+        ("503", Retriable, Retriable),
+        ("502", Retriable, Unknown),
+        ("504", Retriable, Unknown),
+        ("silence", Retriable, Unknown),
+        ("hangup", Retriable, Unknown),
+    ],
+)
+async def test_after_no_answer_a_read_may_be_repeated_and_a_write_must_look(
+    client: HttpClient, answer: str, read: type[Failure], write: type[Failure]
+) -> None:
+    with pytest.raises(read):
+        await client.get(f"/{answer}")
+    with pytest.raises(read):
+        await client.post(f"/{answer}", {}, reading=True)
+    with pytest.raises(write):
+        await client.post(f"/{answer}", {})
+
+
+@pytest.mark.parametrize("status", [200, 404, 409, 422, 500])
+async def test_the_systems_own_answers_go_back_to_the_connector(client: HttpClient, status: int) -> None:
+    answer = await client.post(f"/{status}", {})
+    assert (answer.status, answer.body) == (status, b"content")
+
+
+async def test_a_busy_system_says_how_long_to_wait(client: HttpClient) -> None:
+    with pytest.raises(Retriable) as caught:
+        await client.get("/429")
+    assert caught.value.not_before == timedelta(seconds=7)
+
+
+async def test_a_system_that_is_not_there_was_not_told_anything() -> None:
+    async with HttpClient("billing", f"http://127.0.0.1:{unused_port()}", headers={}) as client:
+        with pytest.raises(Retriable) as caught:
+            await client.post("/", {})
+    assert caught.value.code == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("0", 0), ("7", 7), ("999999", 3600), ("", None), ("-1", None), ("Wed, 21 Oct", None)]
+)
+def test_retry_after(header: str, seconds: int | None) -> None:
+    assert retry_after({"Retry-After": header}) == (None if seconds is None else timedelta(seconds=seconds))
