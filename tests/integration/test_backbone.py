@@ -48,7 +48,7 @@ async def record(database: Database, *numbers: int) -> None:
 
 async def unpublished(database: Database) -> int:
     async with database.connection() as connection:
-        return await connection.fetchval("SELECT count(*) FROM event WHERE NOT published")
+        return await connection.fetchval("SELECT count(*) FROM outbox")
 
 
 @asynccontextmanager
@@ -145,7 +145,7 @@ class TestRelay:
         async with running(Relay(database, nats_url)):
             await eventually(all_published)
             async with database.connection() as connection:  # as if the relay had died before it could note it
-                await connection.execute("UPDATE event SET published = false")
+                await connection.execute("INSERT INTO outbox SELECT seq FROM event")
             await eventually(all_published)
         info = await published.stream_info(STREAM)
         assert info.state.messages == 2

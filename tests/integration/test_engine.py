@@ -158,8 +158,8 @@ class Bench:
         async with self.database.connection() as connection:
             await connection.execute(statement, *arguments)
 
-    async def until(self, key: str, *states: str) -> ProcessView:
-        async with asyncio.timeout(15):
+    async def until(self, key: str, *states: str, seconds: float = 15) -> ProcessView:
+        async with asyncio.timeout(seconds):
             while (process := await self.process(key)).state not in states:
                 await asyncio.sleep(0.01)
         return process
@@ -441,12 +441,11 @@ class TestWaiting:
 
     async def test_looks_again_in_case_the_event_came_in_that_very_moment(self, bench: Bench, world: World) -> None:
         await bench.start("a")
-        quick = AwaitEvent("wait", AWAITED, recheck=timedelta(milliseconds=200))
-        async with running(bench.engine(quick, world.step("two"))):
+        async with running(bench.engine(AWAITING, world.step("two"))):
             await bench.until("a", "waiting")
             await bench.execute("UPDATE process SET awaits = NULL")  # as a recorder saw it that looked too early
             await bench.tell_awaited("a")
-            await bench.until("a", "done")
+            await bench.until("a", "done", seconds=3)
 
     async def test_may_last_for_weeks(self, bench: Bench, world: World, clock: ManualClock) -> None:
         await bench.start("a", at=clock.now())

@@ -44,9 +44,11 @@ def load(path: Path) -> Catalogue:
     """The catalogue in a YAML file. Raises `CatalogueError` with every problem found."""
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise CatalogueError([Problem(str(path), 1, "there is no such file; `suture init` writes one")]) from error
     except (OSError, UnicodeDecodeError) as error:
-        reason = "there is no such file; `suture init` writes one" if not path.exists() else "it can't be read as UTF-8"
-        raise CatalogueError([Problem(str(path), 1, reason)]) from error
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise CatalogueError([Problem(str(path), 1, f"it can't be read: {reason or 'not UTF-8'}")]) from error
     return parse(text, str(path))
 
 

@@ -27,7 +27,10 @@ def init(path: Path = Path("catalogue.yaml"), *, force: bool = False) -> None:
     """
     if path.exists() and not force:
         raise UserError(f"{path} is there already; choose another path, or --force to overwrite it")
-    path.write_text(template(), encoding="utf-8")
+    try:
+        path.write_text(template(), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} can't be written: {error.strerror}") from error
     out.print(f"Wrote {path}. Adapt it, then run: suture check {path}", markup=False)
 
 

@@ -35,12 +35,13 @@ class Step:
 class AwaitEvent:
     """Goes on once an event of `type` is recorded in the same journey; its data becomes this step's result.
 
-    A waiting process is woken by the event; `recheck` bounds the wait for one that was recorded in that very moment.
+    A waiting process is woken by the event. One that was recorded in that very moment may miss it: it looks again
+    after `recheck`, then at doubled intervals.
     """
 
     name: str
     type: str
-    recheck: timedelta = timedelta(seconds=5)
+    recheck: timedelta = timedelta(milliseconds=250)
     system: str | None = None
 
 

@@ -32,7 +32,7 @@ def demo(
     faults: Literal["none", "light", "storm"] = "none",
     once: bool = False,
     report: Path | None = None,
-    port: int = 8601,
+    port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))] = 8601,
     duration: Annotated[float, Parameter(validator=validators.Number(gte=0))] = 15.0,
     workers: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=16))] = 1,
     transport: Literal["json2", "jsonrpc"] = "json2",
@@ -61,6 +61,8 @@ def demo(
         odoo_login: That user's login (needed for Odoo 17 and 18).
         yes: Don't ask before creating records in a real Odoo.
     """
+    if report is not None:
+        _check_writable(report)
     given = any(word.startswith("--appointments") for word in sys.argv)
     options = DemoOptions(
         appointments=appointments if given or data is None else 0,
@@ -78,6 +80,14 @@ def demo(
         folder=Settings().data_dir.resolve() / _FOLDER,
     )
     sys.exit(_play(options))
+
+
+def _check_writable(report: Path) -> None:
+    """Better told before the day than after it."""
+    try:
+        report.open("ab").close()
+    except OSError as error:
+        raise UserError(f"the report can't be written to {report}: {error.strerror}") from error
 
 
 def _odoo_target(url: str | None, database: str | None, api_key: str | None, login: str | None) -> OdooTarget | None:

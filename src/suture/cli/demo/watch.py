@@ -14,9 +14,9 @@ from suture.store import exceptions, statistics
 from suture.store.database import Connection, Database
 from suture.store.statistics import Unsettled
 
-_INTERVAL = 0.5
+_INTERVAL = 1.0
 _GIVE_UP_SECONDS = 180.0
-_CALM_LOOKS = 3
+_CALM_LOOKS = 2
 _LINE_SECONDS = 5.0
 
 _ROWS = (

@@ -5,7 +5,9 @@ INSERT INTO event (id, type, source, subject, organisation, facility, sequence, 
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
     $8::timestamptz[], $9::timestamptz[], $10::text[], $11::uuid[], $12::text[], $13::boolean[])
 ON CONFLICT (id) DO NOTHING
-RETURNING id
+RETURNING seq, id
+), outgoing AS (
+INSERT INTO outbox (seq) SELECT seq FROM new
 )
 SELECT id, CASE WHEN row_number() OVER () = 1 THEN pg_notify('suture_events', '') END FROM new
 
@@ -33,20 +35,23 @@ WHERE key = ANY($1::text[]) AND NOT cancel_requested
 SELECT pg_notify('suture_processes', '')
 
 -- name: find
-SELECT DISTINCT ON (event.correlation_id, event.type) event.correlation_id, event.type, event.data
-FROM event JOIN unnest($1::text[], $2::text[]) AS wanted (correlation_id, type)
-    ON event.correlation_id = wanted.correlation_id AND event.type = wanted.type
-WHERE NOT event.stale
-ORDER BY event.correlation_id, event.type, event.seq
+SELECT wanted.correlation_id, wanted.type, told.data
+FROM unnest($1::text[], $2::text[]) AS wanted (correlation_id, type)
+CROSS JOIN LATERAL (
+    SELECT data FROM event
+    WHERE event.correlation_id = wanted.correlation_id AND event.type = wanted.type AND NOT stale
+    ORDER BY recorded_at, seq LIMIT 1
+) AS told
 
 -- name: unpublished
 SELECT seq, id, type, source, subject, organisation, facility, sequence, occurred_at, recorded_at, correlation_id,
     causation_id, data
-FROM event WHERE NOT published ORDER BY seq LIMIT $1
+FROM outbox JOIN event USING (seq) ORDER BY seq LIMIT $1
 
 -- name: published
-UPDATE event SET published = true WHERE seq = ANY($1::bigint[])
+DELETE FROM outbox WHERE seq = ANY($1::bigint[])
 
 -- name: of_journey
-SELECT seq, id, type, subject, occurred_at, recorded_at, causation_id, data, stale, published
+SELECT seq, id, type, subject, occurred_at, recorded_at, causation_id, data, stale,
+    NOT EXISTS (SELECT FROM outbox WHERE outbox.seq = event.seq) AS published
 FROM event WHERE correlation_id = $1 ORDER BY seq

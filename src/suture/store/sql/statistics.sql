@@ -3,7 +3,7 @@ SELECT
     (SELECT count(*) FROM delivery WHERE state = 'received') AS deliveries,
     (SELECT count(*) FROM process WHERE state IN ('running', 'compensating')) AS processes,
     (SELECT count(*) FROM process WHERE state = 'waiting') AS waiting,
-    (SELECT count(*) FROM event WHERE NOT published) AS events
+    (SELECT count(*) FROM outbox) AS events
 
 -- name: facts_by_type
 SELECT type, count(*) AS count FROM event WHERE NOT stale GROUP BY type

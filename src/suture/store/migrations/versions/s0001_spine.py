@@ -84,11 +84,14 @@ CREATE TABLE event (
     correlation_id text NOT NULL,
     causation_id uuid,
     data text NOT NULL,
-    stale boolean NOT NULL DEFAULT false,
-    published boolean NOT NULL DEFAULT false
-) WITH (fillfactor = 85);
-CREATE INDEX event_unpublished ON event (seq) WHERE NOT published;
+    stale boolean NOT NULL DEFAULT false
+);
 CREATE INDEX event_correlation ON event (correlation_id);
+
+-- What the backbone has not confirmed yet. Events themselves are only ever appended.
+CREATE TABLE outbox (
+    seq bigint PRIMARY KEY
+);
 
 -- `due_at` is both the timer and the lease: a claimed process is due again when its worker's lease ends.
 CREATE TABLE process (
