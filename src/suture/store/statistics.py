@@ -11,7 +11,10 @@ _SQL = sql("statistics")
 
 
 class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
-    """What is still on its way: deliveries, processes running, processes waiting, events not yet published."""
+    """What is still on its way: deliveries, processes running, processes waiting, events not yet published.
+
+    A process that waits for what an exception of its journey holds back isn't on its way.
+    """
 
     deliveries: int
     processes: int

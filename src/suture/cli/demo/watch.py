@@ -18,6 +18,7 @@ _INTERVAL = 1.0
 _GIVE_UP_SECONDS = 180.0
 _CALM_LOOKS = 2
 _LINE_SECONDS = 5.0
+_NOTHING_LEFT = Unsettled(deliveries=0, processes=0, waiting=0, events=0)
 
 _ROWS = (
     ("booked", "suture.appointment.booked.v1"),
@@ -89,20 +90,15 @@ async def _until_settled(stage: Stage, database: Database, show: Callable[[_Prog
 
 
 async def _is_settled(stage: Stage, connection: Connection) -> bool:
-    """The outside systems have told all they have to tell, and nothing of ours is on its way.
-
-    A payment may wait for ever for an invoice that an exception holds back; that is the exception's to tell.
-    """
+    """The outside systems have told all they have to tell, and nothing of ours is on its way."""
     left: Unsettled = await statistics.unsettled(connection)
-    if left.deliveries or left.processes or left.events:
+    if left != _NOTHING_LEFT:
         return False
     scheduling, billing = await asyncio.gather(
         asyncio.to_thread(stage.control, "scheduling", "/control/progress"),
         asyncio.to_thread(stage.control, "billing", "/control/progress"),
     )
-    if not (scheduling["done"] and billing["done"]):
-        return False
-    return left.waiting == 0 or left.waiting <= await exceptions.count_open(connection)
+    return bool(scheduling["done"] and billing["done"])
 
 
 def _table(progress: _Progress) -> Table:
