@@ -4,6 +4,7 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 STAMP  := $(VENV)/.ready
 ARGS   ?=
+PIP_QUIETLY := -q --disable-pip-version-check --no-warn-script-location --root-user-action=ignore
 
 .PHONY: demo test check conformance benchmarks lock clean help
 
@@ -44,8 +45,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@echo "  1/3 a virtual environment in $(VENV)"
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing (Debian: apt install python3-venv)"; exit 2; }
 	@echo "  2/3 dependencies, each checked by its hash"
-	@$(RUN) -m pip install -q --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --require-hashes -r requirements/dev.txt 2>&1 | grep -v '^WARNING: Location' || true
+	@$(RUN) -m pip install $(PIP_QUIETLY) --require-hashes -r requirements/dev.txt >$(VENV)/setup.log 2>&1 || { cat $(VENV)/setup.log; echo "The set-up did not succeed; the reason stands above."; exit 2; }
 	@echo "  3/3 Suture itself"
-	@$(RUN) -m pip install -q --disable-pip-version-check --root-user-action=ignore --no-deps --no-build-isolation -e . 2>&1 | grep -v '^WARNING: Location' || true
-	@$(RUN) -c 'import suture, nats, asyncpg' || { echo "The set-up did not succeed; the reason stands above."; exit 2; }
+	@$(RUN) -m pip install $(PIP_QUIETLY) --no-deps --no-build-isolation -e . >$(VENV)/setup.log 2>&1 || { cat $(VENV)/setup.log; echo "The set-up did not succeed; the reason stands above."; exit 2; }
 	@touch $(STAMP)

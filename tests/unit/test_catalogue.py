@@ -132,7 +132,9 @@ def test_what_is_no_yaml_is_said_with_its_line(text: str, start: str) -> None:
     assert str(caught.value).startswith(start)
 
 
-@pytest.mark.parametrize(("content", "reason"), [(None, "there is no such file"), (b"\xff", "can't be read as UTF-8")])
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "there is no such file"), (b"\xff", "can't be read: not UTF-8")]
+)
 def test_a_file_that_can_not_be_read_is_a_problem_of_its_first_line(
     tmp_path: Path, content: bytes | None, reason: str
 ) -> None:

@@ -147,6 +147,7 @@ class Played:
 
     def run(self) -> Run[Visit]:
         claim = Claim(
+            started_at=NOW,
             **dict.fromkeys(("definition", "subject", "correlation_id", "state", "step"), ""),
             **dict.fromkeys(("version", "attempt", "fence"), 0),
             key="completed_appointment:a1",

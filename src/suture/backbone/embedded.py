@@ -39,6 +39,11 @@ class EmbeddedNats:
             raise EmbeddedFailed("no embedded NATS runs here; `suture up` starts one")
         return f"nats://127.0.0.1:{running.port}"
 
+    @property
+    def expected_url(self) -> str:
+        """Where the server is, or will be when it is started again."""
+        return f"nats://127.0.0.1:{self._usual_port()}" if self._running() is None else self.url
+
     def start(self) -> str:
         """Start the server if it isn't running, and answer its URL."""
         if self._running() is None:

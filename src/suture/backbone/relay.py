@@ -69,7 +69,8 @@ class Relay:
             await asyncio.sleep(0.02)
         else:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _LONGEST_SLEEP)
+                async with asyncio.timeout(_LONGEST_SLEEP):
+                    await self._wake.wait()
 
     @staticmethod
     async def _publish(jetstream: JetStreamContext, outgoing: list[Outgoing]) -> None:

@@ -8,11 +8,14 @@ from suture.bootstrap.settings import Settings
 from suture.store.embedded import EmbeddedPostgres
 
 
-def addresses(settings: Settings) -> tuple[str, str]:
-    """URLs of Postgres and NATS. Raises `EmbeddedFailed` where they should be embedded and don't run."""
-    database = settings.database_url or EmbeddedPostgres(settings.data_dir).url
-    nats = settings.nats_url or EmbeddedNats(settings.data_dir).url
-    return database, nats
+def database_address(settings: Settings) -> str:
+    """Postgres's URL. Raises `EmbeddedFailed` where it should be embedded and doesn't run."""
+    return settings.database_url or EmbeddedPostgres(settings.data_dir).url
+
+
+def backbone_address(settings: Settings) -> str:
+    """NATS's URL. Where the embedded one doesn't run, where it would: the ledger moves on without it."""
+    return settings.nats_url or EmbeddedNats(settings.data_dir).expected_url
 
 
 @contextmanager

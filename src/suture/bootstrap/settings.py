@@ -2,9 +2,10 @@
 
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -36,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     workers: Annotated[int, msgspec.Meta(ge=1)] = 1
     slots: Annotated[int, msgspec.Meta(ge=1)] = 256
     lease_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30.0
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod
     def read(cls, environment: Mapping[str, str], folder: Path) -> "Settings":
@@ -81,11 +82,19 @@ class Secrets:
             return None
 
     def put(self, name: str, value: str) -> None:
-        """Keep a secret in a file that only its owner can read."""
+        """Keep a secret in a file that only its owner can read; where there is one by now, that one stands."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / name
-        path.touch(mode=0o600)
-        path.write_text(value)
+        descriptor, made = tempfile.mkstemp(dir=self._folder)  # for its owner alone, from the first moment
+        with os.fdopen(descriptor, "w") as file:
+            file.write(value)
+            file.flush()
+            os.fsync(descriptor)
+        try:
+            os.link(made, self._folder / name)  # never over one that another process has put there meanwhile
+        except FileExistsError:
+            pass
+        finally:
+            os.unlink(made)
 
     def master_key(self) -> bytes:
         """The key that wraps all data keys; made on first need. Losing it loses every sealed payload."""

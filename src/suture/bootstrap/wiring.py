@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
+
+import asyncpg
 
 from suture.backbone.relay import Relay
 from suture.backbone.subscribe import Subscriber
-from suture.bootstrap.servers import addresses
-from suture.bootstrap.settings import Secrets, Settings
+from suture.bootstrap.servers import backbone_address, database_address
+from suture.bootstrap.settings import Secrets, Settings, SettingsError
 from suture.catalogue import Catalogue, load
 from suture.catalogue.model import ServiceIndex
 from suture.connectors.billing import RestBilling
@@ -26,7 +29,7 @@ from suture.processes.advance import Responsibility
 from suture.processes.definitions import AWAITED, DEFINITIONS, ROUTES
 from suture.processes.engine import PostgresEngine
 from suture.processes.toolbox import Toolbox
-from suture.store.database import Database
+from suture.store.database import CONNECTION_LOST, Database
 from suture.store.events import Recorder
 from suture.store.inbox import Inbox
 from suture.store.listen import DELIVERIES, EVENTS, PROCESSES, listen
@@ -66,13 +69,25 @@ class Foundation:
 async def foundation(settings: Settings, secrets: Secrets, *, most: int = 8) -> AsyncIterator[Foundation]:
     """Open what every role stands on; closed on the way out."""
     catalogue = load(settings.catalogue)
-    database_url, nats_url = addresses(settings)
-    database = await Database.connect(database_url, most=most)
+    database = await connect_database(database_address(settings), most)
+    nats_url = backbone_address(settings)
     vault = Vault(database, MasterKey(secrets.master_key()), catalogue.organisation.id)
     try:
         yield Foundation(settings, secrets, catalogue, SystemClock(), database, vault, nats_url)
     finally:
         await database.close()
+
+
+async def connect_database(url: str, most: int) -> Database:
+    """Connect, or raise `SettingsError` in words that say where it was tried and what to mend."""
+    try:
+        return await Database.connect(url, most=most)
+    except (*CONNECTION_LOST, asyncpg.PostgresError, TimeoutError, ValueError) as error:
+        where = urlsplit(url).hostname or "the address given"
+        raise SettingsError(
+            f"the database on {where} can't be used ({type(error).__name__}): check SUTURE_DATABASE_URL, "
+            "that the server runs, and that user and database exist"
+        ) from error
 
 
 def connect_systems(catalogue: Catalogue, secrets: Secrets) -> Systems:
@@ -153,7 +168,7 @@ def toolbox(base: Foundation, systems: Systems, parties: Parties) -> Toolbox:
 
 async def work(base: Foundation) -> None:
     """The worker role: ingest, processes, relay and projection, until cancelled."""
-    recorder = Recorder(ROUTES, AWAITED)
+    recorder = Recorder(ROUTES, AWAITED, owner=base.catalogue.system_of_kind("fhir-scheduling")[1].owner)
     parties = Parties(base.database, base.vault)
     ingester = Ingester(
         database=base.database,

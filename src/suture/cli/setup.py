@@ -8,9 +8,9 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.prompt import Confirm
 
-from suture.bootstrap.servers import addresses
+from suture.bootstrap.servers import database_address
 from suture.bootstrap.settings import current
-from suture.bootstrap.wiring import connect_systems, ledger_plan
+from suture.bootstrap.wiring import connect_database, connect_systems, ledger_plan
 from suture.catalogue import load
 from suture.catalogue.write import template
 from suture.cli.trouble import UserError
@@ -54,7 +54,13 @@ def migrate() -> None:
     """Bring the database's schema up to date. `suture up` does it by itself."""
     from suture.store.schema import migrate as run
 
-    uvloop.run(run(addresses(current()[0])[0]))
+    address = database_address(current()[0])
+
+    async def reach() -> None:
+        await (await connect_database(address, 1)).close()  # says in words what is wrong with an address
+
+    uvloop.run(reach())
+    uvloop.run(run(address))
     out.print("The schema is current.")
 
 

@@ -5,7 +5,7 @@ import re
 from uuid import UUID, uuid5
 
 _NAMESPACE = UUID("6f1b3c1e-5a0b-5d0e-9a53-5f0a7c5e2d11")
-_UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
+_UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 _LONGEST_NAME = 60
 
 
@@ -17,7 +17,8 @@ def fact_id(*parts: str) -> UUID:
 def external_name(kind: str, key: str) -> str:
     """A name for `key` that outside systems accept as an identifier: ``[A-Za-z0-9_]``, at most 60 characters.
 
-    Keys that are already plain stay readable; any other gets a digest, so that two keys never share a name.
+    Keys of letters and digits stay as they are; any other gets a digest, so that two keys never share a name, and a
+    key with an underscore never looks like a kind's own suffix.
     Odoo forbids spaces and reads a dot as the module's end (`ir.model.data`).
     """
     plain = _UNSAFE.sub("_", key)

@@ -78,7 +78,8 @@ class Ingester:
             except DATABASE_AWAY as error:
                 log.warning("database_away", role="ingest", error_type=type(error).__name__)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _LONGEST_SLEEP)
+                async with asyncio.timeout(_LONGEST_SLEEP):
+                    await self._wake.wait()
 
     async def ingest_batch(self) -> int:
         """Ingest what waits, up to a batch; answers how many deliveries that were."""

@@ -26,7 +26,7 @@ from suture.store.processes import Checkpoint, Claim, Journal, ProcessStore, Sav
 log = structlog.get_logger()
 
 _FATAL_PAUSE = timedelta(seconds=60)
-_LONGEST_RECHECK = timedelta(minutes=10)
+_LONGEST_RECHECK = timedelta(minutes=1)
 _MOST_DOUBLINGS = 20
 
 
@@ -69,6 +69,8 @@ class Advance:
         self._journal: Journal = dict(claim.journal)
         self._unsaved: Journal = {}
         self._due_at: datetime | None = None
+        self._in_doubt = claim.in_doubt
+        self._settling = False
 
     async def run(self) -> datetime | None:
         """Answers when the process is due again, None where it ended or stopped.
@@ -85,11 +87,23 @@ class Advance:
         return self._due_at
 
     def _next_do(self) -> Step | AwaitEvent | None:
-        """The first step that isn't in the journal."""
-        return next((step for step in self._steps if step.name not in self._journal), None)
+        """The first step that has no outcome yet."""
+        return next((step for step in self._steps if not self._has_outcome(step)), None)
+
+    def _has_outcome(self, step: Step | AwaitEvent) -> bool:
+        record = self._journal.get(step.name)
+        return record is not None and record.state != "begun"
 
     def _next_undo(self) -> Step | None:
-        """The last step that was done and can be undone."""
+        """The last step that was done and can be undone.
+
+        First of all the step that was begun and whose outcome is unknown: it is done to its end, which is safe by its
+        business key, so that what it did is known and can be undone.
+        """
+        begun = self._next_do()
+        if isinstance(begun, Step) and begun.undo is not None and (self._in_doubt or begun.name in self._journal):
+            self._settling = True
+            return begun
         for step in reversed(self._steps):
             record = self._journal.get(step.name)
             if isinstance(step, Step) and step.undo is not None and record is not None and record.state == "done":
@@ -117,17 +131,24 @@ class Advance:
         except (Retriable, Unknown, Fatal) as failure:
             return await self._retry_later(step, failure)
         except Rejected as failure:
-            return await self._ask_a_person(step.name, step.system, failure)
+            if not self._settling:
+                return await self._ask_a_person(step.name, step.system, failure)
+            return self._settled_as_not_done(step, begun)
         except DATABASE_AWAY as error:
             return await self._retry_later(step, _cut_off(step.name, error))
-        if outcome is None:
-            return False
-        await self._record(step, outcome, begun)
+        if outcome is not None:
+            await self._record(step, outcome, begun)
+        return outcome is not None
+
+    def _settled_as_not_done(self, step: Step | AwaitEvent, at: datetime) -> bool:
+        """A step whose outcome was unknown did not happen, so there is nothing of it to undo."""
+        self._settling = self._in_doubt = False
+        self._note(step.name, StepRecord(state="skipped", at=at, attempts=self._attempt + 1))
         return True
 
     def _applies(self, step: Step | AwaitEvent) -> bool:
         """Whether a step's condition holds; what was done is undone whatever its condition says by then."""
-        if isinstance(step, AwaitEvent) or step.when is None or self._state == "compensating":
+        if isinstance(step, AwaitEvent) or step.when is None or self._undoing:
             return True
         return step.when(self._as_seen(), self._setting.toolbox)
 
@@ -135,14 +156,15 @@ class Advance:
         """What the step answers, or None where it waits."""
         if isinstance(step, AwaitEvent):
             return await self._await_event(step)
-        act = step.undo if self._state == "compensating" else step.do
+        act = step.undo if self._undoing else step.do
         if act is None:
             raise TypeError(f"{step.name} has nothing to do")
         return await act(self._as_seen(), self._setting.toolbox)
 
     async def _record(self, step: Step | AwaitEvent, outcome: Outcome, begun: datetime) -> None:
         now = self._setting.clock.now()
-        undoing = self._state == "compensating"
+        undoing = self._undoing
+        self._settling = self._in_doubt = False
         self._note(
             step.name,
             StepRecord(
@@ -165,6 +187,12 @@ class Advance:
         data = await self._setting.find((correlation, step.type))
         if data is not None:
             return Outcome(msgspec.json.decode(data, type=EVENT_TYPES[step.type]))
+        if self._setting.clock.now() - self._claim.started_at > step.deadline:
+            raise Rejected(
+                "event_never_came",
+                f"{step.type} was awaited for {step.deadline.days} days",
+                "Find out why it never came: an unknown or cancelled appointment, or one that is stuck itself.",
+            )
         await self._save(
             step=step.name,
             state="waiting",
@@ -185,10 +213,13 @@ class Advance:
     async def _retry_later(self, step: Step | AwaitEvent, failure: Failure) -> bool:
         """Release the process until the policy's next try. What is wrong with the configuration is shown at once."""
         retry = self._setting.responsible(step.system).retry
-        attempt = self._attempt + 1
         fatal = isinstance(failure, Fatal)
-        if attempt >= retry.attempts and not fatal:
+        # A configuration that is wrong for hours must not use up the tries that come after it is mended, nor waiting.
+        attempt = max(self._attempt, 1) if fatal else self._attempt + 1
+        if attempt >= retry.attempts and not fatal and not isinstance(step, AwaitEvent):
             return await self._ask_a_person(step.name, step.system, failure)
+        if isinstance(failure, Unknown) or self._settling:
+            self._note(step.name, StepRecord(state="begun", at=self._setting.clock.now(), attempts=attempt))
         wait = max(
             retry.wait(attempt, self._setting.jitter()),
             failure.not_before or timedelta(0),
@@ -245,6 +276,10 @@ class Advance:
 
     def _note(self, step: str, record: StepRecord) -> None:
         self._journal[step] = self._unsaved[step] = record
+
+    @property
+    def _undoing(self) -> bool:
+        return self._state == "compensating" and not self._settling
 
     @property
     def _steps(self) -> tuple[Step | AwaitEvent, ...]:

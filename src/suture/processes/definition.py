@@ -42,6 +42,7 @@ class AwaitEvent:
     name: str
     type: str
     recheck: timedelta = timedelta(milliseconds=250)
+    deadline: timedelta = timedelta(days=3)
     system: str | None = None
 
 

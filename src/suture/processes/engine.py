@@ -83,7 +83,8 @@ class PostgresEngine:
                 wait = await self._claim_due()
                 self._looks_at = self._clock.now() + timedelta(seconds=wait)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
         finally:
             heart.cancel()
             await self._hand_back()

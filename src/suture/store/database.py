@@ -27,7 +27,12 @@ CONNECTION_LOST = (
 )
 """What asyncpg raises when the database is away; the work was rolled back or its outcome can be looked up."""
 
-OUT_OF_ROOM = (asyncpg.DiskFullError, asyncpg.TooManyConnectionsError, asyncpg.OutOfMemoryError)
+OUT_OF_ROOM = (
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.DiskFullError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.OutOfMemoryError,
+)
 """What asyncpg raises when the database can't take more for now."""
 
 DATABASE_AWAY = CONNECTION_LOST + OUT_OF_ROOM

@@ -103,6 +103,8 @@ class EmbeddedPostgres:
         pipe_in, pipe_out = os.pipe()  # the password goes by a pipe: the server's user need not read our files
         os.write(pipe_out, self._password().encode())
         os.close(pipe_out)
+        if os.geteuid() == 0:
+            os.fchown(pipe_in, _NOBODY, _NOBODY)
         command = [str(_binaries() / "initdb"), "-D", str(self._data), "-U", "suture", "-E", "UTF8", "--locale=C.UTF-8"]
         command += ["--auth=scram-sha-256", f"--pwfile=/dev/fd/{pipe_in}"]
         done = subprocess.run(
@@ -179,8 +181,7 @@ class EmbeddedPostgres:
         if os.geteuid() == 0:
             os.chown(path, _NOBODY, _NOBODY)
 
-    @staticmethod
-    def _as_server_user(command: list[str]) -> list[str]:
+    def _as_server_user(self, command: list[str]) -> list[str]:
         if os.geteuid() != 0:
             return command
         setpriv = shutil.which("setpriv")
@@ -188,11 +189,15 @@ class EmbeddedPostgres:
             raise EmbeddedFailed(
                 "Postgres can't run as root without setpriv: be an ordinary user, or set SUTURE_DATABASE_URL"
             )
-        right = "+dac_read_search"
-        return [
-            *(setpriv, f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"),
-            *(f"--inh-caps={right}", f"--ambient-caps={right}", "--", *command),
-        ]
+        user = [setpriv, f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
+        if not _anyone_may_enter(Path(command[0])) or not _anyone_may_enter(self._folder):
+            user += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        return [*user, "--", *command]
+
+
+def _anyone_may_enter(path: Path) -> bool:
+    """Whether every folder on the way may be entered by all; containers often can't give more rights than that."""
+    return all(parent.stat().st_mode & 0o001 for parent in (path, *path.parents))
 
 
 def _free_port() -> int:

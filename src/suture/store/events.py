@@ -10,19 +10,25 @@ from asyncpg import Record
 
 from suture.canonical.events import Event
 from suture.canonical.routing import Route, awaiting
+from suture.core.failure import Rejected
 from suture.core.gather import Gather
 from suture.store.database import Connection, Database, sql
+from suture.store.exceptions import Trouble, open_exception
 
 _SQL = sql("events")
+_UNDONE = frozenset({"compensating", "compensated"})
 _MOST_FOUND = 200
 
 
 class Recorder:
     """Records events. `routes` say which processes they concern, `awaited` which types a process may wait for (None:
-    any)."""
+    any), `owner` who is asked when a process's beginning is told again and differs."""
 
-    def __init__(self, routes: Iterable[Route], awaited: frozenset[str] | None = None) -> None:
+    def __init__(
+        self, routes: Iterable[Route], awaited: frozenset[str] | None = None, *, owner: str = "integration"
+    ) -> None:
         self._awaited = awaited
+        self._owner = owner
         self._routes: dict[str, list[Route]] = defaultdict(list)
         for route in routes:
             self._routes[route.type].append(route)
@@ -84,11 +90,10 @@ class Recorder:
                     (after if effect.key in started else before).append(effect)
         return starts, before, after
 
-    @staticmethod
-    async def _start(connection: Connection, starts: Sequence["_Effect"]) -> None:
+    async def _start(self, connection: Connection, starts: Sequence["_Effect"]) -> None:
         if not starts:
             return
-        await connection.fetch(
+        rows = await connection.fetch(
             _SQL["start"],
             [start.key for start in starts],
             [start.route.definition for start in starts],
@@ -101,6 +106,28 @@ class Recorder:
             [start.event.recorded_at for start in starts],
         )
         await connection.execute(_SQL["announce"])
+        new = {row["key"] for row in rows}
+        await self._show_changes(connection, [start for start in starts if start.key not in new])
+
+    async def _show_changes(self, connection: Connection, again: Sequence["_Effect"]) -> None:
+        """What was started before is not started again; where it now says something else, a person must know."""
+        known = await connection.fetch(_SQL["started_before"], [effect.key for effect in again]) if again else ()
+        before = {row["key"]: row for row in known}
+        for effect in again:
+            row = before[effect.key]
+            if row["input"] == effect.input and row["state"] not in _UNDONE:
+                continue
+            trouble = Trouble(
+                code="told_again",
+                outcome=Rejected.outcome,
+                reason=f"{effect.event.type} came again, with other content or after it had been undone",
+                remedy="What was written stands. Compare both in the journey, then correct the outside systems.",
+                owner=self._owner,
+                process=effect.key,
+                step=str(effect.event.id),
+                subject=effect.event.subject,
+            )
+            await open_exception(connection, trouble, effect.event.recorded_at)
 
     @staticmethod
     async def _cancel(connection: Connection, cancellations: Sequence["_Effect"]) -> None:

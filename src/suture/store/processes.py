@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
+import structlog
 
 from suture.canonical.events import Event
 from suture.core.gather import Gather
@@ -19,14 +21,19 @@ from suture.store.exceptions import Trouble, open_exception, resolve
 
 _SQL = sql("processes")
 _LARGEST_COMMIT = 128
+_DEADLOCK_TRIES = 4
+
+log = structlog.get_logger()
 
 
 _NOTHING = msgspec.Raw(b"null")
 
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the journal says of one step: ``done``, ``skipped`` or ``undone``, when, after how many tries, with what
-    result (JSON)."""
+    """What the journal says of one step: when, after how many tries, with what result (JSON).
+
+    `state` is ``done``, ``skipped``, ``undone``, or ``begun``: its outcome is unknown.
+    """
 
     state: str
     at: datetime
@@ -39,7 +46,10 @@ Journal = dict[str, StepRecord]
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A process in a worker's hands until its lease ends."""
+    """A process in a worker's hands until its lease ends.
+
+    `in_doubt`: the worker before fell silent, and a step may have been begun.
+    """
 
     key: str
     definition: str
@@ -54,12 +64,14 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     step: str
     attempt: int
     fence: int
+    started_at: datetime
+    in_doubt: bool = False
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Progress to be written under a claim's fence, with the events that it makes true.
 
-    `step` is the step that comes next (or failed); `due_at` None keeps the lease; `awaits` is what it waits for;
+    `step` is the step that was just done, or that failed; `due_at` None keeps the lease; `awaits` is what it waits for;
     `resolves` closes the process's open exceptions.
     """
 
@@ -117,6 +129,14 @@ class ProcessStore:
         return due
 
     async def _commit(self, batch: Sequence[Checkpoint]) -> Sequence[Saved]:
+        for _ in range(_DEADLOCK_TRIES - 1):
+            try:
+                return await self._write(batch)
+            except asyncpg.DeadlockDetectedError:
+                log.info("deadlock_retried", role="checkpoint", count=len(batch))
+        return await self._write(batch)
+
+    async def _write(self, batch: Sequence[Checkpoint]) -> Sequence[Saved]:
         async with self._database.transaction() as connection:
             saved = await self._update(connection, batch)
             held = [checkpoint for checkpoint in batch if _hold(checkpoint) in saved]

@@ -1,5 +1,6 @@
 """Billing over REST. Writes carry the appointment as external id, so doing one again changes nothing."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import TypeVar
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from suture.connectors.port import Health
 from suture.core.failure import Failure, Fatal, Rejected, Retriable, Unknown
 
 PAGE = "500"
+_CODE = re.compile(r"[a-z][a-z_]{0,39}")
 
 Body = TypeVar("Body")
 
@@ -56,7 +58,7 @@ class RestBilling:
         request = wire.eligibility_request(visit, visit.payer)
         answer = self._read(await self._http.post("/v1/eligibility", request, reading=True), wire.WireEligibility)
         status = wire.ELIGIBILITY.get(answer.status, EligibilityStatus.UNKNOWN)
-        return Eligibility(status=status, payer=visit.payer, reason=answer.reason)
+        return Eligibility(status=status, payer=visit.payer, reason=_as_code(answer.reason))
 
     async def capture_charge(self, visit: Visit) -> Charge:
         answer = await self._http.post("/v1/charges", wire.charge_request(visit))
@@ -133,6 +135,11 @@ class RestBilling:
             return
         code = _error_code(answer) or f"refused_{answer.status}"
         raise Rejected(code, f"{self.name} refused the call: {code} ({answer.status})", _REMEDIES.get(code, _REMEDY))
+
+
+def _as_code(reason: str) -> str:
+    """A reason if it is a code; free text could name a patient, and reasons travel in the clear."""
+    return reason if _CODE.fullmatch(reason) else ""
 
 
 def _error_code(answer: Answer) -> str:

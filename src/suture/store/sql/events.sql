@@ -20,6 +20,9 @@ FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::uuid[
 ON CONFLICT (key) DO NOTHING
 RETURNING key
 
+-- name: started_before
+SELECT key, state, input FROM process WHERE key = ANY($1::text[])
+
 -- name: wake
 UPDATE process SET state = 'running', due_at = $2
 WHERE awaits = ANY($1::text[]) AND state = 'waiting'

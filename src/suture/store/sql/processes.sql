@@ -1,16 +1,19 @@
 -- name: claim
--- A process that turns to compensating starts counting its attempts anew.
+-- A process that turns to compensating starts counting its attempts anew. Where the holder before did not release it, a
+-- worker fell silent in the middle of a step, and what came of that step is in doubt.
 WITH due AS MATERIALIZED (
-    SELECT key FROM process
+    SELECT key, released, state FROM process
     WHERE state IN ('running', 'waiting', 'compensating') AND due_at <= $1
     ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
-UPDATE process SET fence = fence + 1, worker = $3, due_at = $4, awaits = NULL,
-    attempt = CASE WHEN cancel_requested AND state <> 'compensating' THEN 0 ELSE attempt END,
-    state = CASE WHEN cancel_requested THEN 'compensating' WHEN state = 'waiting' THEN 'running' ELSE state END
+UPDATE process SET fence = fence + 1, worker = $3, released = false, due_at = $4, awaits = NULL,
+    attempt = CASE WHEN cancel_requested AND process.state <> 'compensating' THEN 0 ELSE attempt END,
+    state = CASE WHEN cancel_requested THEN 'compensating' WHEN process.state = 'waiting' THEN 'running'
+        ELSE process.state END
 FROM due WHERE process.key = due.key
-RETURNING process.key, definition, version, subject, correlation_id, causation_id, facility, state, input,
-    journal::text AS journal, step, attempt, fence
+RETURNING process.key, definition, version, subject, correlation_id, causation_id, facility, process.state, input,
+    journal::text AS journal, step, attempt, fence, started_at,
+    NOT due.released AND due.state = 'running' AS in_doubt
 
 -- name: renew
 UPDATE process SET due_at = $3
@@ -19,11 +22,14 @@ WHERE process.key = held.key AND process.fence = held.fence AND state IN ('runni
 
 -- name: checkpoint
 -- One with a due time gives the process up: the fence rises, so that a renewal under way can't take it back.
+-- A process whose cancellation came meanwhile neither ends nor gets stuck on its way forward: it is undone.
 UPDATE process SET
-    state = CASE WHEN cp.state = 'done' AND cancel_requested THEN 'compensating' ELSE cp.state END,
+    state = CASE WHEN cp.state IN ('done', 'stuck') AND cancel_requested AND process.state <> 'compensating'
+        THEN 'compensating' ELSE cp.state END,
     step = cp.step, attempt = cp.attempt, awaits = cp.awaits,
-    due_at = coalesce(cp.due_at, process.due_at),
+    due_at = CASE WHEN cp.state = 'stuck' AND cancel_requested THEN cp.at ELSE coalesce(cp.due_at, process.due_at) END,
     fence = process.fence + (cp.due_at IS NOT NULL)::int,
+    released = cp.due_at IS NOT NULL OR cp.state NOT IN ('running', 'compensating'),
     finished_at = CASE WHEN cp.state IN ('done', 'compensated') THEN cp.at END,
     journal = process.journal || cp.journal::jsonb
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::int[], $6::text[], $7::timestamptz[],

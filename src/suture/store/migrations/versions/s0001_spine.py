@@ -113,6 +113,7 @@ CREATE TABLE process (
     due_at timestamptz NOT NULL,
     fence bigint NOT NULL DEFAULT 0,
     worker text,
+    released boolean NOT NULL DEFAULT true,
     started_at timestamptz NOT NULL,
     finished_at timestamptz
 ) WITH (fillfactor = 60);
