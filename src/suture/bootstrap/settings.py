@@ -75,6 +75,10 @@ class Secrets:
             raise SettingsError(f"the secret {name} is not set: set the variable, or write it to {self._folder / name}")
         return value
 
+    def has(self, name: str) -> bool:
+        """Whether a secret is set."""
+        return bool(self._environment.get(name) or self._from_file(name))
+
     def _from_file(self, name: str) -> str | None:
         try:
             return (self._folder / name).read_text().strip()

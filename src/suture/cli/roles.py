@@ -1,6 +1,8 @@
 """Commands that run the platform: all roles at once, or one role a process."""
 
+import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,8 +24,7 @@ out = Console(highlight=False)
 def up() -> None:
     """Run the whole platform: embedded servers where no URL is set, gateway, workers and console. Ctrl-C stops it."""
     settings, secrets = current()
-    load(settings.catalogue)
-    secrets.master_key()
+    _check_before_start(settings, secrets)
     stopping = _stop_on_signals()
     with embedded_servers(settings) as (database_url, nats_url):
         environment = {**settings.as_environment(), "SUTURE_DATABASE_URL": database_url, "SUTURE_NATS_URL": nats_url}
@@ -46,10 +47,36 @@ def up() -> None:
     out.print("Stopped; nothing is lost. Started again, it goes on.")
 
 
+def _check_before_start(settings: Settings, secrets: Secrets) -> None:
+    """What would make every role fail is told once, before any is started."""
+    catalogue = load(settings.catalogue)
+    secrets.master_key()
+    needed = {system.secret for system in catalogue.systems.values()}
+    needed |= {key for interface in catalogue.interfaces.values() for key in interface.signing_keys}
+    missing = sorted(name for name in needed if not secrets.has(name))
+    if missing:
+        where = settings.data_dir / "secrets"
+        raise UserError(f"secrets are missing: {', '.join(missing)}; set the variables, or write files into {where}")
+    for port in (settings.gateway_port, settings.console_port):
+        if port and not _is_free(settings.host, port):
+            raise UserError(
+                f"port {port} is taken, perhaps by a Suture that still runs; end it, or choose others by "
+                "SUTURE_GATEWAY_PORT and SUTURE_CONSOLE_PORT"
+            )
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
 def environment_with(extra: dict[str, str]) -> dict[str, str]:
     """This process's environment, with `extra` on top."""
-    import os
-
     return {**os.environ, **extra}
 
 

@@ -6,7 +6,7 @@ orders the events of one appointment.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -49,15 +49,19 @@ def decode(body: bytes, context: Context) -> Understood:
     """Raises `NotUnderstood`."""
     try:
         webhook = msgspec.json.decode(body, type=_Webhook)
-        told = _read(webhook.data, context)
         if webhook.type not in _EVENTS:
             raise NotUnderstood("unknown_type", "the webhook's type is not one of the contract's", _REMEDY)
         event_type, build = _EVENTS[webhook.type]
+        told = _read(webhook.data, context)
         appointment = told.appointment
+        if appointment.status not in _STATUSES[webhook.type]:
+            raise NotUnderstood(
+                "status_differs", "Appointment.status does not say what the webhook's type says", _REMEDY
+            )
         event = make_event(
             context,
             event_type,
-            build(told),
+            _about(appointment, build, told),
             subject=f"Appointment/{appointment.id}",
             correlation_id=appointment.id,
             occurred_at=appointment.meta.last_updated or webhook.timestamp,
@@ -67,6 +71,15 @@ def decode(body: bytes, context: Context) -> Understood:
         return Understood(events=(event,), parties=tuple(_parties(told)), appointment_status=appointment.status)
     except UNREADABLE as error:
         raise NotUnderstood.invalid(error, _REMEDY) from error
+
+
+def _about(appointment: fhir.Appointment, build: Callable[[_Told], msgspec.Struct], told: _Told) -> msgspec.Struct:
+    """The event's data; what can't be understood of it is known to be about this appointment."""
+    try:
+        return build(told)
+    except NotUnderstood as error:
+        error.subject = f"Appointment/{appointment.id}"
+        raise
 
 
 def _read(bundle: fhir.Bundle, context: Context) -> _Told:
@@ -126,8 +139,8 @@ def _booking(told: _Told) -> dict[str, Any]:
 
 def _completed(told: _Told) -> AppointmentCompleted:
     encounter = told.contents.first(fhir.Encounter)
-    if encounter is None:
-        raise NotUnderstood("no_encounter", "a completed Appointment came without its Encounter", _REMEDY)
+    if encounter is None or encounter.status != "finished":
+        raise NotUnderstood("no_encounter", "a completed Appointment came without its finished Encounter", _REMEDY)
     if "Practitioner" not in told.actors:
         raise NotUnderstood("no_practitioner", "a completed Appointment names no Practitioner", _REMEDY)
     payer = _payer(told.contents)
@@ -139,7 +152,11 @@ def _completed(told: _Told) -> AppointmentCompleted:
         payer=payer.reference if payer else None,
         started_at=encounter.period.start,
         ended_at=encounter.period.end,
-        lines=tuple(_service_line(item, told.context) for item in told.contents.each(fhir.ChargeItem)),
+        lines=tuple(
+            _service_line(item, told.context)
+            for item in told.contents.each(fhir.ChargeItem)
+            if item.status not in _NOT_CHARGED
+        ),
     )
     return AppointmentCompleted(visit=visit)
 
@@ -155,6 +172,9 @@ def _service_line(item: fhir.ChargeItem, context: Context) -> ServiceLine:
             f"the code table {_CODE_TABLE} has no row for {keys[0] if keys else 'a ChargeItem without a code'}",
             f"Add the row to code_tables.{_CODE_TABLE} in the catalogue, then replay the delivery.",
         )
+    currency = context.catalogue.organisation.currency
+    if item.price_override and item.price_override.currency not in ("", currency):
+        raise NotUnderstood("currency_differs", f"a price in another currency than {currency}", _REMEDY)
     quantity, price = item.quantity.value, item.price_override.value if item.price_override else None
     if not quantity.is_finite() or quantity <= 0 or not (price is None or (price.is_finite() and price >= 0)):
         raise NotUnderstood("amount_invalid", "a ChargeItem's quantity or price is not a usable number", _REMEDY)
@@ -235,3 +255,16 @@ _EVENTS = {
     ),
 }
 """Webhook type: event type, and how its data is read."""
+
+_STATUSES = {
+    "appointment.booked": {"booked", "pending", "proposed"},
+    "appointment.rescheduled": {"booked", "pending", "proposed"},
+    "appointment.arrived": {"arrived", "checked-in"},
+    "appointment.completed": {"fulfilled"},
+    "appointment.cancelled": {"cancelled", "entered-in-error"},
+    "appointment.noshow": {"noshow"},
+}
+"""Webhook type: the FHIR R4 Appointment.status that goes with it."""
+
+_NOT_CHARGED = frozenset({"entered-in-error", "aborted", "not-billable"})
+"""FHIR R4 ChargeItem.status of what isn't charged."""

@@ -157,7 +157,7 @@ class Ingester:
             self._context(interface.system if interface else delivery.interface, now, delivery.receipt),
             "suture.exception.raised.v1",
             ExceptionRaised(exception=str(trouble.id), code=trouble.code, reason=trouble.reason),
-            subject=f"Delivery/{delivery.id}",
+            subject=error.subject or f"Delivery/{delivery.id}",
             correlation_id=f"delivery-{delivery.id}",
             occurred_at=now,
         )

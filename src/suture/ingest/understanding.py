@@ -20,6 +20,9 @@ _QUOTED = re.compile(r"'[^']*'")
 class NotUnderstood(Exception):
     """A delivery does not say what its contract promises. The text names places and codes, never content."""
 
+    subject: str | None = None
+    """What it is about, where that much was understood, for example ``Appointment/4711``."""
+
     def __init__(self, code: str, reason: str, remedy: str) -> None:
         super().__init__(reason)
         self.code = code

@@ -22,5 +22,11 @@ async def advance(connection: Connection, states: Iterable[tuple[str, str, int]]
     )
 
 
+async def known(connection: Connection, references: list[str]) -> int:
+    """How many of these appointments were heard of."""
+    count: int = await connection.fetchval(_SQL["known"], references)
+    return count
+
+
 async def count_by_status(connection: Connection) -> dict[str, int]:
     return {row["status"]: row["count"] for row in await connection.fetch(_SQL["count_by_status"])}

@@ -20,10 +20,11 @@ import psutil
 import uvloop
 from rich.console import Console
 
+from suture.backbone.stream import BACKBONE_AWAY, connect
 from suture.bootstrap.servers import embedded_servers
 from suture.bootstrap.settings import Secrets, Settings
 from suture.bootstrap.supervise import Role, role_command, stop_all
-from suture.bootstrap.wiring import connect_systems, ledger_plan
+from suture.bootstrap.wiring import connect_database, connect_systems, ledger_plan
 from suture.catalogue import load
 from suture.cli.demo.clinic import catalogue_text
 from suture.cli.demo.options import DemoOptions
@@ -31,6 +32,7 @@ from suture.cli.roles import environment_with, platform_roles
 from suture.cli.trouble import UserError
 from suture.core.failure import Failure
 from suture.simulators.clinic.day import ClinicDay
+from suture.store import appointments
 
 _READY_SECONDS = 60.0
 _SIMULATOR_PACKAGE = "suture.simulators"
@@ -135,10 +137,31 @@ class Stage:
         done = subprocess.run(role_command("migrate"), env=self._environment(), capture_output=True, check=False)
         if done.returncode:
             raise UserError(f"the schema could not be made: {done.stderr.decode().strip()}")
+        uvloop.run(self._check_servers(database_url, nats_url))
         for name in ("postgres", "nats-server"):
             for process in psutil.process_iter(["name", "cmdline"]):
                 if process.info["name"] == name and str(self.options.folder) in " ".join(process.info["cmdline"] or ()):
                     self.processes[name] = process.pid
+
+    async def _check_servers(self, database_url: str, nats_url: str) -> None:
+        """Servers that were there before must answer, and mustn't have seen this very day: it would flow but once."""
+        database = await connect_database(database_url, 1)
+        try:
+            async with database.connection() as connection:
+                known = await appointments.known(
+                    connection, [f"Appointment/{plan.id}" for plan in self.day.appointments]
+                )
+        finally:
+            await database.close()
+        if known:
+            raise UserError(
+                f"this database has seen {known} of the day's appointments already; choose another --seed, or an "
+                "empty database by SUTURE_DATABASE_URL"
+            )
+        try:
+            await (await connect(nats_url, "suture-demo")).close()
+        except BACKBONE_AWAY as error:
+            raise UserError(f"no NATS answers at {nats_url}: check SUTURE_NATS_URL") from error
 
     def _start_simulators(self) -> None:
         gateway = f"http://{self._settings.host}:{self._settings.gateway_port}/v1/hooks/"

@@ -9,5 +9,8 @@ UPDATE appointment SET status = new.status, sequence = new.sequence
 FROM unnest($1::text[], $2::text[], $3::bigint[]) AS new (reference, status, sequence)
 WHERE appointment.reference = new.reference
 
+-- name: known
+SELECT count(*) FROM appointment WHERE reference = ANY($1::text[])
+
 -- name: count_by_status
 SELECT status, count(*) AS count FROM appointment GROUP BY status

@@ -36,7 +36,7 @@ SELECT
     (SELECT extract(epoch FROM max(recorded_at) - min(recorded_at)) FROM event) AS seconds
 
 -- name: stuck_keys
-SELECT coalesce(process.correlation_id, split_part(exception.subject, '/', 2)) AS key, exception.subject, code, reason, owner,
+SELECT coalesce(process.correlation_id, substring(exception.subject FROM '^Appointment/(.*)$')) AS key, exception.subject, code, reason, owner,
     exception.process, exception.delivery
 FROM exception LEFT JOIN process ON process.key = exception.process
 WHERE exception.state = 'open' ORDER BY opened_at
