@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     gateway_port: Port = 8600
     console_port: Port = 8601
     workers: Annotated[int, msgspec.Meta(ge=1)] = 1
+    gateways: Annotated[int, msgspec.Meta(ge=1)] = 1
     slots: Annotated[int, msgspec.Meta(ge=1)] = 256
     lease_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -83,7 +83,8 @@ def environment_with(extra: dict[str, str]) -> dict[str, str]:
 def platform_roles(settings: Settings, environment: dict[str, str]) -> list[Role]:
     """Gateway, console and as many workers as the settings say."""
     logs = settings.data_dir.resolve() / "log"
-    names = ["gateway", "console", *(f"worker-{number}" for number in range(1, settings.workers + 1))]
+    gateways = [f"gateway-{number}" for number in range(2, settings.gateways + 1)]
+    names = ["gateway", *gateways, "console", *(f"worker-{number}" for number in range(1, settings.workers + 1))]
     return [Role(name, role_command(name.partition("-")[0]), environment, logs / f"{name}.log") for name in names]
 
 
@@ -139,6 +140,23 @@ def _begin(role: str) -> tuple[Settings, Secrets]:
     return settings, secrets
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket that processes may share: the kernel spreads connections over several gateways.
+
+    The protocol is named, or asyncio would leave Nagle's algorithm on and answers would wait 40 ms.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise UserError(f"can't listen on {host}:{port}: {error.strerror}") from error
+    listener.listen(1024)
+    return listener
+
+
 def _serve(settings: Settings, secrets: Secrets, create_app: Callable[..., object], port: int, *, most: int) -> None:
     import uvicorn
 
@@ -150,8 +168,6 @@ def _serve(settings: Settings, secrets: Secrets, create_app: Callable[..., objec
             await check_schema(base.database)
             config = uvicorn.Config(
                 create_app(base),  # type: ignore[arg-type]
-                host=settings.host,
-                port=port,
                 http="httptools",
                 ws="none",
                 access_log=False,
@@ -160,7 +176,8 @@ def _serve(settings: Settings, secrets: Secrets, create_app: Callable[..., objec
                 proxy_headers=False,
                 timeout_graceful_shutdown=10,
             )
-            await uvicorn.Server(config).serve()
+            with _listen(settings.host, port) as listener:
+                await uvicorn.Server(config).serve(sockets=[listener])
 
     uvloop.run(run())
     sys.exit(0)
