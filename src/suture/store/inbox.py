@@ -79,7 +79,6 @@ class Inbox:
         self._gathered = Gather(
             self._commit,
             limit=_LARGEST_COMMIT,
-            lanes=2,  # one batch is made ready while the other waits for the disk
             divisible=lambda error: not isinstance(error, DATABASE_AWAY),
         )
 
