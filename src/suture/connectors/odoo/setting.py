@@ -69,7 +69,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     @staticmethod
     def _standing(found: int | None, what: str) -> int:
         if found is None:
-            raise Fatal("not_prepared", f"Odoo lacks {what}", "Prepare the ledger: `suture up` does it at its start.")
+            raise Fatal("not_prepared", f"Odoo lacks {what}", "Run `suture prepare`, once for each catalogue.")
         return found
 
 
