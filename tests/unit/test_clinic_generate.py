@@ -1,14 +1,18 @@
 """The made-up clinic: the same for the same seed, and realistic in its mix."""
 
+import hashlib
 from collections import Counter
 from datetime import UTC, date
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from suture.simulators.clinic.day import AppointmentPlan, ClinicDay, read_day, total_of, write_day
 from suture.simulators.clinic.generate import generate
+from suture.simulators.scheduling.story import story_of
 
 DAY = date(2025, 3, 3)
 
@@ -16,6 +20,11 @@ DAY = date(2025, 3, 3)
 @pytest.fixture(scope="module")
 def day() -> ClinicDay:
     return generate(seed=7, appointments=1000, day=DAY)
+
+
+@pytest.fixture(scope="module")
+def upset() -> ClinicDay:
+    return generate(seed=7, appointments=1000, day=DAY, undone=0.1)
 
 
 def completed(day: ClinicDay) -> list[AppointmentPlan]:
@@ -60,6 +69,27 @@ def test_only_completed_visits_have_services_and_payments(day: ClinicDay) -> Non
     others = [plan for plan in day.appointments if plan.story[-1] != "completed"]
     assert not any(plan.lines or plan.payments for plan in others)
     assert all(plan.lines for plan in completed(day))
+
+
+def test_without_upsets_the_day_stays_what_it_was(day: ClinicDay) -> None:
+    """Runs of one seed are compared over versions of the simulators."""
+    digest = hashlib.sha256(msgspec.json.encode(day)).hexdigest()
+    assert digest == "8e32b2664612b01604e2623da48b9f3f9dbc4ba59bfedceaed9bf91d8528b494"
+
+
+def test_upsets_are_visits_that_were_cancelled_after_all(day: ClinicDay, upset: ClinicDay) -> None:
+    undone = [plan for plan in upset.appointments if plan.story[-2:] == ("completed", "cancelled")]
+    assert 70 < len(undone) < 130
+    assert all(plan.lines and not plan.payments for plan in undone)
+    others = [plan for plan in zip(day.appointments, upset.appointments, strict=True) if plan[1] not in undone]
+    assert all(before == after for before, after in others)
+
+
+def test_a_visit_is_cancelled_after_it_was_completed(upset: ClinicDay) -> None:
+    for plan in upset.appointments:
+        story = list(story_of(plan))
+        assert [happening.version for happening in story] == list(range(1, len(plan.story) + 1))
+        assert all(earlier.at < later.at for earlier, later in pairwise(story))
 
 
 def test_every_reference_leads_somewhere(day: ClinicDay) -> None:

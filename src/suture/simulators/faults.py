@@ -15,15 +15,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suture.simulators.api import json_response
 
-Fault = Literal["unavailable", "error", "throttled", "gateway_timeout", "dropped"]
+Fault = Literal["unavailable", "error", "throttled", "gateway_timeout", "dropped", "hang", "late"]
 Preset = Literal["none", "light", "storm"]
 
 
 class FaultPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Latency in milliseconds (mean, exponentially spread) and the share of calls, 0 to 1, that meet each fault.
 
-    Before any work: `unavailable` answers 503, `error` 500, `throttled` 429 with ``Retry-After: 1``.
-    After the work was done: `gateway_timeout` answers 504, `dropped` closes the connection without an answer.
+    Before any work: `unavailable` answers 503, `error` 500, `throttled` 429 with ``Retry-After: 1``, and `hang` keeps
+    the caller waiting for `hang_ms` and then closes the connection without an answer.
+    After the work was done: `gateway_timeout` answers 504, `dropped` closes the connection without an answer, and
+    `late` holds the true answer back for `hang_ms`: a caller with less patience has given up, and the work is done.
     Webhooks: `duplicate` are sent twice, `reorder` held back by up to `reorder_ms`, so that later ones overtake.
     """
 
@@ -33,6 +35,9 @@ class FaultPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     throttled: float = 0
     gateway_timeout: float = 0
     dropped: float = 0
+    hang: float = 0
+    late: float = 0
+    hang_ms: float = 10_000
     duplicate: float = 0
     reorder: float = 0
     reorder_ms: float = 0
@@ -141,14 +146,25 @@ class FaultInjection:
             await _answer(500, {}, scope, receive, send)
         elif fault == "throttled":
             await _answer(429, {"Retry-After": "1"}, scope, receive, send)
+        elif fault == "hang":
+            await _disconnected(receive, self._faults.plan.hang_ms / 1000)
+            await _close(scope, receive, send)
+        elif fault == "late":
+            await self._late(scope, receive, send)
         else:
             await self._app(scope, receive, _unheard)
-            if fault == "dropped" and (abort := scope.get("extensions", {}).get("suture.abort")):
-                abort["call"]()
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-            else:
-                await _answer(504, {}, scope, receive, send)
+            await (_close if fault == "dropped" else _gateway_timeout)(scope, receive, send)
+
+    async def _late(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answer.append(message)
+
+        await self._app(scope, receive, keep)
+        if not await _disconnected(receive, self._faults.plan.hang_ms / 1000):
+            for message in answer:
+                await send(message)
 
     async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -168,6 +184,31 @@ async def _answer(status: int, headers: dict[str, str], scope: Scope, receive: R
     response = json_response({"error": {"code": "fault", "message": f"a fault was asked for: {status}"}}, status)
     response.headers.update(headers)
     await response(scope, receive, send)
+
+
+async def _gateway_timeout(scope: Scope, receive: Receive, send: Send) -> None:
+    await _answer(504, {}, scope, receive, send)
+
+
+async def _close(scope: Scope, receive: Receive, send: Send) -> None:
+    """Close the connection without an answer; where the server can't, the caller hears of a gateway's timeout."""
+    abort = scope.get("extensions", {}).get("suture.abort")
+    if abort is None:
+        return await _gateway_timeout(scope, receive, send)
+    abort["call"]()
+    await _disconnected(receive)
+    return None
+
+
+async def _disconnected(receive: Receive, within: float | None = None) -> bool:
+    """Wait until the caller is gone, or for `within` seconds; whether it is."""
+    try:
+        async with asyncio.timeout(within):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _unheard(_: Message) -> None:

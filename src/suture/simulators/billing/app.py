@@ -20,6 +20,7 @@ from suture.simulators.billing.book import Book
 from suture.simulators.billing.messages import ChargeRequest, EligibilityRequest, Problem
 from suture.simulators.clinic.day import ClinicDay
 from suture.simulators.faults import Faults
+from suture.simulators.observed import observed_route
 from suture.simulators.webhooks import WebhookSender, WebhookTarget
 
 PAGE = 100
@@ -50,7 +51,12 @@ def create_app(
 
     refusal = _error("unauthorized", "the bearer token is missing or wrong")
     return Starlette(
-        routes=[*_charge_routes(book, adjudicator), *_other_routes(book), _progress_route(book, sender)],
+        routes=[
+            *_charge_routes(book, adjudicator),
+            *_other_routes(book),
+            _progress_route(book, sender),
+            observed_route(book.journal),
+        ],
         middleware=[Middleware(RequireBearer, token=token, prefix="/v1", refusal=refusal)],
         exception_handlers={Problem: _explain},
         lifespan=lifespan,

@@ -18,6 +18,7 @@ from suture.simulators.billing.messages import (
     RequestedLine,
 )
 from suture.simulators.clinic.day import AppointmentPlan, ClinicDay
+from suture.simulators.observed import Journal
 
 _REASONS = {"active": "", "inactive": "coverage_terminated", "unknown": "payer_did_not_answer"}
 
@@ -27,6 +28,7 @@ class Book:
 
     def __init__(self, day: ClinicDay) -> None:
         self.currency = day.currency
+        self.journal = Journal("billing")
         self.charges: list[str] = []
         self.payments: list[Payment] = []
         self._prices = {service.code: service.price for service in day.services}
@@ -51,6 +53,7 @@ class Book:
             self._charges[charge_id] = charge
             self._requests[charge_id] = request
             self.charges.append(charge_id)
+            self.journal.saw("charge.captured", charge.external_id, number=charge_id, amount=charge.total)
             return charge, True
         if self._requests[charge_id] != request:
             raise Problem(409, "external_id_conflict", "this external id has a charge with other content")
@@ -60,10 +63,13 @@ class Book:
 
     def void(self, charge_id: str) -> Charge:
         charge = self.charge(charge_id)
+        if charge.status == "voided":
+            return charge
         if any(payment.charge_id == charge_id for payment in self.payments):
             raise Problem(409, "charge_paid", "the charge has payments; refund them first")
         voided = msgspec.structs.replace(charge, status="voided")
         self._charges[charge_id] = voided
+        self.journal.saw("charge.voided", charge.external_id, number=charge_id, amount=charge.total)
         return voided
 
     def charge(self, charge_id: str) -> Charge:
@@ -94,6 +100,9 @@ class Book:
         posted = self.planned_payments(charge_id)
         self._adjudicated.add(charge_id)
         self.payments.extend(posted)
+        for payment in posted:
+            of = payment.charge_external_id
+            self.journal.saw("payment.posted", payment.id, number=payment.id, amount=payment.amount, of=of)
         return posted
 
     def planned_payments(self, charge_id: str) -> list[Payment]:

@@ -60,15 +60,21 @@ class _Person:
         self.eligible = eligible
 
 
-def generate(*, seed: int, appointments: int, day: date) -> ClinicDay:
-    """A day of `appointments` appointments: about 88 % completed, 8 % cancelled, 4 % no-shows, 15 % self-pay."""
+def generate(*, seed: int, appointments: int, day: date, undone: float = 0.0) -> ClinicDay:
+    """A day of `appointments` appointments: about 88 % completed, 8 % cancelled, 4 % no-shows, 15 % self-pay.
+
+    The share `undone` of them (0 to 1) is completed and turns out to be cancelled after all, before anyone paid.
+    """
     practitioners = _practitioners(seed)
     people: list[_Person] = []
     random, names = Random(seed), _names(seed)  # noqa: S311 (a made-up clinic, no secret)
+    upsets = Random(f"undone-{seed}")  # noqa: S311 (its own sequence, so that all else stays as it is without)
     plans = []
     for number in range(1, appointments + 1):
         person = _next_person(random, names, people, seed)
-        plans.append(_appointment(random, f"A{day:%Y%m%d}-{seed}-{number:05d}", person, practitioners, day))
+        upset = upsets.random() < undone
+        appointment_id = f"A{day:%Y%m%d}-{seed}-{number:05d}"
+        plans.append(_appointment(random, appointment_id, person, practitioners, day, upset=upset))
     return ClinicDay(
         day=day,
         seed=seed,
@@ -136,14 +142,19 @@ def _person(random: Random, names: Faker, patient_id: str) -> _Person:
 
 
 def _appointment(
-    random: Random, appointment_id: str, person: _Person, practitioners: tuple[Practitioner, ...], day: date
+    random: Random,
+    appointment_id: str,
+    person: _Person,
+    practitioners: tuple[Practitioner, ...],
+    day: date,
+    *,
+    upset: bool,
 ) -> AppointmentPlan:
-    story = _story(random)
+    story = _undone(_story(random)) if upset else _story(random)
     start = datetime.combine(day, OPENS) + timedelta(minutes=5 * random.randrange(SLOTS_OF_FIVE_MINUTES))
     moved_by = timedelta(minutes=5 * random.randint(1, 12))
     lines = _lines(random)
     payments = _payments(random, total_of(lines, _PRICES, CURRENCY), person.payer)
-    completed = story[-1] == "completed"
     return AppointmentPlan(
         id=appointment_id,
         patient=person.patient.id,
@@ -153,8 +164,8 @@ def _appointment(
         start=start,
         minutes=random.choice((15, 20, 30, 45)),
         story=story,
-        lines=lines if completed else (),
-        payments=payments if completed else (),
+        lines=lines if "completed" in story else (),
+        payments=payments if story[-1] == "completed" else (),
         eligible=person.eligible,
         first_start=start - moved_by if "rescheduled" in story else None,
     )
@@ -171,6 +182,13 @@ def _story(random: Random) -> tuple[Step, ...]:
     if random.random() < RESCHEDULED:
         return ("booked", "rescheduled", "arrived", "completed")
     return ("booked", "arrived", "completed")
+
+
+def _undone(story: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The story of a visit that took place, and was cancelled after all."""
+    if story[-1] != "completed":
+        story = ("booked", "arrived", "completed")
+    return (*story, "cancelled")
 
 
 def _lines(random: Random) -> tuple[PlannedLine, ...]:

@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from suture.core.clock import Clock, SystemClock
+from suture.simulators.api import json_response
+from suture.simulators.observed import observed_route
 from suture.simulators.odoo.database import Database
 from suture.simulators.odoo.errors import (
     AccessDenied,
@@ -32,10 +34,13 @@ def create_app(
     """A fresh simulated Odoo of `version` (17 or 19). `api_keys` gives the login of each key's user."""
     db = Database(database, version, api_keys, clock or SystemClock())
     seed(db, set(api_keys.values()))
-    doors = Doors(Server(db))
+    server = Server(db)
+    doors = Doors(server)
     routes = [
         Route("/jsonrpc", doors.json_rpc, methods=["POST"]),
         Route("/web/webclient/version_info", doors.version_info, methods=["POST"]),
+        Route("/control/standing", doors.standing),
+        observed_route(server.witness.journal),
     ]
     if version >= 19:
         routes.append(Route("/json/2/{model}/{method}", doors.json_2, methods=["POST"]))
@@ -49,6 +54,9 @@ class Doors:
 
     async def version_info(self, request: Request) -> Response:
         return _json({"jsonrpc": "2.0", "id": None, "result": self._version()})
+
+    async def standing(self, _: Request) -> Response:
+        return json_response(list(self._server.witness.standing()))
 
     async def json_2(self, request: Request) -> Response:
         if not _is_json(request):

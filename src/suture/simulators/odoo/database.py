@@ -6,7 +6,7 @@ from typing import Any
 
 from suture.core.clock import Clock
 from suture.simulators.odoo.errors import PythonError
-from suture.simulators.odoo.schema import INDEXED, Field, schema
+from suture.simulators.odoo.schema import INDEXED, WATCHED, Field, schema
 from suture.simulators.odoo.store import Row, Store
 
 Getter = Callable[[Row], Any]
@@ -21,7 +21,7 @@ class Database:
         self.keys = dict(keys)
         self.clock = clock
         self.schema = schema(version)
-        self.store = Store(INDEXED)
+        self.store = Store(INDEXED, WATCHED)
         self.users: dict[str, int] = {}
         self._getters: dict[tuple[str, str], Getter] = {}
 

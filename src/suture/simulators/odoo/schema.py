@@ -207,6 +207,13 @@ INDEXED: Mapping[str, Iterable[str]] = {
     "stock.quant": ("product_id",),
 }
 
+# What a witness must see: whether a document is a draft, posted, done or cancelled, and what is matched with what.
+WATCHED: Mapping[str, str] = {
+    "account.move": "state",
+    "account.partial.reconcile": "amount",
+    "stock.picking": "state",
+}
+
 
 def schema(version: int) -> dict[str, dict[str, Field]]:
     """Fields by model, ``id`` included."""

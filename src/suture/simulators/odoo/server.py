@@ -14,6 +14,7 @@ from suture.simulators.odoo.moves import Moves
 from suture.simulators.odoo.people import Accounts, Companies, ExternalIds, Partners, Products, Users
 from suture.simulators.odoo.pickings import Pickings, StockMoves
 from suture.simulators.odoo.store import Row
+from suture.simulators.odoo.witness import Witness
 
 CLASSES: dict[str, type[Model]] = {
     "account.account": Accounts,
@@ -38,6 +39,7 @@ class Server:
 
     def __init__(self, db: Database) -> None:
         self.db = db
+        self.witness = Witness(db)
 
     def has_model(self, model: str) -> bool:
         return model in self.db.schema
@@ -68,7 +70,7 @@ class Server:
         except Exception as error:
             self.db.store.rollback(mark)
             raise PythonError(type(error).__name__, str(error)) from error
-        self.db.store.commit()
+        self.witness.saw(self.db.store.commit())
         return result
 
 

@@ -2,9 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 Row = dict[str, Any]
+
+
+class Effect(NamedTuple):
+    """A watched field of a row took a value; `before` is None where the row is new."""
+
+    model: str
+    id: int
+    before: Any
+    after: Any
 
 
 class Table:
@@ -17,13 +26,18 @@ class Table:
 
 
 class Store:
-    """All tables. Every change goes through here and can be undone back to a mark."""
+    """All tables. Every change goes through here and can be undone back to a mark.
 
-    def __init__(self, indexed: Mapping[str, Iterable[str]]) -> None:
+    `watched` names a field a model; what happens to it is told once it is sure, by `commit`.
+    """
+
+    def __init__(self, indexed: Mapping[str, Iterable[str]], watched: Mapping[str, str]) -> None:
         self.tables: dict[str, Table] = {model: Table(fields) for model, fields in indexed.items()}
         self.external: dict[str, tuple[str, int, bool]] = {}
         self.external_of: dict[tuple[str, int], list[str]] = {}
         self.sequences: dict[str, int] = {}
+        self._watched = watched
+        self._effects: list[Effect] = []
         self._undo: list[Callable[[], object]] = []
 
     def mark(self) -> int:
@@ -33,8 +47,11 @@ class Store:
         while len(self._undo) > mark:
             self._undo.pop()()
 
-    def commit(self) -> None:
+    def commit(self) -> list[Effect]:
+        """What happened to watched fields since the last commit, in order; what was rolled back did not."""
         self._undo.clear()
+        effects, self._effects = self._effects, []
+        return effects
 
     def insert(self, model: str, row: Row) -> int:
         """The new row's id. Ids of rolled back rows aren't given again, as with a sequence."""
@@ -45,6 +62,8 @@ class Store:
         for field, by_value in table.index.items():
             by_value[row.get(field)][identifier] = None
         self._undo.append(lambda: self._drop(model, identifier))
+        if (watched := self._watched.get(model)) is not None:
+            self._tell(Effect(model, identifier, None, row.get(watched)))
         return identifier
 
     def delete(self, model: str, identifier: int) -> None:
@@ -58,6 +77,8 @@ class Store:
             return
         self._assign(model, row, field, value)
         self._undo.append(lambda: self._assign(model, row, field, old))
+        if self._watched.get(model) == field:
+            self._tell(Effect(model, row["id"], old, value))
 
     def next_number(self, stem: str) -> int:
         """The next number of a sequence without gaps."""
@@ -74,6 +95,10 @@ class Store:
     def unname(self, external_id: str) -> None:
         target = self._remove_name(external_id)
         self._undo.append(lambda: self._add_name(external_id, target))
+
+    def _tell(self, effect: Effect) -> None:
+        self._effects.append(effect)
+        self._undo.append(self._effects.pop)
 
     def _add_name(self, external_id: str, target: tuple[str, int, bool]) -> None:
         self.external[external_id] = target

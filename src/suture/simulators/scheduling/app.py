@@ -14,6 +14,7 @@ from starlette.routing import Route
 from suture.simulators.api import RequireBearer, json_response
 from suture.simulators.clinic.day import ClinicDay
 from suture.simulators.faults import Faults
+from suture.simulators.observed import observed_route
 from suture.simulators.scheduling.player import Player
 from suture.simulators.scheduling.register import Register, to_json
 from suture.simulators.webhooks import WebhookSender, WebhookTarget
@@ -41,7 +42,7 @@ def create_app(day: ClinicDay, *, token: str, webhook: WebhookTarget, faults: Fa
         await sender.close()
 
     return Starlette(
-        routes=[*_fhir_routes(register), *_control_routes(player)],
+        routes=[*_fhir_routes(register), *_control_routes(player), observed_route(register.journal)],
         middleware=[Middleware(RequireBearer, token=token, prefix="/fhir", refusal=outcome("login", "Token refused"))],
         lifespan=lifespan,
     )

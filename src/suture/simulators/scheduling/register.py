@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from suture.simulators.clinic.day import ClinicDay
+from suture.simulators.observed import Journal
 from suture.simulators.scheduling import resources
 from suture.simulators.scheduling.story import Happening
 
@@ -27,6 +28,7 @@ class Register:
     """Appointments as they stand, by happenings recorded so far; and the notices about them."""
 
     def __init__(self, day: ClinicDay) -> None:
+        self.journal = Journal("scheduling")
         self._day = day
         self._services = {service.code: service for service in day.services}
         self._now: dict[str, Happening] = {}
@@ -38,6 +40,7 @@ class Register:
 
     def record(self, happening: Happening) -> None:
         self._now[happening.plan.id] = happening
+        self.journal.saw(f"appointment.{happening.step}", happening.plan.id, number=str(happening.version))
 
     def read(self, kind: str, record_id: str) -> Any | None:
         """The resource ``kind/record_id`` as it stands, or None where there is none."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from zlib import crc32
 
 import msgspec
 
@@ -12,6 +13,8 @@ MOVED_BEFORE = timedelta(minutes=30)
 CANCELLED_BEFORE = timedelta(minutes=15)
 ARRIVES_BEFORE = timedelta(minutes=5)
 GIVEN_UP_AFTER = timedelta(minutes=15)
+LONGEST_UNTIL_UNDONE = 30
+"""Minutes after which, at most, a completed visit turns out to be cancelled after all."""
 
 
 class Happening(msgspec.Struct, frozen=True):
@@ -45,12 +48,18 @@ def story_of(plan: AppointmentPlan) -> Iterator[Happening]:
 
 def _moment(plan: AppointmentPlan, step: Step) -> datetime:
     first = min(plan.first_start or plan.start, plan.start)
+    completed = plan.start + timedelta(minutes=plan.minutes)
     moments = {
         "booked": first - BOOKED_BEFORE,
         "rescheduled": first - MOVED_BEFORE,
-        "cancelled": first - CANCELLED_BEFORE,
+        "cancelled": completed + _until_undone(plan) if "completed" in plan.story else first - CANCELLED_BEFORE,
         "arrived": plan.start - ARRIVES_BEFORE,
         "noshow": plan.start + GIVEN_UP_AFTER,
-        "completed": plan.start + timedelta(minutes=plan.minutes),
+        "completed": completed,
     }
     return moments[step]
+
+
+def _until_undone(plan: AppointmentPlan) -> timedelta:
+    """From one minute on, spread by id: what follows from a completion is cut off at every stage, or long done."""
+    return timedelta(minutes=1 + crc32(plan.id.encode()) % LONGEST_UNTIL_UNDONE)
