@@ -27,12 +27,13 @@ from suture.core.clock import ManualClock
 from suture.core.ids import fact_id
 from suture.core.money import Money
 from suture.operate.projection import JourneyProjection
+from suture.processes.advance import NEVER
 from suture.processes.definitions import ROUTES
-from suture.store import inbox
+from suture.store import exceptions, gates, inbox, steering
 from suture.store.database import Database
 from suture.store.events import Recorder, mark_published, unpublished
 from suture.store.exceptions import Trouble
-from suture.store.inbox import Inbox
+from suture.store.inbox import Inbox, Settled
 from suture.store.processes import Checkpoint, ProcessStore, StepRecord
 from suture.store.vault import Vault
 
@@ -83,7 +84,7 @@ class Clinic:
         self.database, self.vault, self.clock = database, vault, clock
         self._recorder = Recorder(ROUTES)
         self._processes = ProcessStore(database, self._recorder)
-        self._projection = JourneyProjection(database)
+        self._projection = JourneyProjection(database, self._recorder)
         self._numbers = 0
 
     async def books(self, appointment: str) -> None:
@@ -119,12 +120,15 @@ class Clinic:
         missed = facts.AppointmentNoShow(appointment=appointment)
         await self._hear("scheduling-appointments", "suture.appointment.no_show.v1", appointment, missed, 2)
 
-    async def bills(self, appointment: str, price: str, *, stuck_at: str | None = None) -> str:
-        """Run the appointment's process to its end, or until a step asks for a person; answers the invoice's number."""
+    async def bills(
+        self, appointment: str, price: str, *, stuck_at: str | None = None, parked_at: str | None = None
+    ) -> str:
+        """Run the appointment's process to its end, or until a step asks for a person or meets a shut gate; answers
+        the invoice's number."""
         self._numbers += 1
         number = f"INV/{self.clock.now():%Y}/{self._numbers:05}"
         steps = _steps(appointment, Money(Decimal(price), "USD"), number)
-        await self._run(f"completed_appointment:{appointment}", appointment, steps, stuck_at)
+        await self._run(f"completed_appointment:{appointment}", appointment, steps, stuck_at, parked_at)
         return number
 
     async def is_paid(self, appointment: str, number: str, price: str) -> None:
@@ -151,6 +155,30 @@ class Clinic:
         steps: Steps = [("invoice_posted", []), ("apply_payment", [("suture.invoice.paid.v1", paid)])]
         await self._run(f"posted_payment:{payment.payment}", appointment, steps)
 
+    async def ends(self, appointment: str) -> None:
+        """A person ends the appointment's process where it stands."""
+        async with self.database.transaction() as connection:
+            ended = await steering.cancel(connection, [f"completed_appointment:{appointment}"], self.clock.now())
+        assert ended
+
+    async def assigns(self, number: int, person: str) -> None:
+        async with self.database.connection() as connection:
+            assert await exceptions.assign(connection, [number], person) == [number]
+
+    async def pauses(self, interface: str, by: str, reason: str) -> None:
+        async with self.database.connection() as connection:
+            assert await gates.pause(connection, interface, self.clock.now(), by, reason)
+
+    async def goes_away(self, interface: str, cause: str, *, breaker: str = "open") -> None:
+        """What the breaker writes when a system fails, or while it is tried whether it is back."""
+        now = self.clock.now()
+        async with self.database.connection() as connection:
+            await connection.execute(
+                "INSERT INTO gate (interface, breaker, cause, openings, opened_at, probe_at)"
+                " VALUES ($1, $2, $3, 1, $4, $5)",
+                *(interface, breaker, cause, now, now + timedelta(minutes=20)),
+            )
+
     async def publishes(self) -> None:
         """What the relay, the backbone and the projection do."""
         async with self.database.transaction() as connection:
@@ -166,8 +194,9 @@ class Clinic:
         answer = await Inbox(self.database, self.vault).accept(interface, f"{appointment}.{event_type}", body, now)
         self.clock.advance(timedelta(milliseconds=8))
         async with self.database.transaction() as connection:
-            claimed = await inbox.claim(connection, 100)
-            await inbox.settle(connection, {item.id: "ingested" for item in claimed}, self.clock.now())
+            claimed = (await inbox.claim(connection, [interface], self.clock.now(), 100)).deliveries
+            settled = {item.id: Settled("ingested", f"Appointment/{appointment}") for item in claimed}
+            await inbox.settle(connection, settled, self.clock.now())
         await self._record(self._event(event_type, appointment, data, version, causation_id=answer.receipt))
 
     async def _record(self, event: Event) -> None:
@@ -175,7 +204,9 @@ class Clinic:
             await self._recorder.record(connection, [event])
         await self.publishes()
 
-    async def _run(self, key: str, appointment: str, steps: Steps, stuck_at: str | None = None) -> None:
+    async def _run(
+        self, key: str, appointment: str, steps: Steps, stuck_at: str | None = None, parked_at: str | None = None
+    ) -> None:
         now = self.clock.now()
         claims = await self._processes.claim("worker-1", now, now, 1000)
         claim = next(claim for claim in claims if claim.key == key)
@@ -183,9 +214,10 @@ class Clinic:
             self.clock.advance(timedelta(milliseconds=40))
             if step == stuck_at:
                 trouble = _trouble(key, step, appointment)
-                raised = facts.ExceptionRaised(exception=str(trouble.id), code=trouble.code, reason=trouble.reason)
-                event = self._event("suture.exception.raised.v1", appointment, raised)
-                await self._save(claim, step, "stuck", trouble=trouble, events=(event,))
+                await self._save(claim, step, "stuck", trouble=trouble, due_at=NEVER)
+                break
+            if step == parked_at:
+                await self._save(claim, step, "parked", held_by="odoo-ledger", due_at=self.clock.now())
                 break
             journal = {step: StepRecord(state="done", at=self.clock.now(), seconds=0.0312, result=msgspec.Raw(b"{}"))}
             events = tuple(self._event(event_type, appointment, data) for event_type, data in told)

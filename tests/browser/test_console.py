@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-PAGES = ("/", "/stuck", "/journeys?stage=posted", "/journeys/A-paid", "/journeys/A-stuck", "/search?q=A-", "/nowhere")
+from suture.operate.runbook import CLASSES
+
+PAGES = (
+    *("/", "/stuck", "/interfaces", "/journeys?stage=posted", "/journeys/A-paid", "/journeys/A-stuck", "/search?q=A-"),
+    *("/nowhere", *(f"/runbooks/{name}" for name in CLASSES)),
+)
 
 
 @pytest.fixture
@@ -88,6 +93,108 @@ async def test_what_is_stuck_says_why_whose_it_is_and_what_to_do(page: Page, con
     await expect(page.locator(".steps .stuck")).to_contain_text("Post invoice")
 
 
+async def test_an_exception_goes_by_its_number_and_says_when_it_is_due_and_who_has_it(
+    page: Page, console: str, day: Any
+) -> None:
+    await page.goto(f"{console}/stuck")
+    cause = page.get_by_role("region", name="Odoo’s fiscal period is locked up to 2026-06-30")
+    await expect(cause).to_contain_text("class ledger")
+    exception = cause.locator(".subjects li")
+    await expect(exception).to_contain_text(re.compile(r"no\. \d+"))
+    await expect(exception).to_contain_text("due in 23 h 47 min")
+    await expect(exception).to_contain_text("nobody has taken it")
+    number = re.search(r"no\. (\d+)", await exception.inner_text())
+    assert number is not None
+    await day.assigns(int(number[1]), "ada")
+    day.clock.advance(timedelta(hours=25))
+    await page.reload()
+    await expect(exception).to_contain_text("with ada")
+    await expect(exception.locator(".badge.bad")).to_have_text(re.compile(r"^overdue for 1 h 1\d min$"))
+
+
+@pytest.mark.parametrize("path", ["/", "/stuck", "/journeys/A-stuck"])
+async def test_every_exception_leads_to_the_page_that_says_what_to_do(
+    page: Page, console: str, day: Any, path: str
+) -> None:
+    await page.goto(console + path)
+    await page.get_by_role("link", name="What to do: runbook ledger").click()
+    await expect(page).to_have_url(f"{console}/runbooks/ledger")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("The ledger or billing refuses a record")
+    await expect(page.get_by_role("cell", name="period_locked", exact=True)).to_be_visible()
+    await page.get_by_role("navigation", name="Runbooks").get_by_role("link", name="Outage").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("A system is away")
+
+
+async def test_a_runbook_can_be_read_while_the_database_is_away(page: Page, console: str, day: Any) -> None:
+    await day.database.close()
+    answer = await page.goto(f"{console}/runbooks/outage")
+    assert answer is not None
+    assert answer.status == 200
+    await expect(page.get_by_role("main")).to_contain_text("suture doctor")
+
+
+async def test_interfaces_say_whose_they_are_and_whether_they_flow(page: Page, console: str, day: Any) -> None:
+    await page.goto(f"{console}/interfaces")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Everything flows.")
+    await expect(page.locator(".interfaces li")).to_have_count(5)
+    await day.pauses("billing-payments", "ada", "statements are wrong")
+    await day.pauses("scheduling-appointments", "suture", "50 or more were refused within 300 s")
+    await day.goes_away("odoo-ledger", "credentials_refused")
+    await day.goes_away("billing-api", "no_answer", breaker="half_open")
+    day.clock.advance(timedelta(minutes=3))
+    await page.reload()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("4 of 5 interfaces do not flow.")
+    ledger = page.locator(".interfaces li").filter(has_text="odoo-ledger")
+    await expect(ledger).to_contain_text("Writes invoices, stock moves, accruals and payments")
+    await expect(ledger).to_contain_text("Out to odoo · owner finance")
+    await expect(ledger).to_contain_text("System away For 3 min, because of credentials_refused; tried again at")
+    await expect(ledger.get_by_role("link", name="What to do: runbook configuration")).to_be_visible()
+    payments = page.locator(".interfaces li").filter(has_text="billing-payments")
+    await expect(payments).to_contain_text("Paused By ada, for 3 min: statements are wrong")
+    appointments = page.locator(".interfaces li").filter(has_text="scheduling-appointments")
+    await expect(appointments).to_contain_text("It paused itself, for 3 min: 50 or more were refused")
+    await expect(appointments.get_by_role("link", name="What to do: runbook too many")).to_be_visible()
+    billing = page.locator(".interfaces li").filter(has_text="billing-api")
+    await expect(billing).to_contain_text("Trying For 3 min, because of no_answer")
+    await expect(page.locator(".interfaces li").filter(has_text="scheduling-read")).to_contain_text("Flows")
+
+
+async def test_today_shows_only_interfaces_that_do_not_flow(page: Page, console: str, day: Any) -> None:
+    await page.goto(console)
+    held = page.get_by_role("region", name="Held up")
+    await expect(held).to_have_count(0)
+    await day.completes("A-to-come", "80.00")
+    await day.bills("A-to-come", "80.00", parked_at="draft_invoice")
+    await day.goes_away("odoo-ledger", "unreachable")
+    await page.reload()
+    await expect(held.get_by_role("listitem")).to_have_count(1)
+    await expect(held).to_contain_text("odoo-ledger")
+    await expect(held).to_contain_text("1 process waiting")
+    await held.get_by_role("link", name="All interfaces").click()
+    await expect(page).to_have_url(f"{console}/interfaces")
+
+
+async def test_a_parked_process_says_what_it_waits_for(page: Page, console: str, day: Any) -> None:
+    await day.completes("A-to-come", "80.00")
+    await day.bills("A-to-come", "80.00", parked_at="draft_invoice")
+    await page.goto(f"{console}/journeys/A-to-come")
+    process = page.get_by_role("region", name="Completed appointment")
+    await expect(process.locator(".badge")).to_have_text("Parked")
+    await expect(process).to_contain_text("Waits until odoo-ledger is back, and goes on by itself.")
+    await expect(process.locator(".steps .parked")).to_contain_text("Draft invoice")
+    await expect(process.locator(".steps .done")).to_have_count(3)
+    await expect(process.locator(".steps .ahead")).to_have_count(3)
+
+
+async def test_a_process_that_a_person_ended_says_so(page: Page, console: str, day: Any) -> None:
+    await day.ends("A-stuck")
+    await page.goto(f"{console}/journeys/A-stuck")
+    process = page.get_by_role("region", name="Completed appointment")
+    await expect(process.locator(".badge")).to_have_text("Cancelled")
+    await expect(process).to_contain_text("A person ended it where it stood.")
+    await expect(process.locator(".steps .never")).to_contain_text("Post invoice")
+
+
 async def test_search_goes_to_the_journey_or_offers_what_starts_so(page: Page, console: str, day: Any) -> None:
     await page.goto(console)
     box = page.get_by_role("searchbox", name="Find an appointment by its id")
@@ -114,7 +221,7 @@ async def test_an_open_page_follows_the_day_and_can_be_paused(page: Page, consol
     await expect(live).to_have_attribute("aria-pressed", "false")
 
 
-@pytest.mark.parametrize("path", ["/journeys/unheard-of", "/nowhere", "/journeys?stage=nonsense"])
+@pytest.mark.parametrize("path", ["/journeys/unheard-of", "/nowhere", "/journeys?stage=nonsense", "/runbooks/weather"])
 async def test_what_is_not_there_says_what_to_do_next(page: Page, console: str, path: str) -> None:
     answer = await page.goto(console + path)
     assert answer is not None
@@ -140,6 +247,10 @@ async def test_without_its_database_a_page_says_so_and_looks_again(page: Page, c
 
 
 async def test_no_page_is_wider_than_a_telephone(page: Page, console: str, day: Any) -> None:
+    await day.pauses(
+        "billing-payments", "ada", "a-reason-with-one-long-word-that-no-line-of-a-telephone-can-hold-at-once"
+    )
+    await day.goes_away("odoo-ledger", "credentials_refused")
     await page.set_viewport_size({"width": 390, "height": 844})
     for path in PAGES:
         await page.goto(console + path)

@@ -164,6 +164,29 @@ async def test_voiding_twice_is_voiding_once() -> None:
         assert caught.value.code == "charge_voided"
 
 
+async def test_a_charge_is_voided_by_its_appointment_where_its_number_is_not_known() -> None:
+    async with bench(delay=60) as it:
+        visit = visit_of(PLANS[0])
+        assert await it.billing.void_charge(visit.appointment) == "", "there is nothing to void"
+        charge = await it.billing.capture_charge(visit)
+        assert await it.billing.void_charge(visit.appointment) == charge.number
+        assert [fact.state for fact in await it.facts()] == ["voided"]
+
+
+async def test_that_a_charge_is_paid_is_known_before_it_is_to_be_voided() -> None:
+    async with bench(delay=0) as it:
+        charge = await it.billing.capture_charge(visit_of(PLANS[0]))
+        async with asyncio.timeout(15):
+            while not any(fact.kind == "payment" for fact in await it.facts()):
+                await asyncio.sleep(0.02)
+        with pytest.raises(Rejected) as caught:
+            await it.billing.check_voidable(charge.number)
+        assert caught.value.code == "charge_paid"
+    async with bench(delay=60) as it:
+        charge = await it.billing.capture_charge(visit_of(PLANS[0]))
+        await it.billing.check_voidable(charge.number)
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [

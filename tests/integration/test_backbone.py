@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 import nats
 import pytest
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from suture.backbone.embedded import EmbeddedFailed, EmbeddedNats
 from suture.backbone.relay import Relay
@@ -152,6 +153,46 @@ class TestRelay:
         message = await published.get_msg(STREAM, 1)
         assert UUID((message.headers or {})["Nats-Msg-Id"]) == fact(1).id
 
+    async def test_knows_again_what_the_stream_has_forgotten(
+        self, database: Database, nats_url: str, eventually, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The backbone was away for longer than it remembers ids, and what came of the last events is unknown."""
+        monkeypatch.setattr("suture.backbone.stream.DUPLICATES_WINDOW", 0.2)
+        monkeypatch.setattr("suture.backbone.publish.DUPLICATES_WINDOW", 0.2)
+        monkeypatch.setattr("suture.backbone.publish._MARGIN", timedelta(0))
+        await record(database, 1, 2, 3)
+
+        async def all_published() -> bool:
+            return await unpublished(database) == 0
+
+        async with running(Relay(database, nats_url)):
+            await eventually(all_published)
+        await asyncio.sleep(1)
+        async with database.connection() as connection:
+            await connection.execute("INSERT INTO outbox SELECT seq FROM event WHERE seq > 1")
+        await record(database, 4)
+        async with running(Relay(database, nats_url)):
+            await eventually(all_published)
+        client = await connect(nats_url, "test")
+        jetstream = client.jetstream()
+        assert (await jetstream.stream_info(STREAM)).state.messages == 4
+        last = await jetstream.get_msg(STREAM, 4)
+        assert UUID((last.headers or {})["Nats-Msg-Id"]) == fact(4).id
+        await client.close()
+
+    async def test_loses_nothing_although_another_publishes_too(
+        self, database: Database, nats_url: str, published: nats.js.JetStreamContext
+    ) -> None:
+        audience = Audience()
+        relay = Relay(database, nats_url)
+        async with running(relay, Subscriber("one", nats_url, audience.handle, audience.broken)):
+            for number in range(0, 30, 10):
+                await record(database, *range(number, number + 10))
+                relay.wake()
+                await audience.until(number + 10)
+                await published.publish("suture.noise", b"\xff\x00")
+        assert sorted(audience.heard, key=int) == [str(number) for number in range(30)]
+
     async def test_is_one_at_a_time_and_another_takes_over(
         self, database: Database, nats_url: str, published: nats.js.JetStreamContext, eventually
     ) -> None:
@@ -264,6 +305,81 @@ class TestSubscriber:
         async with running(Subscriber("one", nats_url, audience.handle, audience.broken)):
             await audience.until(2)
         assert (audience.heard, audience.aside) == (["1", "2"], [])
+
+    async def test_tells_of_a_message_that_is_no_event(
+        self, nats_url: str, published: nats.js.JetStreamContext
+    ) -> None:
+        told: list[tuple[str, int]] = []
+
+        async def unreadable(subscriber: str, sequence: int) -> None:
+            told.append((subscriber, sequence))
+
+        await publish(published, 1)
+        await published.publish("suture.noise", b"\xff\x00")
+        await publish(published, 2)
+        audience = Audience()
+        async with running(Subscriber("one", nats_url, audience.handle, audience.broken, unreadable=unreadable)):
+            await audience.until(2)
+        assert (audience.heard, told) == (["1", "2"], [("one", 2)])
+
+    async def test_is_one_at_a_time_over_all_workers_and_another_takes_over(
+        self, database: Database, nats_url: str, published: nats.js.JetStreamContext
+    ) -> None:
+        one, other = Audience(), Audience()
+        standing_by = Subscriber("one", nats_url, other.handle, other.broken, database=database)
+        async with running(Subscriber("one", nats_url, one.handle, one.broken, database=database)):
+            await publish(published, 1)
+            await one.until(1)
+            async with running(standing_by):
+                await publish(published, *range(2, 20))
+                await one.until(19)
+        assert other.heard == []
+        async with running(standing_by):
+            await publish(published, 20)
+            await other.until(1)
+        assert other.heard == ["20"]
+
+    async def test_waits_for_a_delivery_that_got_lost_so_that_nothing_overtakes_it(
+        self, nats_url: str, published: nats.js.JetStreamContext, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("suture.backbone.subscribe._REDELIVER_SECONDS", 1.0)
+        audience = Audience()
+        async with running(Subscriber("one", nats_url, audience.handle, audience.broken)):
+            await publish(published, 1)
+            await audience.until(1)
+        thief = await published.pull_subscribe_bind(consumer="one", stream=STREAM)
+        await publish(published, 2, 3)
+        assert len(await thief.fetch(2, timeout=2)) == 2  # and never confirmed: they got lost on their way
+        await thief.unsubscribe()
+        async with running(Subscriber("one", nats_url, audience.handle, audience.broken)):
+            await publish(published, 4, 5)
+            await audience.until(5)
+        assert audience.heard == ["1", "2", "3", "4", "5"]
+
+    async def test_goes_on_where_messages_were_removed_from_the_stream(
+        self, nats_url: str, published: nats.js.JetStreamContext
+    ) -> None:
+        await publish(published, *range(1, 7))
+        await published.delete_msg(STREAM, 1)
+        await published.delete_msg(STREAM, 4)
+        audience = Audience()
+        async with running(Subscriber("one", nats_url, audience.handle, audience.broken)):
+            await audience.until(4)
+        assert audience.heard == ["2", "3", "5", "6"]
+
+    async def test_takes_over_the_place_that_an_earlier_version_left(
+        self, nats_url: str, published: nats.js.JetStreamContext
+    ) -> None:
+        await publish(published, 1, 2, 3)
+        config = ConsumerConfig(ack_policy=AckPolicy.EXPLICIT, deliver_policy=DeliverPolicy.ALL)
+        older = await published.pull_subscribe("suture.>", durable="one", stream=STREAM, config=config)
+        for message in await older.fetch(2):
+            await message.ack_sync()
+        await older.unsubscribe()
+        audience = Audience()
+        async with running(Subscriber("one", nats_url, audience.handle, audience.broken)):
+            await audience.until(1)
+        assert audience.heard == ["3"]
 
     async def test_gets_again_what_the_database_could_not_take(
         self, nats_url: str, published: nats.js.JetStreamContext, monkeypatch: pytest.MonkeyPatch

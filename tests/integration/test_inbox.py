@@ -8,7 +8,7 @@ import pytest
 
 from suture.store import inbox
 from suture.store.database import Database
-from suture.store.inbox import Inbox, Receipt, Verdict, receipt_of
+from suture.store.inbox import Inbox, InboxFull, Receipt, Verdict, receipt_of
 from suture.store.sealing import MasterKey, SealBroken
 from suture.store.vault import Vault
 
@@ -23,8 +23,8 @@ def door(database: Database, vault: Vault) -> Inbox:
 
 async def _bodies(database: Database, vault: Vault) -> dict[str, bytes]:
     async with database.transaction() as connection:
-        waiting = await inbox.claim(connection, 1000)
-        return {item.delivery_id: await vault.open(item.sealed, item.bound_to) for item in waiting}
+        waiting = await inbox.claim(connection, ["hooks"], NOW, 1000)
+        return {item.delivery_id: await vault.open(item.sealed, item.bound_to) for item in waiting.deliveries}
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,38 @@ async def test_two_claimers_never_get_the_same_delivery(door: Inbox, database: D
     for n in range(4):
         await door.accept("hooks", str(n), b"x", NOW)
     async with database.transaction() as one, database.transaction() as other:
-        first, second = await inbox.claim(one, 2), await inbox.claim(other, 4)
-    assert [item.delivery_id for item in first] == ["0", "1"]
-    assert [item.delivery_id for item in second] == ["2", "3"]
+        first, second = await inbox.claim(one, ["hooks"], NOW, 2), await inbox.claim(other, ["hooks"], NOW, 4)
+    assert [item.delivery_id for item in first.deliveries] == ["0", "1"]
+    assert [item.delivery_id for item in second.deliveries] == ["2", "3"]
+
+
+async def test_what_came_on_an_interface_that_is_paused_is_not_claimed(door: Inbox, database: Database) -> None:
+    for interface in ("paused", "hooks", "gone"):
+        await door.accept(interface, "1", b"x", NOW)
+    async with database.transaction() as connection:
+        claimed = await inbox.claim(connection, ["hooks"], NOW, 9)
+        unknown = await inbox.claim_unknown(connection, ["hooks", "paused"], 9)
+    assert [item.interface for item in claimed.deliveries] == ["hooks"]
+    assert [item.interface for item in unknown.deliveries] == ["gone"]
+
+
+async def test_more_than_memory_should_hold_is_refused_before_it_is_sealed(door: Inbox, vault: Vault) -> None:
+    await vault.key_for(NOW)
+    door._gathered._idle_lanes = 0  # the database takes nothing
+    waiting = [asyncio.ensure_future(door.accept("hooks", str(n), b"x", NOW)) for n in range(inbox._MOST_WAITING)]
+    await asyncio.sleep(0.1)
+    with pytest.raises(InboxFull):
+        await door.accept("hooks", "one more", b"x", NOW)
+    for one in waiting:
+        one.cancel()
 
 
 async def test_refusals_are_counted_by_day_and_reason(door: Inbox, database: Database) -> None:
-    for reason in ("signature_wrong", "signature_wrong", "timestamp_too_old"):
-        await door.count_refusal("hooks", reason, NOW)
+    for counts in (
+        {("hooks", "signature_wrong"): 1, ("hooks", "timestamp_too_old"): 1},
+        {("hooks", "signature_wrong"): 1},
+    ):
+        await door.count_refusals(counts, NOW)
     async with database.connection() as connection:
         rows = await connection.fetch("SELECT reason, count, day FROM refusal ORDER BY reason")
     assert [tuple(row) for row in rows] == [("signature_wrong", 2, NOW.date()), ("timestamp_too_old", 1, NOW.date())]

@@ -82,7 +82,7 @@ ANSWERS: dict[str, Any] = {
     "accrue_compensation": LedgerEntry(number="ACC/1", amount=Money(Decimal(60), "USD")),
     "reverse_compensation": LedgerEntry(number="ACC/2", amount=Money(Decimal(60), "USD")),
     "cancel_invoice": "RINV/1",
-    "void_charge": None,
+    "void_charge": "C1",
 }
 
 
@@ -198,8 +198,10 @@ def test_the_page() -> None:
 def test_what_starts_and_what_cancels_it() -> None:
     assert {(route.type, route.action, route.definition) for route in ROUTES} == {
         ("suture.appointment.completed.v1", "start", "completed_appointment"),
-        ("suture.appointment.cancelled.v1", "cancel", "completed_appointment"),
-        ("suture.appointment.no_show.v1", "cancel", "completed_appointment"),
+        *(
+            (f"suture.appointment.{fact}.v1", "cancel", "completed_appointment")
+            for fact in ("cancelled", "no_show", "booked", "rescheduled", "arrived")
+        ),
         ("suture.payment.posted.v1", "start", "posted_payment"),
     }
     assert {definition.name for definition in DEFINITIONS} == {route.definition for route in ROUTES}

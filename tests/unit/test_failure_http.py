@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
 from suture.connectors.http import HttpClient, retry_after
-from suture.core.failure import Failure, Fatal, Retriable, Unknown
+from suture.core.failure import Failure, Fatal, Held, Retriable, Throttled, Unknown
 
 
 async def _answer(request: web.Request) -> web.Response:
@@ -23,13 +23,16 @@ async def _answer(request: web.Request) -> web.Response:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[HttpClient]:
+async def url() -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_route("*", "/{status}", _answer)
-    async with (
-        TestServer(app) as server,
-        HttpClient("billing", str(server.make_url("")), headers={}, timeout=0.3) as client,
-    ):
+    async with TestServer(app) as server:
+        yield str(server.make_url(""))
+
+
+@pytest.fixture
+async def client(url: str) -> AsyncIterator[HttpClient]:
+    async with HttpClient("billing", url, headers={}, timeout=0.3) as client:
         yield client
 
 
@@ -37,7 +40,7 @@ async def client() -> AsyncIterator[HttpClient]:
     ("answer", "read", "write"),
     [
         ("401", Fatal, Fatal),
-        ("429", Retriable, Retriable),
+        ("429", Throttled, Throttled),
         ("503", Retriable, Retriable),
         ("502", Retriable, Unknown),
         ("504", Retriable, Unknown),
@@ -46,14 +49,17 @@ async def client() -> AsyncIterator[HttpClient]:
     ],
 )
 async def test_after_no_answer_a_read_may_be_repeated_and_a_write_must_look(
-    client: HttpClient, answer: str, read: type[Failure], write: type[Failure]
+    url: str, answer: str, read: type[Failure], write: type[Failure]
 ) -> None:
-    with pytest.raises(read):
-        await client.get(f"/{answer}")
-    with pytest.raises(read):
-        await client.post(f"/{answer}", {}, reading=True)
-    with pytest.raises(write):
-        await client.post(f"/{answer}", {})
+    async with HttpClient("billing", url, headers={}, timeout=0.3) as client:
+        with pytest.raises(read):
+            await client.get(f"/{answer}")
+    async with HttpClient("billing", url, headers={}, timeout=0.3) as client:
+        with pytest.raises(read):
+            await client.post(f"/{answer}", {}, reading=True)
+    async with HttpClient("billing", url, headers={}, timeout=0.3) as client:
+        with pytest.raises(write):
+            await client.post(f"/{answer}", {})
 
 
 @pytest.mark.parametrize("status", [200, 404, 409, 422, 500])
@@ -68,6 +74,15 @@ async def test_a_busy_system_says_how_long_to_wait(client: HttpClient) -> None:
     assert caught.value.not_before == timedelta(seconds=7)
 
 
+async def test_no_call_goes_out_before_a_busy_system_wants_one(client: HttpClient) -> None:
+    with pytest.raises(Throttled):
+        await client.get("/429")
+    with pytest.raises(Held) as caught:
+        await client.get("/200")
+    assert caught.value.not_before is not None
+    assert timedelta(seconds=6) < caught.value.not_before <= timedelta(seconds=7)
+
+
 async def test_a_system_that_is_not_there_was_not_told_anything() -> None:
     async with HttpClient("billing", f"http://127.0.0.1:{unused_port()}", headers={}) as client:
         with pytest.raises(Retriable) as caught:
@@ -76,7 +91,16 @@ async def test_a_system_that_is_not_there_was_not_told_anything() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("0", 0), ("7", 7), ("999999", 3600), ("", None), ("-1", None), ("Wed, 21 Oct", None)]
+    ("header", "seconds"),
+    [
+        *(("0", 0), ("7", 7), ("999999", 3600), ("", None), ("-1", None), ("Wed, 21 Oct", None)),
+        *(("Wed, 21 Oct 2026 07:28:30 GMT", 30), ("Wed, 21 Oct 2026 07:00:00 GMT", 0)),
+    ],
 )
-def test_retry_after(header: str, seconds: int | None) -> None:
-    assert retry_after({"Retry-After": header}) == (None if seconds is None else timedelta(seconds=seconds))
+def test_retry_after_in_seconds_or_as_a_date_by_the_servers_own_clock(header: str, seconds: int | None) -> None:
+    headers = {"Retry-After": header, "Date": "Wed, 21 Oct 2026 07:28:00 GMT"}
+    assert retry_after(headers) == (None if seconds is None else timedelta(seconds=seconds))
+
+
+def test_a_date_without_the_servers_clock_says_nothing() -> None:
+    assert retry_after({"Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT"}) is None

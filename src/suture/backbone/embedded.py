@@ -1,60 +1,114 @@
-"""An embedded NATS server with JetStream, started from a wheel, its files in the data folder. Loopback alone."""
+"""Embedded NATS with JetStream: one server or a small cluster, started from a wheel, its files in the data folder.
 
+Loopback alone. Each node keeps its ports, so that those who know the URL find it again after it was killed and revived.
+"""
+
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import psutil
 
+from suture.store.embedded import free_port, is_free
+
 _START_SECONDS = 20
 _STOP_SECONDS = 15
+_CLUSTER = "suture"
 
 
 class EmbeddedFailed(Exception):
     """The embedded NATS didn't start. The message says where its log is."""
 
 
-class _Running(msgspec.Struct):
+class _State(msgspec.Struct, frozen=True):
+    """A node as it was started last. `routes` is the port on which other nodes reach it; 0 where it stands alone."""
+
     pid: int
     port: int
+    routes: int = 0
 
 
-class EmbeddedNats:
-    """The NATS server of one data folder. `start` attaches to one that runs there already."""
+class Node:
+    """One server process. `name` is also that of its log, its state file and its folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder.resolve()
-        self._state = self._folder / "nats.json"
-        self._log = self._folder / "log" / "nats.log"
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
+        self._store = folder / name
+        self._state = folder / f"{name}.json"
+        self.log = folder / "log" / f"{name}.log"
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
-    def url(self) -> str:
-        running = self._running()
-        if running is None:
-            raise EmbeddedFailed("no embedded NATS runs here; `suture up` starts one")
-        return f"nats://127.0.0.1:{running.port}"
+    def pid(self) -> int | None:
+        """The process id of the running server, whoever started it."""
+        if self._child is not None and self._child.poll() is None:
+            return self._child.pid
+        self._child = None
+        last = self._last()
+        if last is None:
+            return None
+        try:
+            process = psutil.Process(last.pid)
+            ours = str(self._store) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return None
+        return last.pid if ours else None
 
     @property
-    def expected_url(self) -> str:
-        """Where the server is, or will be when it is started again."""
-        return f"nats://127.0.0.1:{self._usual_port()}" if self._running() is None else self.url
+    def port(self) -> int | None:
+        """Where it listens, or listened last."""
+        last = self._last()
+        return last.port if last else None
 
-    def start(self) -> str:
-        """Start the server if it isn't running, and answer its URL."""
-        if self._running() is None:
-            self._launch()
-        return self.url
+    @property
+    def routes(self) -> int:
+        """The port on which other nodes reach it; 0 where it stands alone."""
+        last = self._last()
+        return last.routes if last else 0
+
+    def choose_ports(self, *, routes: bool) -> _State:
+        """The ports of the last time where they are free, so that everybody finds the server again."""
+        last = self._last() or _State(0, 0)
+        port = last.port if last.port and is_free(last.port) else free_port()
+        if not routes:
+            return _State(0, port)
+        return _State(0, port, last.routes if last.routes and is_free(last.routes) else free_port())
+
+    def launch(self, chosen: _State, routes: Sequence[int]) -> None:
+        """Start the server; `await_up` says when it is there."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        command = [_binary(), "-a", "127.0.0.1", "-p", str(chosen.port), "-js", "-sd", str(self._store)]
+        if routes:
+            command += ["-n", self.name, "--cluster_name", _CLUSTER, "--cluster", f"nats://127.0.0.1:{chosen.routes}"]
+            command += ["--routes", ",".join(f"nats://127.0.0.1:{port}" for port in routes)]
+        with self.log.open("ab") as log:
+            self._child = subprocess.Popen(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        self._state.write_bytes(msgspec.json.encode(msgspec.structs.replace(chosen, pid=self._child.pid)))
+
+    def await_up(self) -> None:
+        """Raises `EmbeddedFailed` when it doesn't come up."""
+        deadline = time.monotonic() + _START_SECONDS
+        while not _accepts(self.port or 0):
+            if self.pid is None or time.monotonic() > deadline:
+                self.stop()
+                raise EmbeddedFailed(f"NATS did not start; see {self.log}")
+            time.sleep(0.05)
 
     def stop(self) -> None:
         """Stop the server, if it was this object that started it."""
         if self._child is None:
             return
-        self._child.terminate()
+        _ask_to_stop(self._child.pid)
         try:
             self._child.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -62,39 +116,88 @@ class EmbeddedNats:
             self._child.wait()
         self._child = None
 
-    def _launch(self) -> None:
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        port = self._usual_port()
-        command = [_binary(), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(self._folder / "nats")]
-        with self._log.open("ab") as log:
-            self._child = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
-            )
-        deadline = time.monotonic() + _START_SECONDS
-        while not _accepts(port):
-            if self._child.poll() is not None or time.monotonic() > deadline:
-                raise EmbeddedFailed(f"NATS did not start; see {self._log}")
-            time.sleep(0.05)
-        self._state.write_bytes(msgspec.json.encode(_Running(self._child.pid, port)))
+    def stop_any(self) -> None:
+        """Stop the server, whoever started it."""
+        self.stop()
+        pid = self.pid
+        if pid is None:
+            return
+        _ask_to_stop(pid)
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            _, alive = psutil.wait_procs([process], timeout=_STOP_SECONDS)
+            for one in alive:
+                one.kill()
 
-    def _last(self) -> _Running | None:
-        """The server that was started here last, whether or not it still runs."""
+    def _last(self) -> _State | None:
+        """How it was started last, whether or not it still runs."""
         try:
-            return msgspec.json.decode(self._state.read_bytes(), type=_Running)
+            return msgspec.json.decode(self._state.read_bytes(), type=_State)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
-    def _running(self) -> _Running | None:
-        last = self._last()
-        try:
-            return last if last and psutil.Process(last.pid).name().startswith("nats-server") else None
-        except psutil.NoSuchProcess:
-            return None
 
-    def _usual_port(self) -> int:
-        """The port of the last time, so that clients find the server again after it was restarted; else a free one."""
-        last = self._last()
-        return last.port if last and _is_free(last.port) else _free_port()
+class EmbeddedNats:
+    """The NATS of one data folder, of `nodes` servers. `start` attaches to those that run there already."""
+
+    def __init__(self, folder: Path, nodes: int = 1) -> None:
+        folder = folder.resolve()
+        names = ["nats"] if nodes == 1 else [f"nats-{number}" for number in range(1, nodes + 1)]
+        self.nodes = [Node(folder, name) for name in names]
+
+    @property
+    def url(self) -> str:
+        """The servers' addresses, separated by commas. Raises `EmbeddedFailed` when none of them runs."""
+        if all(node.pid is None for node in self.nodes):
+            raise EmbeddedFailed("no embedded NATS runs here; `suture up` starts one")
+        return _urls(node.port for node in self.nodes)
+
+    @property
+    def expected_url(self) -> str:
+        """Where the servers are, or will be when they are started again."""
+        return _urls(node.port or node.choose_ports(routes=False).port for node in self.nodes)
+
+    def start(self) -> str:
+        """Start the servers that aren't running, and answer their URL."""
+        self.revive()
+        return self.url
+
+    def revive(self) -> list[str]:
+        """Start again the servers that died; answers their names. One that merely hangs is left alone.
+
+        Raises `EmbeddedFailed` when one won't start.
+        """
+        dead = [node for node in self.nodes if node.pid is None]
+        if not dead:
+            return []
+        clustered = len(self.nodes) > 1
+        chosen = {node.name: node.choose_ports(routes=clustered) for node in dead}
+        routes = [chosen[node.name].routes if node in dead else node.routes for node in self.nodes]
+        for node in dead:
+            node.launch(chosen[node.name], routes if clustered else [])
+        for node in dead:
+            node.await_up()
+        return [node.name for node in dead]
+
+    def stop(self) -> None:
+        """Stop the servers that this object started."""
+        for node in self.nodes:
+            node.stop()
+
+    def stop_any(self) -> None:
+        """Stop the servers, whoever started them: a supervisor that was killed may have left some behind."""
+        for node in self.nodes:
+            node.stop_any()
+
+
+def _urls(ports: Iterable[int | None]) -> str:
+    return ",".join(f"nats://127.0.0.1:{port}" for port in ports)
+
+
+def _ask_to_stop(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGCONT)  # one that was frozen would never hear the other
 
 
 def _binary() -> str:
@@ -104,23 +207,6 @@ def _binary() -> str:
     if found is None:
         raise EmbeddedFailed("nats-server is not installed; set SUTURE_NATS_URL to use another")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _accepts(port: int) -> bool:

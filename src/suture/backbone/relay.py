@@ -1,33 +1,33 @@
 """Publishes recorded events in the order recorded; the event's id is the message id, so a repeat is one message.
 
-One relay at a time (an advisory lock in Postgres); with the backbone away the ledger moves on and the relay catches up.
+One relay at a time; with the backbone away the ledger moves on and the relay catches up.
 """
 
 import asyncio
 from contextlib import suppress
 
 import structlog
-from nats.js import JetStreamContext
 
-from suture.backbone.stream import BACKBONE_AWAY, connect, ensure_stream
-from suture.canonical.cloudevents import encode
+from suture.backbone.alone import alone
+from suture.backbone.publish import Publisher
+from suture.backbone.stream import BACKBONE_AWAY, connect, ensure_stream, going_on
 from suture.store import events
-from suture.store.database import DATABASE_AWAY, Connection, Database
+from suture.store.database import DATABASE_AWAY, Database
 from suture.store.events import Outgoing
 
 log = structlog.get_logger()
 
-_LEADER_LOCK = 0x5355_5455
 _BATCH = 500
 _LONGEST_SLEEP = 2.0
 
 
 class Relay:
-    """Runs in every worker; the one that holds the lock publishes."""
+    """Runs in every worker; one of them publishes. `replicas` is how many copies the backbone keeps of an event."""
 
-    def __init__(self, database: Database, nats_url: str) -> None:
+    def __init__(self, database: Database, nats_url: str, replicas: int = 1) -> None:
         self._database = database
         self._nats_url = nats_url
+        self._replicas = replicas
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -35,33 +35,35 @@ class Relay:
         self._wake.set()
 
     async def run(self) -> None:
-        while True:
+        while going_on():
             try:
-                async with self._database.connection() as connection:
-                    if await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK):
-                        try:
-                            await self._lead(connection)
-                        finally:
-                            with suppress(*DATABASE_AWAY):
-                                await connection.execute("SELECT pg_advisory_unlock($1)", _LEADER_LOCK)
+                await alone(self._database.url, "relay", self._lead)
             except BACKBONE_AWAY + DATABASE_AWAY as error:
                 log.warning("relay_paused", error_type=type(error).__name__)
             await asyncio.sleep(_LONGEST_SLEEP)
 
-    async def _lead(self, connection: Connection) -> None:
+    async def _lead(self) -> None:
         client = await connect(self._nats_url, "suture-relay")
         try:
-            jetstream = await ensure_stream(client)
-            while True:
+            publisher = Publisher(client, await ensure_stream(client, self._replicas), _BATCH)
+            while going_on():
                 self._wake.clear()
-                outgoing = await events.unpublished(connection, _BATCH)
+                outgoing = await self._unpublished()
                 if outgoing:
-                    await self._publish(jetstream, outgoing)
-                    await events.mark_published(connection, [item.seq for item in outgoing])
+                    await publisher.publish([item.event for item in outgoing])
+                    await self._mark_published(outgoing)
                 if len(outgoing) < _BATCH:
                     await self._pause(bool(outgoing))
         finally:
             await client.close()
+
+    async def _unpublished(self) -> list[Outgoing]:
+        async with self._database.connection() as connection:
+            return await events.unpublished(connection, _BATCH)
+
+    async def _mark_published(self, outgoing: list[Outgoing]) -> None:
+        async with self._database.connection() as connection:
+            await events.mark_published(connection, [item.seq for item in outgoing])
 
     async def _pause(self, busy: bool) -> None:
         """Under load a short breath gathers more events into the next batch; idle, wait to be woken."""
@@ -71,13 +73,3 @@ class Relay:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LONGEST_SLEEP):
                     await self._wake.wait()
-
-    @staticmethod
-    async def _publish(jetstream: JetStreamContext, outgoing: list[Outgoing]) -> None:
-        confirmations = [
-            await jetstream.publish_async(
-                item.event.type, encode(item.event), headers={"Nats-Msg-Id": str(item.event.id)}
-            )
-            for item in outgoing
-        ]
-        await asyncio.wait_for(asyncio.gather(*confirmations), 30)

@@ -1,34 +1,99 @@
 """The stream that every recorded event goes to, and a connection that comes back by itself."""
 
+import asyncio
+import time
+
 import nats
 from nats.aio.client import Client
 from nats.errors import Error
 from nats.js import JetStreamContext
-from nats.js.api import StorageType, StreamConfig
+from nats.js.api import StorageType, StreamConfig, StreamInfo
+from nats.js.errors import NotFoundError
 
 STREAM = "SUTURE"
 SUBJECTS = "suture.>"
-_DUPLICATES_WINDOW = 3600.0
+DUPLICATES_WINDOW = 3600.0
+_ELECTION_SECONDS = 20.0
+_ELECTION_PAUSE = 0.5
+_CALL_SECONDS = 5
 
 BACKBONE_AWAY = (Error, OSError, TimeoutError)
 """What nats-py raises when the backbone is away or too slow; the event stays unpublished and is tried again."""
 
 
+def going_on() -> bool:
+    """True, or `asyncio.CancelledError` where this task was cancelled before: nats-py swallows that now and then, and
+    a loop that didn't ask would never end."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+    return True
+
+
+class NoLeader(Error):
+    """The backbone's cluster is choosing who leads the stream."""
+
+
 async def connect(url: str, name: str) -> Client:
-    """A connection that reconnects for ever. Raises one of `BACKBONE_AWAY` when the server can't be reached now."""
+    """A connection that reconnects for ever, to any of the addresses in `url`.
+
+    Raises one of `BACKBONE_AWAY` when none can be reached now. A server that is silent for a while counts as gone.
+    """
 
     async def quiet(_: Exception) -> None:
         """nats-py would print each reconnect attempt's traceback; the relay says once that the backbone is away."""
 
     return await nats.connect(
-        url, name=name, connect_timeout=5, max_reconnect_attempts=-1, reconnect_time_wait=1, error_cb=quiet
+        [one.strip() for one in url.split(",")],
+        name=name,
+        connect_timeout=5,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.5,
+        ping_interval=3,
+        max_outstanding_pings=2,
+        error_cb=quiet,
     )
 
 
-async def ensure_stream(client: Client) -> JetStreamContext:
-    """The JetStream context, with our stream in place."""
-    jetstream = client.jetstream(timeout=5)
-    await jetstream.add_stream(
-        StreamConfig(name=STREAM, subjects=[SUBJECTS], storage=StorageType.FILE, duplicate_window=_DUPLICATES_WINDOW)
+async def ensure_stream(client: Client, replicas: int = 1) -> JetStreamContext:
+    """The JetStream context, with our stream in place, kept in at least `replicas` copies.
+
+    A cluster that is electing its leaders is given time. Raises one of `BACKBONE_AWAY` when it doesn't come to that.
+    """
+    jetstream = client.jetstream(timeout=_CALL_SECONDS)
+    deadline = time.monotonic() + _ELECTION_SECONDS
+    while True:
+        try:
+            await _put_in_place(jetstream, replicas)
+            return jetstream
+        except BACKBONE_AWAY:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_ELECTION_PAUSE)
+
+
+async def _put_in_place(jetstream: JetStreamContext, replicas: int) -> None:
+    """Copies are only ever added: that there are fewer than before is an operator's decision, not a setting's."""
+    try:
+        info = await jetstream.stream_info(STREAM)
+    except NotFoundError:
+        info = await jetstream.add_stream(_config(replicas))
+    if (info.config.num_replicas or 1) < replicas:
+        info = await jetstream.update_stream(info.config.evolve(num_replicas=replicas))
+    if not _led(info):
+        raise NoLeader
+
+
+def _led(info: StreamInfo) -> bool:
+    """A server that stands alone names no cluster's leader."""
+    return info.cluster is None or info.cluster.name is None or bool(info.cluster.leader)
+
+
+def _config(replicas: int) -> StreamConfig:
+    return StreamConfig(
+        name=STREAM,
+        subjects=[SUBJECTS],
+        storage=StorageType.FILE,
+        duplicate_window=DUPLICATES_WINDOW,
+        num_replicas=replicas,
     )
-    return jetstream

@@ -23,14 +23,18 @@ class SettingsError(Exception):
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A deployment's settings; each field is the variable ``SUTURE_<FIELD>`` and a key of `suture.toml`.
 
-    `database_url` and `nats_url` name existing servers; where they are unset, embedded ones keep their files in
-    `data_dir`. `lease_seconds` is how long others wait before they take over a silent worker's processes.
+    `database_url` and `nats_url` name existing servers (several of NATS's separated by commas); where they are unset,
+    embedded ones keep their files in `data_dir`: one PostgreSQL and `nats_nodes` of NATS. `nats_replicas` is how many
+    copies the backbone keeps of an event; unless set, as many as `nats_nodes`.
+    `lease_seconds` is how long others wait before they take over a silent worker's processes.
     """
 
     data_dir: Path = Path(".suture")
     catalogue: Path = Path("catalogue.yaml")
     database_url: str | None = None
     nats_url: str | None = None
+    nats_nodes: Literal[1, 3] = 1
+    nats_replicas: Literal[1, 3, 5] | None = None
     host: str = "127.0.0.1"
     gateway_port: Port = 8600
     console_port: Port = 8601
@@ -39,6 +43,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     slots: Annotated[int, msgspec.Meta(ge=1)] = 256
     lease_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def replicas(self) -> int:
+        """How many copies the backbone keeps of each event."""
+        return self.nats_replicas or self.nats_nodes
 
     @classmethod
     def read(cls, environment: Mapping[str, str], folder: Path) -> "Settings":

@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _STOP_SECONDS = 30.0
 _LONGEST_PAUSE = 30.0
+_STEADY_SECONDS = 10.0
+_LOOK_SECONDS = 1.0
 
 
 class Role:
@@ -22,10 +25,12 @@ class Role:
         self._output = output
         self._deaths = 0
         self._not_before = 0.0
+        self._started_at = 0.0
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self._output.parent.mkdir(parents=True, exist_ok=True)
+        self._started_at = time.monotonic()
         with self._output.open("ab") as output:
             self.process = subprocess.Popen(
                 self._command,
@@ -37,17 +42,19 @@ class Role:
             )
 
     def revive(self) -> bool:
-        """Start the role again if it died, at growing intervals. True when it was started."""
-        if self.process is None or self.process.poll() is None or time.monotonic() < self._not_before:
+        """Start the role again if it died; at growing intervals where it never lives long. True when it was started."""
+        now = time.monotonic()
+        if self.process is None or self.process.poll() is None or now < self._not_before:
             return False
-        self._deaths += 1
-        self._not_before = time.monotonic() + min(2.0 ** min(self._deaths, 10) / 2, _LONGEST_PAUSE)
+        self._deaths = 1 if now - self._started_at > _STEADY_SECONDS else self._deaths + 1
+        self._not_before = now + min(2.0 ** min(self._deaths, 10) / 2, _LONGEST_PAUSE)
         self.start()
         return True
 
     def ask_to_stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(signal.SIGCONT)  # one that was frozen would never hear the other
 
     def wait_or_kill(self, deadline: float) -> None:
         if self.process is None:
@@ -71,3 +78,27 @@ def stop_all(roles: Sequence[Role]) -> None:
     deadline = time.monotonic() + _STOP_SECONDS
     for role in roles:
         role.wait_or_kill(deadline)
+
+
+class Supervisor:
+    """Calls `revive` every second in a thread of its own, and hands on the lines that it answers."""
+
+    def __init__(self, revive: Callable[[], Sequence[str]], tell: Callable[[str], None]) -> None:
+        self._revive = revive
+        self._tell = tell
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop; a revival under way is waited for, so that nothing is started after it."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(_LOOK_SECONDS):
+            for line in self._revive():
+                self._tell(line)

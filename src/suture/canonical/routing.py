@@ -9,7 +9,8 @@ import msgspec
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """An event of `type` starts or cancels the process `definition` whose key is ``<definition>:<key(payload)>``.
 
-    `input` picks what a started process gets; `version` is the definition's.
+    `input` picks what a started process gets; `version` is the definition's. `effects` names its steps that change
+    something outside: as long as none was begun, a process that stopped takes what it is told anew.
     """
 
     type: str
@@ -18,6 +19,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     key: Callable[[Any], str]
     input: Callable[[Any], msgspec.Struct] | None = None
+    effects: frozenset[str] = frozenset()
 
 
 def awaiting(event_type: str, correlation_id: str) -> str:

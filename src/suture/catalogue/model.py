@@ -15,6 +15,8 @@ Variable = Annotated[str, msgspec.Meta(pattern=r"^SUTURE_[A-Z0-9_]+$")]
 Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
 Url = Annotated[str, msgspec.Meta(pattern=r"^https?://\S+$")]
 Count = Annotated[int, msgspec.Meta(ge=1)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
 _MOST_DOUBLINGS = 64
 
@@ -38,8 +40,8 @@ class Facility(_Part, frozen=True, kw_only=True):
 class System(_Part, frozen=True, kw_only=True):
     """An outside system. `secret` names the environment variable (or secret file) with its token or API key.
 
-    `concurrency` bounds the calls under way from one worker, `timeout` one call (seconds). `database`, `login`,
-    `company` and `transport` are Odoo's.
+    `concurrency` bounds the calls under way and `rate` the calls begun in a second, both from all workers together;
+    `timeout` bounds one call (seconds). `database`, `login`, `company` and `transport` are Odoo's.
     """
 
     kind: Literal["fhir-scheduling", "rest-billing", "odoo"]
@@ -48,6 +50,7 @@ class System(_Part, frozen=True, kw_only=True):
     purpose: Name
     secret: Variable
     concurrency: Count = 8
+    rate: Positive | None = None
     timeout: Count = 60
     database: str | None = None
     login: str | None = None
@@ -56,11 +59,14 @@ class System(_Part, frozen=True, kw_only=True):
 
 
 class Retry(_Part, frozen=True, kw_only=True):
-    """How long a step is tried: `first` seconds, doubled each time with jitter up to `longest`, `attempts` in all."""
+    """How long a step is tried: `first` seconds, doubled each time with jitter up to `longest`, `attempts` in all and
+    no longer than `within` seconds. Time in which the system's breaker is open counts for neither.
+    """
 
     attempts: Count = 10
-    first: Annotated[float, msgspec.Meta(gt=0)] = 0.5
-    longest: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    first: Positive = 0.5
+    longest: Positive = 60.0
+    within: Positive = 3600.0
 
     def wait(self, attempt: int, jitter: float) -> timedelta:
         """How long to wait after the `attempt`-th failure (from 1); `jitter` is in [0, 1)."""
@@ -68,12 +74,36 @@ class Retry(_Part, frozen=True, kw_only=True):
         return timedelta(seconds=seconds * (0.5 + jitter / 2))
 
 
+class Breaker(_Part, frozen=True, kw_only=True):
+    """When calls to a system stop: after `count` failed ones within `within` seconds that are at least `share` of all.
+
+    It is tried again after `pause` seconds, doubled after each try in vain up to `longest_pause`.
+    """
+
+    count: Count = 8
+    share: Share = 0.5
+    within: Positive = 30.0
+    pause: Positive = 5.0
+    longest_pause: Positive = 60.0
+
+
+class PauseAfter(_Part, frozen=True, kw_only=True):
+    """When an interface pauses by itself until a person resumes it: after `count` refusals within `within` seconds that
+    are at least `share` of all outcomes. A bad deployment must not turn a day's work into exceptions."""
+
+    count: Count = 50
+    share: Share = 0.5
+    within: Positive = 300.0
+
+
 class Interface(_Part, frozen=True, kw_only=True):
     """A governed way in or out.
 
     `contract` names what travels on it; `signing_keys` the environment variables with Standard Webhooks secrets, all
     valid at once so that they can be rotated; `max_body_kib` bounds a delivery; `retention_days` is how long raw
-    deliveries are kept.
+    deliveries are kept. `retry` holds for every step, `retry_by_step` for those it names. `drain` is how many parked
+    processes go on in a second once the system is back. An exception is to be decided within `sla_hours`;
+    `undo_after_hours` (0: at once) undoes what nobody decided by then, None leaves it waiting.
     """
 
     system: Code
@@ -85,6 +115,12 @@ class Interface(_Part, frozen=True, kw_only=True):
     max_body_kib: Count = 512
     retention_days: Count = 365
     retry: Retry = Retry()
+    retry_by_step: dict[str, Retry] = {}
+    breaker: Breaker = Breaker()
+    pause_after: PauseAfter = PauseAfter()
+    drain: Positive = 50.0
+    sla_hours: Positive = 24.0
+    undo_after_hours: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
 class CodeTable(_Part, frozen=True, kw_only=True):

@@ -11,6 +11,8 @@ from suture.backbone.stream import BACKBONE_AWAY, connect, ensure_stream
 from suture.bootstrap.settings import SettingsError, current
 from suture.bootstrap.wiring import Foundation, connect_systems, foundation
 from suture.catalogue import CatalogueError, load
+from suture.operate.interfaces import interfaces
+from suture.store import exceptions, gates
 from suture.store.database import CONNECTION_LOST
 from suture.store.embedded import EmbeddedFailed
 from suture.store.version import SchemaOutdated, check_schema
@@ -61,13 +63,15 @@ async def _look(base: Foundation) -> AsyncIterator[Finding]:
     try:
         await check_schema(base.database)
         yield Finding("database", "reachable, schema current")
+        async for finding in _at_work(base):
+            yield finding
     except SchemaOutdated as error:
         yield Finding("database", str(error), "Run `suture migrate`.")
     async with base.database.connection() as connection:
         skew = abs((await connection.fetchval("SELECT clock_timestamp()") - base.clock.now()).total_seconds())
     remedy = "" if skew < _LARGEST_SKEW_SECONDS else "Synchronise both machines' clocks (NTP): leases depend on them."
     yield Finding("clocks", f"{skew:.3f} s between here and the database", remedy)
-    yield await _backbone(base.nats_url)
+    yield await _backbone(base.nats_url, base.settings.replicas)
     systems = connect_systems(base.catalogue, base.secrets)
     try:
         for connector in (systems.scheduling, systems.billing, systems.ledger):
@@ -78,10 +82,23 @@ async def _look(base: Foundation) -> AsyncIterator[Finding]:
         await systems.close()
 
 
-async def _backbone(url: str) -> Finding:
+async def _at_work(base: Foundation) -> AsyncIterator[Finding]:
+    """Whether anyone works, and what is held up or overdue."""
+    async with base.database.connection() as connection:
+        workers = await gates.workers_alive(connection, base.clock.now())
+        overdue = await exceptions.count_overdue(connection, base.clock.now())
+    yield Finding("workers", f"{workers} at work", "" if workers else "Start one: `suture up`, or `suture worker`.")
+    yield Finding("exceptions", f"{overdue} overdue", "`suture exceptions list` shows them." if overdue else "")
+    for one in await interfaces(base.database, base.catalogue.interfaces):
+        if not one.gate.flowing:
+            remedy = f"`suture interfaces` says why; `suture resume {one.name}` when the cause is gone."
+            yield Finding(one.name, f"{one.words}, {one.waiting} wait", remedy)
+
+
+async def _backbone(url: str, replicas: int) -> Finding:
     try:
         client = await connect(url, "suture-doctor")
-        await ensure_stream(client)
+        await ensure_stream(client, replicas)
         await client.close()
     except BACKBONE_AWAY as error:
         remedy = "Start it, or set SUTURE_NATS_URL. The ledger moves on meanwhile; events are published afterwards."

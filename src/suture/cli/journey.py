@@ -45,14 +45,14 @@ def _show(found: Journey) -> None:
         table.add_row(when, what, detail)
     out.print(table)
     for exception in found.exceptions:
-        out.print(f"{exception.state}: {exception.reason}", style="red", markup=False)
+        out.print(f"exception {exception.number}, {exception.state}: {exception.reason}", style="red", markup=False)
         out.print(f"  {exception.remedy} (owner: {exception.owner})", markup=False)
 
 
 def _moments(found: Journey) -> list[tuple[str, str, str]]:
     """Everything that happened, as (time, what, detail), to be sorted."""
     moments = [
-        (_time(d.received_at), "delivery", f"{d.interface} {d.delivery_id} {d.state} receipt {d.receipt}")
+        (_time(d.received_at), "delivery", f"{d.id}: {d.interface} {d.delivery_id} {d.state} receipt {d.receipt}")
         for d in found.deliveries
     ]
     moments += [

@@ -11,6 +11,7 @@ from suture.bootstrap.settings import SettingsError
 from suture.catalogue import CatalogueError
 from suture.cli.trouble import UserError
 from suture.core.failure import Failure
+from suture.operate.actor import NotPossible
 from suture.store.database import CONNECTION_LOST
 from suture.store.embedded import EmbeddedFailed as PostgresFailed
 from suture.store.sealing import SealBroken
@@ -25,6 +26,7 @@ app = App(
 )
 for _name, _where, _help in (
     ("demo", "demo.command:demo", "Play a clinic's day and watch it reach the ledger."),
+    ("chaos", "chaos.command:chaos", "Injure a running platform at random and prove that nothing is lost or doubled."),
     ("up", "roles:up", "Run the whole platform here; Ctrl-C stops it."),
     ("gateway", "roles:gateway", "Run the gateway alone: takes webhooks and commits them."),
     ("worker", "roles:worker", "Run one worker; any number may share a database."),
@@ -34,12 +36,21 @@ for _name, _where, _help in (
     ("prepare", "setup:prepare", "Make what the catalogue names stand in Odoo."),
     ("migrate", "setup:migrate", "Bring the database's schema up to date."),
     ("journey", "journey:journey", "Show one appointment's whole journey."),
+    ("exceptions", "exceptions:app", "What waits for a person: list, show, retry, edit, assign, discard."),
+    ("processes", "processes:app", "Business processes: list, show, resume, cancel, compensate."),
+    ("replay", "replay:replay", "Read deliveries again, after a look at what would come of it."),
+    ("interfaces", "interfaces:interfaces", "List every interface and whether it flows."),
+    ("pause", "interfaces:pause", "Hold an interface up; nothing is lost meanwhile."),
+    ("resume", "interfaces:resume", "Let an interface flow again."),
+    ("runbook", "reading:runbook", "Say what to do about a class of exceptions."),
+    ("audit", "reading:audit", "Show what people did."),
     ("doctor", "doctor:doctor", "Look at everything Suture needs and say what is missing."),
 ):
     app.command(f"suture.cli.{_where}", name=_name, help=_help)
 
 _EXPECTED = (
     UserError,
+    NotPossible,
     CatalogueError,
     SettingsError,
     NatsFailed,

@@ -6,45 +6,58 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvloop
 from rich.console import Console
 
 from suture.bootstrap.logs import configure_logs
-from suture.bootstrap.servers import embedded_servers
+from suture.bootstrap.servers import embedded_servers, sole_supervisor
 from suture.bootstrap.settings import Secrets, Settings, current
 from suture.bootstrap.supervise import Role, role_command, stop_all
 from suture.catalogue import load
 from suture.cli.trouble import UserError
 
 out = Console(highlight=False)
+_PATIENCE_SECONDS = 60.0
 
 
 def up() -> None:
     """Run the whole platform: embedded servers where no URL is set, gateway, workers and console. Ctrl-C stops it."""
     settings, secrets = current()
-    _check_before_start(settings, secrets)
-    stopping = _stop_on_signals()
-    with embedded_servers(settings) as (database_url, nats_url):
-        environment = {**settings.as_environment(), "SUTURE_DATABASE_URL": database_url, "SUTURE_NATS_URL": nats_url}
-        migrated = subprocess.run(role_command("migrate"), env=environment_with(environment), check=False)
-        if migrated.returncode:
-            raise UserError("the schema could not be brought up to date; the reason stands above")
-        roles = platform_roles(settings, environment)
-        for role in roles:
-            role.start()
-        out.print(f"Gateway   http://{settings.host}:{settings.gateway_port}/v1/hooks/<interface>")
-        out.print(f"Console   http://{settings.host}:{settings.console_port}/")
-        out.print(f"Logs      {settings.data_dir / 'log'}    (Ctrl-C stops)", markup=False)
-        try:
-            while not stopping.wait(1.0):
+    with sole_supervisor(settings.data_dir):
+        _check_before_start(settings, secrets)
+        stopping = _stop_on_signals()
+        with embedded_servers(settings) as servers:
+            environment = settings.as_environment() | servers.as_environment()
+            _migrate(environment)
+            roles = platform_roles(settings, environment)
+            try:
                 for role in roles:
-                    if role.revive():
-                        out.print(f"{role.name} had ended and was started again; see its log")
-        finally:
-            stop_all(roles)
+                    role.start()
+                _say_where(settings)
+                while not stopping.wait(1.0):
+                    for line in (*servers.revive(), *revive(roles)):
+                        out.print(line, markup=False)
+            finally:
+                stop_all(roles)
     out.print("Stopped; nothing is lost. Started again, it goes on.")
+
+
+def _migrate(environment: dict[str, str]) -> None:
+    if subprocess.run(role_command("migrate"), env=environment_with(environment), check=False).returncode:
+        raise UserError("the schema could not be brought up to date; the reason stands above")
+
+
+def _say_where(settings: Settings) -> None:
+    out.print(f"Gateway   http://{settings.host}:{settings.gateway_port}/v1/hooks/<interface>")
+    out.print(f"Console   http://{settings.host}:{settings.console_port}/")
+    out.print(f"Logs      {settings.data_dir / 'log'}    (Ctrl-C stops)", markup=False)
+
+
+def revive(roles: Sequence[Role]) -> list[str]:
+    """Start again the roles that ended; answers what happened, a line for each."""
+    return [f"{role.name} had ended and was started again; see its log" for role in roles if role.revive()]
 
 
 def _check_before_start(settings: Settings, secrets: Secrets) -> None:
@@ -115,13 +128,14 @@ def worker() -> None:
     """Run one worker: ingest, processes, relay and projection. Any number may share a database."""
     import asyncio
 
-    from suture.bootstrap.wiring import foundation, work
+    from suture.bootstrap.wiring import foundation
+    from suture.bootstrap.working import work
     from suture.store.version import check_schema
 
     settings, secrets = _begin("worker")
 
     async def run() -> None:
-        async with foundation(settings, secrets) as base:
+        async with foundation(settings, secrets, patience=_PATIENCE_SECONDS) as base:
             await check_schema(base.database)
             task = asyncio.ensure_future(work(base))
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -164,7 +178,7 @@ def _serve(settings: Settings, secrets: Secrets, create_app: Callable[..., objec
     from suture.store.version import check_schema
 
     async def run() -> None:
-        async with foundation(settings, secrets, most=most) as base:
+        async with foundation(settings, secrets, most=most, patience=_PATIENCE_SECONDS) as base:
             await check_schema(base.database)
             config = uvicorn.Config(
                 create_app(base),  # type: ignore[arg-type]

@@ -4,15 +4,18 @@ What went wrong on the wire becomes a failure that says what happens next; a sta
 or load is the system's own answer and goes back to the connector, which knows what it means.
 """
 
-import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import aiohttp
 import msgspec
 
-from suture.core.failure import Fatal, Retriable, Unknown
+from suture.connectors.guard import Guard
+from suture.core.failure import Fatal, Retriable, Throttled, Unknown
+
+_LONGEST_ASKED = timedelta(hours=1)
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -23,7 +26,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class HttpClient:
-    """Talks to one system. `concurrency` bounds the calls under way, `timeout` each call in seconds."""
+    """Talks to one system. `guard` bounds its calls and tells how they went, `timeout` bounds each call in seconds."""
 
     def __init__(
         self,
@@ -32,13 +35,13 @@ class HttpClient:
         *,
         headers: Mapping[str, str],
         timeout: float = 60,
-        concurrency: int = 16,
+        guard: Guard | None = None,
     ) -> None:
         self.system = system
         self._base_url = base_url.rstrip("/")
         self._headers = dict(headers)
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(timeout, 10))
-        self._slots = asyncio.Semaphore(concurrency)
+        self._guard = guard or Guard.unwatched(system)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -74,13 +77,14 @@ class HttpClient:
         *,
         lost: type[Retriable] | type[Unknown],
     ) -> Answer:
-        async with self._slots:
+        async with self._guard.call() as watched:
             try:
                 async with self._open().request(
                     method, self._base_url + path, data=body, headers=headers, params=parameters
                 ) as response:
                     answer = Answer(response.status, await response.read())
-                    self._raise_for_status(answer, response.headers, lost)
+                    _raise_for_status(self.system, answer, response.headers, lost)
+                    watched.answered(answer.status)
                     return answer
             except aiohttp.ClientConnectorError as error:
                 raise Retriable(
@@ -98,23 +102,34 @@ class HttpClient:
             self._session = aiohttp.ClientSession(timeout=self._timeout, connector=connector, headers=headers)
         return self._session
 
-    def _raise_for_status(
-        self, answer: Answer, headers: Mapping[str, str], lost: type[Retriable] | type[Unknown]
-    ) -> None:
-        status = answer.status
-        if status == 401:
-            raise Fatal(
-                "credentials_refused",
-                f"{self.system} refused the credentials (401)",
-                f"Renew the secret of {self.system} that the catalogue names; `suture doctor` tries it.",
-            )
-        if status in (429, 503):
-            raise Retriable("busy", f"{self.system} is busy ({status})", not_before=retry_after(headers))
-        if status in (502, 504):
-            raise lost("no_answer", f"{self.system}'s gateway had no answer ({status})")
+
+def _raise_for_status(
+    system: str, answer: Answer, headers: Mapping[str, str], lost: type[Retriable] | type[Unknown]
+) -> None:
+    """Raises what a status says about the system itself, rather than about what was asked."""
+    status = answer.status
+    if status == 401:
+        raise Fatal(
+            "credentials_refused",
+            f"{system} refused the credentials (401)",
+            f"Renew the secret of {system} that the catalogue names; `suture doctor` tries it.",
+        )
+    if status == 429:
+        raise Throttled("busy", f"{system} asks for fewer calls (429)", not_before=retry_after(headers))
+    if status == 503:
+        raise Retriable("busy", f"{system} is busy (503)", not_before=retry_after(headers))
+    if status in (502, 504):
+        raise lost("no_answer", f"{system}'s gateway had no answer ({status})")
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """The wait a ``Retry-After`` header asks for, in its form of seconds; at most an hour, else None."""
-    seconds = headers.get("Retry-After", "")
-    return timedelta(seconds=min(int(seconds), 3600)) if seconds.isdigit() else None
+    """The wait that ``Retry-After`` asks for (RFC 9110: seconds, or a date by the server's own clock); at most an hour.
+    None where it asks for none that can be read."""
+    told = headers.get("Retry-After", "")
+    if told.isdigit():
+        return min(timedelta(seconds=min(int(told), 86400)), _LONGEST_ASKED)
+    try:
+        wait = parsedate_to_datetime(told) - parsedate_to_datetime(headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return None
+    return min(max(wait, timedelta(0)), _LONGEST_ASKED)

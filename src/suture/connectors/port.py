@@ -61,7 +61,13 @@ class Billing(Connector, Protocol):
         """Capture the visit's charge once; again answers the charge that exists."""
         ...
 
-    async def void_charge(self, appointment: str, number: str) -> None: ...
+    async def check_voidable(self, number: str) -> None:
+        """Raises `Rejected` where the charge could not be voided now. Changes nothing."""
+        ...
+
+    async def void_charge(self, appointment: str, number: str = "") -> str:
+        """Void the visit's charge, whose `number` may be known; answers its number, or "" where there is none."""
+        ...
 
     def facts(self) -> AsyncIterator[JournalFact]:
         """Every charge (key: appointment) and payment (key: payment) as billing holds it."""

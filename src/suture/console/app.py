@@ -42,6 +42,8 @@ def create_app(base: Foundation) -> FastAPI:
         ("/journeys", pages.stage),
         ("/journeys/{appointment}", pages.journey),
         ("/stuck", pages.stuck),
+        ("/interfaces", pages.interfaces),
+        ("/runbooks/{name}", pages.runbook),
         ("/search", pages.search),
     ):
         app.add_route(path, guarded(page, problems), methods=["GET"])

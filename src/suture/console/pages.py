@@ -8,12 +8,15 @@ from starlette.responses import RedirectResponse, Response
 
 from suture.bootstrap.wiring import Foundation
 from suture.console.account import account_of
+from suture.console.book import read
 from suture.console.funnel import slices
 from suture.console.plot import plot
-from suture.console.progress import subject_link
+from suture.console.progress import steps_shown, subject_link
 from suture.console.render import Renderer
 from suture.console.timeline import timeline
-from suture.operate.journey import appointments_like, journey_of, steps_of
+from suture.operate.interfaces import interfaces
+from suture.operate.journey import appointments_like, journey_of
+from suture.operate.runbook import CLASSES
 from suture.operate.stuck import causes_of, stuck
 from suture.operate.today import of_stage, today
 from suture.store.journeys import Stage
@@ -27,12 +30,14 @@ class Pages:
     def __init__(self, base: Foundation, renderer: Renderer) -> None:
         self._database = base.database
         self._clock = base.clock
+        self._interfaces = base.catalogue.interfaces
         self._zone = ZoneInfo(base.catalogue.organisation.timezone)
         self._render = renderer.page
 
     async def today(self, _: Request) -> Response:
-        """The day so far."""
+        """The day so far, and which interfaces don't flow."""
         day = await today(self._database, self._clock.now(), self._zone)
+        known = await interfaces(self._database, self._interfaces)
         return self._render(
             "today.html",
             day=day,
@@ -40,6 +45,7 @@ class Pages:
             plot=plot(day.postings, day.span),
             causes=causes_of(day.stuck),
             stuck_paths={subject_link(item) for item in day.stuck},
+            held_up=[one for one in known if not one.gate.flowing],
         )
 
     async def stage(self, request: Request) -> Response:
@@ -61,12 +67,23 @@ class Pages:
             journey=journey,
             account=account_of(journey.events),
             timeline=timeline(journey),
-            processes=[(process, steps_of(process)) for process in journey.processes],
+            processes=[(process, steps_shown(process)) for process in journey.processes],
         )
 
     async def stuck(self, _: Request) -> Response:
         """The exception queue."""
         return self._render("stuck.html", stuck=await stuck(self._database))
+
+    async def interfaces(self, _: Request) -> Response:
+        """Every way in and out: whose it is, what it is for, and whether it flows."""
+        return self._render("interfaces.html", interfaces=await interfaces(self._database, self._interfaces))
+
+    async def runbook(self, request: Request) -> Response:
+        """What to do about a class of exceptions. It asks no database: it is needed most when one is away."""
+        name = request.path_params["name"]
+        if name not in CLASSES:
+            raise HTTPException(404, f"There is no class of exceptions “{name}”; there are {', '.join(CLASSES)}.")
+        return self._render("runbook.html", name=name, classes=CLASSES, chapter=read(name))
 
     async def search(self, request: Request) -> Response:
         """Straight to the journey where the id is known, else the ids that start so."""

@@ -4,8 +4,10 @@ from typing import Literal
 
 import msgspec
 
-from suture.store.exceptions import Trouble
+from suture.operate.journey import StepView, steps_of
+from suture.store.exceptions import OpenException
 from suture.store.journeys import JourneyRow, Stage
+from suture.store.processes import ProcessView
 
 _TRACK = ("booked", "completed", "charged", "posted", "paid")
 _ENDED = {"cancelled": "Cancelled", "noshow": "No-show"}
@@ -62,12 +64,40 @@ def standing(row: JourneyRow) -> str:
     return reached[-1].capitalize() if reached else "Known"
 
 
-def subject_link(trouble: Trouble) -> str | None:
+def subject_link(trouble: OpenException) -> str | None:
     """The page about what an exception is about: its appointment's journey, or its delivery's."""
     kind, _, identity = (trouble.subject or "").partition("/")
     if kind == "Appointment":
         return f"/journeys/{identity}"
     return None if trouble.delivery is None else f"/journeys/delivery-{trouble.delivery}"
+
+
+def steps_shown(process: ProcessView) -> list[StepView]:
+    """A process's steps. One that is parked stands before a shut interface: what follows is still ahead of it."""
+    if process.state != "parked":
+        return steps_of(process)
+    state = "compensating" if process.undoing else "running"
+    under_way = msgspec.structs.replace(process, state=state, attempt=max(process.attempt, 1))
+    return [
+        msgspec.structs.replace(step, state="parked", at=None, attempts=process.attempt)
+        if step.name == process.step
+        else step
+        for step in steps_of(under_way)
+    ]
+
+
+def standing_of(process: ProcessView) -> str:
+    """What a process waits for or how it ended, where its state alone doesn't say; empty where it does."""
+    match process.state:
+        case "parked":
+            way = "Its undo waits" if process.undoing else "Waits"
+            return f"{way} until {process.held_by or 'the interface'} is back, and goes on by itself."
+        case "cancelled":
+            return "A person ended it where it stood. What it wrote stays written."
+        case "stuck" if process.undoing:
+            return "It was being undone, and that is what is stuck."
+        case _:
+            return ""
 
 
 def _reached(row: JourneyRow, name: str) -> bool:

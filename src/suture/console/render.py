@@ -12,6 +12,7 @@ from suture.catalogue.model import Organisation
 from suture.console import formats, progress
 from suture.console.facts import facts_of
 from suture.core.clock import Clock
+from suture.operate.runbook import class_of
 
 
 class Renderer:
@@ -42,6 +43,8 @@ class Renderer:
             "marks": progress.marks,
             "standing": progress.standing,
             "subject_link": progress.subject_link,
+            "standing_of": progress.standing_of,
+            "runbook": class_of,
         }
         self._environment.globals |= {
             "organisation": organisation,

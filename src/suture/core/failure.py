@@ -27,6 +27,10 @@ class Retriable(Failure):
     outcome = "retriable"
 
 
+class Throttled(Retriable):
+    """It asks for fewer calls. That says nothing about what was asked, so it uses up no try, only time."""
+
+
 class Rejected(Failure):
     """It did not happen and won't until data changes; a person decides."""
 
@@ -43,3 +47,16 @@ class Fatal(Failure):
     """Configuration is wrong: nothing of this interface can work until someone mends it."""
 
     outcome = "fatal"
+
+
+class Held(Failure):
+    """It was not tried: the way to the system is shut (a breaker is open, or a person paused the interface).
+
+    `interface` names the gate that it waits at; with `not_before` only its turn has not come yet.
+    """
+
+    outcome = "held"
+
+    def __init__(self, interface: str, reason: str, *, not_before: timedelta | None = None) -> None:
+        super().__init__("held", f"{interface} {reason}", not_before=not_before)
+        self.interface = interface

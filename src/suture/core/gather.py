@@ -44,6 +44,11 @@ class Gather(Generic[Item, Result]):
         self._start_lane()
         return await future
 
+    @property
+    def waiting(self) -> int:
+        """How many items no flush has taken up yet."""
+        return len(self._waiting)
+
     def _start_lane(self) -> None:
         if self._idle_lanes and self._waiting:
             self._idle_lanes -= 1

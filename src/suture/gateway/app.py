@@ -1,9 +1,10 @@
 """The gateway: verify, bound, commit, answer. Nothing is understood here; that is ingest's, later.
 
 ``POST /v1/hooks/{interface}`` takes Standard Webhooks. 202 means that the delivery is committed and survives a crash;
-503 with Retry-After that it was not taken.
+503 with Retry-After that it was not taken: the database is away, out of room, or slower than its senders.
 """
 
+import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -17,13 +18,16 @@ from suture.access.signatures import SignatureRefused, decode_secret, verify
 from suture.bootstrap.settings import SettingsError
 from suture.bootstrap.wiring import Foundation, inbox
 from suture.catalogue import Interface
+from suture.gateway.refusals import Refusals
 from suture.store.database import DATABASE_AWAY
-from suture.store.inbox import Inbox, Receipt, Verdict
+from suture.store.inbox import Inbox, InboxFull, Receipt, Verdict
 
 log = structlog.get_logger()
 
 _HOOKS = "/v1/hooks/"
 _LONGEST_ID = 200
+_PATIENCE_SECONDS = 10.0
+"""How long a sender waits for the commit; then it is told to come again. If it was committed after all, it is known."""
 
 
 class _TooLarge(Exception):
@@ -75,6 +79,7 @@ class Hooks:
         self._clock = base.clock
         self._inbox = inbox
         self._doors = doors
+        self._refusals = Refusals(inbox, base.clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = await self._answer(scope, receive)
@@ -90,8 +95,9 @@ class Hooks:
         try:
             return await self._take(door, dict(scope["headers"]), receive)
         except _TooLarge:
+            self._refusals.count(door.name, "too_large")
             return _problem(413, "too_large", f"A delivery on this interface is at most {door.most_bytes} bytes.")
-        except DATABASE_AWAY as error:
+        except (*DATABASE_AWAY, InboxFull) as error:
             log.warning("delivery_not_taken", interface=door.name, error_type=type(error).__name__)
             return _problem(503, "try_later", "The delivery was not taken; send it again.", (b"retry-after", b"2"))
 
@@ -108,11 +114,13 @@ class Hooks:
                 now=now,
             )
         except SignatureRefused as error:
-            await self._inbox.count_refusal(door.name, error.reason, now)
+            self._refusals.count(door.name, error.reason)
             return _problem(401, error.reason, "The signature does not prove that this delivery is its sender's.")
         if len(delivery_id) > _LONGEST_ID or not delivery_id.isprintable():
+            self._refusals.count(door.name, "id_invalid")
             return _problem(400, "id_invalid", f"webhook-id is at most {_LONGEST_ID} printable characters.")
-        return _receipt(await self._inbox.accept(door.name, delivery_id, body, now))
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return _receipt(await self._inbox.accept(door.name, delivery_id, body, now))
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

@@ -10,7 +10,7 @@ from suture.canonical.records import Payment
 from suture.core.money import Money, round_money
 from suture.ingest.understanding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 
-_REMEDY = "Ask the billing platform's owner to send it as the contract says, then replay it."
+_REMEDY = "Ask the billing platform's owner to send it as the contract says, then retry it or discard this."
 _TOO_MUCH = Decimal(10) ** 15
 
 

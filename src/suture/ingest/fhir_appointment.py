@@ -24,7 +24,10 @@ from suture.codecs import fhir
 from suture.ingest.understanding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 from suture.store.parties import Party
 
-_REMEDY = "Ask the scheduling system's owner to send it as FHIR R4 with all that the contract names, then replay it."
+_REMEDY = (
+    "Ask the scheduling system's owner to send it as FHIR R4 with all that the contract names, then retry it or "
+    "discard this."
+)
 _VERSION = re.compile("[0-9]{1,18}")
 _CODE_TABLE = "services"
 
@@ -111,7 +114,8 @@ def _facility(contents: fhir.Contents, context: Context) -> str:
         raise NotUnderstood(
             "facility_unknown",
             f"the Location's codes ({', '.join(codes) or 'none'}) name no facility of the catalogue",
-            "Add the facility to the catalogue, or correct the Location at the scheduling system; then replay.",
+            "Add the facility to the catalogue, or correct the Location at the scheduling system; restart the "
+            "workers, then retry it.",
         )
     return known[0]
 
@@ -170,7 +174,7 @@ def _service_line(item: fhir.ChargeItem, context: Context) -> ServiceLine:
         raise NotUnderstood(
             "code_unmapped",
             f"the code table {_CODE_TABLE} has no row for {keys[0] if keys else 'a ChargeItem without a code'}",
-            f"Add the row to code_tables.{_CODE_TABLE} in the catalogue, then replay the delivery.",
+            'Say what it means here: `suture exceptions edit NUMBER --map "system|code=SERVICE" --reason … --retry`.',
         )
     currency = context.catalogue.organisation.currency
     if item.price_override and item.price_override.currency not in ("", currency):

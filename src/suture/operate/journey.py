@@ -14,7 +14,7 @@ from suture.store.journeys import DeliveryView, JourneyRow
 from suture.store.processes import ProcessView, StepRecord
 
 _STEPS = {definition.name: [step.name for step in definition.steps] for definition in DEFINITIONS}
-_UNDER_WAY = {"running", "waiting", "stuck", "compensating"}
+_UNDER_WAY = {"running", "waiting", "parked", "stuck", "compensating"}
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,8 @@ from suture.canonical import events as facts
 from suture.canonical.events import Event
 from suture.core.failure import Rejected
 from suture.store.database import Database
-from suture.store.exceptions import Trouble, open_exception
+from suture.store.events import Recorder
+from suture.store.exceptions import Trouble
 from suture.store.journeys import JourneyRow, upsert
 
 
@@ -86,11 +87,15 @@ _CHANGES: dict[str, Callable[[Any], Change]] = {
 """Event type: what it changes. Types that aren't here concern no appointment."""
 
 
+_NOT_OF_APPOINTMENTS = ("Delivery/", "Interface/", "Exception/")
+
+
 class JourneyProjection:
     """The subscriber's handler."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, recorder: Recorder) -> None:
         self._database = database
+        self._recorder = recorder
 
     async def apply(self, events: Sequence[Event]) -> None:
         """Apply a batch; applying it again changes nothing."""
@@ -111,7 +116,9 @@ class JourneyProjection:
             subject=event.subject,
         )
         async with self._database.transaction() as connection:
-            await open_exception(connection, trouble, event.recorded_at)
+            await self._recorder.open_exception(
+                connection, trouble, event.recorded_at, correlation_id=event.correlation_id
+            )
 
 
 def merge(events: Sequence[Event]) -> list[JourneyRow]:
@@ -119,7 +126,7 @@ def merge(events: Sequence[Event]) -> list[JourneyRow]:
     rows: dict[str, JourneyRow] = {}
     for event in events:
         build = _CHANGES.get(event.type)
-        if build is None or event.subject.startswith("Delivery/"):
+        if build is None or event.subject.startswith(_NOT_OF_APPOINTMENTS):
             continue
         key = event.correlation_id
         rows[key] = _apply(rows.get(key) or JourneyRow(appointment=key), event, build(event.payload()))

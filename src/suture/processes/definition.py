@@ -20,15 +20,24 @@ class Step:
     """One thing to do, in one outside system or none.
 
     `do` and `undo` get the run and the toolbox; both are idempotent by the business key, since a step that was begun
-    may be begun again. `when` says whether the step applies. `system` (the catalogue's kind) names who answers for
-    its failures and whose retry policy holds.
+    may be begun again. `undo` also finds nothing to undo where `do` was refused. `may_undo` raises `Rejected` where it
+    is known beforehand that `undo` will be refused: it is asked before anything of the process is undone. `when` says
+    whether the step applies. `system` (the catalogue's kind) names who answers for its failures, whose retry policy
+    holds and at whose gate it waits. A step without `undo` that `changes` something outside is undone by another's.
     """
 
     name: str
     do: Act
     undo: Act | None = None
+    may_undo: Callable[[Run[Any], Any], Awaitable[None]] | None = None
     when: Condition | None = None
     system: str | None = None
+    changes: bool = False
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether it changes something outside."""
+        return self.changes or self.undo is not None
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,11 @@ class Definition(Generic[Input]):
     version: int
     input: type[Input]
     steps: tuple[Step | AwaitEvent, ...]
+
+    @property
+    def effects(self) -> frozenset[str]:
+        """The steps that change something outside."""
+        return frozenset(step.name for step in self.steps if isinstance(step, Step) and step.has_effect)
 
     def __post_init__(self) -> None:
         names = [step.name for step in self.steps]

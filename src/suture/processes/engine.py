@@ -18,6 +18,7 @@ from suture.processes.advance import Advance, LeaseLost, Responsibility, Setting
 from suture.processes.definition import Definition
 from suture.store.database import DATABASE_AWAY, Database
 from suture.store.events import EventFinder
+from suture.store.gates import Gate
 from suture.store.processes import Claim, ProcessStore
 
 log = structlog.get_logger()
@@ -31,7 +32,8 @@ class PostgresEngine:
     """Runs processes of `definitions` for one worker.
 
     `slots` is how many processes are under way at once; `lease` is how long others wait before they take over from a
-    worker that fell silent.
+    worker that fell silent. `gates` answers the gate of an interface, `shut_out` how many steps hang at gates that are
+    shut: they take no slot from work that needs other systems.
     """
 
     def __init__(
@@ -48,14 +50,18 @@ class PostgresEngine:
         slots: int = 256,
         lease: timedelta = timedelta(seconds=30),
         jitter: Callable[[], float] = random.random,
+        gates: Callable[[str], Gate] = Gate,
+        shut_out: Callable[[], int] = lambda: 0,
     ) -> None:
         self._store = store
+        self._shut_out = shut_out
         self._definitions = {definition.name: definition for definition in definitions}
         self._setting = Setting(
             find=EventFinder(database).find,
             store=store,
             toolbox=toolbox,
             responsible=responsible,
+            gates=gates,
             organisation=organisation,
             clock=clock,
             jitter=jitter,
@@ -91,15 +97,15 @@ class PostgresEngine:
 
     async def _claim_due(self) -> float:
         """Claim what is due and start it; answers how many seconds to sleep unless woken."""
-        free = self._slots - len(self._tasks)
+        free = self._slots - len(self._tasks) + self._shut_out()
         if free <= 0:
             return _LONGEST_SLEEP  # a task that ends wakes us
         now = self._clock.now()
         try:
-            claims = await self._store.claim(self._worker, now, now + self._lease, free)
+            claims = await self._store.claim(self._worker, now, now + self._lease, free, list(self._definitions))
             for claim in claims:
                 self._begin(claim)
-            due = await self._store.next_due()
+            due = await self._store.next_due(list(self._definitions))
         except DATABASE_AWAY as error:
             log.warning("database_away", worker=self._worker, error_type=type(error).__name__)
             return _LONGEST_SLEEP

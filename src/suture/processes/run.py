@@ -25,7 +25,7 @@ class Run(Generic[Input]):
         return msgspec.json.decode(self._journal[step].result, type=of)
 
     def was_done(self, step: str) -> bool:
-        """Whether a step has taken effect (and was not undone since)."""
+        """Whether a step has taken effect, so that it has a result (and was not undone since)."""
         record = self._journal.get(step)
         return record is not None and record.state == "done"
 

@@ -41,5 +41,5 @@ def _expect(party: object, kind: type[P], reference: str) -> P:
     raise Rejected(
         "party_unknown",
         f"{reference} is not known: no system has told us of it",
-        "Have the scheduling system send the record again (any event of it will do), then retry.",
+        "Have the scheduling system send the record again (any event of it will do), then retry it.",
     )

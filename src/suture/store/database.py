@@ -3,6 +3,7 @@
 Statements live in `sql/*.sql`, each under ``-- name: some_name``; `sql("file")` gives them by that name.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 import asyncpg
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_CLOSE_SECONDS = 5.0
 _FOLDER = Path(__file__).with_name("sql")
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
@@ -23,6 +25,7 @@ CONNECTION_LOST = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     OSError,
 )
 """What asyncpg raises when the database is away; the work was rolled back or its outcome can be looked up."""
@@ -72,14 +75,23 @@ class Database:
         return cls(url, pool)
 
     async def close(self) -> None:
-        await self._pool.close()
+        """Close the pool; what doesn't end within a moment is cut off (its transaction is rolled back)."""
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         async with self._pool.acquire() as connection:
-            yield connection
+            try:
+                yield connection
+            except asyncpg.InternalClientError:
+                connection.terminate()  # broken off in the midst of an operation: nobody may use it again
+                raise
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self.connection() as connection, connection.transaction():
             yield connection

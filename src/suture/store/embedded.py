@@ -1,24 +1,29 @@
 """An embedded Postgres: a real server, started from a wheel, with its files in the data folder.
 
-Postgres refuses to run as root; then it runs as `nobody`, with the one right it needs to find its binaries below a
-folder that only root may enter. It listens on loopback alone.
+It keeps its port, so that those who know its URL find it again after it was killed and revived. Postgres refuses to run
+as root; then it runs as `nobody`, with the one right it needs to find its binaries below a folder that only root may
+enter. It listens on loopback alone.
 """
 
 import importlib.util
 import os
+import random
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 _START_SECONDS = 60
 _STOP_SECONDS = 30
+_ORPHANS_SECONDS = 5
 _NOBODY = 65534
+_LOWEST_PORT, _HIGHEST_PORT = 20_000, 32_767
 _SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -35,6 +40,11 @@ password_encryption = scram-sha-256
 _CREATE_DATABASE = r"""
 SELECT 'CREATE DATABASE suture' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'suture') \gexec
 """
+
+
+_PORT_FILE = "postgres.port"
+_PID_FILE = "postmaster.pid"
+_NO_PID = str(2**30)  # beyond what any kernel gives
 
 
 class EmbeddedFailed(Exception):
@@ -66,24 +76,50 @@ class EmbeddedPostgres:
             raise EmbeddedFailed("no embedded Postgres runs here; `suture up` starts one")
         return f"postgresql://suture:{self._password()}@127.0.0.1:{port}/suture"
 
+    @property
+    def pid(self) -> int | None:
+        """The running server's process id."""
+        return self._pid()
+
     def start(self) -> str:
         """Start the server if it isn't running, and answer its URL."""
-        if self._running_port() is None:
+        if self._pid() is None:
             self._prepare()
             self._launch()
         return self.url
 
+    def revive(self) -> bool:
+        """Start the server again if it died; True when it was started. One that merely hangs is left alone.
+
+        Raises `EmbeddedFailed` when it won't start.
+        """
+        if self._pid() is not None:
+            return False
+        self.start()
+        return True
+
     def stop(self) -> None:
         """Stop the server, if it was this object that started it. Open connections are ended, nothing is lost."""
-        if self._child is None:
-            return
-        self._child.send_signal(signal.SIGINT)
-        try:
-            self._child.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._child.send_signal(signal.SIGQUIT)
+        if self._child is not None:
+            self._end(self._child.pid)
             self._child.wait()
-        self._child = None
+            self._child = None
+
+    def stop_any(self) -> None:
+        """Stop the server, whoever started it: a supervisor that was killed may have left one behind."""
+        self.stop()
+        pid = self._pid()
+        if pid is not None:
+            self._end(pid)
+
+    def _end(self, pid: int) -> None:
+        """A fast shutdown; where it doesn't come to an end, an immediate one: the log is replayed at the next start."""
+        for number, patience in ((signal.SIGINT, _STOP_SECONDS), (signal.SIGQUIT, _STOP_SECONDS), (signal.SIGKILL, 5)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+                os.kill(pid, signal.SIGCONT)  # one that was frozen would never hear the others
+            if _gone(pid, patience):
+                return
 
     def _prepare(self) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -117,18 +153,73 @@ class EmbeddedPostgres:
             raise EmbeddedFailed(f"Postgres could not make its data folder; see {self._log}")
 
     def _launch(self) -> None:
-        port = _free_port()
+        """Start the server, again and again for a while: after a crash it won't as long as old backends live."""
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            self._clear_orphans()
+            self._disown_lock_file()
+            port = self._usual_port()
+            if self._came_up(port, deadline):
+                break
+            if time.monotonic() > deadline:
+                raise EmbeddedFailed(f"Postgres did not start; see {self._log}")
+            time.sleep(0.5)
+        (self._folder / _PORT_FILE).write_text(str(port))
+        self._create_database(port)
+
+    def _came_up(self, port: int, deadline: float) -> bool:
+        """Start the server once. False when it gave up by itself; after the deadline it is stopped."""
+        if self._child is not None:
+            self._child.wait()  # it died, or this would not be asked for
         command = [str(_binaries() / "postgres"), "-D", str(self._data), "-p", str(port)]
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
                 self._as_server_user(command), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )
-        deadline = time.monotonic() + _START_SECONDS
         while not self._accepts(port):
-            if self._child.poll() is not None or time.monotonic() > deadline:
-                raise EmbeddedFailed(f"Postgres did not start; see {self._log}")
+            if self._child.poll() is not None:
+                self._child = None
+                return False
+            if time.monotonic() > deadline:
+                self.stop()
+                return False
             time.sleep(0.05)
-        self._create_database(port)
+        return True
+
+    def _clear_orphans(self) -> None:
+        """End backends that outlived their server, as the server itself does after a crash: they hold its memory."""
+        orphans = self._orphans()
+        for number in (signal.SIGQUIT, signal.SIGKILL):
+            for orphan in orphans:
+                with suppress(psutil.Error):
+                    orphan.send_signal(number)
+                    orphan.send_signal(signal.SIGCONT)
+            _, orphans = psutil.wait_procs(orphans, timeout=_ORPHANS_SECONDS)
+
+    def _disown_lock_file(self) -> None:
+        """Have the dead server's lock file name no process that lives: its number may be a zombie's or another's by
+        now, and Postgres would take that for the server. What else the file says tells whether its memory is in use."""
+        lines = self._pid_lines()
+        if lines:
+            (self._data / _PID_FILE).write_text("\n".join([_NO_PID, *lines[1:]]) + "\n")
+
+    def _orphans(self) -> list[psutil.Process]:
+        """Postgres processes in our data folder; there is no server that they could belong to."""
+        found = []
+        for process in psutil.process_iter(["name"]):
+            with suppress(psutil.Error):
+                named = (process.info["name"] or "").startswith("postgres")
+                if named and process.cwd() == str(self._data) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+    def _usual_port(self) -> int:
+        """The port of the last time, so that clients find the server again; another where that is taken."""
+        try:
+            last = int((self._folder / _PORT_FILE).read_text())
+        except (FileNotFoundError, ValueError):
+            return free_port()
+        return last if is_free(last) else free_port()
 
     def _accepts(self, port: int) -> bool:
         command = [str(_binaries() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
@@ -159,7 +250,7 @@ class EmbeddedPostgres:
 
     def _pid_lines(self) -> list[str]:
         try:
-            return (self._data / "postmaster.pid").read_text().splitlines()
+            return (self._data / _PID_FILE).read_text().splitlines()
         except FileNotFoundError:
             return []
 
@@ -168,10 +259,14 @@ class EmbeddedPostgres:
         if not lines or not lines[0].isdigit():
             return None
         pid = int(lines[0])
+        if self._child is not None and self._child.pid == pid and self._child.poll() is None:
+            return pid
         try:
-            return pid if psutil.Process(pid).name().startswith("postgres") else None
-        except psutil.NoSuchProcess:
+            process = psutil.Process(pid)
+            ours = str(self._data) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
             return None
+        return pid if ours else None
 
     def _running_port(self) -> int | None:
         lines = self._pid_lines()
@@ -200,8 +295,35 @@ def _anyone_may_enter(path: Path) -> bool:
     return all(parent.stat().st_mode & 0o001 for parent in (path, *path.parents))
 
 
-def _free_port() -> int:
+def _gone(pid: int, seconds: float) -> bool:
+    """Whether a process ends within `seconds`."""
+    try:
+        process = psutil.Process(pid)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return True
+            time.sleep(0.05)
+    except psutil.NoSuchProcess:
+        return True
+    return False
+
+
+def free_port() -> int:
+    """A free port on loopback, below those that the kernel gives to outgoing connections: while a server is down, none
+    of those may take its place (nor connect to itself there)."""
+    while True:
+        port = random.randint(_LOWEST_PORT, _HIGHEST_PORT)  # noqa: S311 (a port, no secret)
+        if is_free(port):
+            return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of loopback now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

@@ -4,10 +4,11 @@ The same trouble of the same process step or delivery is one exception, counted,
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
+from asyncpg import Record
 
 from suture.core.ids import fact_id
 from suture.store.database import Connection, sql
@@ -16,7 +17,10 @@ _SQL = sql("exceptions")
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """What went wrong, with whom it rests. `reason` and `remedy` are read by an operator and name no patient."""
+    """What went wrong, with whom it rests. `reason` and `remedy` are read by an operator and name no patient.
+
+    `sla` is how long it may stay undecided.
+    """
 
     code: str
     outcome: str
@@ -28,25 +32,68 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     process: str | None = None
     step: str | None = None
     subject: str | None = None
+    sla: timedelta = timedelta(days=1)
 
     @property
     def id(self) -> UUID:
         return fact_id("exception", self.process or "", self.step or "", str(self.delivery or ""))
 
 
-class OpenException(Trouble, frozen=True, kw_only=True):
-    """An exception as it stands in the queue."""
+class OpenException(msgspec.Struct, frozen=True, kw_only=True):
+    """An exception as it stands in the queue. `number` is what people call it by."""
 
+    id: UUID
+    number: int
+    code: str
+    outcome: str
+    reason: str
+    remedy: str
+    owner: str
+    interface: str | None
+    delivery: int | None
+    process: str | None
+    step: str | None
+    subject: str | None
     opened_at: datetime
     last_at: datetime
+    due_at: datetime
     count: int
     state: str
+    assignee: str | None = None
     resolved_at: datetime | None = None
+    resolved_by: str | None = None
 
 
-async def open_exception(connection: Connection, trouble: Trouble, at: datetime) -> None:
-    """Put `trouble` in the queue, or count it once more where it stands there already."""
-    await connection.execute(
+class Closed(msgspec.Struct, frozen=True, kw_only=True):
+    """An exception that was just resolved or discarded."""
+
+    id: UUID
+    number: int
+    process: str | None
+    subject: str | None
+    interface: str | None
+    code: str
+    count: int
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which exceptions: all conditions hold together, empty ones for all."""
+
+    numbers: tuple[int, ...] = ()
+    state: str = "open"
+    code: str = ""
+    codes: tuple[str, ...] = ()
+    except_codes: tuple[str, ...] = ()
+    interface: str = ""
+    owner: str = ""
+    assignee: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def put(connection: Connection, trouble: Trouble, at: datetime) -> int:
+    """Put `trouble` in the queue, or count it once more where it stands there already; answers the count."""
+    count: int = await connection.fetchval(
         _SQL["raise"],
         trouble.id,
         trouble.code,
@@ -60,12 +107,48 @@ async def open_exception(connection: Connection, trouble: Trouble, at: datetime)
         trouble.step,
         trouble.subject,
         at,
+        at + trouble.sla,
     )
+    return count
 
 
-async def resolve(connection: Connection, processes: Sequence[str], at: datetime) -> None:
+async def resolve(connection: Connection, processes: Sequence[str], at: datetime, by: str) -> list[Closed]:
     """Close the open exceptions of processes that got past them."""
-    await connection.execute(_SQL["resolve"], processes, at)
+    return _closed(await connection.fetch(_SQL["resolve"], processes, at, by))
+
+
+async def resolve_deliveries(connection: Connection, deliveries: Sequence[int], at: datetime, by: str) -> list[Closed]:
+    """Close the open exceptions of deliveries that are understood by now."""
+    return _closed(await connection.fetch(_SQL["resolve_deliveries"], deliveries, at, by))
+
+
+async def discard(connection: Connection, ids: Sequence[UUID], at: datetime, by: str) -> list[Closed]:
+    """Close exceptions that a person decided not to act on."""
+    return _closed(await connection.fetch(_SQL["discard"], ids, at, by))
+
+
+async def assign(connection: Connection, numbers: Sequence[int], assignee: str | None) -> list[int]:
+    """Say who works on open exceptions (None: nobody); answers the numbers found."""
+    return [row["number"] for row in await connection.fetch(_SQL["assign"], numbers, assignee)]
+
+
+async def select(connection: Connection, selection: Selection, most: int = 1000) -> list[OpenException]:
+    """The exceptions of a selection, oldest first."""
+    rows = await connection.fetch(
+        _SQL["select"],
+        selection.numbers,
+        selection.state,
+        selection.code,
+        selection.interface,
+        selection.owner,
+        selection.assignee,
+        selection.since,
+        selection.until,
+        selection.codes,
+        selection.except_codes,
+        most,
+    )
+    return [_exception(row) for row in rows]
 
 
 async def open_exceptions(connection: Connection, most: int = 200) -> list[OpenException]:
@@ -82,7 +165,15 @@ async def count_open(connection: Connection) -> int:
     return count
 
 
-def _exception(row: object) -> OpenException:
-    fields = dict(row)  # type: ignore[call-overload]
-    fields.pop("id")
-    return OpenException(**fields)
+async def count_overdue(connection: Connection, now: datetime) -> int:
+    """How many open exceptions nobody has decided in time."""
+    count: int = await connection.fetchval(_SQL["count_overdue"], now)
+    return count
+
+
+def _exception(row: Record) -> OpenException:
+    return OpenException(**dict(row))
+
+
+def _closed(rows: Sequence[Record]) -> list[Closed]:
+    return [Closed(**dict(row)) for row in rows]

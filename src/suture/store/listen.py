@@ -14,6 +14,7 @@ log = structlog.get_logger()
 DELIVERIES = "suture_deliveries"
 PROCESSES = "suture_processes"
 EVENTS = "suture_events"
+GATES = "suture_gates"
 
 _PAUSE = 1.0
 _PING = 15.0

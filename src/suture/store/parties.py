@@ -34,22 +34,27 @@ class Parties:
         """The party, or None where no system has told us of it."""
         return await self._gathered(reference)
 
-    async def put(self, connection: Connection, parties: Sequence[Party], at: datetime) -> list[str]:
-        """Keep parties in this transaction; answers the references of those that are new or changed.
+    async def put(self, connection: Connection, told: Sequence[tuple[Party, datetime]], at: datetime) -> list[str]:
+        """Keep parties, each as it was true at its source at a time; answers the references of those that changed.
 
-        Of one reference the last counts. What hasn't changed is neither sealed nor written: most deliveries repeat
-        people that we know.
+        Of one reference the latest counts, also over several calls: a late delivery brings no old record back. What
+        hasn't changed is neither sealed nor written: most deliveries repeat people that we know.
         """
-        latest = {party.reference: msgspec.json.encode(party) for party in parties}
-        prints = {reference: self._vault.fingerprint(content) for reference, content in latest.items()}
-        known = {
-            row["reference"]: row["fingerprint"] for row in await connection.fetch(_SQL["fingerprints"], list(latest))
-        }
-        unseen = sorted(reference for reference in latest if known.get(reference) != prints[reference])
+        latest: dict[str, tuple[bytes, datetime]] = {}
+        for party, told_at in sorted(told, key=lambda item: item[1]):
+            latest[party.reference] = (msgspec.json.encode(party), told_at)
+        prints = {reference: self._vault.fingerprint(content) for reference, (content, _) in latest.items()}
+        known = {row["reference"]: row for row in await connection.fetch(_SQL["fingerprints"], list(latest))}
+        unseen = sorted(
+            reference
+            for reference, (_, told_at) in latest.items()
+            if reference not in known
+            or (known[reference]["fingerprint"] != prints[reference] and known[reference]["told_at"] <= told_at)
+        )
         if not unseen:
             return []
         key = await self._vault.key_for(at)
-        sealed = [key.seal(latest[reference], _binding(reference)) for reference in unseen]
+        sealed = [key.seal(latest[reference][0], _binding(reference)) for reference in unseen]
         rows = await connection.fetch(
             _SQL["put"],
             unseen,
@@ -57,6 +62,7 @@ class Parties:
             [box.key_id for box in sealed],
             [box.box for box in sealed],
             at,
+            [latest[reference][1] for reference in unseen],
         )
         return [row["reference"] for row in rows]
 

@@ -17,7 +17,7 @@ from suture.canonical.events import Event
 from suture.core.gather import Gather
 from suture.store.database import DATABASE_AWAY, Connection, Database, sql
 from suture.store.events import Recorder
-from suture.store.exceptions import Trouble, open_exception, resolve
+from suture.store.exceptions import Trouble
 
 _SQL = sql("processes")
 _LARGEST_COMMIT = 128
@@ -32,7 +32,8 @@ _NOTHING = msgspec.Raw(b"null")
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the journal says of one step: when, after how many tries, with what result (JSON).
 
-    `state` is ``done``, ``skipped``, ``undone``, or ``begun``: its outcome is unknown.
+    `state` is ``done``, ``skipped``, ``undone``; ``begun``: its outcome is unknown; or ``refused``: it was refused, and
+    may have left a part behind (a draft, say).
     """
 
     state: str
@@ -66,13 +67,15 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     fence: int
     started_at: datetime
     in_doubt: bool = False
+    failing_since: datetime | None = None
+    cancel_requested: bool = False
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Progress to be written under a claim's fence, with the events that it makes true.
 
-    `step` is the step that was just done, or that failed; `due_at` None keeps the lease; `awaits` is what it waits for;
-    `resolves` closes the process's open exceptions.
+    `step` is the step that was just done, or that failed (since `failing_since`); `due_at` None keeps the lease;
+    `awaits` is the event that it waits for, `held_by` the gate; `resolves` closes the process's open exceptions.
     """
 
     key: str
@@ -81,11 +84,15 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     step: str
     at: datetime
     attempt: int = 0
+    failing_since: datetime | None = None
     awaits: str | None = None
+    held_by: str | None = None
     due_at: datetime | None = None
     journal: Journal = {}
     events: tuple[Event, ...] = ()
     trouble: Trouble | None = None
+    correlation_id: str | None = None
+    facility: str | None = None
     resolves: bool = False
 
 
@@ -109,10 +116,20 @@ class ProcessStore:
             divisible=lambda error: not isinstance(error, DATABASE_AWAY),
         )
 
-    async def claim(self, worker: str, now: datetime, lease_until: datetime, most: int) -> list[Claim]:
-        """Take up to `most` due processes; nobody else gets them before `lease_until`."""
+    async def claim(
+        self,
+        worker: str,
+        now: datetime,
+        lease_until: datetime,
+        most: int,
+        definitions: Sequence[str] | None = None,
+    ) -> list[Claim]:
+        """Take up to `most` due processes; nobody else gets them before `lease_until`.
+
+        Of definitions that aren't named here (None: any), only those that have waited long for somebody who knows them.
+        """
         async with self._database.connection() as connection:
-            rows = await connection.fetch(_SQL["claim"], now, most, worker, lease_until)
+            rows = await connection.fetch(_SQL["claim"], now, most, worker, lease_until, definitions)
         return [_claim(dict(row)) for row in rows]
 
     async def renew(self, held: Sequence[Claim], lease_until: datetime) -> None:
@@ -123,9 +140,9 @@ class ProcessStore:
                 _SQL["renew"], [claim.key for claim in held], [claim.fence for claim in held], lease_until
             )
 
-    async def next_due(self) -> datetime | None:
+    async def next_due(self, definitions: Sequence[str] | None = None) -> datetime | None:
         async with self._database.connection() as connection:
-            due: datetime | None = await connection.fetchval(_SQL["next_due"])
+            due: datetime | None = await connection.fetchval(_SQL["next_due"], definitions)
         return due
 
     async def _commit(self, batch: Sequence[Checkpoint]) -> Sequence[Saved]:
@@ -143,10 +160,17 @@ class ProcessStore:
             await self._recorder.record(connection, [event for checkpoint in held for event in checkpoint.events])
             for checkpoint in held:
                 if checkpoint.trouble is not None:
-                    await open_exception(connection, checkpoint.trouble, checkpoint.at)
+                    await self._recorder.open_exception(
+                        connection,
+                        checkpoint.trouble,
+                        checkpoint.at,
+                        correlation_id=checkpoint.correlation_id,
+                        facility=checkpoint.facility,
+                    )
             past = [checkpoint.key for checkpoint in held if checkpoint.resolves]
             if past:
-                await resolve(connection, past, max(checkpoint.at for checkpoint in held))
+                latest = max(checkpoint.at for checkpoint in held)
+                await self._recorder.resolve(connection, past, latest, by="went on")
         lost = Saved(held=False)
         return [saved.get(_hold(checkpoint), lost) for checkpoint in batch]
 
@@ -163,6 +187,8 @@ class ProcessStore:
             [checkpoint.due_at for checkpoint in batch],
             [checkpoint.at for checkpoint in batch],
             [msgspec.json.encode(checkpoint.journal).decode() for checkpoint in batch],
+            [checkpoint.failing_since for checkpoint in batch],
+            [checkpoint.held_by for checkpoint in batch],
         )
         return {(row["key"], row["fence"]): Saved(True, row["state"], row["cancel_requested"]) for row in rows}
 
@@ -191,6 +217,8 @@ class ProcessView(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime
     started_at: datetime
     finished_at: datetime | None
+    held_by: str | None = None
+    undoing: bool = False
 
 
 async def of_journey(connection: Connection, correlation_id: str) -> list[ProcessView]:

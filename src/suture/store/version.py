@@ -2,7 +2,7 @@
 
 from suture.store.database import Database
 
-CURRENT = "0001"
+CURRENT = "0002"
 
 
 class SchemaOutdated(Exception):

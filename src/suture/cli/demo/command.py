@@ -1,6 +1,5 @@
 """The `demo` command: its options, and the order of its acts."""
 
-import shutil
 import sys
 import time
 from datetime import UTC, datetime
@@ -14,10 +13,10 @@ from rich.prompt import Confirm
 
 from suture.bootstrap.settings import Settings
 from suture.cli.demo.clinic import clinic_day
-from suture.cli.demo.options import DemoOptions, OdooTarget
+from suture.cli.demo.options import DemoOptions
 from suture.cli.demo.report import Report, summary
-from suture.cli.demo.stage import Stage
 from suture.cli.demo.watch import watch
+from suture.cli.stage import OdooTarget, Stage, StageOptions
 from suture.cli.trouble import UserError
 
 out = Console(highlight=False)
@@ -65,19 +64,21 @@ def demo(
         _check_writable(report)
     given = any(word.startswith("--appointments") for word in sys.argv)
     options = DemoOptions(
+        stage=StageOptions(
+            folder=Settings().data_dir.resolve() / _FOLDER,
+            seed=seed,
+            workers=workers,
+            port=port,
+            transport=transport,
+            odoo=_odoo_target(odoo_url, odoo_db, odoo_api_key, odoo_login),
+        ),
         appointments=appointments if given or data is None else 0,
         data=data,
-        seed=seed,
         faults=faults,
         once=once,
         report=report,
-        port=port,
         duration=duration,
-        workers=workers,
         yes=yes,
-        transport=transport,
-        odoo=_odoo_target(odoo_url, odoo_db, odoo_api_key, odoo_login),
-        folder=Settings().data_dir.resolve() / _FOLDER,
     )
     sys.exit(_play(options))
 
@@ -110,14 +111,15 @@ def _play(options: DemoOptions) -> int:
         out.print(f"  skipped {record}", style="dim", markup=False)
     if len(skipped) > 5:
         out.print(f"  … and {len(skipped) - 5} more", style="dim")
-    if options.odoo is not None and not (options.yes or _agreed(options.odoo, len(day.services))):
+    odoo = options.stage.odoo
+    if odoo is not None and not (options.yes or _agreed(odoo, len(day.services))):
         raise UserError("nothing was done")
-    shutil.rmtree(options.folder, ignore_errors=True)
-    with Stage(options, day) as stage:
+    with Stage(options.stage, day) as stage:
         stage.set_up(out)
-        stage.start_day()
+        stage.simulated.set_faults(options.faults)
+        stage.start_day(options.duration)
         settled = uvloop.run(watch(stage, out))
-        stage.set_faults("none")
+        stage.simulated.set_faults("none")
         figures = uvloop.run(summary(stage, settled, time.monotonic() - began, [str(record) for record in skipped]))
         _conclude(options, figures)
         if not options.once:

@@ -10,12 +10,13 @@ from rich.table import Table
 
 from suture.bootstrap.wiring import connect_systems
 from suture.catalogue import load
-from suture.cli.demo.stage import Stage
+from suture.cli.held import explained
+from suture.cli.stage import Stage
 from suture.reconcile.comparison import Comparison, Difference, SideTotals, compare
 from suture.reconcile.reading import read_facts
 from suture.store import statistics
 from suture.store.database import Connection, Database
-from suture.store.statistics import Held, Latencies
+from suture.store.statistics import Latencies
 
 _QUANTILES = ("p50", "p95", "p99")
 
@@ -72,7 +73,7 @@ async def summary(stage: Stage, settled: bool, wall_s: float, skipped: list[str]
         await database.close()
         await systems.close()
     currency = catalogue.organisation.currency
-    comparison = compare(facts, _explained(held), currency)
+    comparison = compare(facts, explained(held), currency)
     return Report(
         settled=settled,
         currency=currency,
@@ -108,13 +109,6 @@ def _appointments(comparison: Comparison) -> dict[str, int]:
         "cancelled": states.get("cancelled", 0),
         "no_show": states.get("noshow", 0),
     }
-
-
-def _explained(held: list[Held]) -> frozenset[str]:
-    """The appointments and payments that an open exception holds: by journey, and by the payment's own key."""
-    keys = {one.key for one in held if one.key}
-    keys |= {one.process.partition(":")[2] for one in held if one.process}
-    return frozenset(keys)
 
 
 async def _own_totals(connection: Connection) -> SideTotals:

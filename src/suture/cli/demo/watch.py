@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from suture.cli.demo.stage import Stage
+from suture.cli.stage import Stage
 from suture.store import exceptions, statistics
 from suture.store.database import Connection, Database
 from suture.store.statistics import Unsettled
@@ -75,7 +75,6 @@ async def _until_settled(stage: Stage, database: Database, show: Callable[[_Prog
     last: dict[str, int] = {}
     while calm < _CALM_LOOKS:
         await asyncio.sleep(_INTERVAL)
-        stage.revive()
         async with database.connection() as connection:
             counts = await statistics.facts_by_type(connection)
             open_count = await exceptions.count_open(connection)
@@ -95,8 +94,8 @@ async def _is_settled(stage: Stage, connection: Connection) -> bool:
     if left != _NOTHING_LEFT:
         return False
     scheduling, billing = await asyncio.gather(
-        asyncio.to_thread(stage.control, "scheduling", "/control/progress"),
-        asyncio.to_thread(stage.control, "billing", "/control/progress"),
+        asyncio.to_thread(stage.simulated.control, "scheduling", "/control/progress"),
+        asyncio.to_thread(stage.simulated.control, "billing", "/control/progress"),
     )
     return bool(scheduling["done"] and billing["done"])
 

@@ -9,6 +9,7 @@ import msgspec
 
 from suture.canonical.records import Charge, Eligibility, EligibilityStatus, JournalFact, Visit
 from suture.connectors.billing import wire
+from suture.connectors.guard import Guard
 from suture.connectors.http import Answer, HttpClient
 from suture.connectors.patience import read_patiently
 from suture.connectors.port import Health
@@ -22,23 +23,23 @@ Body = TypeVar("Body")
 _REMEDIES = {
     "external_id_conflict": "The appointment changed after it was charged: void its charge or correct the appointment.",
     "charge_voided": "The charge was voided by a person or an undone process; capture a corrected one in billing.",
-    "charge_paid": "The charge has payments: refund them in billing, then resume.",
+    "charge_paid": "The charge has payments: refund them in billing, then retry it.",
     "unknown_code": "Add the service to billing's price list, or correct the catalogue's code table.",
     "no_lines": "The completed appointment names no service: add one in scheduling, or mark it as not to be billed.",
 }
-_REMEDY = "Correct the record that the message names, then resume."
+_REMEDY = "Correct the record that the message names, then retry it."
 
 
 class RestBilling:
     """The port `Billing` over the platform's REST API. `url` is its root, `currency` what it must bill in."""
 
     def __init__(
-        self, name: str, url: str, token: str, currency: str, *, concurrency: int = 16, timeout: float = 30
+        self, name: str, url: str, token: str, currency: str, *, guard: Guard | None = None, timeout: float = 30
     ) -> None:
         self.name = name
         self._currency = currency
         headers = {"Authorization": f"Bearer {token}"}
-        self._http = HttpClient(name, url, headers=headers, concurrency=concurrency, timeout=timeout)
+        self._http = HttpClient(name, url, headers=headers, guard=guard, timeout=timeout)
 
     async def close(self) -> None:
         await self._http.close()
@@ -72,7 +73,19 @@ class RestBilling:
             )
         return wire.charge_of(charge)
 
-    async def void_charge(self, appointment: str, number: str) -> None:
+    async def check_voidable(self, number: str) -> None:
+        charge = self._read(await self._http.get(f"/v1/charges/{quote(number, safe='')}"), wire.WireCharge)
+        if charge.paid and charge.status != "voided":
+            raise Rejected(
+                "charge_paid",
+                f"{self.name} has payments of {charge.paid} {charge.currency} on charge {number}",
+                _REMEDIES["charge_paid"],
+            )
+
+    async def void_charge(self, appointment: str, number: str = "") -> str:
+        number = number or await self._number_of(appointment)
+        if not number:
+            return ""
         answer = await self._http.post(f"/v1/charges/{quote(number, safe='')}/void", {})
         charge = self._written(answer, wire.WireCharge)
         if charge.status != "voided" or charge.external_id != appointment:
@@ -81,6 +94,13 @@ class RestBilling:
                 f"{self.name} answers that {number} of {appointment} is {charge.status}",
                 f"Void charge {number} in billing.",
             )
+        return number
+
+    async def _number_of(self, appointment: str) -> str:
+        """The number of the charge that was captured for an appointment, where there is one."""
+        answer = await self._http.get("/v1/charges", external_id=appointment)
+        found = self._read(answer, wire.ChargePage).charges
+        return found[0].id if found else ""
 
     async def facts(self) -> AsyncIterator[JournalFact]:
         """Every charge, voided ones included, then every payment."""

@@ -34,6 +34,7 @@ class WireCharge(msgspec.Struct, frozen=True):
     currency: str
     total: Decimal
     lines: tuple[WireLine, ...]
+    paid: Decimal = Decimal(0)
 
 
 class WirePayment(msgspec.Struct, frozen=True):

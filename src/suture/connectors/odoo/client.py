@@ -3,14 +3,17 @@
 One call is one transaction in Odoo, on both. Arguments are named on both, so nothing above knows which one it uses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 import msgspec
 
 from suture.connectors.http import Answer, HttpClient
 from suture.connectors.odoo.failures import OdooError, not_odoo, translate, translate_load
-from suture.core.failure import Fatal
+from suture.connectors.patience import read_patiently
+from suture.core.failure import Fatal, Retriable, Unknown
 
 JSON2_SINCE = 19
 
@@ -129,6 +132,24 @@ async def server_version(http: HttpClient) -> tuple[str, int]:
     return found.server_version, int(major)
 
 
+_wrote: ContextVar[list[bool]] = ContextVar("wrote")
+
+
+@contextmanager
+def writes_noted() -> Iterator[None]:
+    """Around a flow of several calls: once one of them wrote, a later one that did not happen is no proof that the flow
+    did not. What is `Retriable` about the call is `Unknown` about the flow."""
+    token = _wrote.set([])
+    try:
+        yield
+    except Retriable as failure:
+        if _wrote.get():
+            raise Unknown(failure.code, failure.message, failure.remedy, not_before=failure.not_before) from failure
+        raise
+    finally:
+        _wrote.reset(token)
+
+
 class Odoo:
     """The calls that the connector makes, in the context of one company and in one language.
 
@@ -152,16 +173,19 @@ class Odoo:
         self._create_only = {**self._context, "mode": "update", "noupdate": True}
 
     async def do(self, model: str, method: str, ids: Sequence[int], *, context: Row | None = None, **named: Any) -> Any:
-        """A method on records; `context` adds to the usual one."""
-        return await self._transport.call(model, method, ids=ids, context={**self._context, **(context or {})}, **named)
+        """A method that changes records; `context` adds to the usual one."""
+        told = {**self._context, **(context or {})}
+        answer = await self._transport.call(model, method, ids=ids, context=told, **named)
+        _note_write()
+        return answer
 
     async def ask(self, model: str, method: str, **named: Any) -> Any:
-        """A method that takes no records."""
-        return await self._transport.call(model, method, context=self._context, **named)
+        """A method that reads and takes no records. What fails in passing is asked again in place."""
+        return await self._patiently(model, method, **named)
 
     async def read(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> dict[int, Row]:
         """Records by id; those that don't exist are left out. Many2one fields are ids (never names of people)."""
-        rows = await self._transport.call(model, "read", ids=ids, fields=fields, load="", context=self._context)
+        rows = await self._patiently(model, "read", ids=ids, fields=fields, load="")
         return {row["id"]: row for row in rows}
 
     async def search(
@@ -186,11 +210,21 @@ class Odoo:
         answer = await self._transport.call(model, "load", fields=fields, data=rows, context=context)
         if not answer["ids"]:
             raise translate_load(model, answer["messages"])
+        _note_write()
         return list(answer["ids"])
 
     async def external_ids(self, model: str, ids: Sequence[int]) -> dict[int, str]:
         """The external id of each record that has one, ``module.name``."""
         if not ids:
             return {}
-        answer = await self._transport.call(model, "get_external_id", ids=ids, context=self._context)
+        answer = await self._patiently(model, "get_external_id", ids=ids)
         return {int(identifier): name for identifier, name in answer.items() if name}
+
+    async def _patiently(self, model: str, method: str, **named: Any) -> Any:
+        return await read_patiently(lambda: self._transport.call(model, method, context=self._context, **named))
+
+
+def _note_write() -> None:
+    noted = _wrote.get(None)
+    if noted is not None:
+        noted.append(True)

@@ -13,7 +13,6 @@ from suture.canonical.records import JournalFact
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.names import source
-from suture.connectors.patience import read_patiently
 from suture.core.money import Money, round_money
 
 PAGE = 500
@@ -24,14 +23,14 @@ async def facts(books: Books) -> AsyncIterator[JournalFact]:
     for kind in _MOVE_TYPES:
         async for fact in _moves(books, kind):
             yield fact
-    setting = await read_patiently(books.setting)
+    setting = await books.setting()
     if setting.stock is not None and setting.stock.consumption_location is not None:
         async for fact in _pickings(books, setting.stock.consumption_location):
             yield fact
 
 
 async def _moves(books: Books, kind: str) -> AsyncIterator[JournalFact]:
-    setting = await read_patiently(books.setting)
+    setting = await books.setting()
     codes = {identifier: code for code, identifier in setting.currencies.items()}
     undone = "reversal_move_ids" if books.odoo.version >= 18 else "reversal_move_id"
     fields = ["ref", "name", "state", "amount_total", "currency_id", "payment_state", undone]
@@ -80,4 +79,4 @@ async def _pages(books: Books, model: str, domain: Sequence[Any], fields: Sequen
 async def _search(
     books: Books, model: str, domain: Sequence[Any], fields: Sequence[str], limit: int | None = None
 ) -> list[Row]:
-    return await read_patiently(lambda: books.odoo.search(model, domain, fields, limit=limit))
+    return await books.odoo.search(model, domain, fields, limit=limit)

@@ -42,7 +42,7 @@ class _Rule(msgspec.Struct, frozen=True):
     remedy: str = ""
 
 
-_LOOK_BY_HAND = "Do the same step by hand in Odoo: it names the field. Correct the record there or at its source."
+_LOOK_BY_HAND = "Begin the same step by hand in Odoo, without saving: it names the field. Correct that, then retry it."
 _NOT_UNDERSTOOD = _Rule(
     Fatal,
     "not_understood",
@@ -146,7 +146,8 @@ def translate_load(model: str, messages: Sequence[dict[str, Any]]) -> Failure:
         return Rejected(
             "not_in_odoo",
             f"Odoo has no {', '.join(missing)}",
-            "Add it to the catalogue, or restore it in Odoo if someone deleted it, then replay.",
+            "Add it to the catalogue and run `suture prepare`, or restore it in Odoo if someone deleted it; "
+            "then retry it.",
         )
     fields = sorted({str(message["field"]) for message in messages if message.get("field")})
     where = f" in {', '.join(fields)}" if fields else ""

@@ -8,10 +8,19 @@ from datetime import date
 from typing import Literal, TypeVar
 
 from suture.canonical.records import JournalFact, Payment
+from suture.connectors.guard import Guard
 from suture.connectors.http import HttpClient
 from suture.connectors.odoo import compensation, facts, health, invoices, payments, prepare, stock
 from suture.connectors.odoo.books import Books, unwrap
-from suture.connectors.odoo.client import JSON2_SINCE, Json2, JsonRpc, Odoo, Transport, server_version
+from suture.connectors.odoo.client import (
+    JSON2_SINCE,
+    Json2,
+    JsonRpc,
+    Odoo,
+    Transport,
+    server_version,
+    writes_noted,
+)
 from suture.connectors.odoo.failures import one_item_at_fault
 from suture.connectors.odoo.names import external_id
 from suture.connectors.port import (
@@ -92,7 +101,7 @@ class OdooLedger:
         transport: TransportName | None = None,
         company: str | None = None,
         plan: LedgerPlan | None = None,
-        concurrency: int = 8,
+        guard: Guard | None = None,
         timeout: float = 120,
         clock: Clock | None = None,
     ) -> "OdooLedger":
@@ -102,7 +111,7 @@ class OdooLedger:
         by default the user's own. `plan` is what `prepare` is told: a worker that doesn't prepare needs it to find
         journals and accounts by code. `timeout` is long because Odoo retries conflicting work itself.
         """
-        http = HttpClient(name, url, headers={}, timeout=timeout, concurrency=concurrency)
+        http = HttpClient(name, url, headers={}, timeout=timeout, guard=guard)
         return cls(
             http,
             database=database,
@@ -161,12 +170,13 @@ class OdooLedger:
     def _gather(self, flow: Flow[Item, Result]) -> Gather[Item, Result | Failure]:
         async def flush(items: Sequence[Item]) -> Sequence[Result | Failure]:
             books = await self._open()
-            try:
+            with writes_noted():
+                try:
+                    return await flow(books, items)
+                except Failure as failure:
+                    if not _was_outdated(books, failure):
+                        raise
                 return await flow(books, items)
-            except Failure as failure:
-                if not _was_outdated(books, failure):
-                    raise
-            return await flow(books, items)
 
         return Gather(flush, limit=BATCH, divisible=one_item_at_fault)
 

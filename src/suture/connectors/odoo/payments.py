@@ -2,7 +2,8 @@
 
 Odoo lets three full payments of one invoice all succeed. Ours can't be doubled, being created by external id; that
 none is too large is looked at before, which holds as long as one invoice's payments come one after the other: the
-caller sees to that within a process, and an invoice paid twice at once from two shows an unreconciled rest.
+caller sees to that within a process. An invoice paid twice at once from two leaves a rest unreconciled, which is looked
+at afterwards and told.
 """
 
 import asyncio
@@ -36,7 +37,12 @@ async def apply(books: Books, payments: Sequence[Payment]) -> Sequence[AppliedPa
     entered = {p.payment: posted[i] for i, p in zip(ids, accepted, strict=True)}
     good = [(lines[invoices[p.appointment]], i) for i, p in zip(ids, accepted, strict=True) if _is_posted(posted[i])]
     await _reconcile(books, good)
+    left = await _left_open(books, [i for _, i in good])
     after = await books.odoo.read("account.move", [invoices[p.appointment] for p in accepted], _INVOICE_FIELDS)
+    entries_of = dict(zip((p.payment for p in accepted), ids, strict=True))
+    refused |= {
+        p.payment: not_applied(p, left[entries_of[p.payment]]) for p in accepted if entries_of[p.payment] in left
+    }
     return [refused.get(p.payment) or _applied(p, entered[p.payment], after[invoices[p.appointment]]) for p in payments]
 
 
@@ -91,8 +97,29 @@ def overpaid(payment: Payment, residual: Money) -> Rejected:
     return Rejected(
         "overpaid",
         f"{payment.payment} is {payment.amount}, and only {residual} is open on the invoice of {payment.appointment}",
-        "Find the invoice that it pays, or refund the difference in billing; then replay.",
+        "Find the invoice that it pays, or refund the difference in billing; then `suture exceptions retry`.",
     )
+
+
+def not_applied(payment: Payment, left: Decimal) -> Rejected:
+    """Another payment of the same invoice was faster, and the two are more than the invoice."""
+    return Rejected(
+        "overpaid",
+        f"{payment.payment} is in Odoo, and {left} {payment.amount.currency} of it found nothing open on the invoice "
+        f"of {payment.appointment}",
+        "Reconcile it in Odoo with what it pays, then `suture exceptions retry`; or refund it in billing, reverse its "
+        "entry in Odoo and discard this.",
+    )
+
+
+async def _left_open(books: Books, moves: Sequence[int]) -> dict[int, Decimal]:
+    """What of posted payments is not reconciled with anything, by entry."""
+    lines = await _receivables(books, moves)
+    sums = {
+        move: sum((Decimal(str(line["amount_residual_currency"])) for line in of), Decimal(0))
+        for move, of in lines.items()
+    }
+    return {move: -left for move, left in sums.items() if left and not all(line["reconciled"] for line in lines[move])}
 
 
 async def _reconcile(books: Books, pairs: Sequence[tuple[Sequence[Row], int]]) -> None:

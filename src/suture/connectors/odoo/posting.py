@@ -102,7 +102,11 @@ def total_of(row: Row, currency: str) -> Money:
 
 def missing(what: str) -> Rejected:
     """A document that was there is gone: someone deleted it in Odoo. Restore it, or void the appointment."""
-    return Rejected("record_missing", f"Odoo no longer has {what}", "Someone deleted it in Odoo: decide and replay.")
+    return Rejected(
+        "record_missing",
+        f"Odoo no longer has {what}",
+        "Someone deleted it in Odoo: discard this, with --undo to take the rest back or --leave to let it stand.",
+    )
 
 
 def _obstacle(row: Row | None, locks: Locks, expected: Money | None) -> Failure | None:
@@ -121,7 +125,7 @@ def _obstacle(row: Row | None, locks: Locks, expected: Money | None) -> Failure 
         return Rejected(
             "period_locked",
             f"{row['ref']} is dated {day}, and Odoo is locked until {locks.until(row['move_type'])}",
-            "Open the period in Odoo (Accounting, Lock Dates) and replay, or date the document after it.",
+            "Open the period in Odoo (Accounting, Lock Dates) and retry it, or date the document after it.",
         )
     return None
 
@@ -134,7 +138,7 @@ def total_differs(reference: str, expected: Money, found: Money) -> Rejected:
     return Rejected(
         "total_differs",
         f"Odoo's total for {reference} is {found}, the charge's is {expected.rounded()}",
-        "Compare the draft in Odoo with the charge, line by line; correct the price or the draft, then replay.",
+        "Compare the draft in Odoo with the charge, line by line; correct the price or the draft, then retry it.",
     )
 
 
@@ -149,5 +153,7 @@ def _kept_its_date(row: Posted) -> Posted:
     return Rejected(
         "date_moved",
         f"Odoo posted {row['name']} on {row['date']} although it is dated {_own_date(row)}",
-        "A period was locked meanwhile. Reset it in Odoo with the right date, or accept the date there.",
+        "A period was locked meanwhile. Reset it to draft in Odoo and date it in an open period, then retry "
+        "it; or accept "
+        "its date: discard this with --leave.",
     )

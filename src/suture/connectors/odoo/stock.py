@@ -83,6 +83,6 @@ def _document(row: Row | None) -> StockDocument | Failure:
         return Rejected(
             "not_validated",
             f"Odoo's transfer {row['name']} is {row['state']} and not done",
-            "Open the transfer in Odoo and validate it, or cancel it there and replay.",
+            "Open the transfer in Odoo and validate it, then retry it; or discard this with --undo.",
         )
     return StockDocument(number=row["name"], moves=len(row["move_ids"]))

@@ -7,6 +7,7 @@ from urllib.parse import urljoin
 import msgspec
 
 from suture.canonical.records import JournalFact
+from suture.connectors.guard import Guard
 from suture.connectors.http import Answer, HttpClient
 from suture.connectors.patience import read_patiently
 from suture.connectors.port import Health
@@ -58,11 +59,11 @@ class _CapabilityStatement(msgspec.Struct, frozen=True, rename="camel"):
 class FhirScheduling:
     """The port `Scheduling` over a FHIR R4 server. `url` is the service base, for example ``https://host/fhir``."""
 
-    def __init__(self, name: str, url: str, token: str, *, concurrency: int = 16, timeout: float = 30) -> None:
+    def __init__(self, name: str, url: str, token: str, *, guard: Guard | None = None, timeout: float = 30) -> None:
         self.name = name
         self._base = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/fhir+json"}
-        self._http = HttpClient(name, url, headers=headers, concurrency=concurrency, timeout=timeout)
+        self._http = HttpClient(name, url, headers=headers, guard=guard, timeout=timeout)
 
     async def close(self) -> None:
         await self._http.close()

@@ -56,20 +56,21 @@ async def resolve(run: VisitRun, tools: Toolbox) -> Outcome:
         raise Rejected(
             "nothing_to_bill",
             "the completed visit names no service",
-            "Have the scheduling system send what was delivered, or close this with the reason for not billing it.",
+            "Have the scheduling system send what was delivered, or discard this with the reason for not billing it.",
         )
     unknown = sorted({line.service for line in visit.lines} - tools.services.by_code.keys())
     if unknown:
         raise Rejected(
             "service_unknown",
             f"the catalogue has no service {', '.join(unknown)}",
-            "Add it to `services` in the catalogue, with its kit, then retry.",
+            "Add it to `services` in the catalogue, with its kit, run `suture prepare`, restart the workers, "
+            "then retry it.",
         )
     if visit.facility not in {facility.code for facility in tools.catalogue.facilities}:
         raise Rejected(
             "facility_unknown",
             f"the catalogue has no facility {visit.facility}",
-            "Add it to `facilities` in the catalogue, then retry.",
+            "Add it to `facilities` in the catalogue, run `suture prepare`, restart the workers, then retry it.",
         )
     return Outcome()
 
@@ -86,7 +87,8 @@ async def check_eligibility(run: VisitRun, tools: Toolbox) -> Outcome:
         raise Rejected(
             "coverage_refused",
             f"{payer.name} does not cover this visit: {answer.reason.replace('_', ' ') or 'no reason given'}",
-            "Correct the coverage in the scheduling system, or bill the patient, then retry.",
+            "Correct the coverage in the scheduling system and have it send the visit again; or bill the "
+            "patient: `suture exceptions edit` without the payer.",
         )
     fact = EligibilityAnswered(appointment=run.input.appointment, payer=answer.payer, reason=answer.reason)
     return Outcome(answer, ((f"suture.eligibility.{answer.status}.v1", fact),))
@@ -97,10 +99,17 @@ async def capture_charge(run: VisitRun, tools: Toolbox) -> Outcome:
     return Outcome(charge, (("suture.charge.captured.v1", ChargeCaptured(charge=charge)),))
 
 
+async def check_voidable(run: VisitRun, tools: Toolbox) -> None:
+    """A charge that was paid can't be voided: better known before the invoice is reversed than after it."""
+    await tools.billing.check_voidable(_charge(run).number)
+
+
 async def void_charge(run: VisitRun, tools: Toolbox) -> Outcome:
-    charge = _charge(run)
-    await tools.billing.void_charge(charge.appointment, charge.number)
-    fact = ChargeVoided(appointment=charge.appointment, number=charge.number)
+    known = _charge(run).number if run.was_done("capture_charge") else ""
+    number = await tools.billing.void_charge(run.input.appointment, known)
+    if not number:
+        return Outcome()
+    fact = ChargeVoided(appointment=run.input.appointment, number=number)
     return Outcome(facts=(("suture.charge.voided.v1", fact),))
 
 
@@ -124,8 +133,10 @@ async def draft_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
 
 async def cancel_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
     """A draft is cancelled; a posted invoice is reversed by a credit note, dated today: its own period may be shut."""
-    drafted = run.result("draft_invoice", DraftedInvoice)
     number = await tools.ledger.cancel_invoice(run.input.appointment, run.now.astimezone(tools.zone).date())
+    if not run.was_done("draft_invoice"):
+        return Outcome()  # it was refused: at most a draft stood, and nobody was told of it
+    drafted = run.result("draft_invoice", DraftedInvoice)
     fact = InvoiceCancelled(appointment=run.input.appointment, invoice=drafted.invoice, number=number)
     return Outcome(facts=(("suture.invoice.cancelled.v1", fact),))
 
@@ -149,6 +160,8 @@ async def consume_stock(run: VisitRun, tools: Toolbox) -> Outcome:
 
 async def return_stock(run: VisitRun, tools: Toolbox) -> Outcome:
     document: StockDocument = await tools.ledger.return_stock(run.input.appointment)
+    if not run.was_done("consume_stock"):
+        return Outcome()
     fact = StockReturned(appointment=run.input.appointment, number=document.number)
     return Outcome(facts=(("suture.stock.returned.v1", fact),))
 
@@ -177,6 +190,8 @@ async def accrue_compensation(run: VisitRun, tools: Toolbox) -> Outcome:
 async def reverse_compensation(run: VisitRun, tools: Toolbox) -> Outcome:
     today = run.now.astimezone(tools.zone).date()
     entry: LedgerEntry = await tools.ledger.reverse_compensation(run.input.appointment, today)
+    if not run.was_done("accrue_compensation"):
+        return Outcome()
     fact = CompensationReversed(appointment=run.input.appointment, number=entry.number)
     return Outcome(facts=(("suture.compensation.reversed.v1", fact),))
 
@@ -195,11 +210,11 @@ DEFINITION = Definition(
     steps=(
         Step("resolve", resolve, system="fhir-scheduling"),
         Step("check_eligibility", check_eligibility, when=is_covered, system="rest-billing"),
-        Step("capture_charge", capture_charge, undo=void_charge, system="rest-billing"),
+        Step("capture_charge", capture_charge, undo=void_charge, may_undo=check_voidable, system="rest-billing"),
         Step("draft_invoice", draft_invoice, undo=cancel_invoice, system="odoo"),
         Step("consume_stock", consume_stock, undo=return_stock, when=uses_supplies, system="odoo"),
         Step("accrue_compensation", accrue_compensation, undo=reverse_compensation, when=earns_a_share, system="odoo"),
-        Step("post_invoice", post_invoice, system="odoo"),
+        Step("post_invoice", post_invoice, changes=True, system="odoo"),
     ),
 )
 
@@ -212,22 +227,21 @@ ROUTES = (
         version=DEFINITION.version,
         key=lambda completed: completed.visit.appointment,
         input=lambda completed: completed.visit,
+        effects=DEFINITION.effects,
     ),
-    Route(
-        type="suture.appointment.cancelled.v1",
-        action="cancel",
-        definition=DEFINITION.name,
-        version=DEFINITION.version,
-        key=lambda cancelled: cancelled.appointment,
-    ),
-    Route(
-        type="suture.appointment.no_show.v1",
-        action="cancel",
-        definition=DEFINITION.name,
-        version=DEFINITION.version,
-        key=lambda missed: missed.appointment,
+    *(
+        Route(
+            type=f"suture.appointment.{fact}.v1",
+            action="cancel",
+            definition=DEFINITION.name,
+            version=DEFINITION.version,
+            key=lambda told: told.appointment,
+        )
+        for fact in ("cancelled", "no_show", "booked", "rescheduled", "arrived")
     ),
 )
+"""A version of the appointment that says it is completed starts the process; any newer one that says otherwise undoes
+it, so that what stands in the end follows from the last version, whatever the order in which versions arrived."""
 
 
 def _charge(run: VisitRun) -> Charge:

@@ -33,7 +33,7 @@ DEFINITION = Definition(
     input=Payment,
     steps=(
         AwaitEvent("invoice_posted", "suture.invoice.posted.v1", system="odoo"),
-        Step("apply_payment", apply_payment, system="odoo"),
+        Step("apply_payment", apply_payment, changes=True, system="odoo"),
     ),
 )
 

@@ -78,7 +78,7 @@ def _charge_routes(book: Book, adjudicator: Adjudicator) -> list[Route]:
         return json_response({"charges": [book.charge(charge_id) for charge_id in charge_ids], "next": following})
 
     async def read(request: Request) -> Response:
-        return json_response(book.charge(request.path_params["charge_id"]))
+        return json_response(book.account(request.path_params["charge_id"]))
 
     async def void(request: Request) -> Response:
         return json_response(book.void(request.path_params["charge_id"]))

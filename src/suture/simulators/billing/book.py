@@ -1,6 +1,7 @@
 """The billing platform's book: charges by the caller's key, payments, and who is covered by whom. No I/O."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -9,6 +10,7 @@ import msgspec
 from suture.core.money import round_money
 from suture.simulators.billing.messages import (
     Charge,
+    ChargeAccount,
     ChargeLine,
     ChargeRequest,
     EligibilityAnswer,
@@ -37,6 +39,7 @@ class Book:
         self._charges: dict[str, Charge] = {}
         self._requests: dict[str, ChargeRequest] = {}
         self._adjudicated: set[str] = set()
+        self._paid: defaultdict[str, Decimal] = defaultdict(Decimal)
 
     def eligibility(self, request: EligibilityRequest) -> EligibilityAnswer:
         status = self._coverage.get((request.patient, request.payer))
@@ -65,7 +68,7 @@ class Book:
         charge = self.charge(charge_id)
         if charge.status == "voided":
             return charge
-        if any(payment.charge_id == charge_id for payment in self.payments):
+        if self._paid[charge_id]:
             raise Problem(409, "charge_paid", "the charge has payments; refund them first")
         voided = msgspec.structs.replace(charge, status="voided")
         self._charges[charge_id] = voided
@@ -77,6 +80,10 @@ class Book:
             return self._charges[charge_id]
         except KeyError:
             raise Problem(404, "no_such_charge", f"there is no charge {charge_id}") from None
+
+    def account(self, charge_id: str) -> ChargeAccount:
+        """The charge with what was paid on it."""
+        return ChargeAccount(**msgspec.structs.asdict(self.charge(charge_id)), paid=self._paid[charge_id])
 
     def find(self, external_id: str) -> list[Charge]:
         """The charge of the caller's key, or nothing."""
@@ -101,6 +108,7 @@ class Book:
         self._adjudicated.add(charge_id)
         self.payments.extend(posted)
         for payment in posted:
+            self._paid[charge_id] += payment.amount
             of = payment.charge_external_id
             self.journal.saw("payment.posted", payment.id, number=payment.id, amount=payment.amount, of=of)
         return posted

@@ -55,6 +55,12 @@ class Charge(msgspec.Struct, frozen=True):
     lines: tuple[ChargeLine, ...]
 
 
+class ChargeAccount(Charge, frozen=True):
+    """A charge with what was paid on it so far."""
+
+    paid: Decimal = Decimal(0)
+
+
 class Payment(msgspec.Struct, frozen=True):
     """`payer` is the charge's insurer; None is the patient."""
 

@@ -21,18 +21,31 @@ ON CONFLICT (key) DO NOTHING
 RETURNING key
 
 -- name: started_before
-SELECT key, state, input FROM process WHERE key = ANY($1::text[])
+SELECT key, state, input, journal::text AS journal, cancel_requested OR undoing AS undone, released, in_doubt
+FROM process WHERE key = ANY($1::text[]) ORDER BY key FOR UPDATE
+
+-- name: begin_anew
+-- A process that nobody holds and that had no effect takes what it is told now.
+UPDATE process SET input = new.input, causation_id = new.causation_id, journal = '{}', state = 'running', step = '',
+    cancel_requested = false, undoing = false, finished_at = NULL, attempt = 0, failing_since = NULL, held_by = NULL, awaits = NULL, due_at = new.at, fence = fence + 1, released = true
+FROM unnest($1::text[], $2::text[], $3::uuid[], $4::timestamptz[]) AS new (key, input, causation_id, at)
+WHERE process.key = new.key
+
+-- name: told_before
+SELECT id, data FROM event WHERE id = ANY($1::uuid[])
 
 -- name: wake
 UPDATE process SET state = 'running', due_at = $2
 WHERE awaits = ANY($1::text[]) AND state = 'waiting'
 
 -- name: cancel
+-- What nobody holds turns to compensating at once; who holds it hears of it at the next checkpoint.
 UPDATE process SET cancel_requested = true,
-    due_at = CASE WHEN state IN ('done', 'stuck', 'waiting') THEN $2 ELSE due_at END,
-    attempt = CASE WHEN state IN ('done', 'stuck', 'waiting') THEN 0 ELSE attempt END,
-    state = CASE WHEN state IN ('done', 'stuck', 'waiting') THEN 'compensating' ELSE state END
-WHERE key = ANY($1::text[]) AND NOT cancel_requested
+    due_at = CASE WHEN state IN ('done', 'stuck', 'waiting', 'parked') THEN $2 ELSE due_at END,
+    attempt = CASE WHEN state IN ('done', 'stuck', 'waiting', 'parked') THEN 0 ELSE attempt END,
+    undoing = undoing OR state IN ('done', 'stuck', 'waiting', 'parked'),
+    state = CASE WHEN state IN ('done', 'stuck', 'waiting', 'parked') THEN 'compensating' ELSE state END
+WHERE key = ANY($1::text[]) AND NOT cancel_requested AND state <> 'cancelled'
 
 -- name: announce
 SELECT pg_notify('suture_processes', '')
@@ -58,3 +71,6 @@ DELETE FROM outbox WHERE seq = ANY($1::bigint[])
 SELECT seq, id, type, subject, occurred_at, recorded_at, causation_id, data, stale,
     NOT EXISTS (SELECT FROM outbox WHERE outbox.seq = event.seq) AS published
 FROM event WHERE correlation_id = $1 ORDER BY seq
+
+-- name: latest_versions
+SELECT reference, sequence FROM appointment WHERE reference = ANY($1::text[])

@@ -1,14 +1,31 @@
 -- name: raise
 INSERT INTO exception (id, code, outcome, reason, remedy, owner, interface, delivery, process, step, subject,
-    opened_at, last_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+    opened_at, last_at, due_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)
 ON CONFLICT (id) DO UPDATE SET code = excluded.code, outcome = excluded.outcome, reason = excluded.reason,
-    remedy = excluded.remedy, last_at = excluded.last_at, count = exception.count + 1, state = 'open',
-    resolved_at = NULL
+    remedy = excluded.remedy, owner = excluded.owner, last_at = excluded.last_at, count = exception.count + 1,
+    opened_at = CASE WHEN exception.state = 'open' THEN exception.opened_at ELSE excluded.opened_at END,
+    due_at = CASE WHEN exception.state = 'open' THEN exception.due_at ELSE excluded.due_at END,
+    state = 'open', resolved_at = NULL, resolved_by = NULL
+RETURNING count
 
 -- name: resolve
-UPDATE exception SET state = 'resolved', resolved_at = $2
+UPDATE exception SET state = 'resolved', resolved_at = $2, resolved_by = $3
 WHERE process = ANY($1::text[]) AND state = 'open'
+RETURNING id, number, process, subject, interface, code, count
+
+-- name: resolve_deliveries
+UPDATE exception SET state = 'resolved', resolved_at = $2, resolved_by = $3
+WHERE delivery = ANY($1::bigint[]) AND process IS NULL AND state = 'open'
+RETURNING id, number, process, subject, interface, code, count
+
+-- name: discard
+UPDATE exception SET state = 'discarded', resolved_at = $2, resolved_by = $3
+WHERE id = ANY($1::uuid[]) AND state = 'open'
+RETURNING id, number, process, subject, interface, code, count
+
+-- name: assign
+UPDATE exception SET assignee = $2 WHERE number = ANY($1::bigint[]) AND state = 'open' RETURNING number
 
 -- name: open
 SELECT * FROM exception WHERE state = 'open' ORDER BY opened_at DESC LIMIT $1
@@ -16,5 +33,18 @@ SELECT * FROM exception WHERE state = 'open' ORDER BY opened_at DESC LIMIT $1
 -- name: count_open
 SELECT count(*) FROM exception WHERE state = 'open'
 
+-- name: select
+-- Empty conditions hold for all.
+SELECT * FROM exception
+WHERE (cardinality($1::bigint[]) = 0 OR number = ANY($1))
+    AND ($2 = '' OR state = $2) AND ($3 = '' OR code = $3) AND ($4 = '' OR interface = $4)
+    AND ($5 = '' OR owner = $5) AND ($6 = '' OR assignee = $6)
+    AND ($7::timestamptz IS NULL OR opened_at >= $7) AND ($8::timestamptz IS NULL OR opened_at < $8)
+    AND (cardinality($9::text[]) = 0 OR code = ANY($9)) AND code <> ALL ($10::text[])
+ORDER BY opened_at, number LIMIT $11
+
 -- name: of_subjects
 SELECT * FROM exception WHERE subject = ANY($1::text[]) ORDER BY opened_at
+
+-- name: count_overdue
+SELECT count(*) FROM exception WHERE state = 'open' AND due_at < $1

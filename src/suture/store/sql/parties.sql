@@ -1,13 +1,14 @@
 -- name: fingerprints
-SELECT reference, fingerprint FROM party WHERE reference = ANY($1::text[])
+SELECT reference, fingerprint, told_at FROM party WHERE reference = ANY($1::text[])
 
 -- name: put
-INSERT INTO party (reference, fingerprint, key_id, box, updated_at)
-SELECT reference, fingerprint, key_id, box, $5
-FROM unnest($1::text[], $2::bytea[], $3::int[], $4::bytea[]) AS new (reference, fingerprint, key_id, box)
+INSERT INTO party (reference, fingerprint, key_id, box, updated_at, told_at)
+SELECT reference, fingerprint, key_id, box, $5, told_at
+FROM unnest($1::text[], $2::bytea[], $3::int[], $4::bytea[], $6::timestamptz[])
+    AS new (reference, fingerprint, key_id, box, told_at)
 ON CONFLICT (reference) DO UPDATE SET fingerprint = excluded.fingerprint, key_id = excluded.key_id,
-    box = excluded.box, updated_at = excluded.updated_at
-WHERE party.fingerprint <> excluded.fingerprint
+    box = excluded.box, updated_at = excluded.updated_at, told_at = excluded.told_at
+WHERE party.fingerprint <> excluded.fingerprint AND party.told_at <= excluded.told_at
 RETURNING reference
 
 -- name: get

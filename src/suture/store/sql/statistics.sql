@@ -1,10 +1,10 @@
 -- name: unsettled
 SELECT
     (SELECT count(*) FROM delivery WHERE state = 'received') AS deliveries,
-    (SELECT count(*) FROM process WHERE state IN ('running', 'compensating')) AS processes,
+    (SELECT count(*) FROM process WHERE state IN ('running', 'compensating', 'parked')) AS processes,
     (SELECT count(*) FROM process AS waiter WHERE state = 'waiting' AND NOT EXISTS (
         SELECT FROM process AS other WHERE other.correlation_id = waiter.correlation_id
-            AND other.state IN ('stuck', 'compensated'))) AS waiting,
+            AND other.state IN ('stuck', 'compensated', 'cancelled'))) AS waiting,
     (SELECT count(*) FROM outbox) AS events
 
 -- name: facts_by_type

@@ -1,0 +1,164 @@
+"""The worker role: its loops, and how they are tied together."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from suture.backbone.relay import Relay
+from suture.backbone.subscribe import Subscriber
+from suture.bootstrap.wiring import Foundation, Systems, connect_systems, recorder
+from suture.catalogue import Catalogue
+from suture.catalogue.model import Interface, ServiceIndex, System
+from suture.connectors.guard import Guard
+from suture.ingest.ingester import Ingester
+from suture.operate.projection import JourneyProjection
+from suture.processes.advance import Responsibility
+from suture.processes.definitions import DEFINITIONS
+from suture.processes.engine import PostgresEngine
+from suture.processes.toolbox import Toolbox
+from suture.store.events import Recorder
+from suture.store.gates import Gates
+from suture.store.listen import DELIVERIES, EVENTS, GATES, PROCESSES, listen
+from suture.store.parties import Parties
+from suture.store.processes import ProcessStore
+
+log = structlog.get_logger()
+
+_LAST_SECONDS = 10.0
+
+
+def responsibility(catalogue: Catalogue) -> Callable[[str | None], Responsibility]:
+    """Who answers for a system of a kind, as the catalogue says."""
+
+    @cache
+    def of(kind: str | None) -> Responsibility:
+        name, system = catalogue.system_of_kind(kind or "fhir-scheduling")
+        key, interface = _outbound(catalogue, name)
+        undo_after = interface.undo_after_hours
+        return Responsibility(
+            owner=system.owner,
+            interface=key,
+            retry=interface.retry,
+            retry_by_step=interface.retry_by_step,
+            sla=timedelta(hours=interface.sla_hours),
+            undo_after=None if undo_after is None else timedelta(hours=undo_after),
+        )
+
+    return of
+
+
+def _outbound(catalogue: Catalogue, system: str) -> tuple[str, Interface]:
+    """The interface by which we write to a system, with its name."""
+    outbound = catalogue.outbound(system)
+    return next((name, interface) for name, interface in catalogue.interfaces.items() if interface is outbound)
+
+
+def make_gates(base: Foundation, recorder: Recorder, worker: str) -> Gates:
+    """A system that takes calls and answers none counts as hanging after half the time that a call may last."""
+    silences = {
+        _outbound(base.catalogue, name)[0]: system.timeout / 2 for name, system in base.catalogue.systems.items()
+    }
+    return Gates(
+        database=base.database,
+        recorder=recorder,
+        interfaces=base.catalogue.interfaces,
+        silences=silences,
+        worker=worker,
+        clock=base.clock,
+    )
+
+
+def guards(catalogue: Catalogue, gates: Gates) -> Callable[[str, System], Guard]:
+    """What each system's calls pass in this worker."""
+
+    def guard(name: str, system: System) -> Guard:
+        gate = gates(_outbound(catalogue, name)[0])
+        return Guard(gate, concurrency=system.concurrency, rate=system.rate, workers=lambda: gates.workers)
+
+    return guard
+
+
+def toolbox(base: Foundation, systems: Systems, parties: Parties) -> Toolbox:
+    catalogue = base.catalogue
+    return Toolbox(
+        billing=systems.billing,
+        ledger=systems.ledger,
+        parties=parties,
+        catalogue=catalogue,
+        services=ServiceIndex(catalogue),
+        zone=ZoneInfo(catalogue.organisation.timezone),
+    )
+
+
+async def work(base: Foundation) -> None:
+    """Ingest, processes, gates, relay and projection, until cancelled."""
+    worker = f"{socket.gethostname()}:{os.getpid()}"
+    records, parties = recorder(base.catalogue), Parties(base.database, base.vault)
+    gates = make_gates(base, records, worker)
+    ingester = Ingester(
+        database=base.database,
+        vault=base.vault,
+        parties=parties,
+        recorder=records,
+        catalogue=base.catalogue,
+        clock=base.clock,
+        gates=gates,
+    )
+    systems = connect_systems(base.catalogue, base.secrets, guards(base.catalogue, gates))
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(systems.close)
+        engine = PostgresEngine(
+            database=base.database,
+            store=ProcessStore(base.database, records),
+            definitions=DEFINITIONS,
+            toolbox=toolbox(base, systems, parties),
+            responsible=responsibility(base.catalogue),
+            organisation=base.catalogue.organisation.id,
+            worker=worker,
+            clock=base.clock,
+            slots=base.settings.slots,
+            lease=timedelta(seconds=base.settings.lease_seconds),
+            gates=gates,
+            shut_out=gates.shut_out,
+        )
+        relay = Relay(base.database, base.nats_url, base.settings.replicas)
+        projection = JourneyProjection(base.database, records)
+        subscriber = Subscriber(
+            "journeys",
+            base.nats_url,
+            projection.apply,
+            projection.put_aside,
+            database=base.database,
+            replicas=base.settings.replicas,
+        )
+        wakers = {DELIVERIES: ingester.wake, PROCESSES: engine.wake, EVENTS: relay.wake, GATES: gates.wake}
+        loops = {
+            "gates": gates.run(),
+            "processes": engine.run(),
+            "ingest": ingester.run(),
+            "relay": relay.run(),
+            "projection": subscriber.run(),
+            "listen": listen(base.database.url, wakers),
+        }
+        async with asyncio.TaskGroup() as group:
+            for name, loop in loops.items():
+                group.create_task(_vital(name, loop))
+
+
+async def _vital(name: str, loop: Coroutine[Any, Any, None]) -> None:
+    """A loop without which a worker is no worker. When it breaks, the worker ends, whatever hangs on the way out: a
+    fresh one is better than half a one."""
+    try:
+        await loop
+    except Exception as error:
+        log.error("loop_broke", role=name, error_type=type(error).__name__)
+        asyncio.get_running_loop().call_later(_LAST_SECONDS, os._exit, 1)
+        raise

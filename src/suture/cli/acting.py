@@ -1,0 +1,92 @@
+"""What commands that act share: the desk they act from, who acts, and how times and lists are printed."""
+
+import getpass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, TypeVar
+
+import uvloop
+from cyclopts import Parameter, validators
+from rich.console import Console
+from rich.table import Table
+
+from suture.bootstrap.settings import current
+from suture.bootstrap.wiring import desk, foundation
+from suture.cli.trouble import UserError
+from suture.operate.actor import Actor
+from suture.operate.desk import Desk
+from suture.store.version import check_schema
+
+out = Console(highlight=False)
+
+Answer = TypeVar("Answer")
+
+Number = Annotated[int, Parameter(validator=validators.Number(gte=1, lt=2**63))]
+"""What an exception or a delivery is called by."""
+Most = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=1_000_000))]
+PerSecond = Annotated[float, Parameter(validator=validators.Number(gt=0, lte=1_000_000))]
+
+
+def at_desk(act: Callable[[Desk], Awaitable[Answer]]) -> Answer:
+    """Open what acting needs, act, and close it again."""
+    settings, secrets = current()
+
+    async def run() -> Answer:
+        async with foundation(settings, secrets, most=2) as base:
+            await check_schema(base.database)
+            return await act(desk(base))
+
+    return uvloop.run(run())
+
+
+def me(reason: str = "") -> Actor:
+    """Whoever runs the command, by the name that the machine knows."""
+    return Actor(getpass.getuser(), reason)
+
+
+def moment(told: str | None) -> datetime | None:
+    """A time as people type it: an ISO date or time (UTC unless it says otherwise), or an age such as ``2h``."""
+    if told is None:
+        return None
+    units = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+    try:
+        if told[-1:] in units:
+            return datetime.now(UTC) - float(told[:-1]) * units[told[-1]]
+        at = datetime.fromisoformat(told)
+    except (ValueError, OverflowError) as error:
+        raise UserError(
+            f"{told!r} is no time; write 2026-03-02, 2026-03-02T14:00, or an age such as 90m, 2h, 3d"
+        ) from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def age(since: datetime) -> str:
+    """How long ago, in the largest unit that fits."""
+    return span(datetime.now(UTC) - since)
+
+
+def span(length: timedelta) -> str:
+    seconds = max(length.total_seconds(), 0)
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def due(at: datetime) -> str:
+    """How long until it is due, or for how long it has been."""
+    left = at - datetime.now(UTC)
+    return f"in {span(left)}" if left > timedelta(0) else f"[red]{span(-left)} over[/]"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a list with a line of headings."""
+    drawn = Table(*columns, box=None, pad_edge=False, header_style="dim")
+    for row in rows:
+        drawn.add_row(*row)
+    out.print(drawn)
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """A number and its noun."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

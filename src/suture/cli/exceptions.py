@@ -1,0 +1,301 @@
+"""``suture exceptions``: what waits for a person, and what that person can do about it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.markup import escape
+
+from suture.cli.acting import Most, Number, PerSecond, age, at_desk, count, due, me, moment, out, table
+from suture.cli.replay import show_forecasts
+from suture.cli.trouble import UserError
+from suture.operate import queue
+from suture.operate.queue import Account, Retried
+from suture.operate.replaying import Forecast
+from suture.operate.runbook import CLASSES, class_of, codes_of
+from suture.operate.steering import RATE
+from suture.store.exceptions import OpenException, Selection
+
+app = App(
+    name="exceptions",
+    help="What waits for a person: list it, understand it, repair it.",
+    help_epilogue="Each exception belongs to a class with a page on what to do: suture runbook CLASS.",
+)
+
+
+@app.command(name="list")
+def list_(
+    *,
+    state: str = "open",
+    code: str = "",
+    kind: Annotated[str, Parameter(name="--class")] = "",
+    interface: str = "",
+    owner: str = "",
+    assignee: str = "",
+    since: str | None = None,
+    until: str | None = None,
+    most: Most = 50,
+) -> None:
+    """List exceptions, oldest first.
+
+    Args:
+        state: open, resolved or discarded; "" for all.
+        code: Only those with this code (see the list).
+        kind: Only those of this class (mapping, payload, outage, …).
+        interface: Only those of this interface.
+        owner: Only those that this owner answers for.
+        assignee: Only those that this person works on.
+        since: Only those opened since then: 2026-03-02, 2026-03-02T14:00, or an age such as 2h, 3d.
+        until: Only those opened before then.
+        most: How many at most.
+    """
+    chosen = Selection(
+        state=state,
+        code=code,
+        codes=_of_class(kind)[0],
+        except_codes=_of_class(kind)[1],
+        interface=interface,
+        owner=owner,
+        assignee=assignee,
+        since=moment(since),
+        until=moment(until),
+    )
+    found = at_desk(lambda desk: queue.queue(desk.database, chosen, most + 1))
+    if not found:
+        out.print("Nothing waits for a person." if state == "open" else "There is none.")
+        return
+    table(("no.", "class", "what", "about", "age", "due", "owner", "who"), (_row(one) for one in found[:most]))
+    if len(found) > most:
+        out.print(f"… and more; --most {most * 4} shows them", style="dim")
+    out.print("suture exceptions show NUMBER says more", style="dim")
+
+
+def _row(one: OpenException) -> tuple[str, ...]:
+    about = one.subject or ""
+    left = due(one.due_at) if one.state == "open" else one.state
+    return (
+        str(one.number),
+        class_of(one.code),
+        escape(one.code),
+        escape(about),
+        age(one.opened_at),
+        left,
+        escape(one.owner),
+        escape(one.assignee or "-"),
+    )
+
+
+@app.command
+def show(number: Number, *, payload: bool = False, reason: str = "") -> None:
+    """Show one exception: cause, remedy, and what is behind it.
+
+    Args:
+        number: Its number in the list.
+        payload: Print what the delivery said, or what the process was given, and nothing else. Needs --reason.
+        reason: Why you read the payload.
+    """
+    if payload and not reason:
+        raise UserError("reading a payload is written to the audit trail: say why with --reason")
+    if payload:  # alone, so that it can go into a file and, corrected, back by `edit --payload`
+        sys.stdout.buffer.write(at_desk(lambda desk: queue.payload(desk, me(reason), number)) + b"\n")
+        return
+    _describe(at_desk(lambda desk: queue.account(desk.database, number)))
+
+
+def _describe(told: Account) -> None:
+    one = told.exception
+    out.print(f"[bold]Exception {one.number}[/] ({one.state}): {escape(one.reason)}")
+    out.print(f"  What to do   {escape(one.remedy) or 'see the runbook'}")
+    out.print(f"  Runbook      suture runbook {told.runbook}")
+    if one.state == "open":
+        out.print(f"  Try again    suture exceptions retry {one.number}")
+    facts = (
+        ("Code", f"{one.code} ({one.outcome})"),
+        ("About", one.subject),
+        ("Interface", one.interface),
+        ("Step", f"{one.process} at {one.step}" if one.process and one.step else one.process),
+        ("Owner", one.owner + (f", {one.assignee} works on it" if one.assignee else "")),
+        (
+            "Met",
+            f"{count(one.count, 'time')}, first {one.opened_at:%Y-%m-%d %H:%M:%S}, last {one.last_at:%H:%M:%S} UTC",
+        ),
+        ("Due", f"{one.due_at:%Y-%m-%d %H:%M} UTC"),
+    )
+    for name, fact in facts:
+        if fact:
+            out.print(f"  {name:<12} {escape(fact)}")
+    if one.resolved_at:
+        out.print(f"  Closed       {one.resolved_at:%Y-%m-%d %H:%M:%S} UTC by {escape(one.resolved_by or '-')}")
+    if told.delivery is not None:
+        known = told.delivery
+        replayed = f", read again {count(known.replays, 'time')}" if known.replays else ""
+        out.print(
+            f"  Delivery     {known.id} ({escape(known.delivery_id)}), {known.size} bytes, {known.state}{replayed}"
+        )
+    if told.process is not None:
+        done = ", ".join(f"{name} {record.state}" for name, record in told.process.journal.items())
+        out.print(f"  Process      {escape(told.process.key)} is {told.process.state}: {done or 'nothing done yet'}")
+    for act in told.acts:
+        out.print(f"  {act.at:%m-%d %H:%M}  {escape(act.actor)} {act.action} {escape(act.reason)}", style="dim")
+
+
+@app.command
+def retry(
+    *numbers: Number,
+    code: str = "",
+    kind: Annotated[str, Parameter(name="--class")] = "",
+    interface: str = "",
+    since: str | None = None,
+    until: str | None = None,
+    rate: PerSecond = RATE,
+    yes: Annotated[bool, Parameter(alias="-y")] = False,
+) -> None:
+    """Try again: processes go on from the step they stopped at, deliveries are read again.
+
+    Args:
+        numbers: Which exceptions; or choose them by the options below.
+        code: All with this code.
+        kind: All of this class.
+        interface: All of this interface.
+        since: All opened since then (a time, or an age such as 2h).
+        until: All opened before then.
+        rate: How many a second.
+        yes: Don't ask before trying more than one.
+    """
+    selection = Selection(
+        numbers=numbers,
+        code=code,
+        codes=_of_class(kind)[0],
+        except_codes=_of_class(kind)[1],
+        interface=interface,
+        since=moment(since),
+        until=moment(until),
+    )
+    if selection == Selection():
+        raise UserError("name exceptions by number, or choose some by --code, --class, --interface or --since")
+    chosen = at_desk(lambda desk: queue.queue(desk.database, selection, 100_000))
+    if not chosen:
+        raise UserError("no open exception is chosen by that; `suture exceptions list` shows what there is")
+    if len(chosen) > 1 and not yes:
+        _agree(chosen, rate)
+    _tell(at_desk(lambda desk: queue.retry(desk, me(), selection, rate)))
+
+
+def _agree(chosen: list[OpenException], rate: float) -> None:
+    codes = sorted({one.code for one in chosen})
+    out.print(f"{count(len(chosen), 'exception')} ({', '.join(codes)}), {rate:g} a second", markup=False)
+    if not sys.stdin.isatty():
+        raise UserError("say --yes to try more than one without being asked")
+    from rich.prompt import Confirm
+
+    if not Confirm.ask("Try them again?"):
+        raise UserError("nothing was done")
+
+
+def _tell(retried: Retried) -> None:
+    out.print(
+        f"{count(len(retried.processes), 'process goes on', 'processes go on')}, "
+        f"{count(len(retried.deliveries), 'delivery is', 'deliveries are')} read again."
+    )
+    for number, reason in retried.refused:
+        out.print(f"  {number}: {reason}", style="yellow", markup=False)
+    out.print("Their exceptions close by themselves when it works: suture exceptions list", style="dim")
+
+
+@app.command
+def edit(
+    number: Number,
+    *,
+    reason: str,
+    map: tuple[str, ...] = (),
+    payload: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
+    retry: bool = False,
+) -> None:
+    """Correct the cause: a code that no table has, or what a delivery or a process was given. The original is kept.
+
+    Args:
+        number: The exception's number.
+        reason: Why; it stands in the audit trail.
+        map: A source's code and what it means here, as "system|code=SERVICE". May be given several times.
+        payload: A file with what it should have said ("-" reads standard input); `show --payload` prints what it says.
+        retry: Try it again at once.
+    """
+    if bool(map) == (payload is not None):
+        raise UserError('say what to correct: --map "system|code=SERVICE", or --payload FILE')
+    if map:
+        rows = dict(_mapping(row) for row in map)
+        forecasts = at_desk(lambda desk: queue.correct_codes(desk, me(reason), number, rows))
+    else:
+        content = _content(payload or Path("-"))
+        forecasts = at_desk(lambda desk: queue.correct_payload(desk, me(reason), number, content))
+    _corrected(forecasts)
+    if retry:
+        _tell(at_desk(lambda desk: queue.retry(desk, me(reason), Selection(numbers=(number,)))))
+    else:
+        out.print(f"suture exceptions retry {number} tries it again", style="dim")
+
+
+def _corrected(forecasts: list[Forecast]) -> None:
+    out.print("Corrected. What came before is kept.")
+    if forecasts:
+        show_forecasts(forecasts)
+
+
+def _mapping(row: str) -> tuple[str, str]:
+    source, equals, code = row.rpartition("=")
+    if not equals or not source or not code:
+        raise UserError(f'{row!r} is no mapping; write "system|code=SERVICE"')
+    return source, code
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}") from error
+
+
+@app.command
+def assign(*numbers: Number, to: str) -> None:
+    """Say who works on exceptions.
+
+    Args:
+        numbers: Their numbers.
+        to: Who; "" takes the name away.
+    """
+    if not numbers:
+        raise UserError("name exceptions by number; `suture exceptions list` shows what there is")
+    found = at_desk(lambda desk: queue.assign(desk, me(), numbers, to or None))
+    missing = sorted(set(numbers) - set(found))
+    if found:
+        out.print(f"{count(len(found), 'exception is', 'exceptions are')} {to or 'nobody'}'s.", markup=False)
+    if missing:
+        raise UserError(f"not open: {', '.join(map(str, missing))}")
+
+
+@app.command
+def discard(number: Number, *, reason: str, undo: bool = False, leave: bool = False) -> None:
+    """Close an exception that nobody will act on, with the reason.
+
+    Args:
+        number: Its number.
+        reason: Why; for a visit this is the reason that it isn't billed.
+        undo: Also undo what its process wrote.
+        leave: What its process wrote stays: it was settled by hand.
+    """
+    if undo and leave:
+        raise UserError("say --undo or --leave, not both")
+    choice = True if undo else False if leave else None
+    became = at_desk(lambda desk: queue.discard(desk, me(reason), number, undo=choice))
+    out.print(f"Exception {number} is closed; {became}.", markup=False)
+
+
+def _of_class(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The codes of a class, and those that it doesn't have."""
+    if not kind:
+        return (), ()
+    try:
+        return codes_of(kind)
+    except KeyError as error:
+        raise UserError(f"there is no class {kind!r}; there are {', '.join(CLASSES)}") from error

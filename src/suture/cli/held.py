@@ -1,0 +1,12 @@
+"""What a played day's open exceptions explain."""
+
+from collections.abc import Iterable
+
+from suture.store.statistics import Held
+
+
+def explained(held: Iterable[Held]) -> frozenset[str]:
+    """The appointments and payments that an open exception holds: by journey, and by the payment's own key."""
+    keys = {one.key for one in held if one.key}
+    keys |= {one.process.partition(":")[2] for one in held if one.process}
+    return frozenset(keys)

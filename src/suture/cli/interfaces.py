@@ -1,0 +1,52 @@
+"""``suture interfaces``, ``pause`` and ``resume``: every way in and out, and whether it flows."""
+
+from rich.markup import escape
+
+from suture.cli.acting import age, at_desk, me, out, table
+from suture.operate import interfaces as operate
+from suture.operate.interfaces import InterfaceState
+
+
+def interfaces() -> None:
+    """List every interface of the catalogue: whether it flows, what waits at it, and why."""
+    found = at_desk(lambda desk: operate.interfaces(desk.database, desk.catalogue.interfaces))
+    table(("interface", "way", "state", "waiting", "why", "owner"), (_row(one) for one in found))
+
+
+def _row(one: InterfaceState) -> tuple[str, ...]:
+    gate, why = one.gate, ""
+    if gate.paused_at is not None:
+        why = f"{gate.paused_by}, {age(gate.paused_at)} ago: {gate.pause_reason}"
+    elif gate.opened_at is not None:
+        why = f"{gate.cause}, for {age(gate.opened_at)}"
+    style = "" if gate.flowing else "[yellow]"
+    return (
+        one.name,
+        one.interface.direction,
+        style + one.words,
+        str(one.waiting or "-"),
+        escape(why),
+        one.interface.owner,
+    )
+
+
+def pause(interface: str, *, reason: str) -> None:
+    """Hold an interface up. Deliveries are still taken and wait; processes wait before their next call.
+
+    Args:
+        interface: Its name in the catalogue; `suture interfaces` lists them.
+        reason: Why; others see it.
+    """
+    at_desk(lambda desk: operate.pause(desk, me(reason), interface))
+    out.print(f"{interface} is paused. `suture resume {interface}` lets it flow again; nothing is lost meanwhile.")
+
+
+def resume(interface: str, *, reason: str = "") -> None:
+    """Let an interface flow again. What waited goes on in order, at the catalogue's `drain` rate.
+
+    Args:
+        interface: Its name in the catalogue.
+        reason: Why; it stands in the audit trail.
+    """
+    at_desk(lambda desk: operate.resume(desk, me(reason), interface))
+    out.print(f"{interface} flows again. If its system was away, it is tried at once: suture interfaces")

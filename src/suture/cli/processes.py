@@ -1,0 +1,124 @@
+"""``suture processes``: every business process, where it stands, and ways to steer it."""
+
+from collections.abc import Awaitable, Callable
+
+from cyclopts import App
+from rich.markup import escape
+
+from suture.cli.acting import Most, PerSecond, age, at_desk, count, me, moment, out, table
+from suture.cli.trouble import UserError
+from suture.operate import steering
+from suture.operate.desk import Desk
+from suture.operate.steering import RATE, Steered
+from suture.store.steering import ProcessRow, ProcessSelection
+
+app = App(name="processes", help="Business processes: where each stands, and ways to steer it.")
+
+
+@app.command(name="list")
+def list_(
+    *,
+    state: str = "",
+    definition: str = "",
+    step: str = "",
+    journey: str = "",
+    since: str | None = None,
+    until: str | None = None,
+    most: Most = 50,
+) -> None:
+    """List processes, the newest first.
+
+    Args:
+        state: running, waiting, parked, stuck, done, compensating, compensated or cancelled.
+        definition: completed_appointment or posted_payment.
+        step: Only those at this step.
+        journey: Only those of this appointment.
+        since: Only those started since then (a time, or an age such as 2h).
+        until: Only those started before then.
+        most: How many at most.
+    """
+    selection = ProcessSelection(
+        state=state, definition=definition, step=step, journey=journey, since=moment(since), until=moment(until)
+    )
+    found = at_desk(lambda desk: steering.processes(desk.database, selection, most))
+    if not found:
+        out.print("There is none.")
+        return
+    table(("process", "state", "at", "tries", "age"), (_row(one) for one in found))
+
+
+def _row(one: ProcessRow) -> tuple[str, ...]:
+    state = f"{one.state} at {one.held_by}" if one.held_by else one.state
+    return escape(one.key), state, one.step or "-", str(one.attempt or "-"), age(one.started_at)
+
+
+@app.command
+def show(key: str) -> None:
+    """Show one process: its steps, its exceptions, and what people did to it.
+
+    Args:
+        key: Its key, for example completed_appointment:4711.
+    """
+    told = at_desk(lambda desk: steering.process(desk.database, key))
+    one = told.process
+    held = f" at {one.held_by}" if one.held_by else ""
+    way = "on its way back" if one.undoing else f"version {one.version}"
+    out.print(f"[bold]{escape(one.key)}[/] is {one.state}{held}, {way}")
+    out.print(f"  about {escape(one.subject)}, started {one.started_at:%Y-%m-%d %H:%M:%S} UTC")
+    if one.worker:
+        out.print(f"  last worked on by {escape(one.worker)}{'' if one.released else ', which has it in hand'}")
+    table(
+        ("step", "state", "when (UTC)", "tries", "took"),
+        (
+            (name, record.state, f"{record.at:%Y-%m-%d %H:%M:%S}", str(record.attempts), f"{record.seconds:.3f} s")
+            for name, record in one.journal.items()
+        ),
+    )
+    for trouble in told.exceptions:
+        out.print(f"exception {trouble.number} ({trouble.state}): {escape(trouble.reason)}")
+    for act in told.acts:
+        out.print(f"{act.at:%Y-%m-%d %H:%M} {escape(act.actor)}: {act.action} {escape(act.reason)}", style="dim")
+
+
+@app.command
+def resume(*keys: str, reason: str = "", rate: PerSecond = RATE) -> None:
+    """Have stopped processes go on from the step they stopped at.
+
+    Args:
+        keys: Their keys.
+        reason: Why; it stands in the audit trail.
+        rate: How many a second.
+    """
+    _steer(keys, lambda desk: steering.resume(desk, me(reason), keys, rate), "goes on", "go on")
+
+
+@app.command
+def cancel(*keys: str, reason: str) -> None:
+    """End processes where they stand. What they wrote stays written; `compensate` undoes it instead.
+
+    Args:
+        keys: Their keys.
+        reason: Why; it stands in the audit trail.
+    """
+    _steer(keys, lambda desk: steering.cancel(desk, me(reason), keys), "was ended", "were ended")
+
+
+@app.command
+def compensate(*keys: str, reason: str) -> None:
+    """Undo, in reverse, all that processes did: void the charge, return the stock, cancel or credit the invoice.
+
+    Args:
+        keys: Their keys.
+        reason: Why; it stands in the audit trail.
+    """
+    _steer(keys, lambda desk: steering.compensate(desk, me(reason), keys), "is being undone", "are being undone")
+
+
+def _steer(keys: tuple[str, ...], act: Callable[[Desk], Awaitable[Steered]], one: str, many: str) -> None:
+    if not keys:
+        raise UserError("name processes by their keys; `suture processes list` shows what there is")
+    steered = at_desk(act)
+    if steered.done:
+        out.print(f"{count(len(steered.done), 'process ' + one, 'processes ' + many)}.")
+    if steered.refused:
+        raise UserError("\n".join(f"{key}: {why}" for key, why in steered.refused))

@@ -1,0 +1,55 @@
+"""``suture runbook`` and ``suture audit``: what to do, and what was done."""
+
+from rich.markdown import Markdown
+from rich.markup import escape
+
+from suture.cli.acting import Most, at_desk, out, table
+from suture.cli.trouble import UserError
+from suture.operate.desk import Desk
+from suture.operate.runbook import CLASSES, page
+from suture.store import audit as trail
+from suture.store.audit import Entry
+
+
+def runbook(name: str = "") -> None:
+    """Say what to do about a class of exceptions.
+
+    Args:
+        name: The class; without one, all are listed.
+    """
+    if not name:
+        table(("class", "codes"), ((one, ", ".join(sorted(codes))) for one, codes in CLASSES.items()))
+        return
+    if name not in CLASSES:
+        raise UserError(f"there is no class {name!r}; there are {', '.join(CLASSES)}")
+    out.print(Markdown(page(name)))
+
+
+def audit(*, subject: str = "", most: Most = 50, verify: bool = False) -> None:
+    """Show what people did, the newest first.
+
+    Args:
+        subject: Only what was done to this, for example Exception/12 or Process/completed_appointment:4711.
+        most: How many at most.
+        verify: Check that no entry was changed, taken out or slipped in; exit status 2 where one was.
+    """
+
+    async def read(desk: Desk) -> tuple[list[Entry], int | None]:
+        async with desk.database.connection() as connection:
+            broken = await trail.broken_at(connection) if verify else None
+            return await trail.newest(connection, subject, most), broken
+
+    entries, broken = at_desk(read)
+    if entries:
+        table(("no.", "when (UTC)", "who", "what", "to", "why"), (_row(entry) for entry in entries))
+    else:
+        out.print("There is none.")
+    if broken is not None:
+        raise UserError(f"the trail is broken at entry {broken}: it was changed after it was written")
+    if verify:
+        out.print("The trail is whole.")
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    told = (entry.actor, entry.action, entry.subject, entry.reason or "-")
+    return (str(entry.id), f"{entry.at:%Y-%m-%d %H:%M:%S}", *map(escape, told))

@@ -1,0 +1,31 @@
+"""What acting needs, in one place."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from suture.catalogue.model import Catalogue
+from suture.core.clock import Clock
+from suture.store import corrections
+from suture.store.database import Connection, Database
+from suture.store.events import Recorder
+from suture.store.vault import Vault
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where people act from: console, API and command line alike."""
+
+    database: Database
+    vault: Vault
+    recorder: Recorder
+    catalogue: Catalogue
+    clock: Clock
+
+    async def corrected_catalogue(self, connection: Connection) -> Catalogue:
+        """The catalogue with the code table rows that people corrected."""
+        return corrections.corrected(self.catalogue, await corrections.codes(connection))
+
+
+def turns(count: int, start: datetime, rate: float) -> list[datetime]:
+    """When each of `count` things has its turn, `rate` a second."""
+    return [start + timedelta(seconds=number / rate) for number in range(count)]

@@ -1,0 +1,68 @@
+"""Interfaces as people see them: what flows, what is held up and why; pause and resume."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from suture.catalogue.model import Interface
+from suture.operate.actor import Actor, NotPossible
+from suture.operate.desk import Desk
+from suture.store import gates
+from suture.store.database import Database
+from suture.store.gates import GateRow
+
+
+class InterfaceState(msgspec.Struct, frozen=True, kw_only=True):
+    """An interface of the catalogue and its gate. `waiting` counts what waits at it: processes, or deliveries."""
+
+    name: str
+    interface: Interface
+    gate: GateRow
+    waiting: int
+
+    @property
+    def words(self) -> str:
+        if self.gate.paused_at is not None:
+            return "paused"
+        return {"closed": "flowing", "open": "system away", "half_open": "trying"}[self.gate.breaker]
+
+
+async def interfaces(database: Database, known: Mapping[str, Interface]) -> list[InterfaceState]:
+    """Every interface of the catalogue."""
+    async with database.connection() as connection:
+        rows = await gates.read(connection)
+        received = await gates.received(connection)
+    return [
+        InterfaceState(
+            name=name,
+            interface=interface,
+            gate=(row := rows.get(name) or GateRow(interface=name)),
+            waiting=received.get(name, 0) if interface.direction == "in" else row.parked,
+        )
+        for name, interface in known.items()
+    ]
+
+
+async def pause(desk: Desk, actor: Actor, name: str) -> None:
+    """Hold an interface up: deliveries are still taken and wait, processes wait before their next call."""
+    _check(desk, name)
+    async with desk.database.transaction() as connection:
+        now = await actor.sign(connection, desk.clock, "interface.pause", f"Interface/{name}")
+        if not await gates.pause(connection, name, now, actor.name, actor.reason):
+            raise NotPossible(f"{name} is paused already; `suture resume {name}` lets it flow again")
+
+
+async def resume(desk: Desk, actor: Actor, name: str) -> None:
+    """Let an interface flow again; a breaker that is open tries at once."""
+    _check(desk, name)
+    async with desk.database.transaction() as connection:
+        now = await actor.sign(connection, desk.clock, "interface.resume", f"Interface/{name}")
+        if not await gates.resume(connection, name, now):
+            raise NotPossible(f"nothing holds {name} up: it flows")
+        await desk.recorder.resolve(connection, [gates.pause_key(name)], now, by=actor.name)
+
+
+def _check(desk: Desk, name: str) -> None:
+    known = desk.catalogue.interfaces
+    if name not in known:
+        raise NotPossible(f"the catalogue has no interface {name!r}; it has {', '.join(sorted(known))}")

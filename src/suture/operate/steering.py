@@ -1,0 +1,110 @@
+"""Processes as people steer them: list, show, have them go on, stop them, undo them."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from suture.operate.actor import Actor, NotPossible
+from suture.operate.desk import Desk, turns
+from suture.processes.definitions import DEFINITIONS
+from suture.store import audit, exceptions, steering
+from suture.store.audit import Entry
+from suture.store.database import Connection, Database
+from suture.store.exceptions import OpenException
+from suture.store.steering import ProcessDetail, ProcessRow, ProcessSelection
+
+RATE = 20.0
+"""How many processes go on in a second, unless told otherwise."""
+
+EFFECTS = {definition.name: definition.effects for definition in DEFINITIONS}
+
+
+class ProcessAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """A process with its exceptions and what people did to it."""
+
+    process: ProcessDetail
+    exceptions: list[OpenException]
+    acts: list[Entry]
+
+
+class Steered(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of steering several: those that were, and why others weren't (key, reason)."""
+
+    done: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+async def processes(database: Database, selection: ProcessSelection, most: int = 100) -> list[ProcessRow]:
+    async with database.connection() as connection:
+        return await steering.select(connection, selection, most)
+
+
+async def process(database: Database, key: str) -> ProcessAccount:
+    """Raises `NotPossible` where there is none."""
+    async with database.connection() as connection:
+        found = await steering.one(connection, key)
+        if found is None:
+            raise NotPossible(f"there is no process {key}; `suture processes list` shows what there is")
+        troubles = await exceptions.of_subjects(connection, [found.subject])
+        return ProcessAccount(
+            process=found,
+            exceptions=[trouble for trouble in troubles if trouble.process == key],
+            acts=await audit.newest(connection, f"Process/{key}"),
+        )
+
+
+async def resume(desk: Desk, actor: Actor, keys: Sequence[str], rate: float = RATE) -> Steered:
+    """Have stopped processes go on from the step they stopped at, in the direction they were going."""
+    async with desk.database.transaction() as connection:
+        times = turns(len(keys), desk.clock.now(), rate)
+        done = await steering.resume(connection, list(zip(keys, times, strict=True)))
+        await _sign(desk, connection, actor, "resume", done)
+    because = {
+        "done": "it has ended",
+        "waiting": "it waits for an event",
+        "parked": "it is parked and goes on by itself; `suture interfaces` says what it waits for",
+    }
+    return await _steered(desk, keys, done, because)
+
+
+async def cancel(desk: Desk, actor: Actor, keys: Sequence[str]) -> Steered:
+    """End processes where they stand. What they wrote stays written: that was settled by hand."""
+    async with desk.database.transaction() as connection:
+        done = await steering.cancel(connection, keys, desk.clock.now())
+        await _sign(desk, connection, actor, "cancel", done)
+        await desk.recorder.resolve(connection, sorted(done), desk.clock.now(), by=actor.name)
+    return await _steered(desk, keys, done, {"done": "it has ended; `suture processes compensate` undoes it"})
+
+
+async def compensate(desk: Desk, actor: Actor, keys: Sequence[str]) -> Steered:
+    """Have processes undo, in reverse, all they did."""
+    async with desk.database.transaction() as connection:
+        done = await steering.compensate(connection, keys, desk.clock.now())
+        await _sign(desk, connection, actor, "compensate", done)
+    return await _steered(
+        desk, keys, done, {"compensating": "it is being undone", "stuck": "its undo is what is stuck"}
+    )
+
+
+async def _sign(desk: Desk, connection: Connection, actor: Actor, act: str, keys: set[str]) -> None:
+    for key in sorted(keys):
+        await actor.sign(connection, desk.clock, f"process.{act}", f"Process/{key}")
+
+
+async def _steered(desk: Desk, keys: Sequence[str], done: set[str], because: dict[str, str]) -> Steered:
+    """What came of it, with the reason for each that did not do as asked."""
+    left = [key for key in keys if key not in done]
+    async with desk.database.connection() as connection:
+        rows = {
+            row.key: row for row in await steering.select(connection, ProcessSelection(keys=tuple(left)), len(left))
+        }
+    refused = tuple((key, _why_not(rows.get(key), because)) for key in left)
+    return Steered(done=tuple(key for key in keys if key in done), refused=refused)
+
+
+def _why_not(row: ProcessRow | None, because: dict[str, str]) -> str:
+    if row is None:
+        return "there is no such process"
+    if not row.released and row.state in ("running", "compensating"):
+        return "a worker has it in hand just now; try again in a moment"
+    return because.get(row.state) or f"it is {row.state}"

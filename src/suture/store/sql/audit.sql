@@ -1,0 +1,16 @@
+-- name: last
+SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1
+
+-- name: lock
+SELECT pg_advisory_xact_lock(1398097237)
+
+-- name: append
+INSERT INTO audit (id, at, actor, action, subject, reason, detail, previous, hash)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- name: page
+SELECT id, at, actor, action, subject, reason, detail, previous, hash FROM audit WHERE id > $1 ORDER BY id LIMIT $2
+
+-- name: newest
+SELECT id, at, actor, action, subject, reason, detail, previous, hash FROM audit
+WHERE $1 = '' OR subject = $1 ORDER BY id DESC LIMIT $2

@@ -1,0 +1,98 @@
+"""What people do to processes: find them, have them go on, stop them, undo them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from suture.store.database import Connection, sql
+from suture.store.processes import Journal
+
+_SQL = sql("steering")
+
+
+class ProcessSelection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which processes: all conditions hold together, empty ones for all. `journey` is a correlation id."""
+
+    keys: tuple[str, ...] = ()
+    state: str = ""
+    definition: str = ""
+    step: str = ""
+    journey: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A process in a list. `released`: no worker has it in hand."""
+
+    key: str
+    definition: str
+    version: int
+    subject: str
+    correlation_id: str
+    state: str
+    step: str
+    attempt: int
+    worker: str | None
+    due_at: datetime
+    started_at: datetime
+    finished_at: datetime | None
+    held_by: str | None
+    undoing: bool
+    released: bool
+
+
+class ProcessDetail(ProcessRow, frozen=True, kw_only=True):
+    """A process with its input (JSON) and what its steps did."""
+
+    input: str
+    journal: Journal
+
+
+async def select(connection: Connection, selection: ProcessSelection, most: int = 100) -> list[ProcessRow]:
+    """The processes of a selection, the newest first."""
+    rows = await connection.fetch(
+        _SQL["select"],
+        selection.keys,
+        selection.state,
+        selection.definition,
+        selection.step,
+        selection.since,
+        selection.until,
+        selection.journey,
+        most,
+    )
+    return [ProcessRow(**dict(row)) for row in rows]
+
+
+async def one(connection: Connection, key: str) -> ProcessDetail | None:
+    row = await connection.fetchrow(_SQL["one"], key)
+    if row is None:
+        return None
+    fields = dict(row)
+    return ProcessDetail(journal=msgspec.json.decode(fields.pop("journal"), type=Journal), **fields)
+
+
+async def resume(connection: Connection, turns: Sequence[tuple[str, datetime]]) -> set[str]:
+    """Have processes go on from where they stopped, each at its time; answers those that do."""
+    rows = await connection.fetch(_SQL["resume"], [key for key, _ in turns], [at for _, at in turns])
+    await connection.execute(_SQL["announce"])
+    return {row["key"] for row in rows}
+
+
+async def cancel(connection: Connection, keys: Sequence[str], at: datetime) -> set[str]:
+    """End processes where they stand; answers those that were ended."""
+    return {row["key"] for row in await connection.fetch(_SQL["cancel"], keys, at)}
+
+
+async def compensate(connection: Connection, keys: Sequence[str], at: datetime) -> set[str]:
+    """Have processes undo, in reverse, what they did; answers those that do."""
+    rows = await connection.fetch(_SQL["compensate"], keys, at)
+    await connection.execute(_SQL["announce"])
+    return {row["key"] for row in rows}
+
+
+async def replace_input(connection: Connection, key: str, content: str) -> bool:
+    """Give a stuck process another input. False: it isn't stuck on its way forward any more."""
+    return await connection.fetchval(_SQL["replace_input"], key, content) is not None
