@@ -16,6 +16,10 @@ _INSIST = 1.0
 _SILENCE = "10s"
 
 
+class RoleLost(ConnectionError):
+    """The database ended the session that held the role, for it was silent too long. It is waited for again."""
+
+
 async def alone(url: str, role: str, work: Callable[[], Awaitable[None]]) -> None:
     """Wait for `role` to be free, then do `work` for as long as nobody else may. Returns when `work` does.
 
@@ -56,4 +60,7 @@ async def _end(task: asyncio.Future[None]) -> None:
 async def _keep_talking(connection: asyncpg.Connection) -> None:
     while True:
         await asyncio.sleep(_BEAT)
-        await connection.fetchval("SELECT 1")
+        try:
+            await connection.fetchval("SELECT 1")
+        except asyncpg.OperatorInterventionError as error:
+            raise RoleLost from error

@@ -1,4 +1,4 @@
-"""What a played day's open exceptions explain."""
+"""What a played day's exceptions explain."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from suture.store.statistics import Held
 
 
 def explained(held: Iterable[Held]) -> frozenset[str]:
-    """The appointments and payments that an open exception holds: by journey, and by the payment's own key."""
+    """The appointments and payments that an exception holds: by journey, and by the payment's own key."""
     keys = {one.key for one in held if one.key}
     keys |= {one.process.partition(":")[2] for one in held if one.process}
     return frozenset(keys)

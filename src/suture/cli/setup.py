@@ -14,6 +14,7 @@ from suture.bootstrap.wiring import connect_database, connect_systems, ledger_pl
 from suture.catalogue import load
 from suture.catalogue.write import template
 from suture.cli.trouble import UserError
+from suture.processes.definitions import DEFINITIONS
 
 out = Console(highlight=False)
 
@@ -42,6 +43,13 @@ def check(path: Path | None = None) -> None:
     """
     chosen = path or current()[0].catalogue
     catalogue = load(chosen)
+    steps = {step.name for definition in DEFINITIONS for step in definition.steps}
+    for name, interface in catalogue.interfaces.items():
+        if unknown := sorted(interface.retry_by_step.keys() - steps):
+            raise UserError(
+                f"{chosen}: interfaces.{name}.retry_by_step names {', '.join(unknown)}; the steps are "
+                f"{', '.join(sorted(steps))}"
+            )
     out.print(
         f"{chosen} is fine: {len(catalogue.systems)} systems, {len(catalogue.interfaces)} interfaces, "
         f"{len(catalogue.facilities)} facilities, {len(catalogue.services)} services, "

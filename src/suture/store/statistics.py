@@ -43,7 +43,7 @@ class Latencies(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """An open exception by the appointment or payment that it holds back."""
+    """An exception by the appointment or payment that it holds back: open, or discarded for a reason."""
 
     key: str | None
     subject: str | None
@@ -52,6 +52,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     process: str | None
     delivery: int | None
+    state: str
 
 
 async def unsettled(connection: Connection) -> Unsettled:
@@ -84,4 +85,4 @@ def _percentiles(values: Sequence[Sequence[float]] | None) -> tuple[float, ...]:
 
 
 async def held(connection: Connection) -> list[Held]:
-    return [Held(**dict(row)) for row in await connection.fetch(_SQL["stuck_keys"])]
+    return [Held(**dict(row)) for row in await connection.fetch(_SQL["held"])]

@@ -84,7 +84,7 @@ async def summary(stage: Stage, settled: bool, wall_s: float, skipped: list[str]
         lost=comparison.count("lost"),
         duplicated=comparison.count("duplicated"),
         unexplained=list(comparison.differences),
-        exceptions=[msgspec.to_builtins(one) for one in held],
+        exceptions=[msgspec.to_builtins(one) for one in held if one.state == "open"],
         skipped=skipped,
         latency_ms={
             "ingest": dict(zip(_QUANTILES, latencies.ingest, strict=False)),

@@ -35,8 +35,9 @@ SELECT
     (SELECT count(*) FROM event WHERE type = 'suture.invoice.posted.v1') AS flows,
     (SELECT extract(epoch FROM max(recorded_at) - min(recorded_at)) FROM event) AS seconds
 
--- name: stuck_keys
-SELECT coalesce(process.correlation_id, substring(exception.subject FROM '^Appointment/(.*)$')) AS key, exception.subject, code, reason, owner,
-    exception.process, exception.delivery
+-- name: held
+-- What an exception holds back, and what a person decided not to act on, for a reason that stands in the audit trail.
+SELECT coalesce(process.correlation_id, substring(exception.subject FROM '^Appointment/(.*)$')) AS key,
+    exception.subject, code, reason, owner, exception.process, exception.delivery, exception.state
 FROM exception LEFT JOIN process ON process.key = exception.process
-WHERE exception.state = 'open' ORDER BY opened_at
+WHERE exception.state IN ('open', 'discarded') ORDER BY opened_at
