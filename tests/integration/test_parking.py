@@ -123,7 +123,7 @@ class TestAtAShutGate:
             assert set(order[place : place + 10]) == set(keys[place : place + 10])
 
     async def test_of_a_wrong_configuration_they_wait_and_go_on_when_it_is_mended(
-        self, bench: Bench, world: World, gates: Gates
+        self, bench: Bench, world: World, gates: Gates, eventually
     ) -> None:
         world.failures["one"] = [Fatal("credentials_refused", "401", "Renew the secret.")] * 3
         await bench.start("a")
@@ -131,7 +131,11 @@ class TestAtAShutGate:
             process = await bench.until("a", "parked")
             assert process.attempt == 0
             await bench.until("a", "done")
-        assert await bench.exceptions() == []
+
+            async def closed() -> bool:
+                return await bench.exceptions() == []
+
+            await eventually(closed)
         (trouble,) = await bench.exceptions("resolved")
         assert (trouble.code, trouble.interface) == ("credentials_refused", BILLING)
 

@@ -297,16 +297,24 @@ class TestToldAgain:
             await house.ingest()
         assert await house.exceptions() == []
 
-    @pytest.mark.parametrize("together", [False, True], ids=["one after the other", "in one batch"])
-    async def test_a_visit_that_is_corrected_after_it_was_billed_is_a_person_s_to_look_at(
-        self, house: House, notice, together: bool
+    async def test_of_a_visit_that_is_corrected_before_it_was_taken_up_the_correction_counts(
+        self, house: House, notice
     ) -> None:
         await house.deliver(notice("completed", version=4))
-        if not together:
-            await house.ingest()
-            await house.rows(
-                """UPDATE process SET journal = '{"capture_charge": {"state": "done", "at": "2026-03-02T15:00:00Z"}}'"""
-            )
+        await house.deliver(notice("completed", version=5, patient="p9"))
+        await house.ingest()
+        ((told,),) = await house.rows("SELECT input FROM process")
+        assert msgspec.json.decode(told)["patient"] == "Patient/p9"
+        assert await house.exceptions() == []
+
+    async def test_a_visit_that_is_corrected_after_it_was_billed_is_a_person_s_to_look_at(
+        self, house: House, notice
+    ) -> None:
+        await house.deliver(notice("completed", version=4))
+        await house.ingest()
+        await house.rows(
+            """UPDATE process SET journal = '{"capture_charge": {"state": "done", "at": "2026-03-02T15:00:00Z"}}'"""
+        )
         await house.deliver(notice("completed", version=5, patient="p9"))
         await house.ingest()
         (trouble,) = await house.exceptions()

@@ -16,7 +16,6 @@ import msgspec
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 from nats.js.errors import NotFoundError
@@ -92,8 +91,6 @@ class Subscriber:
         line = _Line(place.ack_floor.stream_seq if place.ack_floor else 0)
         try:
             while going_on():
-                with suppress(NatsTimeout):
-                    line.add(await subscription.fetch(_BATCH, timeout=_FETCH_SECONDS))
                 ready = line.ready()
                 if not ready and line.held and await _nothing_outstanding(subscription, line):
                     ready = line.all()
@@ -101,6 +98,9 @@ class Subscriber:
                     await self._take(ready)
                     await ready[-1].ack_sync(_CONFIRM_SECONDS)
                     line.done(ready[-1])
+                else:
+                    with suppress(TimeoutError):
+                        line.add(await subscription.fetch(_BATCH, timeout=_FETCH_SECONDS))
         finally:
             with suppress(*BACKBONE_AWAY):  # else the next event goes to a reader who has left, and comes again late
                 await subscription.unsubscribe()

@@ -8,7 +8,7 @@ from time import monotonic
 
 from suture.core.failure import Failure, Fatal, Held, Retriable, Throttled, Unknown
 from suture.core.throttle import Bulkhead, Throttle
-from suture.store.gates import Gate
+from suture.store.gate import Gate
 
 _LONGEST_TURN = 2.0
 _SERVER_ERROR = 500

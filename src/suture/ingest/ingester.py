@@ -24,7 +24,7 @@ from suture.store import appointments, corrections, exceptions, inbox
 from suture.store.database import DATABASE_AWAY, Connection, Database
 from suture.store.events import Recorder
 from suture.store.exceptions import Trouble
-from suture.store.gates import Gate
+from suture.store.gate import Gate
 from suture.store.inbox import Delivery, Settled
 from suture.store.parties import Parties, Party, kind_of
 from suture.store.sealing import SealBroken

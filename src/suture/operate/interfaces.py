@@ -9,7 +9,7 @@ from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.store import gates
 from suture.store.database import Database
-from suture.store.gates import GateRow
+from suture.store.gate import GateRow
 
 
 class InterfaceState(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from suture.processes.definition import AwaitEvent, Definition, Step
 from suture.processes.run import Outcome, Run
 from suture.store.database import DATABASE_AWAY
 from suture.store.exceptions import Trouble
-from suture.store.gates import Gate
+from suture.store.gate import Gate
 from suture.store.processes import Checkpoint, Claim, Journal, ProcessStore, Saved, StepRecord
 
 log = structlog.get_logger()

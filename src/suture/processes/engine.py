@@ -18,7 +18,7 @@ from suture.processes.advance import Advance, LeaseLost, Responsibility, Setting
 from suture.processes.definition import Definition
 from suture.store.database import DATABASE_AWAY, Database
 from suture.store.events import EventFinder
-from suture.store.gates import Gate
+from suture.store.gate import Gate
 from suture.store.processes import Claim, ProcessStore
 
 log = structlog.get_logger()

@@ -50,8 +50,10 @@ class Recorder:
         if not events:
             return
         new = await self._insert(connection, events, stale)
-        await self._show_differences(connection, [event for event in events if event.id not in new])
-        effective = [event for event in events if event.id in new and event.id not in stale]
+        first: dict[UUID, Event] = {}
+        again = [event for event in events if first.setdefault(event.id, event) is not event or event.id not in new]
+        await self._show_differences(connection, again)
+        effective = [event for event in first.values() if event.id in new and event.id not in stale]
         effective.sort(key=lambda event: event.sequence or 0)
         starts, before, after = self._concerned(effective)
         await self._cancel(connection, before)

@@ -43,6 +43,8 @@ WHERE awaits = ANY($1::text[]) AND state = 'waiting'
 UPDATE process SET cancel_requested = true,
     due_at = CASE WHEN state IN ('done', 'stuck', 'waiting', 'parked') THEN $2 ELSE due_at END,
     attempt = CASE WHEN state IN ('done', 'stuck', 'waiting', 'parked') THEN 0 ELSE attempt END,
+    failing_since = CASE WHEN state IN ('done', 'stuck', 'waiting', 'parked') THEN NULL ELSE failing_since END,
+    held_by = NULL,
     undoing = undoing OR state IN ('done', 'stuck', 'waiting', 'parked'),
     state = CASE WHEN state IN ('done', 'stuck', 'waiting', 'parked') THEN 'compensating' ELSE state END
 WHERE key = ANY($1::text[]) AND NOT cancel_requested AND state <> 'cancelled'

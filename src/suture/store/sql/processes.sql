@@ -29,13 +29,17 @@ WHERE process.key = held.key AND process.fence = held.fence AND state IN ('runni
 
 -- name: checkpoint
 -- One with a due time gives the process up: the fence rises, so that a renewal under way can't take it back.
--- A process whose cancellation came meanwhile neither ends nor stops on its way forward: it is undone.
+-- A process whose cancellation came meanwhile neither ends nor stops on its way forward: it turns round, and is undone
+-- with all the tries and time that an undo has.
 UPDATE process SET
     state = CASE WHEN cp.state IN ('done', 'stuck', 'parked') AND cancel_requested AND NOT process.undoing
         THEN 'compensating' ELSE cp.state END,
     undoing = process.undoing OR cp.state = 'compensating' OR cancel_requested, in_doubt = false,
-    step = cp.step, attempt = cp.attempt, failing_since = cp.failing_since, awaits = cp.awaits, held_by = cp.held_by,
-    due_at = CASE WHEN cp.state = 'stuck' AND cancel_requested AND NOT process.undoing THEN cp.at
+    step = cp.step, awaits = cp.awaits,
+    held_by = CASE WHEN cp.state = 'parked' AND (process.undoing OR NOT cancel_requested) THEN cp.held_by END,
+    attempt = CASE WHEN cancel_requested AND NOT process.undoing THEN 0 ELSE cp.attempt END,
+    failing_since = CASE WHEN process.undoing OR NOT cancel_requested THEN cp.failing_since END,
+    due_at = CASE WHEN cp.state IN ('stuck', 'parked') AND cancel_requested AND NOT process.undoing THEN cp.at
         ELSE coalesce(cp.due_at, process.due_at) END,
     fence = process.fence + (cp.due_at IS NOT NULL)::int,
     released = cp.due_at IS NOT NULL OR cp.state NOT IN ('running', 'compensating'),
