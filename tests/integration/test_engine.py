@@ -28,6 +28,7 @@ from suture.store import events, exceptions, processes
 from suture.store.database import Database
 from suture.store.events import Recorder
 from suture.store.exceptions import OpenException
+from suture.store.gate import Gate, GateRow
 from suture.store.processes import Checkpoint, Claim, ProcessStore, ProcessView
 
 NAME = "visit"
@@ -97,6 +98,7 @@ class Bench:
         slots: int = 64,
         definition: str = NAME,
         input_type: type[msgspec.Struct] = AppointmentArrived,
+        gates: Callable[[str], Gate] = Gate,
     ) -> PostgresEngine:
         engine = PostgresEngine(
             database=self.database,
@@ -110,6 +112,7 @@ class Bench:
             slots=slots,
             lease=timedelta(seconds=lease),
             jitter=lambda: 0.0,
+            gates=gates,
         )
         self._engines.append(engine)
         return engine
@@ -555,6 +558,21 @@ class TestCancellation:
             await bench.cancel("a")
             await bench.until("a", "compensated")
         assert world.of("a") == ["one", "two", "two", "two:undo", "one:undo"]
+
+    async def test_keeps_its_doubt_while_it_waits_at_a_shut_gate(self, bench: Bench, world: World) -> None:
+        await bench.start("a")
+        now = datetime.now(UTC)
+        await bench.store.claim("silent", now, now - timedelta(seconds=1), 1)  # it fell silent in the midst of a step
+        await bench.cancel("a")
+        gate = Gate("billing-api")
+        gate.row = GateRow(interface="billing-api", breaker="open")
+        async with running(bench.engine(world.step("one"), gates=lambda _: gate)):
+            await bench.until("a", "parked")
+        assert world.calls == []
+        await bench.execute("UPDATE process SET state = 'compensating', due_at = now()")
+        async with running(bench.engine(world.step("one"))):
+            await bench.until("a", "compensated")
+        assert world.of("a") == ["one", "one:undo"]
 
     async def test_does_not_settle_what_certainly_did_not_happen(self, bench: Bench, world: World) -> None:
         world.failures["two"] = [Retriable("busy", "busy", not_before=timedelta(seconds=1))]

@@ -23,3 +23,4 @@ def configure_logs(level: str, role: str) -> None:
     )
     structlog.contextvars.bind_contextvars(role=role)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # else a traceback each second that the database is away

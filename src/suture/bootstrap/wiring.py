@@ -62,7 +62,7 @@ async def foundation(
     """Open what every role stands on; closed on the way out. A database that is away is awaited for `patience` seconds:
     one that is just starting must not cost its roles their start."""
     catalogue = load(settings.catalogue)
-    database = await connect_database(database_address(settings), most, patience)
+    database = await connect_database(database_address(settings), most, patience, settings.lease_seconds)
     nats_url = backbone_address(settings)
     vault = Vault(database, MasterKey(secrets.master_key()), catalogue.organisation.id)
     try:
@@ -71,13 +71,13 @@ async def foundation(
         await database.close()
 
 
-async def connect_database(url: str, most: int, patience: float = 0.0) -> Database:
+async def connect_database(url: str, most: int, patience: float = 0.0, lease: float = 30.0) -> Database:
     """Connect, or raise `SettingsError` in words that say where it was tried and what to mend."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience
     while True:
         try:
-            return await Database.connect(url, most=most)
+            return await Database.connect(url, most=most, patience=lease)
         except (*CONNECTION_LOST, asyncpg.PostgresError, TimeoutError, ValueError) as error:
             if isinstance(error, DATABASE_AWAY) and loop.time() < deadline:
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)

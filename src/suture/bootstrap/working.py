@@ -130,12 +130,13 @@ async def work(base: Foundation) -> None:
             shut_out=gates.shut_out,
         )
         relay = Relay(base.database, base.nats_url, base.settings.replicas)
-        projection = JourneyProjection(base.database, records)
+        projection = JourneyProjection(base.database, records, base.clock)
         subscriber = Subscriber(
             "journeys",
             base.nats_url,
             projection.apply,
             projection.put_aside,
+            unreadable=projection.unreadable,
             database=base.database,
             replicas=base.settings.replicas,
         )

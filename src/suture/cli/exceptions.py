@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 from rich.markup import escape
@@ -27,7 +27,7 @@ app = App(
 @app.command(name="list")
 def list_(
     *,
-    state: str = "open",
+    state: Literal["open", "resolved", "discarded", "all"] = "open",
     code: str = "",
     kind: Annotated[str, Parameter(name="--class")] = "",
     interface: str = "",
@@ -40,7 +40,7 @@ def list_(
     """List exceptions, oldest first.
 
     Args:
-        state: open, resolved or discarded; "" for all.
+        state: Only those in this state.
         code: Only those with this code (see the list).
         kind: Only those of this class (mapping, payload, outage, …).
         interface: Only those of this interface.
@@ -51,7 +51,7 @@ def list_(
         most: How many at most.
     """
     chosen = Selection(
-        state=state,
+        state="" if state == "all" else state,
         code=code,
         codes=_of_class(kind)[0],
         except_codes=_of_class(kind)[1],
@@ -194,12 +194,14 @@ def _agree(chosen: list[OpenException], rate: float) -> None:
 
 
 def _tell(retried: Retried) -> None:
-    out.print(
-        f"{count(len(retried.processes), 'process goes on', 'processes go on')}, "
-        f"{count(len(retried.deliveries), 'delivery is', 'deliveries are')} read again."
-    )
+    if retried.processes:
+        out.print(f"{count(len(retried.processes), 'process goes on', 'processes go on')}.")
+    if retried.deliveries:
+        out.print(f"{count(len(retried.deliveries), 'delivery', 'deliveries')} will be read again.")
     for number, reason in retried.refused:
         out.print(f"  {number}: {reason}", style="yellow", markup=False)
+    if not (retried.processes or retried.deliveries):
+        raise UserError("nothing was tried again")
     out.print("Their exceptions close by themselves when it works: suture exceptions list", style="dim")
 
 

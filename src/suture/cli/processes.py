@@ -1,6 +1,7 @@
 """``suture processes``: every business process, where it stands, and ways to steer it."""
 
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 from cyclopts import App
 from rich.markup import escape
@@ -12,13 +13,15 @@ from suture.operate.desk import Desk
 from suture.operate.steering import RATE, Steered
 from suture.store.steering import ProcessRow, ProcessSelection
 
+ProcessState = Literal["running", "waiting", "parked", "stuck", "done", "compensating", "compensated", "cancelled"]
+
 app = App(name="processes", help="Business processes: where each stands, and ways to steer it.")
 
 
 @app.command(name="list")
 def list_(
     *,
-    state: str = "",
+    state: ProcessState | None = None,
     definition: str = "",
     step: str = "",
     journey: str = "",
@@ -29,7 +32,7 @@ def list_(
     """List processes, the newest first.
 
     Args:
-        state: running, waiting, parked, stuck, done, compensating, compensated or cancelled.
+        state: Only those in this state.
         definition: completed_appointment or posted_payment.
         step: Only those at this step.
         journey: Only those of this appointment.
@@ -38,7 +41,7 @@ def list_(
         most: How many at most.
     """
     selection = ProcessSelection(
-        state=state, definition=definition, step=step, journey=journey, since=moment(since), until=moment(until)
+        state=state or "", definition=definition, step=step, journey=journey, since=moment(since), until=moment(until)
     )
     found = at_desk(lambda desk: steering.processes(desk.database, selection, most))
     if not found:

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections import Counter
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from rich.markup import escape
@@ -24,7 +24,7 @@ def replay(
     interface: str = "",
     code: str = "",
     key: str = "",
-    state: str = "",
+    state: Literal["excepted", "ingested"] | None = None,
     since: str | None = None,
     until: str | None = None,
     rate: PerSecond = RATE,
@@ -54,7 +54,7 @@ def replay(
     selection = DeliverySelection(
         ids=deliveries,
         interface=interface,
-        state=state,
+        state=state or "",
         code=code,
         key=key,
         since=moment(since),

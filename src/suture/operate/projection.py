@@ -12,6 +12,7 @@ import msgspec
 
 from suture.canonical import events as facts
 from suture.canonical.events import Event
+from suture.core.clock import Clock, SystemClock
 from suture.core.failure import Rejected
 from suture.store.database import Database
 from suture.store.events import Recorder
@@ -93,9 +94,10 @@ _NOT_OF_APPOINTMENTS = ("Delivery/", "Interface/", "Exception/")
 class JourneyProjection:
     """The subscriber's handler."""
 
-    def __init__(self, database: Database, recorder: Recorder) -> None:
+    def __init__(self, database: Database, recorder: Recorder, clock: Clock | None = None) -> None:
         self._database = database
         self._recorder = recorder
+        self._clock = clock or SystemClock()
 
     async def apply(self, events: Sequence[Event]) -> None:
         """Apply a batch; applying it again changes nothing."""
@@ -103,6 +105,11 @@ class JourneyProjection:
         if rows:
             async with self._database.transaction() as connection:
                 await upsert(connection, rows)
+
+    async def unreadable(self, subscriber: str, sequence: int) -> None:
+        """A message that is no event is shown as an exception."""
+        async with self._database.transaction() as connection:
+            await self._recorder.open_exception(connection, _not_an_event(subscriber, sequence), self._clock.now())
 
     async def put_aside(self, event: Event, error: Exception) -> None:
         """An event that the projection can't take is shown as an exception."""
@@ -119,6 +126,18 @@ class JourneyProjection:
             await self._recorder.open_exception(
                 connection, trouble, event.recorded_at, correlation_id=event.correlation_id
             )
+
+
+def _not_an_event(subscriber: str, sequence: int) -> Trouble:
+    return Trouble(
+        code="not_an_event",
+        outcome=Rejected.outcome,
+        reason=f"message {sequence} of the stream is no event that {subscriber} can read",
+        remedy="Someone else published it, or a newer version did. Find out who; nothing else waits for it.",
+        owner="integration",
+        process=f"message:{sequence}",
+        step=subscriber,
+    )
 
 
 def merge(events: Sequence[Event]) -> list[JourneyRow]:

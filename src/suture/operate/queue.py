@@ -23,6 +23,7 @@ from suture.store.steering import ProcessDetail
 
 _INPUTS = {definition.name: definition.input for definition in DEFINITIONS}
 _CODE_TABLE = "services"
+_UNMAPPED = "code_unmapped"
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +134,7 @@ async def discard(desk: Desk, actor: Actor, number: int, *, undo: bool | None = 
             connection, await exceptions.discard(connection, [found.id], now, actor.name), now
         )
     if process is None or process.state in ("done", "compensated", "cancelled"):
-        return "nothing was under way"
+        return "what it was about stays as it is"
     if undo:
         steered = await steering.compensate(desk, actor, [process.key])
         return f"{process.key} is being undone" if steered.done else f"{process.key}: {steered.refused[0][1]}"
@@ -152,6 +153,8 @@ async def correct_codes(desk: Desk, actor: Actor, number: int, rows: dict[str, s
         raise NotPossible(f"the catalogue has no service {', '.join(unknown)}; it has {', '.join(sorted(services))}")
     async with desk.database.transaction() as connection:
         found = await _one(connection, number)
+        if found.code != _UNMAPPED:
+            raise NotPossible(f"exception {number} is {found.code}: no row of a code table would mend it")
         subject = f"Exception/{number}"
         now = await actor.sign(connection, desk.clock, "codes.correct", subject, {"table": _CODE_TABLE, "rows": rows})
         for source, code in rows.items():
@@ -244,6 +247,7 @@ def _no_process(key: str, reason: str) -> str:
         "gate": "the system is tried again by itself",
         "pause": f"`suture resume {key.partition(':')[2]}` lets the interface flow again",
         "event": "there is nothing to try again: decide, then discard it",
+        "message": "it is not Suture's: decide, then discard it",
         "projection": "the ledger is not concerned; rebuild the projection after the mend",
     }
     return told.get(kind, reason)

@@ -15,7 +15,7 @@ from suture.canonical.events import EVENT_TYPES, Event
 from suture.canonical.routing import awaiting
 from suture.catalogue.model import Retry
 from suture.core.clock import Clock
-from suture.core.failure import Failure, Fatal, Held, Rejected, Retriable, Throttled, Unknown
+from suture.core.failure import Failure, Fatal, Held, Rejected, Throttled, Unknown
 from suture.core.ids import fact_id
 from suture.processes.definition import AwaitEvent, Definition, Step
 from suture.processes.run import Outcome, Run
@@ -282,7 +282,7 @@ class Advance:
 
     async def _hold(self, step: Step | AwaitEvent, failure: Held) -> bool:
         """It is not this process's fault and costs it no try: it waits for its turn, or for the gate to open."""
-        if not isinstance(failure, _NotBegun):
+        if self._in_doubt or self._manner == "settle" or not isinstance(failure, _NotBegun):
             self._doubt(step)
         self._failing_since = None
         now = self._setting.clock.now()
@@ -449,9 +449,9 @@ def _unknown_definition(claim: Claim) -> Rejected:
     )
 
 
-def _cut_off(step: str, error: Exception) -> Retriable:
+def _cut_off(step: str, error: Exception) -> Unknown:
     """The database (or what a connector didn't translate) was away in the midst of a step."""
-    return Retriable(
+    return Unknown(
         "connection_lost",
         f"the step {step} lost a connection ({type(error).__name__})",
         "Check that the database is well (`suture doctor`), then retry it.",

@@ -26,6 +26,7 @@ CONNECTION_LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     OSError,
 )
 """What asyncpg raises when the database is away; the work was rolled back or its outcome can be looked up."""
@@ -61,15 +62,25 @@ class Database:
         self._pool = pool
 
     @classmethod
-    async def connect(cls, url: str, *, most: int = 8, name: str = "suture") -> "Database":
-        """Open a pool of up to `most` connections. Raises what asyncpg raises when the server isn't there."""
+    async def connect(cls, url: str, *, most: int = 8, name: str = "suture", patience: float = 30.0) -> "Database":
+        """Open a pool of up to `most` connections. Raises what asyncpg raises when the server isn't there.
+
+        A transaction that stands still for `patience` seconds is ended by the server, and a peer that is gone is found
+        out: a worker that hangs, or whose machine is lost, keeps no row locked.
+        """
         pool = await asyncpg.create_pool(
             url,
             min_size=1,
             max_size=most,
             timeout=10,
             command_timeout=60,
-            server_settings={"application_name": name},
+            server_settings={
+                "application_name": name,
+                "idle_in_transaction_session_timeout": f"{max(int(patience * 1000), 1000)}",
+                "tcp_keepalives_idle": "15",
+                "tcp_keepalives_interval": "5",
+                "tcp_keepalives_count": "3",
+            },
             reset=_keep_session,
         )
         return cls(url, pool)

@@ -140,7 +140,7 @@ class Monkey:
         if injury.kind == "postgres_frozen":
             return [server, *server.children(recursive=True)]
         backends = [child for child in server.children() if "suture suture" in " ".join(child.cmdline())]
-        return [backends[int(injury.pick * len(backends))]] if backends else []
+        return [backends[min(int(injury.pick * len(backends)), len(backends) - 1)]] if backends else []
 
     async def _of_nats(self, injury: Injury) -> list[psutil.Process]:
         pids = self._stage.servers.pids
