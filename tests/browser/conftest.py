@@ -29,12 +29,14 @@ from suture.core.money import Money
 from suture.operate.projection import JourneyProjection
 from suture.processes.advance import NEVER
 from suture.processes.definitions import ROUTES
-from suture.store import exceptions, gates, inbox, steering
+from suture.store import backlog, exceptions, gates, steering
+from suture.store.backlog import Settled
 from suture.store.database import Database
-from suture.store.events import Recorder, mark_published, unpublished
+from suture.store.events import mark_published, unpublished
 from suture.store.exceptions import Trouble
-from suture.store.inbox import Inbox, Settled
+from suture.store.inbox import Inbox
 from suture.store.processes import Checkpoint, ProcessStore, StepRecord
+from suture.store.recorder import Recorder
 from suture.store.vault import Vault
 
 CHROMIUM = "/usr/bin/chromium"
@@ -194,9 +196,9 @@ class Clinic:
         answer = await Inbox(self.database, self.vault).accept(interface, f"{appointment}.{event_type}", body, now)
         self.clock.advance(timedelta(milliseconds=8))
         async with self.database.transaction() as connection:
-            claimed = (await inbox.claim(connection, [interface], self.clock.now(), 100)).deliveries
+            claimed = (await backlog.claim(connection, [interface], self.clock.now(), 100)).deliveries
             settled = {item.id: Settled("ingested", f"Appointment/{appointment}") for item in claimed}
-            await inbox.settle(connection, settled, self.clock.now())
+            await backlog.settle(connection, settled, self.clock.now())
         await self._record(self._event(event_type, appointment, data, version, causation_id=answer.receipt))
 
     async def _record(self, event: Event) -> None:

@@ -27,13 +27,13 @@ from suture.processes.run import Outcome
 from suture.store import exceptions, processes
 from suture.store import gates as gate_store
 from suture.store.database import Database
-from suture.store.events import Recorder
 from suture.store.exceptions import OpenException, Selection, Trouble
 from suture.store.gates import Gate, GateRow, Gates
 from suture.store.inbox import Inbox
 from suture.store.listen import DELIVERIES, GATES, PROCESSES, listen
 from suture.store.parties import Parties
 from suture.store.processes import ProcessStore, ProcessView
+from suture.store.recorder import Recorder
 from suture.store.vault import Vault
 
 NAME = "visit"

@@ -21,7 +21,7 @@ from suture.canonical.cloudevents import encode
 from suture.canonical.events import AppointmentArrived, Event
 from suture.core.ids import fact_id
 from suture.store.database import Database
-from suture.store.events import Recorder
+from suture.store.recorder import Recorder
 
 ARRIVED = "suture.appointment.arrived.v1"
 

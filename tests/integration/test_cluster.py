@@ -22,7 +22,7 @@ from suture.backbone.subscribe import Subscriber
 from suture.canonical.events import AppointmentArrived, Event
 from suture.core.ids import fact_id
 from suture.store.database import Database
-from suture.store.events import Recorder
+from suture.store.recorder import Recorder
 
 pytestmark = pytest.mark.timeout(180)
 

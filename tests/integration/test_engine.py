@@ -26,10 +26,10 @@ from suture.processes.engine import PostgresEngine
 from suture.processes.run import Outcome
 from suture.store import events, exceptions, processes
 from suture.store.database import Database
-from suture.store.events import Recorder
 from suture.store.exceptions import OpenException
 from suture.store.gate import Gate, GateRow
 from suture.store.processes import Checkpoint, Claim, ProcessStore, ProcessView
+from suture.store.recorder import Recorder
 
 NAME = "visit"
 RETRY = Retry(attempts=3, first=0.01, longest=0.02)

@@ -12,9 +12,9 @@ from suture.operate import interfaces as operate
 from suture.operate.desk import Desk
 from suture.store import gates as gate_store
 from suture.store.database import Database
-from suture.store.events import Recorder
 from suture.store.gates import Gate, Gates
 from suture.store.listen import GATES, listen
+from suture.store.recorder import Recorder
 
 from .recovery import (
     ANN,

@@ -19,10 +19,10 @@ from suture.ingest.ingester import Ingester
 from suture.processes.definitions import ROUTES
 from suture.store import exceptions
 from suture.store.database import Database
-from suture.store.events import Recorder
 from suture.store.exceptions import OpenException
 from suture.store.inbox import Inbox
 from suture.store.parties import Parties
+from suture.store.recorder import Recorder
 from suture.store.sealing import MasterKey
 from suture.store.vault import Vault
 

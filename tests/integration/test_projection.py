@@ -15,8 +15,8 @@ from suture.core.money import Money
 from suture.operate.projection import JourneyProjection
 from suture.store import journeys
 from suture.store.database import Database
-from suture.store.events import Recorder
 from suture.store.journeys import JourneyRow
+from suture.store.recorder import Recorder
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TYPES = {kind: name for name, kind in EVENT_TYPES.items()}

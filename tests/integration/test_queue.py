@@ -12,7 +12,7 @@ from suture.core.clock import ManualClock
 from suture.core.failure import Rejected
 from suture.operate import queue, steering
 from suture.operate.actor import Actor, NotPossible
-from suture.store import audit, inbox
+from suture.store import audit, backlog
 from suture.store.database import Database
 from suture.store.exceptions import OpenException, Selection
 from suture.store.vault import Vault
@@ -344,8 +344,8 @@ class TestCorrected:
         assert await house.told() == [("completed", 4, False)]
         assert await house.exceptions() == []
         async with house.database.connection() as connection:
-            (original,) = await inbox.sealed(connection, [1], original=True)
-            (corrected,) = await inbox.sealed(connection, [1])
+            (original,) = await backlog.sealed(connection, [1], original=True)
+            (corrected,) = await backlog.sealed(connection, [1])
         assert msgspec.json.decode(await house.vault.open(original.sealed, original.bound_to)) == odd(notice)
         assert await house.vault.open(corrected.sealed, corrected.bound_to) == better
         for (box,) in await house.rows("SELECT box FROM delivery UNION ALL SELECT box FROM payload_correction"):

@@ -21,8 +21,8 @@ from suture.core.clock import Clock, SystemClock
 from suture.operate.desk import Desk
 from suture.processes.definitions import AWAITED, ROUTES
 from suture.store.database import CONNECTION_LOST, DATABASE_AWAY, Database
-from suture.store.events import Recorder
 from suture.store.inbox import Inbox
+from suture.store.recorder import Recorder
 from suture.store.sealing import MasterKey
 from suture.store.vault import Vault
 

@@ -24,11 +24,11 @@ from suture.processes.advance import Responsibility
 from suture.processes.definitions import DEFINITIONS
 from suture.processes.engine import PostgresEngine
 from suture.processes.toolbox import Toolbox
-from suture.store.events import Recorder
 from suture.store.gates import Gates
 from suture.store.listen import DELIVERIES, EVENTS, GATES, PROCESSES, listen
 from suture.store.parties import Parties
 from suture.store.processes import ProcessStore
+from suture.store.recorder import Recorder
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from suture.catalogue.model import Catalogue
 from suture.core.clock import Clock
 from suture.store import corrections
 from suture.store.database import Connection, Database
-from suture.store.events import Recorder
+from suture.store.recorder import Recorder
 from suture.store.vault import Vault
 
 

@@ -15,9 +15,9 @@ from suture.canonical.events import Event
 from suture.core.clock import Clock, SystemClock
 from suture.core.failure import Rejected
 from suture.store.database import Database
-from suture.store.events import Recorder
 from suture.store.exceptions import Trouble
 from suture.store.journeys import JourneyRow, upsert
+from suture.store.recorder import Recorder
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

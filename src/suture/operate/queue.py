@@ -13,12 +13,12 @@ from suture.operate.replaying import Forecast
 from suture.operate.runbook import class_of
 from suture.operate.steering import EFFECTS
 from suture.processes.definitions import DEFINITIONS
-from suture.store import audit, corrections, exceptions, inbox
+from suture.store import audit, backlog, corrections, exceptions
 from suture.store import steering as process_store
 from suture.store.audit import Entry
+from suture.store.backlog import DeliverySelection, KnownDelivery
 from suture.store.database import Connection, Database
 from suture.store.exceptions import OpenException, Selection
-from suture.store.inbox import DeliverySelection, KnownDelivery
 from suture.store.steering import ProcessDetail
 
 _INPUTS = {definition.name: definition.input for definition in DEFINITIONS}
@@ -71,7 +71,7 @@ async def payload(desk: Desk, actor: Actor, number: int) -> bytes:
         found = await _one(connection, number)
         await actor.sign(connection, desk.clock, "payload.read", f"Exception/{number}")
         if found.delivery is not None:
-            (delivery,) = await inbox.sealed(connection, [found.delivery])
+            (delivery,) = await backlog.sealed(connection, [found.delivery])
             return await desk.vault.open(delivery.sealed, delivery.bound_to)
         process = await process_store.one(connection, found.process or "")
         if process is None:
@@ -175,7 +175,7 @@ async def correct_payload(desk: Desk, actor: Actor, number: int, content: bytes)
         await _correct_input(desk, actor, detail, content)
         return []
     async with desk.database.transaction() as connection:
-        (original,) = await inbox.sealed(connection, [detail.delivery.id], original=True)
+        (original,) = await backlog.sealed(connection, [detail.delivery.id], original=True)
         if detail.delivery.state != "excepted":
             raise NotPossible(f"delivery {original.id} is {detail.delivery.state}: what it said can't be changed now")
         try:
@@ -218,7 +218,7 @@ async def _one(connection: Connection, number: int) -> OpenException:
 
 
 async def _deliveries(connection: Connection, ids: list[int]) -> list[KnownDelivery]:
-    return await inbox.select(connection, DeliverySelection(ids=tuple(ids))) if ids else []
+    return await backlog.select(connection, DeliverySelection(ids=tuple(ids))) if ids else []
 
 
 async def _forecasts(desk: Desk, deliveries: Iterable[int]) -> list[Forecast]:

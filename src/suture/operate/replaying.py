@@ -15,9 +15,9 @@ from suture.ingest.ingester import understand
 from suture.ingest.understanding import NotUnderstood
 from suture.operate.actor import Actor
 from suture.operate.desk import Desk, turns
-from suture.store import events, inbox
+from suture.store import backlog, events
+from suture.store.backlog import Delivery, DeliverySelection, KnownDelivery
 from suture.store.database import Connection
-from suture.store.inbox import Delivery, DeliverySelection, KnownDelivery
 from suture.store.sealing import SealBroken
 
 RATE = 50.0
@@ -52,7 +52,7 @@ async def forecast(desk: Desk, selection: DeliverySelection, most: int = 10_000)
     async with desk.database.connection() as connection:
         catalogue = await desk.corrected_catalogue(connection)
         async for page in _pages(connection, selection, most):
-            sealed = {item.id: item for item in await inbox.sealed(connection, [known.id for known in page])}
+            sealed = {item.id: item for item in await backlog.sealed(connection, [known.id for known in page])}
             read = [await _read(desk, catalogue, known, sealed[known.id]) for known in page]
             told = await events.recorded(connection, [event.id for one in read for event in one.events])
             latest = await events.latest_versions(connection, {e.subject for one in read for e in one.events})
@@ -67,7 +67,7 @@ async def replay(desk: Desk, actor: Actor, forecasts: Iterable[Forecast], rate: 
         ids = [one.delivery.id for one in wanted]
         now = await actor.sign(connection, desk.clock, "delivery.replay", "Inbox", {"deliveries": ids, "rate": rate})
         times = turns(len(wanted), now, rate)
-        return await inbox.replay(
+        return await backlog.replay(
             connection, [(one.delivery.id, at, one.subject) for one, at in zip(wanted, times, strict=True)]
         )
 
@@ -75,7 +75,7 @@ async def replay(desk: Desk, actor: Actor, forecasts: Iterable[Forecast], rate: 
 async def outcome(desk: Desk, ids: list[int]) -> list[KnownDelivery]:
     """How replayed deliveries stand by now."""
     async with desk.database.connection() as connection:
-        return await inbox.select(connection, DeliverySelection(ids=tuple(ids)), most=max(len(ids), 1)) if ids else []
+        return await backlog.select(connection, DeliverySelection(ids=tuple(ids)), most=max(len(ids), 1)) if ids else []
 
 
 class _Read(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +87,7 @@ class _Read(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _pages(connection: Connection, selection: DeliverySelection, most: int) -> AsyncIterator[list[KnownDelivery]]:
     last = 0
-    while most > 0 and (page := await inbox.select(connection, selection, after=last, most=min(most, _PAGE))):
+    while most > 0 and (page := await backlog.select(connection, selection, after=last, most=min(most, _PAGE))):
         yield page
         last, most = page[-1].id, most - len(page)
 

@@ -18,9 +18,9 @@ from suture.catalogue.model import Interface, PauseAfter
 from suture.core.clock import Clock
 from suture.core.failure import Failure, Fatal
 from suture.store.database import DATABASE_AWAY, Connection, Database, sql
-from suture.store.events import Recorder
 from suture.store.exceptions import Trouble
 from suture.store.gate import Gate, GateRow, Order
+from suture.store.recorder import Recorder
 
 log = structlog.get_logger()
 

@@ -16,8 +16,8 @@ import structlog
 from suture.canonical.events import Event
 from suture.core.gather import Gather
 from suture.store.database import DATABASE_AWAY, Connection, Database, sql
-from suture.store.events import Recorder
 from suture.store.exceptions import Trouble
+from suture.store.recorder import Recorder
 
 _SQL = sql("processes")
 _LARGEST_COMMIT = 128

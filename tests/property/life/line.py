@@ -10,8 +10,8 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suture.store.database import Database
-from suture.store.events import Recorder
 from suture.store.processes import Checkpoint, ProcessStore, Saved
+from suture.store.recorder import Recorder
 
 from .script import Fate
 

@@ -35,9 +35,9 @@ from suture.simulators.odoo.database import Database as OdooDatabase
 from suture.simulators.serving import serving
 from suture.simulators.webhooks import WebhookTarget
 from suture.store.database import Database
-from suture.store.events import Recorder
 from suture.store.inbox import Inbox
 from suture.store.parties import Parties
+from suture.store.recorder import Recorder
 from suture.store.sealing import MasterKey
 from suture.store.vault import Vault
 
