@@ -339,7 +339,7 @@ async def rows(database: Database, query: str, *arguments: object) -> list[tuple
 
 async def gate_row(database: Database, interface: str = BILLING) -> GateRow:
     async with database.connection() as connection:
-        return (await gate_store.read(connection))[interface]
+        return (await gate_store.read(connection)).get(interface) or GateRow(interface=interface)
 
 
 @asynccontextmanager
