@@ -40,6 +40,7 @@ def up() -> None:
                     for line in (*servers.revive(), *revive(roles)):
                         out.print(line, markup=False)
             finally:
+                _hear_no_more()
                 stop_all(roles)
     out.print("Stopped; nothing is lost. Started again, it goes on.")
 
@@ -99,6 +100,12 @@ def platform_roles(settings: Settings, environment: dict[str, str]) -> list[Role
     gateways = [f"gateway-{number}" for number in range(2, settings.gateways + 1)]
     names = ["gateway", *gateways, "console", *(f"worker-{number}" for number in range(1, settings.workers + 1))]
     return [Role(name, role_command(name.partition("-")[0]), environment, logs / f"{name}.log") for name in names]
+
+
+def _hear_no_more() -> None:
+    """Stopping is under way and bounded: who asks again must not cut it off, nor what comes after it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _stop_on_signals() -> threading.Event:
