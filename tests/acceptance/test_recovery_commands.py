@@ -364,7 +364,7 @@ class TestReplay:
         until(lambda: operator.state_of("completed_appointment:R2"))
 
         looked = operator.does("replay", "--key", name, "--dry-run")
-        assert "1 delivery was taken already" in looked
+        assert "1 delivery taken already" in looked
         assert "Nothing was changed." in looked
         assert "nothing was done" in operator.does("replay", "--key", name, "--yes")
         assert "still not understood" in operator.does("replay", "--key", "Appointment/R1", "--dry-run")

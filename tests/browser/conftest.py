@@ -23,7 +23,7 @@ from suture.canonical.records import Charge, Payment, PricedLine, ServiceLine, V
 from suture.catalogue.load import parse
 from suture.catalogue.write import template
 from suture.console.app import create_app
-from suture.core.clock import ManualClock
+from suture.core.clock import ManualClock, SystemClock
 from suture.core.ids import fact_id
 from suture.core.money import Money
 from suture.operate.projection import JourneyProjection
@@ -86,7 +86,7 @@ class Clinic:
         self.database, self.vault, self.clock = database, vault, clock
         self._recorder = Recorder(ROUTES)
         self._processes = ProcessStore(database, self._recorder)
-        self._projection = JourneyProjection(database, self._recorder)
+        self._projection = JourneyProjection(database, self._recorder, SystemClock())
         self._numbers = 0
 
     async def books(self, appointment: str) -> None:

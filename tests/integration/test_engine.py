@@ -333,6 +333,18 @@ class TestFailures:
         assert (trouble.code, trouble.outcome, trouble.reason) == ("busy", "retriable", "billing is busy")
         assert (trouble.owner, trouble.interface, trouble.step) == ("revenue cycle", "billing-api", "one")
 
+    async def test_that_leave_nothing_but_a_stuck_process_do_not_stop_the_engine(
+        self, bench: Bench, world: World
+    ) -> None:
+        world.failures["one"] = [Rejected("coverage_refused", "not covered")]
+        await bench.start("a")
+        engine = bench.engine(world.step("one"))
+        async with running(engine):
+            await bench.until("a", "stuck")
+            assert await engine._claim_due() > 0, "the stuck one is all there is, due in thousands of years"
+            await bench.start("b")
+            await bench.until("b", "done")
+
     async def test_rejected_comes_to_a_person_at_once(self, bench: Bench, world: World) -> None:
         world.failures["two"] = [Rejected("coverage_refused", "not covered", "correct it")]
         await bench.start("a")

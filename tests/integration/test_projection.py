@@ -10,6 +10,7 @@ import pytest
 from suture.canonical import events as facts
 from suture.canonical.events import EVENT_TYPES, Event
 from suture.canonical.records import Payment
+from suture.core.clock import SystemClock
 from suture.core.ids import fact_id
 from suture.core.money import Money
 from suture.operate.projection import JourneyProjection
@@ -77,7 +78,7 @@ async def row_of(database: Database, appointment: str = "a1") -> JourneyRow | No
 
 
 async def test_a_journey_becomes_one_row(database: Database) -> None:
-    await JourneyProjection(database, Recorder(())).apply(life("a1"))
+    await JourneyProjection(database, Recorder(()), SystemClock()).apply(life("a1"))
     row = await row_of(database)
     assert row is not None
     assert (row.status, row.start_at) == ("arrived", START + timedelta(hours=1))
@@ -90,8 +91,8 @@ async def test_a_journey_becomes_one_row(database: Database) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 async def test_batches_of_any_size_end_the_same(database: Database, size: int) -> None:
-    projection, events = JourneyProjection(database, Recorder(())), life("a1")
-    await JourneyProjection(database, Recorder(())).apply(life("whole"))
+    projection, events = JourneyProjection(database, Recorder(()), SystemClock()), life("a1")
+    await JourneyProjection(database, Recorder(()), SystemClock()).apply(life("whole"))
     for start in range(0, len(events), size):
         await projection.apply(events[start : start + size])
     assert _content(await row_of(database)) == _content(await row_of(database, "whole"))
@@ -99,7 +100,7 @@ async def test_batches_of_any_size_end_the_same(database: Database, size: int) -
 
 @pytest.mark.parametrize("again", [*itertools.combinations(range(7), 1), (0, 1, 2), (3, 4), (3, 4, 5)])
 async def test_events_that_come_again_change_nothing(database: Database, again: tuple[int, ...]) -> None:
-    projection, events = JourneyProjection(database, Recorder(())), life("a1")
+    projection, events = JourneyProjection(database, Recorder(()), SystemClock()), life("a1")
     await projection.apply(events)
     before = await row_of(database)
     await projection.apply([events[number] for number in again])
@@ -107,7 +108,7 @@ async def test_events_that_come_again_change_nothing(database: Database, again: 
 
 
 async def test_a_reversed_invoice_stays_reversed(database: Database) -> None:
-    projection, events = JourneyProjection(database, Recorder(())), life("a1")
+    projection, events = JourneyProjection(database, Recorder(()), SystemClock()), life("a1")
     gone = facts.InvoiceCancelled(appointment="a1", invoice=7, number="RINV/1")
     await projection.apply([*events, _event("a1", gone, None, 8)])
     await projection.apply(events)
@@ -119,7 +120,7 @@ async def test_a_reversed_invoice_stays_reversed(database: Database) -> None:
 async def test_any_appointment_is_shown_and_a_delivery_is_none(database: Database) -> None:
     raised = facts.ExceptionRaised(exception="e1", code="invalid_payload", reason="not as the contract says")
     about_a_delivery = msgspec.structs.replace(_event("delivery-9", raised, None, 1), subject="Delivery/9")
-    await JourneyProjection(database, Recorder(())).apply([*life("delivery-7"), about_a_delivery])
+    await JourneyProjection(database, Recorder(()), SystemClock()).apply([*life("delivery-7"), about_a_delivery])
     assert await row_of(database, "delivery-7") is not None
     assert await row_of(database, "delivery-9") is None
 

@@ -8,7 +8,7 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from suture.store import database as database_module
-from suture.store.database import Database, sql
+from suture.store.database import CONNECTION_LOST, Database, sql
 from suture.store.schema import _config, is_current, migrate
 from suture.store.version import CURRENT, SchemaOutdated, check_schema
 
@@ -50,6 +50,22 @@ async def test_another_schema_is_refused_with_what_to_do(database_url: str, data
     assert not await is_current(database_url)
     with pytest.raises(SchemaOutdated, match=CURRENT):
         await check_schema(database)
+
+
+async def test_a_connection_broken_off_in_the_midst_is_nobodys_to_use_again(database: Database) -> None:
+    borrowed = []
+
+    async def break_off() -> None:
+        async with database.connection() as connection:
+            borrowed.append(connection._con)
+            raise asyncpg.InternalClientError("another operation is in progress")
+
+    with pytest.raises(CONNECTION_LOST):
+        await break_off()
+    (broken,) = borrowed
+    assert broken.is_closed()
+    async with database.connection() as fresh:
+        assert await fresh.fetchval("SELECT 1") == 1
 
 
 @pytest.mark.parametrize("file", STATEMENTS)

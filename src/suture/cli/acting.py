@@ -1,6 +1,7 @@
 """What commands that act share: the desk they act from, who acts, and how times and lists are printed."""
 
 import getpass
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
@@ -17,7 +18,9 @@ from suture.operate.actor import Actor
 from suture.operate.desk import Desk
 from suture.store.version import check_schema
 
-out = Console(highlight=False)
+_WIDE = 240
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)  # a pipe has no edge to wrap at
 
 Answer = TypeVar("Answer")
 
@@ -80,8 +83,10 @@ def due(at: datetime) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a list with a line of headings."""
-    drawn = Table(*columns, box=None, pad_edge=False, header_style="dim")
+    """Print a list with a line of headings. What doesn't fit is folded, never cut: people copy ids from here."""
+    drawn = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*row)
     out.print(drawn)

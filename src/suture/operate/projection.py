@@ -12,7 +12,7 @@ import msgspec
 
 from suture.canonical import events as facts
 from suture.canonical.events import Event
-from suture.core.clock import Clock, SystemClock
+from suture.core.clock import Clock
 from suture.core.failure import Rejected
 from suture.store.database import Database
 from suture.store.exceptions import Trouble
@@ -94,10 +94,10 @@ _NOT_OF_APPOINTMENTS = ("Delivery/", "Interface/", "Exception/")
 class JourneyProjection:
     """The subscriber's handler."""
 
-    def __init__(self, database: Database, recorder: Recorder, clock: Clock | None = None) -> None:
+    def __init__(self, database: Database, recorder: Recorder, clock: Clock) -> None:
         self._database = database
         self._recorder = recorder
-        self._clock = clock or SystemClock()
+        self._clock = clock
 
     async def apply(self, events: Sequence[Event]) -> None:
         """Apply a batch; applying it again changes nothing."""

@@ -26,7 +26,7 @@ _PAGE = 200
 
 WOULD_TAKE_EFFECT = "would take effect"
 TOO_LATE = "would come too late"
-TOOK_EFFECT = "was taken already"
+TOOK_EFFECT = "taken already"
 NOT_UNDERSTOOD = "still not understood"
 WAITS = "waits to be read already"
 

@@ -72,10 +72,6 @@ class Gates:
         """How many steps are under way at gates that are shut: they don't count against a worker's slots."""
         return sum(gate.steps for gate in self._gates.values() if not gate.flowing)
 
-    def flowing(self, direction: str) -> list[str]:
-        """The interfaces of a direction (``in``, ``out``) that nothing holds up."""
-        return [name for name, rules in self._rules.items() if rules.direction == direction and self(name).flowing]
-
     async def run(self) -> None:
         try:
             while True:
