@@ -128,3 +128,61 @@ async def test_nobody_waits_for_ever_when_a_flush_is_cancelled_while_a_batch_is_
 
     answers = await asyncio.wait_for(call_all(Gather(stopped, limit=10), 4), 5)
     assert {type(answer) for answer in answers} == {asyncio.CancelledError}
+
+
+class Orders:
+    """A flush of orders ``(company, record, number)`` that waits for its gate."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[tuple[str, str, int]]] = []
+        self.under_way: list[tuple[str, str, int]] = []
+        self.clashes = 0
+        self.gate = asyncio.Event()
+
+    async def __call__(self, items: Sequence[tuple[str, str, int]]) -> list[int]:
+        records = [item[:2] for item in (*items, *self.under_way)]
+        self.clashes += len(records) - len(set(records))
+        self.batches.append(list(items))
+        self.under_way += items
+        await self.gate.wait()
+        await asyncio.sleep(0)
+        self.under_way = [item for item in self.under_way if item not in items]
+        return [number for _, _, number in items]
+
+
+async def ordered(orders: Sequence[tuple[str, str, int]], *, limit: int = 10, lanes: int = 1) -> Orders:
+    flush = Orders()
+    gather = Gather(flush, limit=limit, lanes=lanes, group=lambda item: item[0], record=lambda item: item[:2])
+    calls = [asyncio.ensure_future(gather(order)) for order in orders]
+    await asyncio.sleep(0.01)
+    flush.gate.set()
+    assert await asyncio.wait_for(asyncio.gather(*calls), 5) == [number for _, _, number in orders]
+    return flush
+
+
+async def test_a_busy_group_keeps_a_quiet_one_waiting_for_one_flush_only() -> None:
+    busy = [("busy", f"r{number}", number) for number in range(30)]
+    flush = await ordered([*busy, ("quiet", "r", 99)], limit=5)
+    assert [{company for company, _, _ in batch} for batch in flush.batches[:3]] == [{"busy"}, {"quiet"}, {"busy"}]
+
+
+async def test_a_flush_holds_orders_of_one_group() -> None:
+    orders = [(f"c{number % 3}", f"r{number}", number) for number in range(12)]
+    flush = await ordered(orders, lanes=2)
+    assert all(len({company for company, _, _ in batch}) == 1 for batch in flush.batches)
+
+
+async def test_orders_of_one_record_keep_their_order_and_are_never_under_way_together() -> None:
+    orders = [("c", f"r{number % 2}", number) for number in range(8)]
+    flush = await ordered(orders, lanes=3)
+    assert flush.clashes == 0
+    for record in ("r0", "r1"):
+        done = [number for batch in flush.batches for _, of, number in batch if of == record]
+        assert done == sorted(done)
+
+
+async def test_an_order_behind_a_busy_record_goes_first() -> None:
+    flush = await ordered([("c", "same", 0), ("c", "same", 1), ("c", "other", 2)])
+    assert [[number for _, _, number in batch] for batch in flush.batches] == [[0], [2], [1]] or [
+        [number for _, _, number in batch] for batch in flush.batches
+    ] == [[0, 2], [1]]
