@@ -5,6 +5,7 @@ any subscriber; who may read a person's record is the store's business.
 """
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -71,10 +72,13 @@ class InvoiceDrafted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvoicePosted(msgspec.Struct, frozen=True, kw_only=True):
+    """`facility` says in which company's books, for whoever adds to them."""
+
     appointment: str
     invoice: int
     number: str
     total: Money
+    facility: str | None = None
 
 
 class InvoiceCancelled(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +127,69 @@ class CompensationReversed(msgspec.Struct, frozen=True, kw_only=True):
     number: str
 
 
+class InvoiceChangedByPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody posted, changed, cancelled, reopened or deleted an invoice in Odoo (`what`). `appointment` is empty for
+    one that Suture never wrote; `fields` names what was changed, in Odoo's words, never its content."""
+
+    appointment: str
+    invoice: int
+    number: str
+    what: str
+    fields: tuple[str, ...] = ()
+    total: Money | None = None
+
+
+class InvoiceSettled(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody registered a payment, or a credit, of an invoice of ours in Odoo. `payment_state` is Odoo's."""
+
+    appointment: str
+    invoice: int
+    number: str
+    residual: Money
+    payment_state: str
+
+
+class DiscrepancyFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of ours is not as we left it in an outside `system`: somebody ``changed`` or ``deleted`` it."""
+
+    system: str
+    entity: str
+    reference: str
+    what: str
+    fields: tuple[str, ...] = ()
+
+
+class ServiceUpdated(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody changed the product of a service, or of an article, in Odoo."""
+
+    service: str
+    product: int
+
+
+class SupplierTold(msgspec.Struct, frozen=True, kw_only=True):
+    """A supplier was registered or updated in Odoo, which owns them. `reference` is ours, or names Odoo's record."""
+
+    reference: str
+    partner: int
+
+
+class ReceiptValidated(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods came in: quantities by product code."""
+
+    number: str
+    quantities: dict[str, Decimal]
+
+
+class StockRunningLow(msgspec.Struct, frozen=True, kw_only=True):
+    """An article fell below the minimum that Odoo's own rule sets for a place. `ordered` is on its way."""
+
+    product: str
+    facility: str
+    on_hand: Decimal
+    minimum: Decimal
+    ordered: Decimal
+
+
 class ExceptionRaised(msgspec.Struct, frozen=True, kw_only=True):
     """Something needs a person. `exception` is its id in the exception queue."""
 
@@ -159,6 +226,14 @@ EVENT_TYPES: dict[str, type[msgspec.Struct]] = {
     "suture.stock.returned.v1": StockReturned,
     "suture.compensation.accrued.v1": CompensationAccrued,
     "suture.compensation.reversed.v1": CompensationReversed,
+    "suture.invoice.changed_by_person.v1": InvoiceChangedByPerson,
+    "suture.invoice.settled.v1": InvoiceSettled,
+    "suture.discrepancy.found.v1": DiscrepancyFound,
+    "suture.service.updated.v1": ServiceUpdated,
+    "suture.supplier.registered.v1": SupplierTold,
+    "suture.supplier.updated.v1": SupplierTold,
+    "suture.receipt.validated.v1": ReceiptValidated,
+    "suture.stock.running_low.v1": StockRunningLow,
     "suture.exception.raised.v1": ExceptionRaised,
     "suture.exception.resolved.v1": ExceptionResolved,
 }

@@ -1,0 +1,101 @@
+"""What a payer says with its money: one deposit, and why each claim got what it got (X12 835 terms).
+
+Amounts are in one currency, as a remittance's are. A claim balances when what was charged is what was paid plus all
+adjustments; a remittance when its deposit is what the claims got less what the payer kept at provider level.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from enum import StrEnum
+
+import msgspec
+
+from suture.core.money import Money, total
+
+
+class ClaimStatus(StrEnum):
+    """CLP02, as far as it matters to the books."""
+
+    PRIMARY = "1"
+    SECONDARY = "2"
+    TERTIARY = "3"
+    DENIED = "4"
+    REVERSAL = "22"
+
+
+class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
+    """Why less was paid than charged: CAS01 `group` (CO, PR, OA, PI), CAS02 `reason`, CAS03 `amount`; positive
+    is less."""
+
+    group: str
+    reason: str
+    amount: Money
+
+    @property
+    def code(self) -> str:
+        """Group and reason as people write them, for example ``CO-45``."""
+        return f"{self.group}-{self.reason}"
+
+
+class ClaimPayment(msgspec.Struct, frozen=True, kw_only=True):
+    """One claim's part of a remittance (loop 2100).
+
+    `claim` is our claim number (CLP01), `status` CLP02, `charged` CLP03, `paid` CLP04, `patient_responsibility` what
+    the patient owes (CLP05), and `patient` that patient's reference. `adjustments` may leave out group PR, which is
+    what CLP05 says; those given must add up to it. For a reversal all amounts are negative.
+    """
+
+    claim: str
+    appointment: str
+    status: ClaimStatus
+    charged: Money
+    paid: Money
+    patient_responsibility: Money
+    patient: str | None = None
+    adjustments: tuple[Adjustment, ...] = ()
+
+    @property
+    def own_adjustments(self) -> tuple[Adjustment, ...]:
+        """Those that nobody owes any more: all but the patient's responsibility."""
+        return tuple(a for a in self.adjustments if a.group != "PR")
+
+    @property
+    def settled(self) -> Money:
+        """What of the charge is no longer the payer's to pay: paid, adjusted away, or the patient's."""
+        adjusted = total((a.amount for a in self.own_adjustments), self.paid.currency)
+        return self.paid + self.patient_responsibility + adjusted
+
+
+class ProviderAdjustment(msgspec.Struct, frozen=True, kw_only=True):
+    """What the payer kept or gave beside the claims (PLB): a positive `amount` was kept. `reason` is PLB03-1."""
+
+    reason: str
+    reference: str
+    amount: Money
+
+
+class Remittance(msgspec.Struct, frozen=True, kw_only=True):
+    """One deposit of a payer: `number` TRN02, `deposit` BPR02, `received_on` BPR16."""
+
+    number: str
+    payer: str
+    deposit: Money
+    received_on: date
+    claims: tuple[ClaimPayment, ...]
+    provider_adjustments: tuple[ProviderAdjustment, ...] = ()
+
+
+def imbalances(remittance: Remittance) -> Iterator[str]:
+    """What in a remittance doesn't add up, in words with references and amounts; nothing where it balances."""
+    currency = remittance.deposit.currency
+    for claim in remittance.claims:
+        patient = total((a.amount for a in claim.adjustments if a.group == "PR"), currency)
+        if patient and patient != claim.patient_responsibility:
+            share = claim.patient_responsibility
+            yield f"claim {claim.claim}: the patient's share is {share}, its PR adjustments are {patient}"
+        elif claim.charged != claim.settled:
+            yield f"claim {claim.claim}: charged {claim.charged}, paid and adjusted {claim.settled}"
+    kept = total((p.amount for p in remittance.provider_adjustments), currency)
+    due = total((claim.paid for claim in remittance.claims), currency) - kept
+    if due != remittance.deposit:
+        yield f"remittance {remittance.number}: {remittance.deposit} deposited, {due} by its claims and adjustments"

@@ -1,0 +1,83 @@
+"""What a system must be able to do to take a place in Suture.
+
+Every method raises only the failures of `core.failure`. Every write is idempotent by the business key it carries:
+doing it again, also after an `Unknown`, changes nothing and answers the same. Connectors throttle, gather and look
+before they repeat; callers just call.
+"""
+
+from suture.connectors.port.clinic import Billing, Scheduling, amount_of
+from suture.connectors.port.documents import (
+    AccrualOrder,
+    AppliedPayment,
+    CreditOrder,
+    DraftedInvoice,
+    InvoiceOrder,
+    LedgerEntry,
+    Part,
+    PostedInvoice,
+    PostedRemittance,
+    RefundOrder,
+    RemittanceProgress,
+    StockDocument,
+    StockOrder,
+    TransferOrder,
+    UnbilledAccrual,
+    UnbilledLine,
+    UnbilledOrder,
+    WriteOffOrder,
+)
+from suture.connectors.port.ledger import Ledger
+from suture.connectors.port.parties import Discrepancy, LedgerPartner, Registered, Role
+from suture.connectors.port.plan import AdjustmentAccount, LedgerPlan, Place, Product
+from suture.connectors.port.reading import (
+    Balance,
+    ChangeKind,
+    ChangePage,
+    LedgerChange,
+    OpenItem,
+    Receipt,
+    RunningLow,
+)
+from suture.connectors.port.system import Connector, Health
+
+__all__ = [
+    "AccrualOrder",
+    "AdjustmentAccount",
+    "AppliedPayment",
+    "Balance",
+    "Billing",
+    "ChangeKind",
+    "ChangePage",
+    "Connector",
+    "CreditOrder",
+    "Discrepancy",
+    "DraftedInvoice",
+    "Health",
+    "InvoiceOrder",
+    "Ledger",
+    "LedgerChange",
+    "LedgerEntry",
+    "LedgerPartner",
+    "LedgerPlan",
+    "OpenItem",
+    "Part",
+    "Place",
+    "PostedInvoice",
+    "PostedRemittance",
+    "Product",
+    "Receipt",
+    "RefundOrder",
+    "Registered",
+    "RemittanceProgress",
+    "Role",
+    "RunningLow",
+    "Scheduling",
+    "StockDocument",
+    "StockOrder",
+    "TransferOrder",
+    "UnbilledAccrual",
+    "UnbilledLine",
+    "UnbilledOrder",
+    "WriteOffOrder",
+    "amount_of",
+]

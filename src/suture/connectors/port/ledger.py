@@ -1,0 +1,118 @@
+"""The system of record for invoices, journal entries and stock."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import date
+from typing import Protocol
+
+from suture.canonical.records import JournalFact, Payment
+from suture.canonical.remittance import Remittance
+from suture.connectors.port.documents import (
+    AccrualOrder,
+    AppliedPayment,
+    CreditOrder,
+    DraftedInvoice,
+    InvoiceOrder,
+    LedgerEntry,
+    PostedInvoice,
+    PostedRemittance,
+    RefundOrder,
+    RemittanceProgress,
+    StockDocument,
+    StockOrder,
+    TransferOrder,
+    UnbilledAccrual,
+    UnbilledOrder,
+    WriteOffOrder,
+)
+from suture.connectors.port.parties import LedgerPartner, Registered
+from suture.connectors.port.plan import LedgerPlan
+from suture.connectors.port.reading import Balance, ChangePage, OpenItem, Receipt, RunningLow
+from suture.connectors.port.system import Connector
+from suture.core.money import Money
+
+
+class Ledger(Connector, Protocol):
+    """One company's books. Every write is posted with its date guarded against lock dates before and compared after,
+    and its total compared to the cent."""
+
+    def of_company(self, company: str | None) -> "Ledger":
+        """The same ledger, bound to another of its companies (None: the default one). Both share calls and limits."""
+        ...
+
+    async def prepare(self, plan: LedgerPlan) -> Sequence[str]:
+        """Make what the plan names stand; answers, in words, what it created. Again: nothing."""
+        ...
+
+    async def register(self, partner: LedgerPartner) -> Registered:
+        """Make a contact stand as given. What a person changed in the ledger stays, and is answered."""
+        ...
+
+    async def draft_invoice(self, order: InvoiceOrder) -> DraftedInvoice:
+        """Draft the invoice. Raises `Rejected` when the ledger's total is not the order's, to the cent."""
+        ...
+
+    async def post_invoice(self, appointment: str, expected: Money) -> PostedInvoice: ...
+
+    async def credit_invoice(self, order: CreditOrder) -> LedgerEntry:
+        """Credit a part of a posted invoice, reconciled with it."""
+        ...
+
+    async def cancel_invoice(self, appointment: str, on: date) -> str:
+        """Cancel a draft, or reverse a posted invoice; answers the credit note's number, or an empty string."""
+        ...
+
+    async def apply_payment(self, payment: Payment, *, keep_credit: bool = False) -> AppliedPayment:
+        """Apply a payment to the visit's invoice. One that is larger than what is open is refused, or with
+        `keep_credit` what is too much stays as a credit of who paid."""
+        ...
+
+    async def reverse_payment(self, payment: str, on: date) -> LedgerEntry:
+        """Undo a payment that came back: what it paid is open again. What never was needs nothing."""
+        ...
+
+    async def write_off(self, order: WriteOffOrder) -> LedgerEntry: ...
+
+    async def refund(self, order: RefundOrder) -> LedgerEntry: ...
+
+    async def transfer(self, order: TransferOrder) -> LedgerEntry: ...
+
+    async def post_remittance(
+        self,
+        remittance: Remittance,
+        partners: Sequence[LedgerPartner],
+        progress: Callable[[RemittanceProgress], None] = lambda _: None,
+    ) -> PostedRemittance:
+        """Book a payer's deposit and all that it says of claims, in parts that are each posted once: after a failure
+        the same call goes on where it stopped. `partners` are the payer and the patients who owe a share; the share of
+        one who isn't named stays open at the payer."""
+        ...
+
+    async def consume_stock(self, order: StockOrder) -> StockDocument: ...
+
+    async def return_stock(self, appointment: str) -> StockDocument: ...
+
+    async def accrue_compensation(self, order: AccrualOrder) -> LedgerEntry: ...
+
+    async def reverse_compensation(self, appointment: str, on: date) -> LedgerEntry: ...
+
+    async def accrue_unbilled(self, order: UnbilledOrder) -> UnbilledAccrual: ...
+
+    def facts(self) -> AsyncIterator[JournalFact]:
+        """Every invoice, payment, stock move and accrual of ours as the ledger holds it, a page at a time."""
+        ...
+
+    async def balances(self, until: date) -> Sequence[Balance]:
+        """The trial balance: every account with posted movements up to and on a day, by code."""
+        ...
+
+    def open_items(self) -> AsyncIterator[OpenItem]:
+        """What is open on receivables, a page at a time."""
+        ...
+
+    async def running_low(self) -> Sequence[RunningLow]: ...
+
+    def receipts(self, since: date) -> AsyncIterator[Receipt]: ...
+
+    async def changes(self, cursor: str | None) -> ChangePage:
+        """What people changed since the cursor; None begins now."""
+        ...

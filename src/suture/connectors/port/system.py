@@ -1,0 +1,28 @@
+"""What every connected system has."""
+
+from typing import Protocol
+
+import msgspec
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """What `suture doctor` shows of a system: is it there, what is it, and what must be mended.
+
+    `found` are plain sentences about what it is and can; `remedies` say what is missing and how to grant it.
+    """
+
+    system: str
+    reachable: bool
+    version: str = ""
+    found: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+
+
+class Connector(Protocol):
+    """What every connector can do."""
+
+    name: str
+
+    async def health(self) -> Health: ...
+
+    async def close(self) -> None: ...
