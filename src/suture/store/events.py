@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
-from suture.canonical.events import Event
+from suture.canonical.events import EVENT_TYPES, Event
 from suture.core.gather import Gather
 from suture.store.database import Connection, Database, sql
 
@@ -37,6 +37,12 @@ class Outgoing(msgspec.Struct, frozen=True):
 
     seq: int
     event: Event
+
+
+async def of_types(connection: Connection, types: Sequence[str]) -> list[msgspec.Struct]:
+    """The data of all effective events of these types, in the order in which they were recorded."""
+    rows = await connection.fetch(_SQL["of_types"], list(types))
+    return [msgspec.json.decode(row["data"], type=EVENT_TYPES[row["type"]]) for row in rows]
 
 
 async def unpublished(connection: Connection, most: int) -> list[Outgoing]:

@@ -15,6 +15,7 @@ DELIVERIES = "suture_deliveries"
 PROCESSES = "suture_processes"
 EVENTS = "suture_events"
 GATES = "suture_gates"
+HINTS = "suture_hints"
 
 _PAUSE = 1.0
 _PING = 15.0

@@ -2,7 +2,7 @@
 
 from suture.store.database import Database
 
-CURRENT = "0002"
+CURRENT = "0003"
 
 
 class SchemaOutdated(Exception):

@@ -23,5 +23,8 @@ SELECT seq, id, type, subject, occurred_at, recorded_at, causation_id, data, sta
     NOT EXISTS (SELECT FROM outbox WHERE outbox.seq = event.seq) AS published
 FROM event WHERE correlation_id = $1 ORDER BY seq
 
+-- name: of_types
+SELECT type, data FROM event WHERE type = ANY($1::text[]) AND NOT stale ORDER BY seq
+
 -- name: latest_versions
 SELECT reference, sequence FROM appointment WHERE reference = ANY($1::text[])

@@ -1,0 +1,28 @@
+"""How far the changes that others make in an outside system are read.
+
+A look is claimed by time, so that of many workers one looks; two that overlap nevertheless tell the same changes, which
+the inbox knows, and only one moves the cursor.
+"""
+
+from datetime import datetime, timedelta
+
+from suture.store.database import Connection, Database, sql
+
+_SQL = sql("cursors")
+
+
+async def claim(connection: Connection, interface: str, now: datetime, gap: timedelta) -> str | None:
+    """The cursor of an interface, empty where nothing was read yet; None where someone looked less than `gap` ago."""
+    cursor: str | None = await connection.fetchval(_SQL["claim"], interface, now, now - gap)
+    return cursor
+
+
+async def advance(connection: Connection, interface: str, before: str, cursor: str) -> None:
+    """Move a cursor on from where it was; one that another worker moved stays."""
+    await connection.execute(_SQL["advance"], interface, before, cursor)
+
+
+async def hint(database: Database, interface: str) -> None:
+    """Have whoever polls an interface look now."""
+    async with database.connection() as connection:
+        await connection.execute(_SQL["hint"], interface)
