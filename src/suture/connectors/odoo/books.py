@@ -1,64 +1,173 @@
 """One Odoo company's books as the flows below use them: the client, what we know of the setting, and who is named."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
-from suture.connectors.odoo.client import Odoo
+from suture.connectors.odoo.articles import Articles
+from suture.connectors.odoo.client import Odoo, Row
+from suture.connectors.odoo.crosswalk import Crosswalk
 from suture.connectors.odoo.documents import Document, table
 from suture.connectors.odoo.find import Finder
 from suture.connectors.odoo.parties import Parties
-from suture.connectors.odoo.posting import Poster
+from suture.connectors.odoo.posting import MOVE_FIELDS, MOVE_PRINTED, Poster
 from suture.connectors.odoo.setting import Setting, read_setting
 from suture.connectors.port import LedgerPlan
 from suture.core.clock import Clock
-from suture.core.failure import Failure
+from suture.core.failure import Failure, Rejected
+from suture.core.money import Money
+from suture.store.crosswalk import Known
 
 Result = TypeVar("Result")
+
+_FRESH = timedelta(seconds=2)
+
+_PART_OF = {"invoice": "", "invoice_patient": "patient"}
+_PARTS = tuple(_PART_OF)
 
 
 class Books:
     """Everything is bound to one company. `setting` is read at first use and again after `prepare`."""
 
-    def __init__(self, odoo: Odoo, organisation: str, clock: Clock, plan: LedgerPlan | None) -> None:
+    def __init__(
+        self, odoo: Odoo, organisation: str, clock: Clock, plan: LedgerPlan | None, crosswalk: Crosswalk
+    ) -> None:
         self.odoo = odoo
         self.organisation = organisation
-        self.finder = Finder(odoo)
-        self.parties = Parties(odoo, self.finder)
+        self.crosswalk = crosswalk
+        self.clock = clock
+        self.finder = Finder(odoo, crosswalk)
+        self.parties = Parties(odoo, self.finder, crosswalk)
+        self.articles = Articles(odoo, self.finder)
         self.poster = Poster(odoo, clock)
-        self._plan = plan
+        self.plan = plan
         self._setting: Setting | None = None
+        self._fresh: dict[int, tuple[Row, datetime]] = {}
 
     async def setting(self) -> Setting:
         if self._setting is None:
-            self._setting = await read_setting(self.odoo, self.finder, self._plan)
+            self._setting = await read_setting(self.odoo, self.finder, self.plan)
         return self._setting
 
     def forget_setting(self, plan: LedgerPlan | None = None) -> None:
-        self._plan = plan or self._plan
+        self.plan = plan or self.plan
         self._setting = None
+        self.articles.forget()
 
-    async def write(self, model: str, documents: Sequence[Document]) -> list[int]:
-        """The documents' ids, in order; each is created unless its external id exists already."""
-        if not documents:
-            return []
-        fields, rows = table(documents)
-        ids = await self.odoo.create_missing(model, fields, rows)
-        for document, identifier in zip(documents, ids, strict=True):
-            self.finder.remember(document.values["id"], identifier)
+    async def read_moves(self, ids: Sequence[int]) -> dict[int, Row]:
+        """Journal entries and invoices as they stand (`MOVE_FIELDS`)."""
+        rows = await self.odoo.read("account.move", ids, MOVE_FIELDS) if ids else {}
+        now = self.clock.now()
+        self._fresh = {i: (row, at) for i, (row, at) in self._fresh.items() if now - at < _FRESH}
+        self._fresh |= {i: (row, now) for i, row in rows.items()}
+        return rows
+
+    async def recent_moves(self, ids: Sequence[int]) -> dict[int, Row]:
+        """The same, of which a draft that was read a moment ago is not read again: what is posted is looked at once
+        more afterwards."""
+        now = self.clock.now()
+        recent = {i: self._fresh[i][0] for i in ids if i in self._fresh and now - self._fresh[i][1] < _FRESH}
+        for identifier in recent:
+            del self._fresh[identifier]
+        return recent | await self.read_moves([i for i in ids if i not in recent])
+
+    async def write(self, model: str, documents: Sequence[Document]) -> list[int | Failure]:
+        """The documents' ids, in order; each is created unless its external id exists already. One that was there and
+        that a person deleted is not created again."""
+        names = [document.name for document in documents]
+        keys = {document.name: document.key for document in documents}
+        known = await self.crosswalk.recall(names)
+        deleted = await self._deleted(model, list(known.values()))
+        ids = await self._create(model, [d for d in documents if d.name not in deleted])
+        for name, identifier in ids.items():
+            self.finder.remember(name, identifier)
+        await self.crosswalk.remember(
+            [
+                Known(name=name, key=keys[name], model=model, record=identifier)
+                for name, identifier in ids.items()
+                if name not in known or known[name].record != identifier
+            ]
+        )
+        return [deleted_in_odoo(name) if name in deleted else ids[name] for name in names]
+
+    async def _create(self, model: str, documents: Sequence[Document]) -> dict[str, int]:
+        """Documents of one shape (the same columns) go in one call."""
+        shapes: dict[tuple[str, ...], list[Document]] = defaultdict(list)
+        for document in documents:
+            shapes[document.columns].append(document)
+        ids: dict[str, int] = {}
+        for alike in shapes.values():
+            created = await self.odoo.create_missing(model, *table(alike))
+            ids.update(zip((document.name for document in alike), created, strict=True))
         return ids
+
+    async def _deleted(self, model: str, known: Sequence[Known]) -> set[str]:
+        """Which of our records are there no more, under their id or any other."""
+        standing = await self.odoo.external_ids(model, [record.record for record in known])
+        gone = [record.name for record in known if standing.get(record.record) != record.name]
+        self.finder.forget(gone)
+        return {name for name in gone if await self.finder.reference(model, name) is None}
+
+    async def post(
+        self,
+        moves: Mapping[str, int],
+        expected: Mapping[str, Money] | None = None,
+        *,
+        before: Mapping[int, Row] | None = None,
+        settles: Sequence[Sequence[Any]] = (),
+        ahead: bool = False,
+    ) -> dict[str, Row | Failure]:
+        """Moves (id by external id) posted and read back, or why not (`Poster.post`). What they hold now is kept in
+        mind: a later change is somebody else's."""
+        totals = {moves[name]: amount for name, amount in (expected or {}).items() if name in moves}
+        posted = await self.poster.post(list(moves.values()), totals, before=before, settles=settles, ahead=ahead)
+        outcome = {name: posted[identifier] for name, identifier in moves.items()}
+        await self.crosswalk.remember(
+            [
+                Known(
+                    name=name,
+                    model="account.move",
+                    record=row["id"],
+                    prints=self._prints(row),
+                )
+                for name, row in outcome.items()
+                if not isinstance(row, Failure)
+            ]
+        )
+        return outcome
+
+    def _prints(self, row: Row) -> dict[str, str]:
+        return self.crosswalk.prints({field: row[field] for field in MOVE_PRINTED})
+
+    async def moves(self, kind: str, keys: Sequence[str], move_type: str = "entry") -> dict[str, int]:
+        """Ids by key of our journal entries or invoices of a kind, whose `ref` is the key."""
+        domain = [["move_type", "=", move_type], ["company_id", "=", self.odoo.company]]
+        return await self.finder.documents("account.move", kind, keys, "ref", domain)
 
     async def invoices(self, appointments: Sequence[str]) -> dict[str, int]:
         """Our invoices' ids by appointment."""
-        domain = [["move_type", "=", "out_invoice"], ["company_id", "=", self.odoo.company]]
-        return await self.finder.documents("account.move", "invoice", appointments, "ref", domain)
+        return await self.moves("invoice", appointments, "out_invoice")
 
-    async def accruals(self, appointments: Sequence[str]) -> dict[str, int]:
-        domain = [["move_type", "=", "entry"], ["company_id", "=", self.odoo.company]]
-        return await self.finder.documents("account.move", "accrual", appointments, "ref", domain)
+    async def parts(self, appointments: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Each visit's invoices' ids by part: ``""`` the payer's or only one, ``patient`` the patient's own."""
+        domain = [["move_type", "=", "out_invoice"], ["company_id", "=", self.odoo.company]]
+        found = await self.finder.either("account.move", _PARTS, sorted(set(appointments)), "ref", domain)
+        return {key: {_PART_OF[kind]: i for kind, i in of.items()} for key, of in found.items()}
 
     async def pickings(self, appointments: Sequence[str]) -> dict[str, int]:
         domain = [["company_id", "=", self.odoo.company]]
         return await self.finder.documents("stock.picking", "picking", appointments, "origin", domain)
+
+
+def deleted_in_odoo(name: str) -> Rejected:
+    """A record of ours that a person deleted in Odoo. It is not created again behind that person's back."""
+    return Rejected(
+        "deleted_in_odoo",
+        f"Odoo no longer has {name}: someone deleted it",
+        f"To have it written again: `suture odoo forget {name}`, then retry this. To leave it deleted: discard this, "
+        "with --undo to take the rest back or --leave to let it stand.",
+    )
 
 
 def unwrap(outcome: Result | Failure) -> Result:
@@ -66,3 +175,8 @@ def unwrap(outcome: Result | Failure) -> Result:
     if isinstance(outcome, Failure):
         raise outcome
     return outcome
+
+
+def ids_of(written: Sequence[int | Failure]) -> list[int]:
+    """Those that were written."""
+    return [outcome for outcome in written if not isinstance(outcome, Failure)]

@@ -18,7 +18,10 @@ from suture.core.failure import Fatal, Retriable, Unknown
 JSON2_SINCE = 19
 
 _READING = frozenset(
-    {"read", "search", "search_read", "search_count", "fields_get", "get_external_id", "check_object_reference"}
+    {
+        *("read", "search", "search_read", "search_count", "read_group", "formatted_read_group"),
+        *("fields_get", "get_external_id", "check_object_reference", "has_access", "check_access_rights", "has_group"),
+    }
 )
 
 Row = dict[str, Any]
@@ -157,10 +160,13 @@ class Odoo:
     invoice); who did what is in Suture's audit trail, and in `create_uid` and `write_uid`.
     """
 
-    def __init__(self, transport: Transport, version: int, company: int) -> None:
+    def __init__(self, transport: Transport, version: int, company: int, *, main: bool = True) -> None:
         self.version = version
         self.company = company
+        self.main = main  # whether it is the connector's own company, or another of the same database
         self._transport = transport
+        self._user: int | None = None
+        self._all_companies: list[int] | None = None
         self._context: Row = {
             "lang": "en_US",
             "tz": "UTC",
@@ -171,6 +177,19 @@ class Odoo:
         # written again in mode `update` (BaseModel._load_records). It makes `load` an insert-or-ignore, in one
         # transaction and without a look before, whatever state the document has reached or a person has changed.
         self._create_only = {**self._context, "mode": "update", "noupdate": True}
+
+    async def user(self) -> int:
+        """The integration user's id."""
+        if self._user is None:
+            self._user = await self._transport.user()
+        return self._user
+
+    async def companies(self) -> dict[int, str]:
+        """The names of all companies that the user may work in, by id; in the context of one Odoo shows only that."""
+        rows = await read_patiently(
+            lambda: self._transport.call("res.company", "search_read", domain=[], fields=["name"])
+        )
+        return {row["id"]: row["name"] for row in rows}
 
     async def do(self, model: str, method: str, ids: Sequence[int], *, context: Row | None = None, **named: Any) -> Any:
         """A method that changes records; `context` adds to the usual one."""
@@ -196,13 +215,59 @@ class Odoo:
         )
         return rows
 
+    async def search_everywhere(self, model: str, domain: Sequence[Any], fields: Sequence[str]) -> list[Row]:
+        """A search in all companies that the user may work in."""
+        if self._all_companies is None:
+            self._all_companies = list(await self.companies())
+        context = {**self._context, "allowed_company_ids": self._all_companies}
+        return list(
+            await read_patiently(
+                lambda: self._transport.call(
+                    model, "search_read", domain=domain, fields=fields, load="", context=context
+                )
+            )
+        )
+
+    async def connect_post(
+        self, ids: Sequence[int], settles: Sequence[Sequence[Any]], fields: Sequence[str]
+    ) -> list[Row]:
+        """Post, reconcile and read back in one call, by our own module in Odoo."""
+        answer: list[Row] = await self._transport.call(
+            "suture.connect", "post", moves=ids, settles=settles, columns=fields, context=self._context
+        )
+        _note_write()
+        return answer
+
+    async def has_model(self, model: str) -> bool:
+        """Whether a model is there, and so the module that it comes with."""
+        try:
+            await self.ask(model, "fields_get", allfields=["id"], attributes=["type"])
+        except Fatal as failure:
+            if failure.code in ("not_understood", "access_missing"):
+                return False
+            raise
+        return True
+
+    async def sums(
+        self, model: str, domain: Sequence[Any], by: str, fields: Sequence[str]
+    ) -> list[tuple[int, dict[str, float]]]:
+        """The sum of each of `fields` by a many2one field, as (id, sums); records without one are left out."""
+        if self.version >= 19:
+            named = [f"{field}:sum" for field in fields]
+            rows = await self.ask(model, "formatted_read_group", domain=domain, groupby=[by], aggregates=named)
+            return [(row[by][0], {field: row[f"{field}:sum"] for field in fields}) for row in rows if row[by]]
+        rows = await self.ask(model, "read_group", domain=domain, fields=list(fields), groupby=[by], lazy=False)
+        return [(row[by][0], {field: row[field] for field in fields}) for row in rows if row[by]]
+
     async def create_missing(self, model: str, fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[int]:
         """`load` that creates the records whose external id is new and answers the ids of all, in order."""
         return await self._load(model, fields, rows, self._create_only)
 
-    async def upsert(self, model: str, fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[int]:
-        """`load` that also overwrites the records which exist."""
-        return await self._load(model, fields, rows, {**self._context, "noupdate": True})
+    async def upsert(
+        self, model: str, fields: Sequence[str], rows: Sequence[Sequence[Any]], *, context: Row | None = None
+    ) -> list[int]:
+        """`load` that also overwrites the records which exist; `context` adds to the usual one."""
+        return await self._load(model, fields, rows, {**self._context, "noupdate": True, **(context or {})})
 
     async def _load(self, model: str, fields: Sequence[str], rows: Sequence[Sequence[Any]], context: Row) -> list[int]:
         if not rows:

@@ -1,4 +1,4 @@
-"""Journal entries as documents: compensation, its reversal, and payments. Pure."""
+"""Journal entries as documents. Pure: one function a kind of entry."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -7,108 +7,187 @@ from decimal import Decimal
 from suture.canonical.records import Payment
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.documents import Document, analytic_cell, plain
-from suture.connectors.odoo.names import external_id, line_id, source
+from suture.connectors.odoo.matching import Item
+from suture.connectors.odoo.names import external_id, line_id, mark, source
 from suture.connectors.odoo.setting import Setting
-from suture.connectors.port import AccrualOrder
+from suture.connectors.port import AccrualOrder, RefundOrder, TransferOrder, UnbilledOrder, WriteOffOrder
+from suture.core.money import Money
+
+
+class EntryBuilder:
+    """One entry in one company: a head, and lines that are added in order. A positive amount is a debit; Odoo derives
+    the company's currency by its own rate."""
+
+    def __init__(
+        self, kind: str, key: str, setting: Setting, organisation: str, *, on: date, journal: str, currency: str
+    ) -> None:
+        self.name = external_id(kind, key)
+        self._currency = setting.currency_id(currency)
+        self._head: Row = {
+            "id": self.name,
+            "move_type": "entry",
+            "ref": key,
+            "invoice_origin": source(kind.replace("_", " "), organisation),
+            "date": on.isoformat(),
+            "journal_id/.id": setting.journal(journal),
+            "company_id/.id": setting.company,
+            "currency_id/.id": self._currency,
+        }
+        self.currency = currency
+        self._debits = Decimal(0)
+        self._lines: list[Row] = []
+
+    def line(
+        self,
+        account: int,
+        label: str,
+        amount: Decimal,
+        *,
+        partner: int = 0,
+        analytic: Row | None = None,
+        settles: str = "",
+    ) -> None:
+        """`settles` is the mark of the items that this line is to be reconciled with."""
+        self._debits += max(amount, Decimal(0))
+        self._lines.append(
+            {
+                "id": line_id(self.name, len(self._lines) + 1),
+                "account_id/.id": account,
+                "partner_id/.id": partner or "",
+                "name": label,
+                "currency_id/.id": self._currency,
+                "amount_currency": plain(amount),
+                "analytic_distribution": analytic_cell(analytic),
+                "matching_number": settles,
+            }
+        )
+
+    @property
+    def mark(self) -> str:
+        """What the one line that settles something, and what it settles, are marked with."""
+        return mark(self.name)
+
+    @property
+    def total(self) -> Money:
+        """The sum of its debits: what Odoo is to make of it (`account.move.amount_total`)."""
+        return Money(self._debits, self.currency)
+
+    def document(self) -> Document:
+        return Document(self._head, "line_ids", tuple(self._lines))
 
 
 def accrual(order: AccrualOrder, setting: Setting, analytic: Row, organisation: str) -> Document:
     """The practitioner's compensation: expense against liability, the expense analytic."""
-    name = external_id("accrual", order.appointment)
-    origin = source("accrual", organisation)
-    journal = setting.journal("general")
-    values = _entry(name, origin, ref=order.appointment, on=order.on, journal=journal, company=setting.company)
-    expense = setting.account("compensation_expense_account")
-    liability = setting.account("compensation_liability_account")
-    currency = setting.currency_id(order.amount.currency)
-    amount = order.amount.rounded().amount
-    lines = (
-        _line(name, 1, expense, "Compensation", amount, currency=currency, analytic=analytic),
-        _line(name, 2, liability, "Compensation", -amount, currency=currency),
+    entry = EntryBuilder(
+        "accrual",
+        order.appointment,
+        setting,
+        organisation,
+        on=order.on,
+        journal="general",
+        currency=order.amount.currency,
     )
-    return Document({**values, "currency_id/.id": currency}, "line_ids", lines)
+    amount = order.amount.rounded().amount
+    entry.line(setting.account("compensation_expense_account"), "Compensation", amount, analytic=analytic)
+    entry.line(setting.account("compensation_liability_account"), "Compensation", -amount)
+    return entry.document()
 
 
-def reversal(appointment: str, posted: Row, lines: Sequence[Row], on: date, organisation: str) -> Document:
-    """The entry that undoes a posted accrual, line by line with the sign turned."""
-    name = external_id("accrual_reversal", appointment)
+def reversal(kind: str, key: str, posted: Row, lines: Sequence[Row], *, on: date, organisation: str) -> Document:
+    """The entry that undoes a posted one, line by line with the sign turned. Receivable lines are to be reconciled with
+    those that they turn."""
+    name = external_id(kind, key)
     turned = tuple(
-        _line(
-            name,
-            position,
-            line["account_id"],
-            line["name"] or "",
-            -Decimal(str(line["amount_currency"])),
-            currency=line["currency_id"],
-            analytic=line["analytic_distribution"] or {},
-        )
+        {
+            "id": line_id(name, position),
+            "account_id/.id": line["account_id"],
+            "partner_id/.id": line["partner_id"] or "",
+            "name": line["name"] or "",
+            "currency_id/.id": line["currency_id"],
+            "amount_currency": plain(-Decimal(str(line["amount_currency"]))),
+            "analytic_distribution": analytic_cell(line["analytic_distribution"] or None),
+            "matching_number": mark(name) if line["account_type"] == "asset_receivable" else "",
+        }
         for position, line in enumerate(lines, 1)
     )
-    entry = _entry(
-        name,
-        source("reversal", organisation),
-        ref=appointment,
-        on=on,
-        journal=posted["journal_id"],
-        company=posted["company_id"],
-    )
-    values = {**entry, "currency_id/.id": posted["currency_id"], "reversed_entry_id/.id": posted["id"]}
-    return Document(values, "line_ids", turned)
-
-
-def payment(received: Payment, receivable: Row, setting: Setting, organisation: str) -> Document:
-    """Money received: the clearing account against the invoice's own receivable account and partner.
-
-    `receivable` is the invoice's receivable line. An entry rather than an `account.payment`, because that makes an
-    entry only where an outstanding account is set (18 and later) and has other states in every version.
-    """
-    name = external_id("payment", received.payment)
-    origin = source("payment", organisation)
-    currency = setting.currency_id(received.amount.currency)
-    journal = setting.journal("bank")
-    values = _entry(
-        name, origin, ref=received.payment, on=received.received_on, journal=journal, company=setting.company
-    )
-    amount = received.amount.rounded().amount
-    partner = receivable["partner_id"]
-    clearing = setting.account("clearing_account")
-    lines = (
-        _line(name, 1, clearing, "Payment received", amount, currency=currency, partner=partner),
-        _line(name, 2, receivable["account_id"], "Payment received", -amount, currency=currency, partner=partner),
-    )
-    return Document({**values, "currency_id/.id": currency}, "line_ids", lines)
-
-
-def _entry(name: str, origin: str, *, ref: str, on: date, journal: int, company: int) -> Row:
-    return {
+    head = {
         "id": name,
         "move_type": "entry",
-        "ref": ref,
-        "invoice_origin": origin,
+        "ref": key,
+        "invoice_origin": source(kind.replace("_", " "), organisation),
         "date": on.isoformat(),
-        "journal_id/.id": journal,
-        "company_id/.id": company,
+        "journal_id/.id": posted["journal_id"],
+        "company_id/.id": posted["company_id"],
+        "currency_id/.id": posted["currency_id"],
+        "reversed_entry_id/.id": posted["id"],
     }
+    return Document(head, "line_ids", turned)
 
 
-def _line(
-    document: str,
-    position: int,
-    account: int,
-    label: str,
-    amount: Decimal,
-    *,
-    currency: int,
-    partner: int | bool = False,
-    analytic: Row | None = None,
-) -> Row:
-    """A journal item; a positive amount is a debit. Odoo derives the company's currency by its own rate."""
-    return {
-        "id": line_id(document, position),
-        "account_id/.id": account,
-        "partner_id/.id": partner or "",
-        "name": label,
-        "currency_id/.id": currency,
-        "amount_currency": plain(amount),
-        "analytic_distribution": analytic_cell(analytic),
-    }
+def payment(received: Payment, item: Item, setting: Setting, organisation: str) -> Document:
+    """Money received: the clearing account against the item's own receivable account and partner.
+
+    An entry rather than an `account.payment`, because that makes an entry only where an outstanding account is set (18
+    and later) and has other states in every version.
+    """
+    entry = EntryBuilder(
+        "payment",
+        received.payment,
+        setting,
+        organisation,
+        on=received.received_on,
+        journal="bank",
+        currency=received.amount.currency,
+    )
+    amount = received.amount.rounded().amount
+    entry.line(setting.account("clearing_account"), "Payment received", amount, partner=item.partner)
+    entry.line(item.account, "Payment received", -amount, partner=item.partner, settles=entry.mark)
+    return entry.document()
+
+
+def write_off(order: WriteOffOrder, amount: Money, item: Item, setting: Setting, organisation: str) -> Document:
+    """What nobody will pay: the write-off account, or that of an adjustment, against the item."""
+    entry = EntryBuilder(
+        "writeoff", order.key, setting, organisation, on=order.on, journal="general", currency=amount.currency
+    )
+    account = setting.adjustment(order.account) if order.account else None
+    account = account or setting.account("write_off_account")
+    entry.line(account, f"Write-off {order.account}".strip(), amount.amount)
+    entry.line(item.account, "Write-off", -amount.amount, partner=item.partner, settles=entry.mark)
+    return entry.document()
+
+
+def refund(order: RefundOrder, item: Item, setting: Setting, organisation: str) -> Document:
+    """Money paid back out of a credit: the receivable against the clearing account."""
+    entry = EntryBuilder(
+        "refund", order.key, setting, organisation, on=order.on, journal="bank", currency=order.amount.currency
+    )
+    amount = order.amount.rounded().amount
+    entry.line(item.account, "Refund", amount, partner=item.partner, settles=entry.mark)
+    entry.line(setting.account("clearing_account"), "Refund", -amount, partner=item.partner)
+    return entry.document()
+
+
+def transfer(order: TransferOrder, item: Item, patient: int, setting: Setting, organisation: str) -> Document:
+    """What the payer leaves to the patient: from its receivable to the patient's."""
+    entry = EntryBuilder(
+        "transfer", order.key, setting, organisation, on=order.on, journal="general", currency=order.amount.currency
+    )
+    amount = order.amount.rounded().amount
+    entry.line(item.account, "Patient's share", amount, partner=patient)
+    entry.line(item.account, "Patient's share", -amount, partner=item.partner, settles=entry.mark)
+    return entry.document()
+
+
+def unbilled(order: UnbilledOrder, setting: Setting, analytics: Sequence[Row], organisation: str) -> Document:
+    """Income for completed work that is not billed yet, analytic line by line, against accrued income."""
+    currency = order.lines[0].amount.currency
+    entry = EntryBuilder(
+        "unbilled", order.period, setting, organisation, on=order.on, journal="general", currency=currency
+    )
+    account = setting.account("unbilled_account")
+    for line, analytic in zip(order.lines, analytics, strict=True):
+        amount = line.amount.rounded().amount
+        entry.line(account, "Completed, not billed", amount)
+        entry.line(setting.account("income_account"), "Completed, not billed", -amount, analytic=analytic)
+    return entry.document()

@@ -1,35 +1,86 @@
-"""What `suture doctor` shows of Odoo, and which rights the integration user lacks, in plain words."""
+"""What `suture doctor` shows of Odoo: what it is and can, which rights are lacking, and how to grant them."""
 
-from suture.connectors.odoo.client import Odoo
+from collections.abc import Sequence
+from datetime import date
+
+import msgspec
+
+from suture.connectors.odoo.books import Books
+from suture.connectors.odoo.client import Odoo, Row
 from suture.connectors.port import Health
 from suture.core.failure import Failure, Fatal
 
-_NEEDED: tuple[tuple[str, str, str], ...] = (
-    ("res.partner", "create", "create contacts"),
-    ("account.move", "create", "write invoices and entries"),
-    ("account.analytic.account", "create", "write analytic accounts"),
-    ("account.partial.reconcile", "create", "reconcile payments"),
-    ("product.product", "create", "create products (to prepare the ledger)"),
-    ("stock.picking", "create", "move stock"),
-    ("stock.location", "create", "create stock locations (to prepare the ledger)"),
+
+class Need(msgspec.Struct, frozen=True):
+    """A right that work needs: on a model, an operation, what it is for, and the least group that grants it."""
+
+    model: str
+    operation: str
+    what: str
+    group: str
+
+
+_ACCOUNTANT = "Accounting: Accountant"
+_STOCK = "Inventory: User"
+NEEDS = (
+    Need("res.partner", "create", "create contacts", "Contact Creation"),
+    Need("res.partner", "write", "keep contacts up to date", "Contact Creation"),
+    Need("account.move", "create", "write invoices and entries", _ACCOUNTANT),
+    Need("account.move.line", "write", "mark lines that belong together", _ACCOUNTANT),
+    Need("account.analytic.account", "create", "write analytic accounts", _ACCOUNTANT),
+    Need("account.partial.reconcile", "create", "reconcile payments", _ACCOUNTANT),
+    Need("account.partial.reconcile", "unlink", "take back what a reversal undoes", _ACCOUNTANT),
+    Need("account.account", "create", "create accounts (to prepare the ledger)", "Accounting: Administrator"),
+    Need(
+        "product.product",
+        "create",
+        "create products (to prepare the ledger)",
+        "Products: Create (19), or Inventory: Administrator (17, 18)",
+    ),
+    Need("stock.picking", "create", "move stock", _STOCK),
+    Need("stock.lot", "read", "take from lots", _STOCK),
+    Need("stock.location", "create", "create stock locations (to prepare the ledger)", "Inventory: Administrator"),
+    Need("stock.warehouse.orderpoint", "read", "see what runs low", _STOCK),
 )
+_MODULES = {
+    "account.move": "Invoicing",
+    "stock.picking": "Inventory",
+    "purchase.order": "Purchase",
+    "suture.outbox": "Suture Connect (optional)",
+}
 
 
-async def examine(odoo: Odoo, system: str, version: str) -> Health:
-    remedies = [words for need in _NEEDED if (words := await _lacks(odoo, *need))]
-    return Health(system=system, reachable=True, version=version, remedies=tuple(remedies))
-
-
-async def _lacks(odoo: Odoo, model: str, operation: str, what: str) -> str:
+async def examine(books: Books, system: str, version: str) -> Health:
+    remedies = [words for need in NEEDS if (words := await _lacks(books.odoo, need))]
+    found = [await _companies(books.odoo), await _modules(books.odoo), *await _money(books)]
     try:
-        allowed = await _may(odoo, model, operation)
+        await books.setting()
+    except Failure as failure:
+        remedies.append(f"{failure.message}. {failure.remedy}".strip())
+    return Health(
+        system=system,
+        reachable=True,
+        version=f"Odoo {version}",
+        found=tuple(words for words in found if words),
+        remedies=tuple(dict.fromkeys(remedies)),
+    )
+
+
+async def _lacks(odoo: Odoo, need: Need) -> str:
+    try:
+        allowed = await _may(odoo, need.model, need.operation)
     except Fatal as error:
         if error.code == "not_understood":
-            return f"Odoo has no {model}: install the app that it belongs to (Invoicing, Inventory)."
+            return f"Odoo has no {need.model}: install the app that it belongs to (Invoicing, Inventory)."
         return f"{error.message}. {error.remedy}"
     except Failure as error:
         return f"{error.message}. {error.remedy}"
-    return "" if allowed else f"The integration user may not {what}: see 'Access rights' in docs/odoo.md."
+    if allowed:
+        return ""
+    return (
+        f"The integration user may not {need.what}: give it '{need.group}' in Odoo (Settings, Users; in developer mode "
+        "where the choice is not shown)."
+    )
 
 
 async def _may(odoo: Odoo, model: str, operation: str) -> bool:
@@ -37,3 +88,32 @@ async def _may(odoo: Odoo, model: str, operation: str) -> bool:
     if odoo.version >= 18:
         return bool(await odoo.do(model, "has_access", [], operation=operation))
     return bool(await odoo.ask(model, "check_access_rights", operation=operation, raise_exception=False))
+
+
+async def _companies(odoo: Odoo) -> str:
+    companies = await odoo.companies()
+    names = ", ".join(name + (" (ours)" if i == odoo.company else "") for i, name in companies.items())
+    return f"companies: {names}"
+
+
+async def _modules(odoo: Odoo) -> str:
+    """What is installed, told by the models that are there: the list of modules is for administrators."""
+    there = [name for model, name in _MODULES.items() if await odoo.has_model(model)]
+    return f"apps: {', '.join(there)}"
+
+
+async def _money(books: Books) -> Sequence[str]:
+    """Active currencies, how taxes are rounded, and until when the books are locked."""
+    company = await _company(books.odoo)
+    currencies = await books.odoo.search("res.currency", [], ["name"])
+    locks = await books.poster.locks()
+    until = max(locks.everything, locks.sales)
+    return (
+        f"currencies: {', '.join(sorted(row['name'] for row in currencies))}",
+        f"taxes are rounded {company['tax_calculation_rounding_method'].replace('_', ' ')}",
+        "no period is locked" if until == date.min else f"locked until {until}",
+    )
+
+
+async def _company(odoo: Odoo) -> Row:
+    return (await odoo.read("res.company", [odoo.company], ["tax_calculation_rounding_method"]))[odoo.company]

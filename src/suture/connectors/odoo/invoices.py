@@ -1,21 +1,21 @@
-"""Invoices in batches: draft, post, cancel."""
+"""Invoices in batches: draft and post, the payer's and the patient's own part together."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 
 import msgspec
 
 from suture.connectors.odoo import documents
-from suture.connectors.odoo.books import Books
+from suture.connectors.odoo.books import Books, ids_of
 from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.documents import Document
+from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.parties import partner_deleted
 from suture.connectors.odoo.posting import missing, parse_day, total_differs, total_of
-from suture.connectors.port import DraftedInvoice, InvoiceOrder, PostedInvoice
+from suture.connectors.port import DraftedInvoice, InvoiceOrder, PostedInvoice, Registered
 from suture.core.failure import Failure, Rejected
-from suture.core.money import Money
-
-_LINE_FIELDS = ("move_id", "product_id", "name", "quantity", "price_unit", "analytic_distribution")
-_HEAD_FIELDS = ("state", "name", "partner_id", "journal_id", "company_id", "currency_id")
+from suture.core.money import Money, total
 
 
 class Posting(msgspec.Struct, frozen=True):
@@ -23,93 +23,151 @@ class Posting(msgspec.Struct, frozen=True):
     expected: Money
 
 
-class Cancellation(msgspec.Struct, frozen=True):
-    appointment: str
-    on: date
-
-
 async def draft(books: Books, orders: Sequence[InvoiceOrder]) -> Sequence[DraftedInvoice | Failure]:
     """Partners and practitioners as they are needed, then all invoices in one `load`, then one look at the totals."""
     setting = await books.setting()
-    await books.parties.ensure_partners(order.partner for order in orders)
+    people = await books.parties.ensure_partners(
+        partner for o in orders for partner in (o.partner, o.patient) if partner is not None
+    )
     await books.parties.ensure_practitioners(setting, {o.practitioner: o.practitioner_name for o in orders})
-    drafts = [
-        documents.invoice(
-            order,
-            setting,
-            await books.parties.analytic(setting, order.facility, order.practitioner),
-            books.organisation,
-        )
-        for order in orders
-    ]
-    ids = await books.write("account.move", drafts)
-    found = await books.odoo.read("account.move", ids, ["state", "amount_total"])
-    return [_drafted(order, i, found.get(i)) for order, i in zip(orders, ids, strict=True)]
+    refused = {o.appointment: f for o in orders if (f := _nobody_to_bill(o, people))}
+    drafts = {o.appointment: await _documents(books, o) for o in orders if o.appointment not in refused}
+    written = await books.write("account.move", [document for of in drafts.values() for document in of])
+    books.finder.note_absent(external_id("invoice_patient", o.appointment) for o in orders if o.patient is None)
+    ids = {d.name: outcome for d, outcome in zip((d for of in drafts.values() for d in of), written, strict=True)}
+    found = await _within_rounding(books, orders, ids, await books.read_moves(ids_of(written)))
+    return [refused.get(o.appointment) or _drafted(o, drafts[o.appointment], ids, found, people) for o in orders]
 
 
-def _drafted(order: InvoiceOrder, identifier: int, row: Row | None) -> DraftedInvoice | Failure:
-    if row is None:
+async def _documents(books: Books, order: InvoiceOrder) -> list[Document]:
+    setting = await books.setting()
+    analytic = await books.parties.analytic(setting, order.facility, order.practitioner)
+    articles = await books.articles.get(line.service for line in order.lines)
+    return documents.invoices(order, setting, analytic, articles, books.organisation)
+
+
+def _nobody_to_bill(order: InvoiceOrder, people: Mapping[str, Registered]) -> Failure | None:
+    named = [partner.reference for partner in (order.partner, order.patient) if partner is not None]
+    gone = next((reference for reference in named if not people[reference].partner), None)
+    return partner_deleted(gone) if gone else None
+
+
+def _drafted(
+    order: InvoiceOrder,
+    drafted: Sequence[Document],
+    ids: Mapping[str, int | Failure],
+    found: Mapping[int, Row],
+    people: Mapping[str, Registered],
+) -> DraftedInvoice | Failure:
+    outcomes = [ids[document.name] for document in drafted]
+    for outcome in outcomes:
+        if isinstance(outcome, Failure):
+            return outcome
+    rows = [found.get(identifier) for identifier in ids_of(outcomes)]
+    standing = [row for row in rows if row is not None]
+    if len(standing) < len(rows):
         return missing(f"the invoice of {order.appointment}")
-    if row["state"] == "cancel":
+    if any(row["state"] == "cancel" for row in standing):
         return Rejected(
             "cancelled_in_odoo",
             f"The invoice of {order.appointment} is cancelled in Odoo",
             "Reset it to draft in Odoo to go on with it, or cancel the appointment.",
         )
-    found = total_of(row, order.total.currency)
-    if found != order.total.rounded():
-        return total_differs(order.appointment, order.total, found)
-    return DraftedInvoice(invoice=identifier, total=found)
+    together = _together(standing, order.total.currency)
+    if together != order.total.rounded():
+        return total_differs(order.appointment, order.total, together)
+    named = (people[p.reference].discrepancy for p in (order.partner, order.patient) if p is not None)
+    return DraftedInvoice(
+        invoice=standing[0]["id"],
+        patient_invoice=standing[1]["id"] if len(standing) > 1 else None,
+        total=together,
+        discrepancies=tuple(discrepancy for discrepancy in named if discrepancy is not None),
+    )
+
+
+def _together(rows: Sequence[Row], currency: str) -> Money:
+    return total((total_of(row, currency) for row in rows), currency)
+
+
+async def _within_rounding(
+    books: Books, orders: Sequence[InvoiceOrder], ids: Mapping[str, int | Failure], found: dict[int, Row]
+) -> dict[int, Row]:
+    """Where the plan allows it, a draft that Odoo rounds differently gets a line with the difference."""
+    plan = books.plan
+    if plan is None or not plan.rounding_account:
+        return found
+    corrections: dict[int, Document] = {}
+    for order in orders:
+        name = external_id("invoice", order.appointment)
+        parts = [ids.get(name), ids.get(external_id("invoice_patient", order.appointment))]
+        rows = [found[i] for i in parts if isinstance(i, int) and i in found]
+        difference = _difference(order, rows)
+        if rows and rows[0]["state"] == "draft" and 0 < abs(difference) <= plan.rounding_limit:
+            corrections[rows[0]["id"]] = documents.rounding(name, difference)
+    if not corrections:
+        return found
+    await books.odoo.upsert("account.move", *documents.table(list(corrections.values())))
+    return found | await books.read_moves(list(corrections))
+
+
+def _difference(order: InvoiceOrder, rows: Sequence[Row]) -> Decimal:
+    """What Odoo's total lacks of the order's."""
+    if not rows:
+        return Decimal(0)
+    return (order.total.rounded() - _together(rows, order.total.currency)).amount
 
 
 async def post(books: Books, postings: Sequence[Posting]) -> Sequence[PostedInvoice | Failure]:
-    ids = await books.invoices([posting.appointment for posting in postings])
-    expected = {ids[p.appointment]: p.expected for p in postings if p.appointment in ids}
-    posted = await books.poster.post(list(expected), expected)
-    return [_posted(p, ids.get(p.appointment), posted) for p in postings]
+    """A visit's parts together: one whose total is all that is expected has no other part."""
+    parts = await books.parts([posting.appointment for posting in postings])
+    ids = [i for of in parts.values() for i in of.values()]
+    rows = await books.recent_moves(ids)
+    refused = {p.appointment: f for p in postings if (f := _not_postable(p, parts.get(p.appointment, {}), rows))}
+    names = {
+        _NAME_OF[part](p.appointment): i
+        for p in postings
+        if p.appointment not in refused
+        for part, i in parts[p.appointment].items()
+    }
+    posted = await books.post(names, before=rows)
+    return [refused.get(p.appointment) or _posted(p, parts[p.appointment], posted) for p in postings]
 
 
-def _posted(posting: Posting, identifier: int | None, posted: dict[int, Row | Failure]) -> PostedInvoice | Failure:
-    if identifier is None:
+_NAME_OF = {
+    "": lambda appointment: external_id("invoice", appointment),
+    "patient": lambda appointment: external_id("invoice_patient", appointment),
+}
+
+
+def _not_postable(posting: Posting, parts: Mapping[str, int], rows: Mapping[int, Row]) -> Failure | None:
+    """Nothing of a visit is posted unless its parts are there and come to what is expected."""
+    found = [rows[i] for i in parts.values() if i in rows]
+    if not found or len(found) < len(parts):
         return missing(f"the drafted invoice of {posting.appointment}")
-    row = posted[identifier]
-    if isinstance(row, Failure):
-        return row
-    total = total_of(row, posting.expected.currency)
-    return PostedInvoice(invoice=identifier, number=row["name"], posted_on=parse_day(row["date"]), total=total)
+    together = _together(found, posting.expected.currency)
+    if together != posting.expected.rounded() and all(row["state"] != "cancel" for row in found):
+        return total_differs(posting.appointment, posting.expected, together)
+    return None
 
 
-async def cancel(books: Books, cancellations: Sequence[Cancellation]) -> Sequence[str | Failure]:
-    """Drafts are cancelled, posted invoices get a posted credit note; what was never drafted needs nothing."""
-    ids = await books.invoices([c.appointment for c in cancellations])
-    heads = await books.odoo.read("account.move", list(ids.values()), _HEAD_FIELDS) if ids else {}
-    drafts = [identifier for identifier, head in heads.items() if head["state"] == "draft"]
-    if drafts:
-        await books.odoo.do("account.move", "button_cancel", drafts)
-    posted = {
-        c.appointment: (heads[ids[c.appointment]], c.on)
-        for c in cancellations
-        if c.appointment in ids and heads.get(ids[c.appointment], {}).get("state") == "posted"
-    }
-    numbers = await _credit(books, posted)
-    return [numbers.get(c.appointment, "") for c in cancellations]
+def _posted(posting: Posting, parts: Mapping[str, int], posted: Mapping[str, Row | Failure]) -> PostedInvoice | Failure:
+    rows: dict[str, Row] = {}
+    for part in parts:
+        outcome = posted[_NAME_OF[part](posting.appointment)]
+        if isinstance(outcome, Failure):
+            return outcome
+        rows[part] = outcome
+    together = _together(list(rows.values()), posting.expected.currency)
+    if together != posting.expected.rounded():  # somebody changed it in the very moment
+        return total_differs(posting.appointment, posting.expected, together)
+    return PostedInvoice(
+        invoice=rows[""]["id"],
+        number=rows[""]["name"],
+        posted_on=_day(rows[""]),
+        total=together,
+        patient_number=rows["patient"]["name"] if "patient" in rows else "",
+    )
 
 
-async def _credit(books: Books, posted: dict[str, tuple[Row, date]]) -> dict[str, str | Failure]:
-    if not posted:
-        return {}
-    ids = [head["id"] for head, _ in posted.values()]
-    domain = [["move_id", "in", ids], ["display_type", "=", "product"]]
-    lines: dict[int, list[Row]] = defaultdict(list)
-    for line in await books.odoo.search("account.move.line", domain, _LINE_FIELDS):
-        lines[line["move_id"]].append(line)
-    notes = [
-        documents.credit_note(appointment, head, lines[head["id"]], on, books.organisation)
-        for appointment, (head, on) in posted.items()
-    ]
-    credited = await books.write("account.move", notes)
-    outcome = await books.poster.post(credited)
-    return {
-        appointment: row if isinstance(row, Failure) else str(row["name"])
-        for appointment, row in zip(posted, (outcome[i] for i in credited), strict=True)
-    }
+def _day(row: Row) -> date:
+    return parse_day(row["date"])

@@ -1,92 +1,86 @@
-"""Odoo as the ledger (`connectors.port.Ledger`): concurrent calls become few calls of many."""
+"""Odoo as the ledger (`connectors.port.Ledger`): one company of a database, each order given to its flow."""
 
-import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date
-from typing import Literal, TypeVar
 
 from suture.canonical.records import JournalFact, Payment
+from suture.canonical.remittance import Remittance
 from suture.connectors.guard import Guard
 from suture.connectors.http import HttpClient
-from suture.connectors.odoo import compensation, facts, health, invoices, payments, prepare, stock
-from suture.connectors.odoo.books import Books, unwrap
-from suture.connectors.odoo.client import (
-    JSON2_SINCE,
-    Json2,
-    JsonRpc,
-    Odoo,
-    Transport,
-    server_version,
-    writes_noted,
+from suture.connectors.odoo import (
+    adjustments,
+    balances,
+    changes,
+    compensation,
+    credits,
+    facts,
+    health,
+    invoices,
+    payments,
+    prepare,
+    procurement,
+    refunds,
+    remittances,
+    stock,
+    unbilled,
 )
-from suture.connectors.odoo.failures import one_item_at_fault
-from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.client import writes_noted
+from suture.connectors.odoo.crosswalk import Crosswalk, Memory
+from suture.connectors.odoo.server import Access, Flow, OdooServer, TransportName
 from suture.connectors.port import (
     AccrualOrder,
     AppliedPayment,
+    Balance,
+    ChangePage,
+    CreditOrder,
     DraftedInvoice,
     Health,
     InvoiceOrder,
     LedgerEntry,
+    LedgerPartner,
     LedgerPlan,
+    OpenItem,
     PostedInvoice,
+    PostedRemittance,
+    Receipt,
+    RefundOrder,
+    Registered,
+    RemittanceProgress,
+    RunningLow,
     StockDocument,
     StockOrder,
+    TransferOrder,
+    UnbilledAccrual,
+    UnbilledOrder,
+    WriteOffOrder,
 )
 from suture.core.clock import Clock, SystemClock
-from suture.core.failure import Failure, Fatal
-from suture.core.gather import Gather
+from suture.core.failure import Failure
 from suture.core.money import Money
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-Flow = Callable[[Books, Sequence[Item]], Awaitable[Sequence[Result | Failure]]]
-
-BATCH = 50
-TransportName = Literal["json2", "jsonrpc"]
+_DRAFT = Flow(invoices.draft, lambda order: order.appointment)
+_POST = Flow(invoices.post, lambda posting: posting.appointment)
+_CANCEL = Flow(credits.cancel, lambda cancellation: cancellation.appointment)
+_CREDIT = Flow(credits.credit, lambda order: order.appointment)
+_APPLY = Flow(payments.apply, lambda paying: paying.payment.appointment)
+_REVERSE_PAYMENT = Flow(payments.reverse, lambda reversal: reversal.payment)
+_WRITE_OFF = Flow(adjustments.write_off, lambda order: order.appointment)
+_TRANSFER = Flow(adjustments.transfer, lambda order: order.appointment)
+_REFUND = Flow(refunds.refund, lambda order: order.credit)
+_CONSUME = Flow(stock.consume, lambda order: order.appointment, abreast=1)  # quantities on hand are hot rows
+_RETURN = Flow(stock.give_back, lambda appointment: appointment, abreast=1)
+_ACCRUE = Flow(compensation.accrue, lambda order: order.appointment)
+_REVERSE = Flow(compensation.reverse, lambda reversal: reversal.appointment)
+_UNBILLED = Flow(unbilled.accrue, lambda order: order.period)
 
 
 class OdooLedger:
     """One company in one Odoo database. Connects, and finds out what it talks to, at the first call."""
 
-    def __init__(
-        self,
-        http: HttpClient,
-        *,
-        database: str,
-        api_key: str,
-        login: str | None,
-        transport: TransportName | None,
-        company: str | None,
-        organisation: str,
-        plan: LedgerPlan | None,
-        clock: Clock,
-    ) -> None:
-        self.name = http.system
-        self._http = http
-        self._database = database
-        self._api_key = api_key
-        self._login = login
-        self._transport = transport
+    def __init__(self, server: OdooServer, company: str | None = None) -> None:
+        self.name = server.http.system
+        self._server = server
         self._company = company
-        self._organisation = organisation
-        self._plan = plan
-        self._clock = clock
-        self._books: Books | None = None
-        self._version = ""
-        self._connecting = asyncio.Lock()
-        self._invoice_locks: dict[str, asyncio.Lock] = {}
-        self._waiting: Counter[str] = Counter()
-        self._draft = self._gather(invoices.draft)
-        self._post = self._gather(invoices.post)
-        self._cancel = self._gather(invoices.cancel)
-        self._consume = self._gather(stock.consume)
-        self._return = self._gather(stock.give_back)
-        self._accrue = self._gather(compensation.accrue)
-        self._reverse = self._gather(compensation.reverse)
-        self._apply = self._gather(payments.apply)
 
     @classmethod
     def connect(
@@ -100,132 +94,122 @@ class OdooLedger:
         login: str | None = None,
         transport: TransportName | None = None,
         company: str | None = None,
-        plan: LedgerPlan | None = None,
+        plan: LedgerPlan | Callable[[str | None], LedgerPlan | None] | None = None,
         guard: Guard | None = None,
         timeout: float = 120,
         clock: Clock | None = None,
+        crosswalk: Crosswalk | None = None,
     ) -> "OdooLedger":
         """A ledger that connects at first use.
 
         `transport` None takes JSON-2 where the server has it; JSON-RPC needs the user's `login`. `company` is a name,
-        by default the user's own. `plan` is what `prepare` is told: a worker that doesn't prepare needs it to find
-        journals and accounts by code. `timeout` is long because Odoo retries conflicting work itself.
+        by default the user's own. `plan` (of one company, or of each by name) is what `prepare` is told: a worker that
+        doesn't prepare needs it to find journals and accounts by code. `timeout` is long because Odoo retries
+        conflicting work itself. `crosswalk` remembers what was written; without one, only this process does.
         """
-        http = HttpClient(name, url, headers={}, timeout=timeout, guard=guard)
-        return cls(
-            http,
-            database=database,
-            api_key=api_key,
-            login=login,
-            transport=transport,
+        server = OdooServer(
+            HttpClient(name, url, headers={}, timeout=timeout, guard=guard),
+            Access(database=database, api_key=api_key, login=login, transport=transport),
             company=company,
             organisation=organisation,
-            plan=plan,
+            plan=plan if callable(plan) else lambda _: plan,
             clock=clock or SystemClock(),
+            crosswalk=crosswalk or Memory(),
         )
+        return cls(server)
+
+    def of_company(self, company: str | None) -> "OdooLedger":
+        return self if company == self._company else OdooLedger(self._server, company)
 
     async def health(self) -> Health:
         try:
-            books = await self._open()
-            return await health.examine(books.odoo, self.name, self._version)
+            books = await self._server.books(self._company)
+            return await health.examine(books, self.name, self._server.version)
         except Failure as failure:
             words = f"{failure.message}. {failure.remedy}".strip()
-            return Health(system=self.name, reachable=bool(self._version), version=self._version, remedies=(words,))
+            version = self._server.version
+            return Health(system=self.name, reachable=bool(version), version=version, remedies=(words,))
 
     async def close(self) -> None:
-        await self._http.close()
+        await self._server.http.close()
 
     async def prepare(self, plan: LedgerPlan) -> Sequence[str]:
-        return await prepare.prepare(await self._open(), plan)
+        return await prepare.prepare(await self._server.books(self._company), plan)
+
+    async def register(self, partner: LedgerPartner) -> Registered:
+        books = await self._server.books(self._company)
+        with writes_noted():
+            return (await books.parties.ensure_partners([partner]))[partner.reference]
 
     async def draft_invoice(self, order: InvoiceOrder) -> DraftedInvoice:
-        return unwrap(await self._draft(order))
+        return await self._server.do(_DRAFT, self._company, order)
 
     async def post_invoice(self, appointment: str, expected: Money) -> PostedInvoice:
-        return unwrap(await self._post(invoices.Posting(appointment, expected)))
+        return await self._server.do(_POST, self._company, invoices.Posting(appointment, expected))
+
+    async def credit_invoice(self, order: CreditOrder) -> LedgerEntry:
+        return await self._server.do(_CREDIT, self._company, order)
 
     async def cancel_invoice(self, appointment: str, on: date) -> str:
-        return unwrap(await self._cancel(invoices.Cancellation(appointment, on)))
+        return await self._server.do(_CANCEL, self._company, credits.Cancellation(appointment, on))
+
+    async def apply_payment(self, payment: Payment, *, keep_credit: bool = False) -> AppliedPayment:
+        return await self._server.do(_APPLY, self._company, payments.Paying(payment, keep_credit))
+
+    async def reverse_payment(self, payment: str, on: date) -> LedgerEntry:
+        return await self._server.do(_REVERSE_PAYMENT, self._company, payments.PaymentReversal(payment, on))
+
+    async def write_off(self, order: WriteOffOrder) -> LedgerEntry:
+        return await self._server.do(_WRITE_OFF, self._company, order)
+
+    async def transfer(self, order: TransferOrder) -> LedgerEntry:
+        return await self._server.do(_TRANSFER, self._company, order)
+
+    async def refund(self, order: RefundOrder) -> LedgerEntry:
+        return await self._server.do(_REFUND, self._company, order)
+
+    async def post_remittance(
+        self,
+        remittance: Remittance,
+        partners: Sequence[LedgerPartner],
+        progress: Callable[[RemittanceProgress], None] = lambda _: None,
+    ) -> PostedRemittance:
+        books = await self._server.books(self._company)
+        with writes_noted():
+            return await remittances.post(books, remittance, partners, progress)
 
     async def consume_stock(self, order: StockOrder) -> StockDocument:
-        return unwrap(await self._consume(order))
+        return await self._server.do(_CONSUME, self._company, order)
 
     async def return_stock(self, appointment: str) -> StockDocument:
-        return unwrap(await self._return(appointment))
+        return await self._server.do(_RETURN, self._company, appointment)
 
     async def accrue_compensation(self, order: AccrualOrder) -> LedgerEntry:
-        return unwrap(await self._accrue(order))
+        return await self._server.do(_ACCRUE, self._company, order)
 
     async def reverse_compensation(self, appointment: str, on: date) -> LedgerEntry:
-        return unwrap(await self._reverse(compensation.Reversal(appointment, on)))
+        return await self._server.do(_REVERSE, self._company, compensation.Reversal(appointment, on))
 
-    async def apply_payment(self, payment: Payment) -> AppliedPayment:
-        async with self._alone(payment.appointment):
-            return unwrap(await self._apply(payment))
+    async def accrue_unbilled(self, order: UnbilledOrder) -> UnbilledAccrual:
+        return await self._server.do(_UNBILLED, self._company, order)
 
     async def facts(self) -> AsyncIterator[JournalFact]:
-        async for fact in facts.facts(await self._open()):
+        async for fact in facts.facts(await self._server.books(self._company)):
             yield fact
 
-    def _gather(self, flow: Flow[Item, Result]) -> Gather[Item, Result | Failure]:
-        async def flush(items: Sequence[Item]) -> Sequence[Result | Failure]:
-            books = await self._open()
-            with writes_noted():
-                try:
-                    return await flow(books, items)
-                except Failure as failure:
-                    if not _was_outdated(books, failure):
-                        raise
-                return await flow(books, items)
+    async def balances(self, until: date) -> Sequence[Balance]:
+        return await balances.balances(await self._server.books(self._company), until)
 
-        return Gather(flush, limit=BATCH, divisible=one_item_at_fault)
+    async def open_items(self) -> AsyncIterator[OpenItem]:
+        async for one in balances.open_items(await self._server.books(self._company)):
+            yield one
 
-    @asynccontextmanager
-    async def _alone(self, appointment: str) -> AsyncIterator[None]:
-        """One payment of an invoice at a time: two at once would both find it open."""
-        lock = self._invoice_locks.setdefault(appointment, asyncio.Lock())
-        self._waiting[appointment] += 1
-        try:
-            async with lock:
-                yield
-        finally:
-            self._waiting[appointment] -= 1
-            if not self._waiting[appointment]:
-                del self._waiting[appointment], self._invoice_locks[appointment]
+    async def running_low(self) -> Sequence[RunningLow]:
+        return await procurement.running_low(await self._server.books(self._company))
 
-    async def _open(self) -> Books:
-        async with self._connecting:
-            if self._books is None:
-                self._version, major = await server_version(self._http)
-                transport = self._speak(major)
-                odoo = Odoo(transport, major, await _company_id(transport, self._company))
-                self._books = Books(odoo, self._organisation, self._clock, self._plan)
-            return self._books
+    async def receipts(self, since: date) -> AsyncIterator[Receipt]:
+        async for receipt in procurement.receipts(await self._server.books(self._company), since):
+            yield receipt
 
-    def _speak(self, major: int) -> Transport:
-        if (self._transport or ("json2" if major >= JSON2_SINCE else "jsonrpc")) == "json2":
-            return Json2(self._http, self._database, self._api_key)
-        if self._login is None:
-            raise Fatal("login_missing", "JSON-RPC needs the integration user's login", "Name it in the catalogue.")
-        return JsonRpc(self._http, self._database, self._login, self._api_key)
-
-
-async def _company_id(transport: Transport, name: str | None) -> int:
-    if name is None:
-        rows = await transport.call("res.users", "read", ids=[await transport.user()], fields=["company_id"], load="")
-        return int(rows[0]["company_id"])
-    found = await transport.call("res.company", "search_read", domain=[["name", "=", name]], fields=["id"])
-    if len(found) != 1:
-        raise Fatal("company_unknown", f"Odoo has no company named {name}", "Correct the company in the catalogue.")
-    return int(found[0]["id"])
-
-
-def _was_outdated(books: Books, failure: Failure) -> bool:
-    """Whether a failure says that our picture of Odoo is old. It is forgotten then, and the work worth another try."""
-    if failure.code == "not_prepared":
-        books.forget_setting()
-        return True
-    if failure.code == "not_in_odoo" and external_id("partner", "") in failure.message:
-        books.parties.forget()
-        return True
-    return False
+    async def changes(self, cursor: str | None) -> ChangePage:
+        return await changes.changes(await self._server.books(self._company), cursor)

@@ -18,3 +18,9 @@ def line_id(document: str, position: int | str) -> str:
 def source(kind: str, organisation: str) -> str:
     """What our documents say in `account.move.invoice_origin`, by which they are recognised and counted."""
     return f"Suture {kind} ({organisation})"
+
+
+def mark(entry: str) -> str:
+    """What an entry's line and the item that it settles both say in `account.move.line.matching_number`: Odoo
+    reconciles what has the same temporary number (it begins with an I) once all of it is posted."""
+    return f"I{entry}"

@@ -1,4 +1,4 @@
-"""Payments in batches: an entry a payment, reconciled with its invoice.
+"""Payments in batches: an entry a payment, reconciled with its invoice; and back.
 
 Odoo lets three full payments of one invoice all succeed. Ours can't be doubled, being created by external id; that
 none is too large is looked at before, which holds as long as one invoice's payments come one after the other: the
@@ -6,90 +6,113 @@ caller sees to that within a process. An invoice paid twice at once from two lea
 at afterwards and told.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
+
+import msgspec
 
 from suture.canonical.records import Payment
 from suture.connectors.odoo import entries
+from suture.connectors.odoo.booking import Booked, Draft, book, entry_of
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
-from suture.connectors.odoo.posting import missing
-from suture.connectors.port import AppliedPayment
+from suture.connectors.odoo.matching import Item, Settles, items_of, open_amount
+from suture.connectors.odoo.names import external_id, mark
+from suture.connectors.odoo.posting import missing, total_of
+from suture.connectors.port import AppliedPayment, LedgerEntry
 from suture.core.failure import Failure, Rejected
-from suture.core.money import Money, round_money, total
+from suture.core.money import Money, round_money
 
-_LINE_FIELDS = ("move_id", "account_id", "partner_id", "amount_residual_currency", "parent_state", "reconciled")
 _INVOICE_FIELDS = ("name", "state", "amount_residual", "payment_state")
+_HEAD_FIELDS = ("name", "state", "amount_total", "journal_id", "company_id", "currency_id")
+TURNED_FIELDS = (
+    *("move_id", "account_id", "partner_id", "name", "amount_currency", "currency_id", "analytic_distribution"),
+    "account_type",
+)
 
 
-async def apply(books: Books, payments: Sequence[Payment]) -> Sequence[AppliedPayment | Failure]:
-    """Enter, post and reconcile. `payments` holds at most one of each invoice."""
+class Paying(msgspec.Struct, frozen=True):
+    """A payment to apply; with `keep_credit` what is too much stays to the credit of who paid."""
+
+    payment: Payment
+    keep_credit: bool = False
+
+
+class PaymentReversal(msgspec.Struct, frozen=True):
+    payment: str
+    on: date
+
+
+async def apply(books: Books, orders: Sequence[Paying]) -> Sequence[AppliedPayment | Failure]:
+    """Enter, post and reconcile. `orders` holds at most one of each invoice."""
     setting = await books.setting()
-    invoices = await books.invoices([payment.appointment for payment in payments])
-    lines = await _receivables(books, list(invoices.values()))
-    refused = await _refusals(books, payments, {a: lines[i] for a, i in invoices.items()})
-    accepted = [p for p in payments if p.payment not in refused]
-    receipts = [entries.payment(p, lines[invoices[p.appointment]][0], setting, books.organisation) for p in accepted]
-    ids = await books.write("account.move", receipts)
-    posted = await books.poster.post(ids, {i: p.amount for i, p in zip(ids, accepted, strict=True)})
-    entered = {p.payment: posted[i] for i, p in zip(ids, accepted, strict=True)}
-    good = [(lines[invoices[p.appointment]], i) for i, p in zip(ids, accepted, strict=True) if _is_posted(posted[i])]
-    await _reconcile(books, good)
-    left = await _left_open(books, [i for _, i in good])
-    after = await books.odoo.read("account.move", [invoices[p.appointment] for p in accepted], _INVOICE_FIELDS)
-    entries_of = dict(zip((p.payment for p in accepted), ids, strict=True))
-    refused |= {
-        p.payment: not_applied(p, left[entries_of[p.payment]]) for p in accepted if entries_of[p.payment] in left
+    parts = await books.parts([order.payment.appointment for order in orders])
+    invoices = {o.payment.payment: _of_part(o.payment, parts.get(o.payment.appointment, {})) for o in orders}
+    items = await items_of(books, [i for i in invoices.values() if i])
+    open_on = {payment: items[invoice] for payment, invoice in invoices.items() if invoice and items[invoice]}
+    refused = await _refusals(books, orders, open_on)
+    accepted = [order.payment for order in orders if order.payment.payment not in refused]
+    drafts = [
+        Draft(
+            entries.payment(p, open_on[p.payment][0], setting, books.organisation),
+            p.amount,
+            [Settles(mark(external_id("payment", p.payment)), open_on[p.payment])],
+        )
+        for p in accepted
+    ]
+    booked = await book(books, drafts)
+    after = await books.odoo.read("account.move", [invoices[p.payment] or 0 for p in accepted], _INVOICE_FIELDS)
+    keeps = {order.payment.payment for order in orders if order.keep_credit}
+    applied = {
+        p.payment: _applied(
+            p,
+            booked[external_id("payment", p.payment)],
+            open_on[p.payment][0],
+            after[invoices[p.payment] or 0],
+            keeps_credit=p.payment in keeps,
+        )
+        for p in accepted
     }
-    return [refused.get(p.payment) or _applied(p, entered[p.payment], after[invoices[p.appointment]]) for p in payments]
+    return [refused.get(o.payment.payment) or applied[o.payment.payment] for o in orders]
 
 
-async def _receivables(books: Books, moves: Sequence[int]) -> dict[int, list[Row]]:
-    """The receivable lines of each move (`account.move.line` on an account of type ``asset_receivable``)."""
-    lines: dict[int, list[Row]] = defaultdict(list)
-    if moves:
-        domain = [["move_id", "in", moves], ["account_type", "=", "asset_receivable"]]
-        for row in await books.odoo.search("account.move.line", domain, _LINE_FIELDS):
-            lines[row["move_id"]].append(row)
-    return lines
+def _of_part(payment: Payment, parts: Mapping[str, int]) -> int | None:
+    """The invoice that a payment pays: a patient pays the own part, where there is one."""
+    own = parts.get("patient") if payment.payer is None else None
+    return own or parts.get("")
 
 
-async def _refusals(
-    books: Books, payments: Sequence[Payment], lines: Mapping[str, Sequence[Row]]
-) -> dict[str, Failure]:
+async def _refusals(books: Books, orders: Sequence[Paying], items: Mapping[str, Sequence[Item]]) -> dict[str, Failure]:
     """Why payments can't be applied, by payment. One that seems too large may be in the books already: look."""
-    refused = {p.payment: failure for p in payments if (failure := _not_payable(p, lines.get(p.appointment, ())))}
+    payments = [order.payment for order in orders]
+    refused = {p.payment: failure for p in payments if (failure := _not_payable(p, items.get(p.payment, ())))}
     residuals = {
-        p.payment: _residual(lines[p.appointment], p.amount.currency) for p in payments if p.payment not in refused
+        p.payment: open_amount(items[p.payment], p.amount.currency) for p in payments if p.payment not in refused
     }
-    suspects = [p for p in payments if p.payment in residuals and _exceeds(p.amount, residuals[p.payment])]
-    domain = [["move_type", "=", "entry"], ["company_id", "=", books.odoo.company]]
-    keys = [p.payment for p in suspects]
-    entered = await books.finder.documents("account.move", "payment", keys, "ref", domain)
+    suspects = [
+        order.payment
+        for order in orders
+        if order.payment.payment in residuals
+        and not order.keep_credit
+        and (order.payment.amount.rounded() - residuals[order.payment.payment]).amount > 0
+    ]
+    entered = await books.moves("payment", [p.payment for p in suspects]) if suspects else {}
     refused.update({p.payment: overpaid(p, residuals[p.payment]) for p in suspects if p.payment not in entered})
     return refused
 
 
-def _not_payable(payment: Payment, lines: Sequence[Row]) -> Failure | None:
-    if not lines:
+def _not_payable(payment: Payment, items: Sequence[Item]) -> Failure | None:
+    if not items:
         return missing(f"the invoice of {payment.appointment}")
-    if lines[0]["parent_state"] != "posted":
+    if not items[0].posted:
         return Rejected(
             "invoice_not_posted",
-            f"The invoice of {payment.appointment} is {lines[0]['parent_state']}: {payment.payment} can't be applied",
+            f"The invoice of {payment.appointment} is not posted: {payment.payment} can't be applied",
             "Post the invoice, or void the payment in billing.",
         )
     return None
-
-
-def _residual(lines: Sequence[Row], currency: str) -> Money:
-    return total((_money(line["amount_residual_currency"], currency) for line in lines), currency)
-
-
-def _exceeds(amount: Money, residual: Money) -> bool:
-    return (amount.rounded() - residual).amount > 0
 
 
 def overpaid(payment: Payment, residual: Money) -> Rejected:
@@ -112,54 +135,66 @@ def not_applied(payment: Payment, left: Decimal) -> Rejected:
     )
 
 
-async def _left_open(books: Books, moves: Sequence[int]) -> dict[int, Decimal]:
-    """What of posted payments is not reconciled with anything, by entry."""
-    lines = await _receivables(books, moves)
-    sums = {
-        move: sum((Decimal(str(line["amount_residual_currency"])) for line in of), Decimal(0))
-        for move, of in lines.items()
-    }
-    return {move: -left for move, left in sums.items() if left and not all(line["reconciled"] for line in lines[move])}
-
-
-async def _reconcile(books: Books, pairs: Sequence[tuple[Sequence[Row], int]]) -> None:
-    """Each entry with its invoice's lines; a call an entry, because one call reconciles all that it is given."""
-    payment_lines = await _receivables(books, [entry for _, entry in pairs])
-    open_lines = [_open_lines(invoice_lines, payment_lines[entry]) for invoice_lines, entry in pairs]
-    calls = [_reconcile_lines(books, ids) for ids in open_lines if ids]
-    failures = [f for f in await asyncio.gather(*calls, return_exceptions=True) if isinstance(f, BaseException)]
-    if failures:
-        raise failures[0]
-
-
-async def _reconcile_lines(books: Books, ids: Sequence[int]) -> None:
-    """The last line is the payment's: once it is reconciled, by us or by a worker that was faster, all is done."""
-    try:
-        await books.odoo.do("account.move.line", "reconcile", ids)
-    except Rejected:
-        now = await books.odoo.read("account.move.line", ids[-1:], ["reconciled"])
-        if not any(row["reconciled"] for row in now.values()):
-            raise
-
-
-def _open_lines(invoice: Sequence[Row], payment: Sequence[Row]) -> list[int]:
-    """What to reconcile with what, or nothing where either side has nothing open any more."""
-    open_on = [[line["id"] for line in side if not line["reconciled"]] for side in (invoice, payment)]
-    return [*open_on[0], *open_on[1]] if all(open_on) else []
-
-
-def _is_posted(outcome: Row | Failure) -> bool:
-    return not isinstance(outcome, Failure)
-
-
-def _applied(payment: Payment, entry: Row | Failure, invoice: Row) -> AppliedPayment | Failure:
-    if isinstance(entry, Failure):
-        return entry
+def _applied(
+    payment: Payment, outcome: Booked | Failure, item: Item, invoice: Row, *, keeps_credit: bool
+) -> AppliedPayment | Failure:
+    if isinstance(outcome, Failure):
+        return outcome
+    left = outcome.left_open(item)
+    if left and not keeps_credit:
+        return not_applied(payment, left)
+    currency = payment.amount.currency
     return AppliedPayment(
         invoice_number=invoice["name"],
-        residual=_money(invoice["amount_residual"], payment.amount.currency),
+        residual=_money(invoice["amount_residual"], currency),
         payment_state=invoice["payment_state"],
+        unapplied=Money(round_money(left, currency), currency) if left else None,
     )
+
+
+async def reverse(books: Books, reversals: Sequence[PaymentReversal]) -> Sequence[LedgerEntry | Failure]:
+    """What a payment paid is open again: its entry is unreconciled, turned, and reconciled with what turns it."""
+    setting = await books.setting()
+    keys = [reversal.payment for reversal in reversals]
+    paid = await books.moves("payment", keys)
+    done = await books.moves("payment_reversal", list(paid))
+    heads = await books.odoo.read("account.move", list(paid.values()), _HEAD_FIELDS) if paid else {}
+    lines = await lines_of(books, list(paid.values()))
+    standing = {key: heads[i] for key, i in paid.items() if i in heads and heads[i]["state"] == "posted"}
+    await _open_again(books, [line for key, i in paid.items() if key not in done for line in lines[i]])
+    items = await items_of(books, [head["id"] for head in standing.values()])
+    codes = setting.codes()
+    on = {reversal.payment: reversal.on for reversal in reversals}
+    drafts = [
+        Draft(
+            entries.reversal(
+                "payment_reversal", key, head, lines[head["id"]], on=on[key], organisation=books.organisation
+            ),
+            total_of(head, codes[head["currency_id"]]),
+            [Settles(mark(external_id("payment_reversal", key)), items[head["id"]])],
+        )
+        for key, head in standing.items()
+    ]
+    booked = await book(books, drafts)
+    nothing = LedgerEntry(number="", amount=Money.zero(setting.currency))
+    turned = {key: entry_of(booked[external_id("payment_reversal", key)]) for key in standing}
+    return [turned.get(key, nothing) for key in keys]
+
+
+async def _open_again(books: Books, lines: Sequence[Row]) -> None:
+    """Undo what these lines were reconciled with."""
+    receivable = [line["id"] for line in lines if line["account_type"] == "asset_receivable"]
+    if receivable:
+        await books.odoo.do("account.move.line", "remove_move_reconcile", receivable)
+
+
+async def lines_of(books: Books, moves: Sequence[int]) -> dict[int, list[Row]]:
+    """The journal items of each move, as a reversal turns them."""
+    lines: dict[int, list[Row]] = defaultdict(list)
+    if moves:
+        for line in await books.odoo.search("account.move.line", [["move_id", "in", list(moves)]], TURNED_FIELDS):
+            lines[line["move_id"]].append(line)
+    return lines
 
 
 def _money(amount: float, currency: str) -> Money:

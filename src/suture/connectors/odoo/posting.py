@@ -1,18 +1,31 @@
-"""Posting journal entries: look, guard the date, post, read back."""
+"""Posting journal entries: look, guard date and total, post, read back."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
 from suture.connectors.odoo.client import Odoo, Row
 from suture.core.clock import Clock
-from suture.core.failure import Failure, Rejected
+from suture.core.failure import Failure, Rejected, Retriable
 from suture.core.money import Money, round_money
 
-MOVE_FIELDS = ("name", "state", "date", "invoice_date", "amount_total", "move_type", "ref")
+MOVE_PRINTED = (
+    "state",
+    "name",
+    "date",
+    "invoice_date",
+    "amount_total",
+    "amount_untaxed",
+    "partner_id",
+    "journal_id",
+)
+"""What of a posted document nobody should change: a print of each is kept, and a person's change told by it."""
+MOVE_FIELDS = (*MOVE_PRINTED, "move_type", "ref", "currency_id")
+_FARTHEST_ZONE = timedelta(hours=14)
 _LOCKS_KEPT = timedelta(seconds=60)
 
 Posted = Row | Failure
@@ -58,26 +71,65 @@ class Poster:
         self._locks = Locks()
         self._locks_until: datetime | None = None
         self._reading = asyncio.Lock()
+        self._posting = asyncio.Lock()
+        self._connect: bool | None = None
 
-    async def post(self, ids: Sequence[int], expected: Mapping[int, Money] | None = None) -> dict[int, Posted]:
-        """Each move as read back after posting, or why it could not be posted; a posted one is only read."""
-        before = await self._odoo.read("account.move", ids, MOVE_FIELDS)
+    async def post(
+        self,
+        ids: Sequence[int],
+        expected: Mapping[int, Money] | None = None,
+        *,
+        before: Mapping[int, Row] | None = None,
+        settles: Sequence[Sequence[Any]] = (),
+        ahead: bool = False,
+    ) -> dict[int, Posted]:
+        """Each move as read back after posting, or why it could not be posted; a posted one is only read.
+
+        `before` is what was just read of them (`MOVE_FIELDS`). A date in the future is refused, where it isn't meant to
+        be `ahead`. `settles` (move, account, partner, open lines) is reconciled by Odoo's module `suture_connect` in
+        the same call; without that module it is left to the caller.
+        """
+        if not ids:
+            return {}
+        if before is None:
+            before = await self._odoo.read("account.move", ids, MOVE_FIELDS)
         locks = await self.locks() if any(row["state"] == "draft" for row in before.values()) else Locks()
+        latest = date.max if ahead else (self._clock.now() + _FARTHEST_ZONE).date()
         outcome: dict[int, Posted] = {}
         for identifier in ids:
-            failure = _obstacle(before.get(identifier), locks, (expected or {}).get(identifier))
+            failure = _obstacle(before.get(identifier), locks, latest, (expected or {}).get(identifier))
             outcome[identifier] = failure or before[identifier]
         drafts = [identifier for identifier, row in outcome.items() if not isinstance(row, Failure)]
         drafts = [identifier for identifier in drafts if before[identifier]["state"] == "draft"]
         if drafts:
-            await self._post_drafts(drafts)
-            outcome.update(await self._odoo.read("account.move", drafts, MOVE_FIELDS))
-        return {identifier: _kept_its_date(row) for identifier, row in outcome.items()}
+            told = [one for one in settles if one[0] in drafts]
+            outcome.update(await self._posted(drafts, told))
+        return {identifier: _stands(row) for identifier, row in outcome.items()}
+
+    async def _posted(self, drafts: Sequence[int], settles: Sequence[Sequence[Any]]) -> dict[int, Row]:
+        if settles and await self.connects():
+            try:
+                async with self._posting:
+                    rows = await self._odoo.connect_post(drafts, settles, MOVE_FIELDS)
+                return {row["id"]: row for row in rows}
+            except Rejected:
+                pass  # one of them can't be posted, or another worker was faster: the long way finds out which
+        await self._post_drafts(drafts)
+        return await self._odoo.read("account.move", drafts, MOVE_FIELDS)
+
+    async def connects(self) -> bool:
+        """Whether Odoo has our module, which does several steps in one call."""
+        if self._connect is None:
+            self._connect = await self._odoo.has_model("suture.outbox")
+        return self._connect
 
     async def _post_drafts(self, drafts: Sequence[int]) -> None:
-        """Odoo refuses to post again. Where another worker was faster with some, the others are still ours to post."""
+        """Odoo refuses to post again. Where another worker was faster with some, the others are still ours to post.
+
+        One call of ours at a time: a journal's sequence is a row that all who post wait for, or fail on."""
         try:
-            await self._odoo.do("account.move", "action_post", drafts)
+            async with self._posting:
+                await self._odoo.do("account.move", "action_post", drafts)
         except Rejected:
             now = await self._odoo.read("account.move", drafts, ["state"])
             still = [identifier for identifier in drafts if now.get(identifier, {}).get("state") == "draft"]
@@ -109,23 +161,30 @@ def missing(what: str) -> Rejected:
     )
 
 
-def _obstacle(row: Row | None, locks: Locks, expected: Money | None) -> Failure | None:
+def _obstacle(row: Row | None, locks: Locks, latest: date, expected: Money | None) -> Failure | None:
     if row is None:
         return missing("the drafted entry")
     if row["state"] == "cancel":
-        return Rejected(
-            "cancelled_in_odoo",
-            f"The document of {row['ref']} is cancelled in Odoo",
-            "Reset it to draft in Odoo to post it, or cancel the appointment.",
-        )
+        return _cancelled(row)
     if expected is not None and (found := total_of(row, expected.currency)) != expected.rounded():
         return total_differs(str(row["ref"]), expected, found)
-    day = _own_date(row)
-    if row["state"] == "draft" and day <= locks.until(row["move_type"]):
+    if row["state"] == "draft":
+        return _date_refused(str(row["ref"]), _own_date(row), locks.until(row["move_type"]), latest)
+    return None
+
+
+def _date_refused(reference: str, day: date, locked: date, latest: date) -> Failure | None:
+    if day <= locked:
         return Rejected(
             "period_locked",
-            f"{row['ref']} is dated {day}, and Odoo is locked until {locks.until(row['move_type'])}",
+            f"{reference} is dated {day}, and Odoo is locked until {locked}",
             "Open the period in Odoo (Accounting, Lock Dates) and retry it, or date the document after it.",
+        )
+    if day > latest:
+        return Rejected(
+            "future_dated",
+            f"{reference} is dated {day}, which is yet to come",
+            "Correct the date where it comes from (a clock or a time zone may be wrong), or retry it on that day.",
         )
     return None
 
@@ -147,8 +206,23 @@ def _own_date(row: Row) -> date:
     return parse_day(row["invoice_date"] if row["move_type"] != "entry" and row["invoice_date"] else row["date"])
 
 
-def _kept_its_date(row: Posted) -> Posted:
-    if isinstance(row, Failure) or parse_day(row["date"]) == _own_date(row):
+def _cancelled(row: Row) -> Rejected:
+    return Rejected(
+        "cancelled_in_odoo",
+        f"The document of {row['ref']} is cancelled in Odoo",
+        "Reset it to draft in Odoo to post it, or cancel the appointment.",
+    )
+
+
+def _stands(row: Posted) -> Posted:
+    """What was posted is posted, on its own date; somebody may have been at it in the same moment."""
+    if isinstance(row, Failure):
+        return row
+    if row["state"] == "cancel":
+        return _cancelled(row)
+    if row["state"] != "posted":
+        return Retriable("busy", f"Odoo's document of {row['ref']} is {row['state']} again")
+    if parse_day(row["date"]) == _own_date(row):
         return row
     return Rejected(
         "date_moved",

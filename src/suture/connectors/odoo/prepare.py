@@ -7,6 +7,7 @@ what is missing, so that a second run reads a few pages and writes nothing.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from suture.connectors.odoo.articles import PATIENT_SHARE, ROUNDING
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.setting import (
@@ -16,6 +17,8 @@ from suture.connectors.odoo.setting import (
     Setting,
     account_codes,
     accounts_by_code,
+    roles,
+    setup_key,
 )
 from suture.connectors.port import LedgerPlan, Place, Product
 from suture.core.failure import Fatal
@@ -25,7 +28,12 @@ _ACCOUNTS = {
     "compensation_expense_account": ("expense", "Practitioners' compensation"),
     "compensation_liability_account": ("liability_current", "Compensation payable"),
     "clearing_account": ("asset_current", "Payments clearing"),
+    "remittance_clearing_account": ("asset_current", "Remittances clearing"),
+    "write_off_account": ("expense", "Write-offs"),
+    "unbilled_account": ("asset_current", "Completed work, not billed"),
+    "rounding_account": ("income_other", "Rounding differences"),
 }
+_ADJUSTMENT_TYPES = {"contractual": "income", "denial": "expense", "provider": "expense"}
 
 
 async def prepare(books: Books, plan: LedgerPlan) -> list[str]:
@@ -35,7 +43,7 @@ async def prepare(books: Books, plan: LedgerPlan) -> list[str]:
     setting = await books.setting()
     _check(setting, plan)
     created += await _facilities(books, setting, plan.facilities)
-    created += await _products(books, setting, plan.products)
+    created += await _products(books, setting, [*plan.products, *_own_products(plan)], await _taxes(books, plan))
     if plan.facilities and setting.stock is not None:
         created += await _locations(books, setting, plan.facilities)
     books.forget_setting()
@@ -52,16 +60,22 @@ def _check(setting: Setting, plan: LedgerPlan) -> None:
 
 
 async def _accounts(books: Books, plan: LedgerPlan) -> list[str]:
-    codes = account_codes(plan)
-    existing = await accounts_by_code(books.odoo, codes.values())
-    missing = {code: role for role, code in codes.items() if code not in existing}
+    existing = await accounts_by_code(books.odoo, account_codes(plan).values())
+    wanted: dict[str, tuple[str, str, str]] = {}
+    for role, code in roles(plan).items():
+        kind, name = _ACCOUNTS[role]
+        wanted.setdefault(code, (role, name, kind))
+    for reason, told in plan.adjustments.items():
+        if told.account:
+            wanted.setdefault(told.account, (f"adjustment {reason}", told.name, _ADJUSTMENT_TYPES[told.kind]))
     company = "company_ids/.id" if books.odoo.version >= 18 else "company_id/.id"
+    missing = {code: of for code, of in wanted.items() if code not in existing}
     rows = [
-        [external_id("account", role), code, _ACCOUNTS[role][1], _ACCOUNTS[role][0], str(books.odoo.company)]
-        for code, role in missing.items()
+        [external_id("account", setup_key(books.odoo, key)), code, name, kind, str(books.odoo.company)]
+        for code, (key, name, kind) in missing.items()
     ]
     await books.odoo.create_missing("account.account", ["id", "code", "name", "account_type", company], rows)
-    return [f"account {code}: {_ACCOUNTS[role][1]}" for code, role in missing.items()]
+    return [f"account {code}: {name}" for code, (_, name, _) in missing.items()]
 
 
 async def _plans(books: Books) -> list[str]:
@@ -80,29 +94,85 @@ async def _facilities(books: Books, setting: Setting, places: Sequence[Place]) -
     return [f"analytic account of facility {code}" for code in created]
 
 
-async def _products(books: Books, setting: Setting, products: Sequence[Product]) -> list[str]:
-    rows = {p.code: product_row(p, setting, books.odoo.version) for p in products}
-    columns = product_columns(books.odoo.version)
-    domain = [["default_code", "in", list(rows)]]
-    created = await _create(books, "product.product", "product", columns, rows, domain=domain)
-    return [f"product {code}" for code in created]
+def _own_products(plan: LedgerPlan) -> list[Product]:
+    """Products of lines that are no service: what one invoice leaves to another, and differences in rounding."""
+    share = Product(code=PATIENT_SHARE, name="Patient's share")
+    return [share, Product(code=ROUNDING, name="Rounding")] if plan.rounding_account else [share]
 
 
-def product_columns(version: int) -> list[str]:
+async def _taxes(books: Books, plan: LedgerPlan) -> dict[str, int]:
+    """The company's sales taxes that the plan names. Raises `Fatal` where Odoo has none of a name: taxes are never
+    guessed."""
+    names = sorted({name for product in plan.products for name in product.taxes})
+    if not names:
+        return {}
+    domain = [["name", "in", names], ["type_tax_use", "=", "sale"], ["company_id", "=", books.odoo.company]]
+    found = {row["name"]: row["id"] for row in await books.odoo.search("account.tax", domain, ["name"])}
+    for name in names:
+        if name not in found:
+            raise Fatal("tax_unknown", f"Odoo has no sales tax named {name}", "Correct `taxes` in the catalogue.")
+    return found
+
+
+async def _products(books: Books, setting: Setting, products: Sequence[Product], taxes: Mapping[str, int]) -> list[str]:
+    rows = {p.code: product_row(p, setting, books.odoo.version, taxes) for p in products}
+    shapes: dict[bool, list[str]] = {
+        lots: [p.code for p in products if (p.stocked and p.lots) is lots] for lots in (False, True)
+    }
+    created: list[str] = []
+    for lots, codes in shapes.items():
+        columns = product_columns(books.odoo.version, lots=lots)
+        domain = [["default_code", "in", codes]]
+        of = {code: rows[code] for code in codes}
+        created += await _create(books, "product.product", "product", columns, of, domain=domain) if of else []
+    return [*(f"product {code}" for code in created), *await _in_this_company(books, setting, products, taxes)]
+
+
+async def _in_this_company(
+    books: Books, setting: Setting, products: Sequence[Product], taxes: Mapping[str, int]
+) -> list[str]:
+    """A product is every company's, and its income account and taxes each company's own. What another company prepared
+    lacks our account, and has our default tax: Odoo gives a new product every company's."""
+    if books.odoo.main:
+        return []
+    ids = await books.finder.by_name("product.product", "product", [product.code for product in products])
+    fields = ["property_account_income_id", "taxes_id"]
+    rows = await books.odoo.read("product.product", list(ids.values()), fields)
+    done = []
+    for product in products:
+        row = rows[ids[product.code]]
+        if not row["property_account_income_id"]:
+            wanted = {taxes[name] for name in product.taxes}
+            given = set(row["taxes_id"])
+            links = [*([3, tax] for tax in given - wanted), *([4, tax] for tax in wanted - given)]
+            values = {"property_account_income_id": _income(product.code, setting), "taxes_id": links}
+            await books.odoo.do("product.product", "write", [row["id"]], vals=values)
+            done.append(f"product {product.code} in this company")
+    return done
+
+
+def product_columns(version: int, *, lots: bool = False) -> list[str]:
     """Storable is a type of its own until 17, a flag on goods from 18 on."""
     kind = ["type", "is_storable"] if version >= 18 else ["detailed_type"]
-    own = ["id", "name", "default_code", "taxes_id", "supplier_taxes_id", "property_account_income_id/.id"]
-    return [*own, *kind]
+    own = ["id", "name", "default_code", "taxes_id/.id", "supplier_taxes_id", "property_account_income_id/.id"]
+    return [*own, *kind, *(["tracking"] if lots else [])]
 
 
-def product_row(product: Product, setting: Setting, version: int) -> list[Any]:
-    """Health services are exempt: no taxes, said explicitly, or Odoo would add the company's default."""
-    income = setting.account("income_account")
+def product_row(product: Product, setting: Setting, version: int, taxes: Mapping[str, int] | None = None) -> list[Any]:
+    """Health services are exempt unless the catalogue says otherwise: no taxes, said explicitly, or Odoo would add the
+    company's default."""
     if version >= 18:
         kind = ["consu", "1"] if product.stocked else ["service", ""]
     else:
         kind = ["product" if product.stocked else "service"]
-    return [external_id("product", product.code), product.name, product.code, "", "", income, *kind]
+    named = ",".join(str((taxes or {})[name]) for name in product.taxes)
+    lots = ["lot"] if product.stocked and product.lots else []
+    income = _income(product.code, setting)
+    return [external_id("product", product.code), product.name, product.code, named, "", income, *kind, *lots]
+
+
+def _income(code: str, setting: Setting) -> int:
+    return setting.account("rounding_account" if code == ROUNDING else "income_account")
 
 
 async def _locations(books: Books, setting: Setting, places: Sequence[Place]) -> list[str]:
@@ -118,7 +188,8 @@ async def _locations(books: Books, setting: Setting, places: Sequence[Place]) ->
         ]
         for place in places
     }
-    rows[CONSUMPTION] = [external_id("location", CONSUMPTION), "Patient care", "production", "", company]
+    consumption = setup_key(books.odoo, CONSUMPTION)
+    rows[consumption] = [external_id("location", consumption), "Patient care", "production", "", company]
     domain = [["name", "in", [row[1] for row in rows.values()]], ["company_id", "=", company]]
     created = await _create(books, "stock.location", "location", columns, rows, domain=domain)
     return [f"stock location {rows[code][1]}" for code in created]

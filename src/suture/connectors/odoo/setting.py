@@ -12,7 +12,7 @@ from suture.connectors.odoo.client import Odoo, Row
 from suture.connectors.odoo.find import Finder
 from suture.connectors.odoo.names import external_id
 from suture.connectors.port import LedgerPlan
-from suture.core.failure import Fatal
+from suture.core.failure import Fatal, Rejected
 
 FACILITIES, PRACTITIONERS = "facilities", "practitioners"
 CONSUMPTION = "consumption"
@@ -23,6 +23,10 @@ _ROLES = (
     "compensation_expense_account",
     "compensation_liability_account",
     "clearing_account",
+    "remittance_clearing_account",
+    "write_off_account",
+    "unbilled_account",
+    "rounding_account",
 )
 
 
@@ -36,15 +40,23 @@ class Stock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """Ids in one company. `accounts` are by the plan's roles; what prepare() still has to create is None or absent."""
+    """Ids in one company. `accounts` are by the plan's roles, `adjustments` by its reasons (None: what is adjusted so
+    stays open); what prepare() still has to create is None or absent."""
 
     company: int
+    company_currency: int
+    cash_basis: bool
     currency: str
     currencies: dict[str, int]
     journals: dict[str, int]
     accounts: dict[str, int]
+    adjustments: dict[str, int | None]
     plans: dict[str, int]
     stock: Stock | None
+
+    def codes(self) -> dict[int, str]:
+        """Currency codes by id."""
+        return {identifier: code for code, identifier in self.currencies.items()}
 
     def currency_id(self, code: str) -> int:
         return self._standing(self.currencies.get(code), f"currency {code} (is it active in Odoo?)")
@@ -54,6 +66,19 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
     def account(self, role: str) -> int:
         return self._standing(self.accounts.get(role), f"the {role.replace('_', ' ')}")
+
+    def adjustment(self, code: str) -> int | None:
+        """The account of what is adjusted for a reason (``CO-45``, ``PLB-WO``): the most exact that the plan has. None
+        where such an amount is to stay open. Raises `Rejected` where the plan has none."""
+        for key in (code, code.partition("-")[0]):
+            if key in self.adjustments:
+                return self.adjustments[key]
+        raise Rejected(
+            "adjustment_unmapped",
+            f"the catalogue has no account for adjustments of reason {code}",
+            f"Add {code}, or {code.partition('-')[0]} for all of its group, to `ledger.adjustments` in the catalogue, "
+            "run `suture prepare`, then retry it.",
+        )
 
     def plan(self, kind: str) -> int:
         return self._standing(self.plans.get(kind), f"the analytic plan of {kind}")
@@ -75,15 +100,19 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
 async def read_setting(odoo: Odoo, finder: Finder, plan: LedgerPlan | None) -> Setting:
     """What stands now. Without a plan journals are found by type and accounts by our own external ids."""
-    company = (await odoo.read("res.company", [odoo.company], ["currency_id"]))[odoo.company]
+    company = (await odoo.read("res.company", [odoo.company], ["currency_id", "tax_exigibility"]))[odoo.company]
     currencies = {row["name"]: row["id"] for row in await odoo.search("res.currency", [], ["name"])}
     names = {identifier: code for code, identifier in currencies.items()}
+    by_code = await accounts_by_code(odoo, account_codes(plan).values()) if plan else {}
     return Setting(
         company=odoo.company,
+        company_currency=company["currency_id"],
+        cash_basis=bool(company["tax_exigibility"]),
         currency=plan.currency if plan else names[company["currency_id"]],
         currencies=currencies,
         journals=await _journals(odoo, plan),
-        accounts=await _accounts(odoo, finder, plan),
+        accounts=await _accounts(odoo, finder, plan, by_code),
+        adjustments=_adjustments(plan, by_code),
         plans=await finder.by_name("account.analytic.plan", "analytic_plan", [FACILITIES, PRACTITIONERS]),
         stock=await _stock(odoo, finder),
     )
@@ -105,15 +134,37 @@ def choose_journals(rows: Sequence[Row], codes: Mapping[str, str]) -> dict[str, 
     return found
 
 
-async def _accounts(odoo: Odoo, finder: Finder, plan: LedgerPlan | None) -> dict[str, int]:
+async def _accounts(odoo: Odoo, finder: Finder, plan: LedgerPlan | None, by_code: Mapping[str, int]) -> dict[str, int]:
     if plan is None:
-        return await finder.by_name("account.account", "account", list(_ROLES))
-    by_code = await accounts_by_code(odoo, account_codes(plan).values())
-    return {role: by_code[code] for role, code in account_codes(plan).items() if code in by_code}
+        found = await finder.by_name("account.account", "account", [setup_key(odoo, role) for role in _ROLES])
+        return {role: found[key] for role in _ROLES if (key := setup_key(odoo, role)) in found}
+    return {role: by_code[code] for role, code in roles(plan).items() if code in by_code}
+
+
+def _adjustments(plan: LedgerPlan | None, by_code: Mapping[str, int]) -> dict[str, int | None]:
+    if plan is None:
+        return {}
+    return {
+        reason: by_code[told.account] if told.account else None
+        for reason, told in plan.adjustments.items()
+        if not told.account or told.account in by_code
+    }
+
+
+def roles(plan: LedgerPlan) -> dict[str, str]:
+    """The plan's account codes by their roles; a role that it leaves out is absent."""
+    return {role: code for role in _ROLES if (code := getattr(plan, role))}
 
 
 def account_codes(plan: LedgerPlan) -> dict[str, str]:
-    return {role: getattr(plan, role) for role in _ROLES}
+    """Every account code of the plan, by its role or the reason of an adjustment."""
+    reasons = {reason: told.account for reason, told in plan.adjustments.items() if told.account}
+    return roles(plan) | reasons
+
+
+def setup_key(odoo: Odoo, key: str) -> str:
+    """The key of what stands once in each company: the main one's is the bare key."""
+    return key if odoo.main else f"{key}@{odoo.company}"
 
 
 async def accounts_by_code(odoo: Odoo, codes: Any) -> dict[str, int]:
@@ -133,12 +184,12 @@ async def _stock(odoo: Odoo, finder: Finder) -> Stock | None:
         raise
     if not houses:
         return None
-    location = await finder.by_name("stock.location", "location", [CONSUMPTION])
+    location = await finder.by_name("stock.location", "location", [setup_key(odoo, CONSUMPTION)])
     return Stock(
         outgoing_type=houses[0]["out_type_id"],
         incoming_type=houses[0]["in_type_id"],
         warehouse_location=houses[0]["lot_stock_id"],
-        consumption_location=location.get(CONSUMPTION),
+        consumption_location=location.get(setup_key(odoo, CONSUMPTION)),
     )
 
 

@@ -1,11 +1,12 @@
 """Consumed articles in batches: a done transfer out of the facility's location, and its way back."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from suture.connectors.odoo import transfers
-from suture.connectors.odoo.books import Books
+from suture.connectors.odoo.books import Books, ids_of
 from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.lots import Taken, lots_for, read_held, without
 from suture.connectors.odoo.parties import unknown_facility
 from suture.connectors.odoo.posting import missing
 from suture.connectors.port import StockDocument, StockOrder
@@ -16,21 +17,92 @@ _NOTHING = StockDocument(number="", moves=0)
 
 
 async def consume(books: Books, orders: Sequence[StockOrder]) -> Sequence[StockDocument | Failure]:
-    """Takes the articles out even where Odoo thinks that none are left: the visit has used them (a negative stock)."""
+    """Takes the articles out even where Odoo thinks that none are left: the visit has used them (a negative stock).
+    Only what is tracked by lots must be there, since somebody has to say which."""
     setting = await books.setting()
     places = await books.finder.by_name("stock.location", "location", sorted({o.facility for o in orders}))
-    known = [order for order in orders if order.components and order.facility in places]
-    pickings = [transfers.picking(o, setting, places[o.facility], books.odoo.version) for o in known]
-    ids = await books.write("stock.picking", pickings)
-    done = await _validate(books, ids)
-    by_appointment = {order.appointment: _document(done.get(i)) for order, i in zip(known, ids, strict=True)}
-    return [_outcome(order, by_appointment) for order in orders]
+    refused: dict[str, Failure] = {
+        o.appointment: unknown_facility(o.facility) for o in orders if o.facility not in places
+    }
+    lots = await _choose_lots(books, [o for o in orders if o.components and o.facility in places], places, refused)
+    known = [order for order in orders if order.appointment in lots]
+    pickings = [
+        transfers.picking(o, setting, places[o.facility], books.odoo.version, lots[o.appointment]) for o in known
+    ]
+    written = await books.write("stock.picking", pickings)
+    route_of = {o.appointment: (places[o.facility], setting.consumption()) for o in known}
+    await _write_lots(
+        books, [row for o in known for row in transfers.lot_lines(o, route_of[o.appointment], lots[o.appointment])]
+    )
+    done = await _validate(books, ids_of(written))
+    names = await _lot_names(books, await _with_lots(books, known, written))
+    by_appointment = {
+        order.appointment: outcome
+        if isinstance(outcome, Failure)
+        else _document(done.get(outcome), names.get(outcome, ()))
+        for order, outcome in zip(known, written, strict=True)
+    }
+    return [refused.get(o.appointment) or by_appointment.get(o.appointment, _NOTHING) for o in orders]
 
 
-def _outcome(order: StockOrder, done: dict[str, StockDocument | Failure]) -> StockDocument | Failure:
-    if not order.components:
-        return _NOTHING
-    return done.get(order.appointment) or unknown_facility(order.facility)
+async def _choose_lots(
+    books: Books, orders: Sequence[StockOrder], places: Mapping[str, int], refused: dict[str, Failure]
+) -> dict[str, dict[str, list[Taken]]]:
+    """The lots of each visit's tracked articles, by appointment: one visit after the other, so that two never take the
+    same units. A visit whose transfer stands already has its lots."""
+    articles = await books.articles.get(component.product for order in orders for component in order.components)
+    tracked = {code: article.product for code, article in articles.items() if article.tracked}
+    wanting = [order for order in orders if any(component.product in tracked for component in order.components)]
+    standing = await books.pickings([order.appointment for order in wanting]) if wanting else {}
+    held = {
+        facility: await read_held(books, places[facility], tracked.values())
+        for facility in {order.facility for order in wanting}
+    }
+    lots: dict[str, dict[str, list[Taken]]] = {order.appointment: {} for order in orders}
+    for order in wanting:
+        if order.appointment in standing:
+            continue
+        try:
+            lots[order.appointment] = lots_for(order, articles, held[order.facility])
+        except Rejected as failure:
+            refused[order.appointment] = failure
+            del lots[order.appointment]
+            continue
+        taken = [one for of in lots[order.appointment].values() for one in of]
+        held[order.facility] = without(held[order.facility], taken)
+    return lots
+
+
+async def _with_lots(books: Books, orders: Sequence[StockOrder], written: Sequence[int | Failure]) -> list[int]:
+    """The transfers that move something with lots."""
+    articles = await books.articles.get(component.product for order in orders for component in order.components)
+    tracked = {code for code, article in articles.items() if article.tracked}
+    return [
+        outcome
+        for order, outcome in zip(orders, written, strict=True)
+        if isinstance(outcome, int) and any(component.product in tracked for component in order.components)
+    ]
+
+
+async def _lot_names(books: Books, pickings: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """The lots that transfers took from, as they stand."""
+    if not pickings:
+        return {}
+    domain = [["picking_id", "in", pickings], ["lot_id", "!=", False]]
+    lines = await books.odoo.search("stock.move.line", domain, ["picking_id", "lot_id"])
+    if not lines:
+        return {}
+    lots = await books.odoo.read("stock.lot", sorted({line["lot_id"] for line in lines}), ["name"])
+    names: dict[int, list[str]] = defaultdict(list)
+    for line in lines:
+        names[line["picking_id"]].append(lots[line["lot_id"]]["name"])
+    return {picking: tuple(sorted(of)) for picking, of in names.items()}
+
+
+async def _write_lots(books: Books, rows: Sequence[Row]) -> None:
+    if rows:
+        columns = list(rows[0])
+        await books.odoo.create_missing("stock.move.line", columns, [[row[c] for c in columns] for row in rows])
 
 
 async def give_back(books: Books, appointments: Sequence[str]) -> Sequence[StockDocument | Failure]:
@@ -44,13 +116,22 @@ async def give_back(books: Books, appointments: Sequence[str]) -> Sequence[Stock
         await books.odoo.do("stock.picking", "action_cancel", pending)
     done = {a: heads[i] for a, i in ids.items() if heads.get(i, {}).get("state") == "done"}
     moves = await _moves(books, [head["id"] for head in done.values()])
+    lots = await _lot_lines(books, [move["id"] for of in moves.values() for move in of])
     returns = [
-        transfers.return_picking(appointment, head, moves[head["id"]], setting, books.odoo.version)
+        transfers.return_picking(
+            appointment, head, moves[head["id"]], setting, version=books.odoo.version, tracked=lots
+        )
         for appointment, head in done.items()
     ]
-    returned = await books.write("stock.picking", returns)
-    outcome = await _validate(books, returned)
-    back = {appointment: _document(outcome.get(i)) for appointment, i in zip(done, returned, strict=True)}
+    written = await books.write("stock.picking", returns)
+    await _write_lots(
+        books, [r for a, head in done.items() for r in transfers.return_lot_lines(a, head, moves[head["id"]], lots)]
+    )
+    outcome = await _validate(books, ids_of(written))
+    back = {
+        appointment: one if isinstance(one, Failure) else _document(outcome.get(one))
+        for appointment, one in zip(done, written, strict=True)
+    }
     return [back.get(appointment, _NOTHING) for appointment in appointments]
 
 
@@ -63,6 +144,16 @@ async def _moves(books: Books, pickings: Sequence[int]) -> dict[int, list[Row]]:
     return moves
 
 
+async def _lot_lines(books: Books, moves: Sequence[int]) -> dict[int, list[Row]]:
+    """The lines with lots of each move that has some."""
+    lines: dict[int, list[Row]] = defaultdict(list)
+    if moves:
+        domain = [["move_id", "in", moves], ["lot_id", "!=", False]]
+        for line in await books.odoo.search("stock.move.line", domain, ["move_id", "lot_id", "quantity"]):
+            lines[line["move_id"]].append(line)
+    return lines
+
+
 async def _validate(books: Books, ids: Sequence[int]) -> dict[int, Row]:
     """All pickings done and read back. The context keeps Odoo from answering a wizard about back-orders."""
     if not ids:
@@ -71,12 +162,22 @@ async def _validate(books: Books, ids: Sequence[int]) -> dict[int, Row]:
     open_ids = [identifier for identifier, row in found.items() if row["state"] not in ("done", "cancel")]
     if open_ids:
         quiet = {"skip_backorder": True, "picking_ids_not_to_backorder": open_ids, "skip_sms": True}
-        await books.odoo.do("stock.picking", "button_validate", open_ids, context=quiet)
+        try:
+            await books.odoo.do("stock.picking", "button_validate", open_ids, context=quiet)
+        except Rejected:
+            if await _still_open(books, open_ids) == open_ids:
+                raise
+            return await _validate(books, ids)  # another worker was faster with some
         found.update(await books.odoo.read("stock.picking", open_ids, _PICKING_FIELDS))
     return found
 
 
-def _document(row: Row | None) -> StockDocument | Failure:
+async def _still_open(books: Books, ids: Sequence[int]) -> list[int]:
+    now = await books.odoo.read("stock.picking", ids, ["state"])
+    return [identifier for identifier, row in now.items() if row["state"] not in ("done", "cancel")]
+
+
+def _document(row: Row | None, lots: Sequence[str] = ()) -> StockDocument | Failure:
     if row is None:
         return missing("the transfer of consumed articles")
     if row["state"] != "done":
@@ -85,4 +186,4 @@ def _document(row: Row | None) -> StockDocument | Failure:
             f"Odoo's transfer {row['name']} is {row['state']} and not done",
             "Open the transfer in Odoo and validate it, then retry it; or discard this with --undo.",
         )
-    return StockDocument(number=row["name"], moves=len(row["move_ids"]))
+    return StockDocument(number=row["name"], moves=len(row["move_ids"]), lots=tuple(lots))

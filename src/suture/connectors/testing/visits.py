@@ -1,129 +1,34 @@
-"""The behaviour that every ledger shows, as tests: a connector's test module subclasses `LedgerConformance`.
-
-The same suite runs against the simulator and against a real server, so that the simulator can't lie. Tests work with
-keys of their own (`key`) and touch nothing else, so a real server may hold other data, and earlier runs'.
-"""
+"""Invoices, their payment, stock and compensation: what one visit asks of a ledger."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
 import pytest
 
-from suture.canonical.records import Component, JournalFact, Payment, PricedLine
-from suture.connectors.port import (
-    AccrualOrder,
-    InvoiceOrder,
-    Ledger,
-    LedgerPartner,
-    LedgerPlan,
-    Place,
-    Product,
-    StockOrder,
+from suture.connectors.port import Ledger, StockOrder
+from suture.connectors.testing.orders import (
+    DAY,
+    NOT_A_SERVICE,
+    PAID,
+    PATIENT_NAME,
+    PLAN,
+    VISIT,
+    a_kit,
+    a_payment,
+    an_accrual,
+    an_invoice,
+    facts_of,
+    failure_of,
+    posted_invoice,
+    usd,
+    whole_visit,
 )
-from suture.core.failure import Failure, Rejected, Retriable, Unknown
-from suture.core.money import Money
-
-PLAN = LedgerPlan(
-    currency="USD",
-    income_account="400000",
-    compensation_expense_account="630000",
-    compensation_liability_account="230000",
-    clearing_account="101403",
-    products=(
-        Product(code="SUTURE-TEST-VISIT", name="Visit (conformance)"),
-        Product(code="SUTURE-TEST-LAB", name="Laboratory (conformance)"),
-        Product(code="SUTURE-TEST-GLOVES", name="Gloves (conformance)", stocked=True),
-        Product(code="SUTURE-TEST-SYRINGE", name="Syringe (conformance)", stocked=True),
-    ),
-    facilities=(Place(code="suture-test-north", name="North (conformance)"),),
-)
-DAY = datetime.now(UTC).date() - timedelta(days=2)
-PATIENT_NAME = "Zebedee Quillfeather"
-VISIT, LAB, NOT_A_SERVICE = "SUTURE-TEST-VISIT", "SUTURE-TEST-LAB", "SUTURE-TEST-NOPE"
-NAMES = {VISIT: "Visit, 30 minutes", LAB: "Laboratory panel"}
-PAID = ("paid", "in_payment")  # `in_payment` where Odoo Enterprise waits for the bank statement
+from suture.core.failure import Rejected
 
 
-def usd(amount: str) -> Money:
-    return Money(Decimal(amount), "USD")
-
-
-def an_invoice(key: str, *, total: str = "200.00", service: str = VISIT) -> InvoiceOrder:
-    """Two services of 200.00 together, for a patient who pays herself."""
-    return InvoiceOrder(
-        appointment=key,
-        partner=LedgerPartner(
-            reference=f"Patient/{key}", name=PATIENT_NAME, is_company=False, street="1 Way", city="Ash", country="US"
-        ),
-        practitioner=f"Practitioner/{key[:12]}",
-        practitioner_name="Dr Test",
-        facility="suture-test-north",
-        invoice_date=DAY,
-        total=usd(total),
-        lines=(
-            PricedLine(service=service, quantity=Decimal(1), unit_price=Decimal("150.00")),
-            PricedLine(service=LAB, quantity=Decimal("2.5"), unit_price=Decimal("20.00")),
-        ),
-        names=NAMES,
-    )
-
-
-def a_payment(key: str, amount: str, *, number: int = 1) -> Payment:
-    return Payment(payment=f"{key}-p{number}", charge=f"{key}-c", appointment=key, amount=usd(amount), received_on=DAY)
-
-
-def a_kit(key: str) -> StockOrder:
-    components = (
-        Component(product="SUTURE-TEST-GLOVES", quantity=Decimal(2)),
-        Component(product="SUTURE-TEST-SYRINGE", quantity=Decimal(1)),
-    )
-    return StockOrder(appointment=key, facility="suture-test-north", on=DAY, components=components)
-
-
-def an_accrual(key: str) -> AccrualOrder:
-    return AccrualOrder(
-        appointment=key,
-        practitioner=f"Practitioner/{key[:12]}",
-        practitioner_name="Dr Test",
-        facility="suture-test-north",
-        on=DAY,
-        amount=usd("70.00"),
-    )
-
-
-async def posted_invoice(ledger: Ledger, key: str) -> None:
-    await ledger.draft_invoice(an_invoice(key))
-    await ledger.post_invoice(key, usd("200.00"))
-
-
-async def whole_visit(ledger: Ledger, key: str) -> None:
-    """All that one visit asks of a ledger, each step tried again as the process engine would."""
-    await settled(lambda: ledger.draft_invoice(an_invoice(key)))
-    await settled(lambda: ledger.consume_stock(a_kit(key)))
-    await settled(lambda: ledger.accrue_compensation(an_accrual(key)))
-    await settled(lambda: ledger.post_invoice(key, usd("200.00")))
-    await settled(lambda: ledger.apply_payment(a_payment(key, "200.00")))
-
-
-async def settled(step: Callable[[], Awaitable[object]]) -> object:
-    """A step's result, tried again where it may not have happened."""
-    for _ in range(5):
-        try:
-            return await step()
-        except (Retriable, Unknown):
-            await asyncio.sleep(0.05)
-    return await step()
-
-
-async def facts_of(ledger: Ledger, key: str) -> list[JournalFact]:
-    return [fact async for fact in ledger.facts() if fact.key.startswith(key)]
-
-
-class LedgerConformance:
-    """Needs one fixture, `connect`: a function that answers a new, unused connector of the same ledger."""
+class VisitConformance:
+    """What a visit needs from its draft to its payment, and back."""
 
     @pytest.fixture
     async def ledger(self, connect: Callable[[], Ledger]) -> AsyncIterator[Ledger]:
@@ -336,10 +241,3 @@ class LedgerConformance:
         ]
         words = " ".join(f"{failure} {failure.remedy} {failure.__cause__}" for failure in failures)
         assert not any(part in words for part in PATIENT_NAME.split())
-
-
-async def failure_of(attempt: Awaitable[object]) -> Failure:
-    """The failure that an attempt ends in; an attempt that succeeds fails the test."""
-    with pytest.raises(Failure) as caught:
-        await attempt
-    return caught.value

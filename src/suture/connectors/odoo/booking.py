@@ -1,0 +1,99 @@
+"""Booking entries: written, posted, and reconciled with what they settle; every kind of entry goes this way."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from suture.connectors.odoo.books import Books
+from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.documents import Document
+from suture.connectors.odoo.matching import Item, Settles, items_of, mark_items, match
+from suture.connectors.odoo.posting import total_of
+from suture.connectors.port import LedgerEntry
+from suture.core.failure import Failure
+from suture.core.money import Money
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An entry to book: `total` is the sum of its debits (None: not compared), `settles` what its lines are to be
+    reconciled with."""
+
+    document: Document
+    total: Money | None
+    settles: Sequence[Settles] = ()
+
+    @property
+    def name(self) -> str:
+        return self.document.name
+
+
+@dataclass(frozen=True)
+class Booked:
+    """A posted entry as read back, and its own items: what of them is open found nothing to settle."""
+
+    row: Row
+    total: Money
+    items: Sequence[Item]
+
+    def left_open(self, like: Item) -> Decimal:
+        """What is open on its items that face one like this (of the same account and partner), as positive amount."""
+        facing = (one for one in self.items if (one.account, one.partner) == (like.account, like.partner))
+        return abs(sum((one.residual for one in facing), Decimal(0)))
+
+
+async def book(books: Books, drafts: Sequence[Draft]) -> dict[str, Booked | Failure]:
+    """Each entry by external id. Again: the same entries are found, and what is still open is reconciled."""
+    await mark_items(books, [settles for draft in drafts if len(draft.settles) > 1 for settles in draft.settles])
+    written = await books.write("account.move", [draft.document for draft in drafts])
+    moves = {d.name: outcome for d, outcome in zip(drafts, written, strict=True) if isinstance(outcome, int)}
+    posted = await books.post(
+        moves, {d.name: d.total for d in drafts if d.total is not None}, settles=_sets(drafts, moves)
+    )
+    done = {name: row for name, row in posted.items() if not isinstance(row, Failure)}
+    settling = [draft for draft in drafts if draft.name in done and draft.settles]
+    items = await _settle(books, settling, [moves[draft.name] for draft in settling])
+    codes = (await books.setting()).codes()
+    refused = {d.name: o for d, o in zip(drafts, written, strict=True) if isinstance(o, Failure)}
+    refused |= {name: row for name, row in posted.items() if isinstance(row, Failure)}
+    booked = {
+        name: Booked(row, total_of(row, codes[row["currency_id"]]), items.get(moves[name], ()))
+        for name, row in done.items()
+    }
+    return {**refused, **booked}
+
+
+def _sets(drafts: Sequence[Draft], moves: Mapping[str, int]) -> list[list[Any]]:
+    """What one line of each entry settles. An entry that settles many has several lines of one partner: those are told
+    apart by their marks, which only Odoo itself reads."""
+    return [
+        [moves[draft.name], told.items[0].account, told.items[0].partner, [one.line for one in told.items]]
+        for draft in drafts
+        if draft.name in moves and len(draft.settles) == 1
+        for told in draft.settles
+        if told.items
+    ]
+
+
+async def _settle(books: Books, drafts: Sequence[Draft], moves: Sequence[int]) -> dict[int, list[Item]]:
+    """Reconcile what the marks did not, and answer the entries' items as they are then."""
+    items = await items_of(books, moves)
+    own = {one.mark: one for of in items.values() for one in of if one.mark and not one.settled}
+    late = [settles for draft in drafts for settles in draft.settles if settles.items and settles.mark in own]
+    if not late:
+        return items
+    now = await items_of(books, [one.move for settles in late for one in settles.items])
+    lines = {one.line: one for of in now.values() for one in of}
+    await match(
+        books,
+        [([lines[one.line] for one in s.items if one.line in lines], [own[s.mark]]) for s in late],
+    )
+    return items | await items_of(books, moves)
+
+
+def entry_of(outcome: Booked | Failure) -> LedgerEntry | Failure:
+    """What a caller is told of an entry."""
+    if isinstance(outcome, Failure):
+        return outcome
+    return LedgerEntry(number=outcome.row["name"], amount=outcome.total)

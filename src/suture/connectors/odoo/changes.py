@@ -1,0 +1,210 @@
+"""What others changed in Odoo since a cursor, read by `write_date`.
+
+`write_date` is the time at which a transaction began, by the database's clock, and is answered in whole seconds. So the
+cursor is Odoo's own time and never ours; it is read before the rows, and moves to what was newest then; rows are paged
+by id, so that equal times and rows that change meanwhile hide nothing; and each look goes back by an overlap that is
+longer than Odoo's transactions: so a change is told again, under the same version, by which whoever takes it knows it.
+What was deleted leaves no time: a few of the records that we know are looked for each time, and our module in Odoo,
+where it is installed, notes deletions as they happen.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from suture.connectors.odoo import attribution
+from suture.connectors.odoo.books import Books
+from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.paging import pages
+from suture.connectors.odoo.parties import PARTNER_PRINTED
+from suture.connectors.odoo.posting import MOVE_PRINTED
+from suture.connectors.odoo.procurement import received_quantities, running_low
+from suture.connectors.port import ChangePage, LedgerChange, RunningLow
+from suture.core.failure import Fatal
+
+OVERLAP = timedelta(minutes=2)
+"""Longer than Odoo's longest transaction: what began before and committed after a look is found by the next."""
+
+_SWEPT = ("account.move", "res.partner", "stock.picking")
+_SWEPT_AT_ONCE = 200
+_NOTES_AGAIN = 200
+_SWEPT_FOR = timedelta(days=400)
+_WRITTEN = ("write_date", "write_uid", "create_date", "create_uid")
+_MOVE_FIELDS = (*MOVE_PRINTED, "move_type", "ref", "payment_state", "amount_residual", "currency_id", *_WRITTEN)
+_PARTNER_FIELDS = (*PARTNER_PRINTED, "supplier_rank", *_WRITTEN)
+_PRODUCT_FIELDS = ("name", "default_code", "list_price", "property_account_income_id", *_WRITTEN)
+_PICKING_FIELDS = ("name", "location_id", "partner_id", "date_done", *_WRITTEN)
+
+
+class Cursor(msgspec.Struct, frozen=True, kw_only=True):
+    """How far each model is read, in Odoo's time; where the search for deleted records is; what ran low already."""
+
+    until: dict[str, str] = {}
+    sweep: tuple[int, str] = (0, "")
+    outbox: int = 0
+    low: tuple[str, ...] = ()
+
+
+async def changes(books: Books, cursor: str | None) -> ChangePage:
+    """Raises `Fatal` where the cursor isn't one of ours."""
+    low = await running_low(books)
+    standing = tuple(sorted(_place(one) for one in low))
+    until = await _newest(books)
+    if cursor is None:
+        _, outbox = await _noted(books, 0)
+        return ChangePage(changes=(), cursor=_written(Cursor(until=until, low=standing, outbox=outbox)))
+    try:
+        at = msgspec.json.decode(cursor, type=Cursor)
+    except msgspec.DecodeError as error:
+        raise Fatal("cursor_unreadable", "the cursor of Odoo's changes can't be read") from error
+    found = [change async for change in _found(books, at)]
+    gone, sweep = await _sweep(books, at.sweep)
+    noted, outbox = await _noted(books, at.outbox)
+    ran_low = [_ran_low(one, books.clock.now()) for one in low if _place(one) not in at.low]
+    new = Cursor(until=at.until | until, sweep=sweep, low=standing, outbox=outbox)
+    return ChangePage(changes=(*found, *gone, *noted, *ran_low), cursor=_written(new))
+
+
+def _written(cursor: Cursor) -> str:
+    return msgspec.json.encode(cursor).decode()
+
+
+def _domains(books: Books) -> dict[str, list[Any]]:
+    """What is watched in each model."""
+    mine = [["company_id", "=", books.odoo.company]]
+    incoming = [*mine, ["picking_type_code", "=", "incoming"], ["state", "=", "done"]]
+    return {"account.move": mine, "res.partner": [], "product.product": [], "stock.picking": incoming}
+
+
+async def _newest(books: Books) -> dict[str, str]:
+    """The newest `write_date` of each model now. A model that isn't installed has none."""
+    newest: dict[str, str] = {}
+    for model, domain in _domains(books).items():
+        try:
+            rows = await books.odoo.search(model, domain, ["write_date"], order="write_date desc", limit=1)
+        except Fatal as failure:
+            if failure.code != "not_understood":
+                raise
+            continue
+        newest[model] = rows[0]["write_date"] if rows else "1970-01-01 00:00:00"
+    return newest
+
+
+async def _found(books: Books, cursor: Cursor) -> AsyncIterator[LedgerChange]:
+    us = await books.odoo.user()
+    readers = {
+        "account.move": (_moves, _MOVE_FIELDS),
+        "res.partner": (_partners, _PARTNER_FIELDS),
+        "product.product": (_products, _PRODUCT_FIELDS),
+        "stock.picking": (_receipts, _PICKING_FIELDS),
+    }
+    for model, domain in _domains(books).items():
+        if model in cursor.until:
+            attribute, fields = readers[model]
+            since = [["write_date", ">=", _earlier(cursor.until[model])], *domain]
+            async for page in pages(books.odoo, model, since, fields):
+                for change in await attribute(books, page, us):
+                    yield change
+
+
+def _earlier(told: str) -> str:
+    return f"{datetime.fromisoformat(told) - OVERLAP:%Y-%m-%d %H:%M:%S}"
+
+
+async def _moves(books: Books, rows: Sequence[Row], us: int) -> list[LedgerChange]:
+    known = await books.crosswalk.by_record("account.move", [row["id"] for row in rows])
+    codes = (await books.setting()).codes()
+    strangers = {row["ref"] for row in rows if row["id"] not in known and row["ref"]}
+    ours = await books.crosswalk.recall([external_id("invoice", ref) for ref in strangers])
+    told = (
+        attribution.of_move(
+            row,
+            known.get(row["id"]),
+            books.crosswalk.prints({field: row[field] for field in MOVE_PRINTED}),
+            us=us,
+            currency=codes[row["currency_id"]],
+            twin_of=row["ref"] if row["ref"] and external_id("invoice", row["ref"]) in ours else "",
+        )
+        for row in rows
+    )
+    return [change for change in told if change is not None]
+
+
+async def _partners(books: Books, rows: Sequence[Row], us: int) -> list[LedgerChange]:
+    known = await books.crosswalk.by_record("res.partner", [row["id"] for row in rows])
+    told = (
+        attribution.of_partner(
+            row,
+            known.get(row["id"]),
+            books.crosswalk.prints({field: row[field] for field in PARTNER_PRINTED}),
+            us=us,
+        )
+        for row in rows
+    )
+    return [change for change in told if change is not None]
+
+
+async def _products(books: Books, rows: Sequence[Row], us: int) -> list[LedgerChange]:
+    others = [row for row in rows if row["write_uid"] != us]
+    names = await books.odoo.external_ids("product.product", [row["id"] for row in others])
+    told = (attribution.of_product(row, names.get(row["id"], ""), us=us) for row in others)
+    return [change for change in told if change is not None]
+
+
+async def _receipts(books: Books, rows: Sequence[Row], us: int) -> list[LedgerChange]:
+    stock = (await books.setting()).stock
+    ours = (stock.consumption_location if stock else None) or 0
+    quantities = await received_quantities(books, [row["id"] for row in rows])
+    told = (attribution.of_receipt(row, quantities[row["id"]], us=us, ours=ours) for row in rows)
+    return [change for change in told if change is not None]
+
+
+async def _sweep(books: Books, at: tuple[int, str]) -> tuple[list[LedgerChange], tuple[int, str]]:
+    """A page of the records that we know, looked for in Odoo; and where the next look goes on."""
+    which, after = at
+    model, now = _SWEPT[which % len(_SWEPT)], books.clock.now()
+    known = await books.crosswalk.page(model, after, _SWEPT_AT_ONCE, now - _SWEPT_FOR)
+    standing = await books.odoo.external_ids(model, [record.record for record in known])
+    missing = [record for record in known if standing.get(record.record) != record.name]
+    gone = [record for record in missing if await books.finder.reference(model, record.name) is None]
+    more = len(known) == _SWEPT_AT_ONCE
+    return [attribution.deleted(record, now) for record in gone], (
+        (which, known[-1].name) if more else ((which + 1) % len(_SWEPT), "")
+    )
+
+
+async def _noted(books: Books, after: int) -> tuple[list[LedgerChange], int]:
+    """Deletions that our own module in Odoo noted, and the newest note. Ids are given before a transaction ends, so a
+    few before the cursor are read again."""
+    if not await books.poster.connects():
+        return [], after
+    domain = [["id", ">", max(after - _NOTES_AGAIN, 0)], ["what", "=", "unlink"], ["model", "in", list(_SWEPT)]]
+    notes = await books.odoo.search("suture.outbox", domain, ["model", "res_id", "at"])
+    newest = await books.odoo.search("suture.outbox", [], ["id"], order="id desc", limit=1)
+    gone: list[LedgerChange] = []
+    for model in _SWEPT:
+        at = {note["res_id"]: note["at"] for note in notes if note["model"] == model}
+        known = await books.crosswalk.by_record(model, list(at))
+        gone += [attribution.deleted(one, attribution.moment_of({"write_date": at[i]})) for i, one in known.items()]
+    return gone, newest[0]["id"] if newest else after
+
+
+def _place(low: RunningLow) -> str:
+    return f"{low.product}/{low.facility}"
+
+
+def _ran_low(low: RunningLow, now: datetime) -> LedgerChange:
+    """What fell below its minimum, as a change at this moment: Odoo keeps no time of it."""
+    return LedgerChange(
+        kind="stock",
+        what="running_low",
+        reference=low.product,
+        record=0,
+        at=now,
+        version=f"{_place(low)}/{now:%Y-%m-%dT%H:%M:%S}",
+        state=low.facility,
+        quantities={"on_hand": low.on_hand, "minimum": low.minimum, "ordered": low.ordered},
+    )

@@ -1,0 +1,143 @@
+"""Settling open items: which lines are open, and reconciling an entry's line with what it settles.
+
+Odoo reconciles one set of lines a call, and a few calls at once keep all its workers busy. Only an entry that settles
+many items would make such calls wait for each other on its own row: its items are marked instead. Lines that say the
+same temporary `matching_number` are reconciled while they are posted, any number of sets in one transaction. What that
+leaves over (a partly paid item, another currency, a worker that was faster) is reconciled one by one.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from suture.connectors.odoo.books import Books
+from suture.connectors.odoo.client import Row
+from suture.core.failure import Rejected
+from suture.core.money import Money, round_money, total
+
+ITEM_FIELDS = (
+    "move_id",
+    "account_id",
+    "partner_id",
+    "currency_id",
+    "amount_residual_currency",
+    "parent_state",
+    "reconciled",
+    "matching_number",
+    "name",
+)
+_AT_ONCE = 4
+_NOTHING_TO_COMPUTE = {"skip_invoice_sync": True, "skip_invoice_line_sync": True, "check_move_validity": False}
+"""A mark changes no amount: without these Odoo computes the whole invoice again, at three times the cost."""
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """A line on a receivable. `residual` is what is open, positive where it is owed to us; `mark` its temporary
+    number, as long as nothing was matched with it."""
+
+    line: int
+    move: int
+    account: int
+    partner: int
+    currency: int
+    residual: Decimal
+    posted: bool
+    settled: bool
+    matched: bool
+    mark: str
+    label: str
+
+
+class Settles(msgspec.Struct, frozen=True):
+    """What a line of an entry is to be reconciled with. The line and, where they can be, the items carry the mark."""
+
+    mark: str
+    items: Sequence[Item]
+
+
+def item(row: Row) -> Item:
+    number = str(row["matching_number"] or "")
+    return Item(
+        line=row["id"],
+        move=row["move_id"],
+        account=row["account_id"],
+        partner=row["partner_id"] or 0,
+        currency=row["currency_id"],
+        residual=Decimal(str(row["amount_residual_currency"])),
+        posted=row["parent_state"] == "posted",
+        settled=bool(row["reconciled"]),
+        matched=bool(number) and not number.startswith("I"),
+        mark=number if number.startswith("I") else "",
+        label=row["name"] or "",
+    )
+
+
+async def items_of(books: Books, moves: Iterable[int]) -> dict[int, list[Item]]:
+    """The items on receivables of each move (`account.move.line` on an account of type ``asset_receivable``)."""
+    wanted = sorted(set(moves))
+    found: dict[int, list[Item]] = defaultdict(list)
+    if wanted:
+        domain = [["move_id", "in", wanted], ["account_type", "=", "asset_receivable"]]
+        for row in await books.odoo.search("account.move.line", domain, ITEM_FIELDS):
+            found[row["move_id"]].append(item(row))
+    return found
+
+
+def open_amount(items: Iterable[Item], currency: str) -> Money:
+    """What is open on items together."""
+    return total((Money(round_money(one.residual, currency), currency) for one in items), currency)
+
+
+async def mark_items(books: Books, settles: Iterable[Settles]) -> None:
+    """Mark what entries will settle. Marks are no more than a shorter way: one that is lost, or stays behind, changes
+    nothing."""
+    setting = await books.setting()
+    if setting.cash_basis:
+        return  # Odoo would post no cash basis taxes for marked lines
+    currency = setting.company_currency
+    rows = [[one.line, told.mark] for told in settles if _markable(told.items, currency) for one in told.items]
+    try:
+        await books.odoo.upsert("account.move.line", [".id", "matching_number"], rows, context=_NOTHING_TO_COMPUTE)
+    except Rejected:
+        return  # somebody matched one of them meanwhile
+
+
+def _markable(items: Sequence[Item], company_currency: int) -> bool:
+    """Odoo makes no exchange difference for marked lines, and refuses a mark on what is partly matched."""
+    return all(one.posted and not one.matched and one.currency == company_currency for one in items)
+
+
+async def match(books: Books, sets: Sequence[tuple[Sequence[Item], Sequence[Item]]]) -> None:
+    """Reconcile what is open on either side of each set: a call each, a few at a time."""
+    turns = asyncio.Semaphore(_AT_ONCE)
+    setting = await books.setting()
+
+    async def one(left: Sequence[Item], right: Sequence[Item], ids: Sequence[int]) -> None:
+        local = all(item.currency == setting.company_currency for item in (*left, *right))
+        async with turns:
+            await _reconcile(books, ids, {"no_exchange_difference": local, "no_cash_basis": not setting.cash_basis})
+
+    calls = [one(left, right, ids) for left, right in sets if (ids := _open_lines(left, right))]
+    failures = [f for f in await asyncio.gather(*calls, return_exceptions=True) if isinstance(f, BaseException)]
+    if failures:
+        raise failures[0]
+
+
+async def _reconcile(books: Books, ids: Sequence[int], context: Row) -> None:
+    """The last line is the entry's own: once it is reconciled, by us or by a worker that was faster, all is done.
+    `context` spares Odoo to look for what can't be (a quarter of the cost)."""
+    try:
+        await books.odoo.do("account.move.line", "reconcile", ids, context=context)
+    except Rejected:
+        now = await books.odoo.read("account.move.line", ids[-1:], ["reconciled"])
+        if not any(row["reconciled"] for row in now.values()):
+            raise
+
+
+def _open_lines(left: Sequence[Item], right: Sequence[Item]) -> list[int]:
+    """What to reconcile with what, or nothing where either side has nothing open any more."""
+    open_on = [[one.line for one in side if not one.settled] for side in (left, right)]
+    return [*open_on[0], *open_on[1]] if all(open_on) else []

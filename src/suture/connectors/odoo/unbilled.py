@@ -1,0 +1,60 @@
+"""The month-end accrual of completed and unbilled work, and its reversal on the next month's first day.
+
+Both are posted at once: the reversal stands in the next month by its date, and nobody has to remember it.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from suture.connectors.odoo import entries
+from suture.connectors.odoo.books import Books
+from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.payments import lines_of
+from suture.connectors.odoo.posting import total_of
+from suture.connectors.port import UnbilledAccrual, UnbilledOrder
+from suture.core.failure import Failure, Rejected
+from suture.core.money import total
+
+_HEAD_FIELDS = ("journal_id", "company_id", "currency_id")
+
+
+async def accrue(books: Books, orders: Sequence[UnbilledOrder]) -> Sequence[UnbilledAccrual | Failure]:
+    return [await _accrue(books, order) for order in orders]
+
+
+async def _accrue(books: Books, order: UnbilledOrder) -> UnbilledAccrual | Failure:
+    if (order.on + timedelta(days=1)).day != 1:
+        return Rejected("not_a_month_end", f"{order.on} is not the last day of a month", "Name the month's last day.")
+    setting = await books.setting()
+    currency = order.lines[0].amount.currency
+    await books.parties.ensure_practitioners(setting, {o.practitioner: o.practitioner_name for o in order.lines})
+    analytics = [await books.parties.analytic(setting, line.facility, line.practitioner) for line in order.lines]
+    document = entries.unbilled(order, setting, analytics, books.organisation)
+    (written,) = await books.write("account.move", [document])
+    if isinstance(written, Failure):
+        return written
+    expected = total((line.amount.rounded() for line in order.lines), currency)
+    accrued = (await books.post({document.name: written}, {document.name: expected}))[document.name]
+    if isinstance(accrued, Failure):
+        return accrued
+    turned = await _turn(books, order, written, order.on + timedelta(days=1))
+    if isinstance(turned, Failure):
+        return turned
+    return UnbilledAccrual(
+        number=accrued["name"],
+        amount=total_of(accrued, currency),
+        reversal_number=turned["name"],
+        reversed_on=order.on + timedelta(days=1),
+    )
+
+
+async def _turn(books: Books, order: UnbilledOrder, accrual: int, on: date) -> Row | Failure:
+    head = (await books.odoo.read("account.move", [accrual], _HEAD_FIELDS))[accrual]
+    lines = (await lines_of(books, [accrual]))[accrual]
+    document = entries.reversal("unbilled_reversal", order.period, head, lines, on=on, organisation=books.organisation)
+    (written,) = await books.write("account.move", [document])
+    if isinstance(written, Failure):
+        return written
+    name = external_id("unbilled_reversal", order.period)
+    return (await books.post({name: written}, ahead=True))[name]
