@@ -147,7 +147,8 @@ def _beyond(due: Due, what: Iterable[str], why: str) -> Found:
 
 def _left_over(due: Due, stands: list[str], evidence: Evidence, explained: bool) -> Found:
     """A visit that was cancelled after all leaves nothing standing, not even a draft."""
-    drafts = [d.kind for d in evidence.documents.get(due.key, ()) if d.state not in (IN_FORCE[d.kind], *NOT_THERE)]
+    documents = evidence.documents.get(due.key, ())
+    drafts = [d.kind for d in documents if d.state not in (IN_FORCE.get(d.kind, "posted"), *NOT_THERE)]
     left = [*stands, *(f"a draft {kind}" for kind in drafts)]
     if not left or explained:
         return

@@ -1,6 +1,7 @@
 """The simulator's doors: JSON-2 (19), JSON-RPC and the version, with the answers that the real ones give."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -24,39 +25,80 @@ from suture.simulators.odoo.errors import (
     Unprocessable,
     UserError,
 )
-from suture.simulators.odoo.seed import seed
+from suture.simulators.odoo.hints import Caller, Rule
+from suture.simulators.odoo.seed import COMPANIES, seed
 from suture.simulators.odoo.server import CannotBind, Server
+
+_HINTED = ("account.move", "res.partner", "stock.picking")
 
 
 def create_app(
-    *, database: str = "suture", version: int = 19, api_keys: Mapping[str, str], clock: Clock | None = None
+    *,
+    database: str = "suture",
+    version: int = 19,
+    api_keys: Mapping[str, str],
+    clock: Clock | None = None,
+    companies: Sequence[str] = COMPANIES,
+    lacking: Mapping[str, Collection[str]] | None = None,
+    webhook: str | None = None,
+    connects: bool = False,
 ) -> Starlette:
-    """A fresh simulated Odoo of `version` (17 or 19). `api_keys` gives the login of each key's user."""
+    """A fresh simulated Odoo of `version` (17 or 19). `api_keys` gives the login of each key's user.
+
+    Each of `companies` has books and a warehouse of its own. `lacking` are the rights that nobody has, operations
+    (read, write, create, unlink) by model. `webhook` is called after what happens to documents and contacts (`hints`).
+    `connects` says that Suture's own module is installed.
+    """
     db = Database(database, version, api_keys, clock or SystemClock())
-    seed(db, set(api_keys.values()))
+    db.lacking, db.connects = lacking or {}, connects
+    seed(db, set(api_keys.values()), companies)
+    for model in _HINTED if webhook else ():
+        db.hints.add(Rule(webhook or "", model))
     server = Server(db)
     doors = Doors(server)
     routes = [
         Route("/jsonrpc", doors.json_rpc, methods=["POST"]),
         Route("/web/webclient/version_info", doors.version_info, methods=["POST"]),
         Route("/control/standing", doors.standing),
+        Route("/control/automation", doors.automation, methods=["POST"]),
+        Route("/control/lacking", doors.lacking, methods=["POST"]),
         observed_route(server.witness.journal),
     ]
     if version >= 19:
         routes.append(Route("/json/2/{model}/{method}", doors.json_2, methods=["POST"]))
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, lifespan=doors.open)
 
 
 class Doors:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._db = server.db
+        self._caller = Caller()
+
+    @asynccontextmanager
+    async def open(self, _: Starlette) -> AsyncIterator[None]:
+        yield
+        await self._caller.close()
 
     async def version_info(self, request: Request) -> Response:
         return _json({"jsonrpc": "2.0", "id": None, "result": self._version()})
 
     async def standing(self, _: Request) -> Response:
         return json_response(list(self._server.witness.standing()))
+
+    async def automation(self, request: Request) -> Response:
+        """Register a rule: ``{"url": …, "model": …}``."""
+        self._db.hints.add(msgspec.json.decode(await request.body(), type=Rule))
+        return json_response({"registered": True})
+
+    async def lacking(self, request: Request) -> Response:
+        """From now on nobody has these rights: ``{model: [operation, …]}``; an empty object gives all back."""
+        self._db.lacking = msgspec.json.decode(await request.body(), type=dict[str, list[str]])
+        return json_response({"lacking": dict(self._db.lacking)})
+
+    def _hint(self) -> None:
+        for url, told in self._db.hints.take():
+            self._caller.call(url, told)
 
     async def json_2(self, request: Request) -> Response:
         if not _is_json(request):
@@ -68,6 +110,8 @@ class Doors:
             return _json(self._call_2(request, arguments))
         except OdooError as error:
             return _json(_described(error), error.status)
+        finally:
+            self._hint()
 
     def _call_2(self, request: Request, arguments: dict[str, Any]) -> Any:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
@@ -97,6 +141,8 @@ class Doors:
         except OdooError as error:
             code = 0 if self._db.version >= 18 else 200
             return _json({**answer, "error": {"code": code, "message": "Odoo Server Error", "data": _described(error)}})
+        finally:
+            self._hint()
         return _json(answer if result is None else {**answer, "result": result})
 
     def _call_rpc(self, parameters: dict[str, Any]) -> Any:

@@ -1,19 +1,17 @@
-"""One simulated database: rows, schema, users, and how a field of a row is read."""
+"""One simulated database: rows, schema, users and their missing rights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
-from typing import Any
 
 from suture.core.clock import Clock
-from suture.simulators.odoo.errors import PythonError
-from suture.simulators.odoo.schema import INDEXED, WATCHED, Field, schema
+from suture.simulators.odoo.fields import Field
+from suture.simulators.odoo.hints import Hints
+from suture.simulators.odoo.schema import INDEXED, WATCHED, schema
 from suture.simulators.odoo.store import Row, Store
-
-Getter = Callable[[Row], Any]
 
 
 class Database:
-    """`users` are ids by login, `keys` logins by API key."""
+    """`users` are ids by login, `keys` logins by API key; `lacking` are operations by model that nobody may do."""
 
     def __init__(self, name: str, version: int, keys: Mapping[str, str], clock: Clock) -> None:
         self.name = name
@@ -23,7 +21,9 @@ class Database:
         self.schema = schema(version)
         self.store = Store(INDEXED, WATCHED)
         self.users: dict[str, int] = {}
-        self._getters: dict[tuple[str, str], Getter] = {}
+        self.lacking: Mapping[str, Collection[str]] = {}
+        self.hints = Hints()
+        self.connects = False
 
     def fields(self, model: str) -> dict[str, Field]:
         return self.schema[model]
@@ -32,7 +32,7 @@ class Database:
         return self.store.tables[model].rows
 
     def row(self, model: str, identifier: int) -> Row:
-        return self.rows(model)[identifier]
+        return self.store.tables[model].rows[identifier]
 
     def now(self) -> str:
         return _stamp(self.clock.now())
@@ -40,46 +40,30 @@ class Database:
     def today(self) -> date:
         return self.clock.now().date()
 
-    def getter(self, model: str, path: str) -> Getter:
-        """Reads `path` (a field, or a dotted way through many2one fields) of a row of `model`."""
-        found = self._getters.get((model, path))
-        if found is None:
-            found = self._getters[model, path] = self._make_getter(model, path)
-        return found
+    def by(self, model: str, field: str, value: object) -> list[Row]:
+        """The rows of an indexed field's value, by id."""
+        table = self.store.tables[model]
+        return [table.rows[identifier] for identifier in sorted(table.index[field].get(value, ()))]
 
     def inverse_ids(self, field: Field, identifier: int) -> list[int]:
         """The records of a one2many field."""
         table = self.store.tables[field.comodel]
-        ids = list(table.index[field.inverse].get(identifier, ()))
+        if field.inverse in table.index:
+            ids = sorted(table.index[field.inverse].get(identifier, ()))
+        else:
+            ids = [i for i, row in table.rows.items() if row.get(field.inverse) == identifier]
         if field.only is None:
             return ids
         name, value = field.only
         return [line for line in ids if table.rows[line].get(name) == value]
 
-    def _make_getter(self, model: str, path: str) -> Getter:
-        first, _, rest = path.partition(".")
-        field = self.schema[model].get(first)
-        if field is None:
-            raise PythonError("ValueError", f"Invalid field {first!r} on {model!r}")
-        if rest:
-            return self._through(model, first, field.comodel, rest)
-        if field.path:
-            return self.getter(model, field.path)
-        if field.kind == "one2many":
-            return lambda row: self.inverse_ids(field, row["id"])
-        if field.kind == "many2many":
-            return lambda row: row.get(first) or []
-        return lambda row: row.get(first)
-
-    def _through(self, model: str, first: str, comodel: str, rest: str) -> Getter:
-        here, there, rows = self.getter(model, first), self.getter(comodel, rest), self.rows(comodel)
-
-        def get(row: Row) -> Any:
-            target = rows.get(here(row))
-            return there(target) if target is not None else None
-
-        return get
-
 
 def _stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    """With microseconds, as PostgreSQL keeps it; clients see whole seconds."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def companies_of(row: Row) -> list[int]:
+    """The companies that a record belongs to; none means that it is everybody's."""
+    several = row.get("company_ids")
+    return list(several) if several else [row["company_id"]] if row.get("company_id") else []

@@ -1,16 +1,16 @@
 """`load`: rows of text to records by external id, all or nothing, and its way to fail as a success.
 
-A continuation row has nothing in the record's own columns and one more line of its one2many field.
+A continuation row has nothing in the record's own columns and one more line of its one2many fields, which may have
+lines of their own.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from suture.simulators.odoo.errors import PythonError, UserError
-from suture.simulators.odoo.schema import Field
+from suture.simulators.odoo import access
+from suture.simulators.odoo.cells import BadCell, parse
+from suture.simulators.odoo.errors import AccessError, MissingError, PythonError, UserError
+from suture.simulators.odoo.fields import Field
 from suture.simulators.odoo.store import Row
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ Path = tuple[str, ...]
 Record = dict[Path, Any]
 Message = dict[str, Any]
 
-
-class _BadCell(Exception):
-    """A cell that can't become a value; the import goes on to find the others."""
+_EMPTY = ("", None, False)
 
 
 class Importer:
@@ -37,8 +35,9 @@ class Importer:
     def load(self, fields: Sequence[str], data: Sequence[Sequence[Any]]) -> Row:
         paths = [tuple(name.split("/")) for name in fields]
         self._check(paths)
-        converted = [self._convert(record, at) for at, record in self._records(paths, data)]
-        ids = [] if self._messages else self._write(converted)
+        if not self._messages:
+            converted = [self._convert(record, at) for at, record in self._records(self._model.fields, paths, data)]
+            ids = [] if self._messages else self._write(converted)
         if self._messages:
             return {"ids": False, "messages": self._messages, "nextrow": 0}
         return {"ids": ids, "messages": [], "nextrow": 0}
@@ -50,31 +49,37 @@ class Importer:
                 if part in ("id", ".id"):
                     break
                 if part not in fields:
-                    raise PythonError("ValueError", f"Invalid field name {part!r}")
+                    self._unknown(part)
                 fields = self._db.fields(fields[part].comodel) if fields[part].comodel else {}
 
-    def _records(self, paths: Sequence[Path], data: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Record]]:
-        """Each record with the row it began on: cells by path, lines as lists of such under their field."""
-        own = [i for i, path in enumerate(paths) if not self._is_line(path)]
-        lines: dict[str, list[tuple[int, Path]]] = {}
-        for i, path in enumerate(paths):
-            if self._is_line(path):
-                lines.setdefault(path[0], []).append((i, path[1:]))
-        record: Record | None = None
-        begun = 0
-        for at, row in enumerate(data):
-            if record is None or any(row[i] not in ("", None, False) for i in own):
-                if record is not None:
-                    yield begun, record
-                begun, record = at, {paths[i]: row[i] for i in own}
-            for field, columns in lines.items():
-                if any(row[i] not in ("", None, False) for i, _ in columns):
-                    record.setdefault((field,), []).append({path: row[i] for i, path in columns})
-        if record is not None:
-            yield begun, record
+    def _unknown(self, part: str) -> None:
+        if self._db.version >= 18:
+            raise PythonError("ValueError", f"Invalid field name {part!r}")
+        raise PythonError("KeyError", repr(part))
 
-    def _is_line(self, path: Path) -> bool:
-        return path[0] not in ("id", ".id") and self._model.fields[path[0]].kind == "one2many"
+    def _records(
+        self, fields: Mapping[str, Field], paths: Sequence[Path], data: Sequence[Sequence[Any]]
+    ) -> Iterator[tuple[int, Record]]:
+        """Each record with the row it began on: cells by path, lines as lists of such under their field."""
+        own = [i for i, path in enumerate(paths) if not _is_line(fields, path)]
+        under: dict[str, list[int]] = {}
+        for i, path in enumerate(paths):
+            if _is_line(fields, path):
+                under.setdefault(path[0], []).append(i)
+        for start, end in _spans(data, own):
+            record: Record = {paths[i]: data[start][i] for i in own}
+            for field, columns in under.items():
+                record[field,] = self._children(
+                    fields[field], [paths[i][1:] for i in columns], columns, data[start:end]
+                )
+            yield start, record
+
+    def _children(
+        self, field: Field, paths: Sequence[Path], columns: Sequence[int], data: Sequence[Sequence[Any]]
+    ) -> list[Record]:
+        cells = [[row[i] for i in columns] for row in data]
+        filled = [row for row in cells if any(cell not in _EMPTY for cell in row)]
+        return [record for _, record in self._records(self._db.fields(field.comodel), paths, filled)]
 
     def _convert(self, record: Record, at: int) -> tuple[str | None, Row, int]:
         name, values = self._values(self._model, record, at)
@@ -98,14 +103,15 @@ class Importer:
     def _line(self, model: "Model", record: Record, at: int) -> tuple[int, Any, Row]:
         name, values = self._values(model, record, at)
         known = self._db.store.external.get(name) if name else None
-        return (1, known[1], values) if known and known[1] in self._db.rows(model.model) else (0, name or 0, values)
+        found = values.pop("id", None) or (known[1] if known else None)
+        return (1, found, values) if found in self._db.rows(model.model) else (0, name or 0, values)
 
     def _cell(self, model: "Model", path: Path, cell: Any, values: Row, at: int) -> None:
         field = model.fields[path[0]]
         label = field.label or path[0].removesuffix("_id").removesuffix("_ids").replace("_", " ").title()
         try:
             values[path[0]] = self._value(field, path[1:], cell, label)
-        except _BadCell as error:
+        except BadCell as error:
             where = {"rows": {"from": at, "to": at}, "record": at, "type": "error"}
             self._messages.append({**where, "field": path[0], "field_name": label, "message": str(error)})
 
@@ -118,23 +124,23 @@ class Importer:
             if not isinstance(cell, str):
                 raise PythonError("AttributeError", f"'{type(cell).__name__}' object has no attribute 'split'")
             return [self._reference(field, by, part.strip(), label) for part in cell.split(",")]
-        return _PARSERS.get(field.kind, _text)(field, cell, label)
+        return parse(field, cell, label)
 
     def _reference(self, field: Field, by: Path, cell: Any, label: str) -> int:
         rows = self._db.rows(field.comodel)
         if by == ("id",):
             known = self._db.store.external.get(_with_module(str(cell)))
             if known is None or known[1] not in rows:
-                raise _BadCell(f"No matching record found for external id '{cell}' in field '{label}'")
+                raise BadCell(f"No matching record found for external id '{cell}' in field '{label}'")
             return known[1]
         if by == (".id",):
             if int(cell) not in rows:
-                raise _BadCell(f"No matching record found for database id '{cell}' in field '{label}'")
+                raise BadCell(f"No matching record found for database id '{cell}' in field '{label}'")
             return int(cell)
-        found = [identifier for identifier, row in rows.items() if row.get("name") == cell]
-        if not found:
-            raise _BadCell(f"No matching record found for name '{cell}' in field '{label}'")
-        return found[0]
+        for identifier, row in rows.items():
+            if row.get("name") == cell and self._env.visible(field.comodel, row):
+                return identifier
+        raise BadCell(f"No matching record found for name '{cell}' in field '{label}'")
 
     def _write(self, converted: Sequence[tuple[str | None, Row, int]]) -> list[int]:
         mark = self._db.store.mark()
@@ -142,7 +148,7 @@ class Importer:
         for name, values, at in converted:
             try:
                 ids.append(self._record(name, values))
-            except UserError as error:
+            except (UserError, AccessError, MissingError) as error:
                 where = {"rows": {"from": at, "to": at}, "record": at, "type": "error"}
                 self._messages.append({**where, "message": error.message})
         if self._messages:
@@ -151,67 +157,46 @@ class Importer:
 
     def _record(self, name: str | None, values: Row) -> int:
         """Create or update one record. In mode ``update`` what was loaded with ``noupdate`` stays as it is."""
+        if (identifier := values.pop("id", None)) is not None:
+            self._model.write([identifier], values)
+            return int(identifier)
         known = self._db.store.external.get(name) if name else None
-        updating = self._env.context.get("mode") == "update"
         if known is not None and name is not None:
             model, identifier, noupdate = known
             if model != self._model.model:
                 raise UserError(f"For external id {name} found record of different model {model}")
             if identifier in self._db.rows(model):
-                if not (updating and noupdate):
-                    self._model.write([identifier], values)
+                self._again(identifier, values, noupdate=noupdate)
                 return identifier
             self._db.store.unname(name)
+        access.check(self._model, "create")
         identifier = self._model.insert(values)
+        self._env.flush()
         if name:
             self._env.name(name, self._model.model, identifier)
         return identifier
 
+    def _again(self, identifier: int, values: Row, *, noupdate: bool) -> None:
+        if noupdate and self._env.context.get("mode") == "update":
+            self._model.existing([identifier], "read")
+        else:
+            self._model.write([identifier], values)
+
+
+def _spans(data: Sequence[Sequence[Any]], own: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Where each record's rows begin and end."""
+    start = 0
+    for at in range(1, len(data)):
+        if any(data[at][i] not in _EMPTY for i in own):
+            yield start, at
+            start = at
+    if data:
+        yield start, len(data)
+
+
+def _is_line(fields: Mapping[str, Field], path: Path) -> bool:
+    return path[0] not in ("id", ".id") and fields[path[0]].kind == "one2many"
+
 
 def _with_module(name: str) -> str:
     return name if "." in name else f"__import__.{name}"
-
-
-def _text(_: Field, cell: Any, __: str) -> Any:
-    return cell
-
-
-def _day(_: Field, cell: Any, label: str) -> str:
-    try:
-        return date.fromisoformat(str(cell)).isoformat()
-    except ValueError as error:
-        raise _BadCell(f"'{cell}' does not seem to be a valid date for field '{label}'") from error
-
-
-def _float(_: Field, cell: Any, label: str) -> float:
-    try:
-        return float(cell)
-    except ValueError as error:
-        raise _BadCell(f"'{cell}' does not seem to be a number for field '{label}'") from error
-
-
-def _flag(_: Field, cell: Any, __: str) -> bool:
-    return str(cell).lower() in ("1", "true", "yes")
-
-
-def _choice(field: Field, cell: Any, label: str) -> Any:
-    if field.choices and cell not in field.choices:
-        raise _BadCell(f"Value '{cell}' not found in selection field '{label}'")
-    return cell
-
-
-def _json(_: Field, cell: Any, label: str) -> Any:
-    try:
-        return msgspec.json.decode(str(cell).encode())
-    except msgspec.DecodeError as error:
-        raise _BadCell(f"'{cell}' does not seem to be a valid JSON for field '{label}'") from error
-
-
-_PARSERS: dict[str, Callable[[Field, Any, str], Any]] = {
-    "date": _day,
-    "float": _float,
-    "integer": lambda field, cell, label: int(_float(field, cell, label)),
-    "boolean": _flag,
-    "selection": _choice,
-    "json": _json,
-}

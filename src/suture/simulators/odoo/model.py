@@ -1,18 +1,18 @@
-"""What every model does: create, read, search, write, delete, and import. Particular models say what differs."""
+"""What every model may be asked from outside: create, read, search, write, delete, and import."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
-from suture.simulators.odoo.domain import candidates, compile_domain
-from suture.simulators.odoo.errors import AccessError, MissingError, PythonError
+from suture.simulators.odoo import access, grouping, reading
+from suture.simulators.odoo.errors import MissingError
 from suture.simulators.odoo.importing import Importer
-from suture.simulators.odoo.schema import Field
+from suture.simulators.odoo.integrity import check_unused
+from suture.simulators.odoo.records import Records
 from suture.simulators.odoo.store import Row
 
-if TYPE_CHECKING:
-    from suture.simulators.odoo.environment import Environment
-
 Method = TypeVar("Method", bound=Callable[..., Any])
+
+_NOTED = frozenset({"account.move", "res.partner"})
 
 
 def of_model(method: Method) -> Method:
@@ -27,25 +27,29 @@ def of_records(method: Method) -> Method:
     return method
 
 
-class Model:
-    """One model within one call, by one user and in one context."""
+def since(version: int) -> Callable[[Method], Method]:
+    """A public method that earlier versions don't have."""
 
-    name: ClassVar[str] = ""
-    forbidden: ClassVar[bool] = False
+    def mark(method: Method) -> Method:
+        method.__dict__["since"] = version
+        return method
 
-    def __init__(self, env: "Environment", name: str) -> None:
-        self.env = env
-        self.db = env.db
-        self.model = name
-        self.fields = env.db.fields(name)
+    return mark
 
+
+class Model(Records):
+    """The public methods. Their names and arguments are Odoo's."""
+
+    @since(18)
     @of_records
     def has_access(self, ids: Sequence[int], operation: str) -> bool:
-        return not self.forbidden
+        return access.may(self, operation)
 
     @of_model
     def check_access_rights(self, operation: str, raise_exception: bool = True) -> bool:
-        return not self.forbidden
+        if raise_exception:
+            access.check(self, operation)
+        return access.may(self, operation)
 
     @of_model
     def search(
@@ -55,7 +59,7 @@ class Model:
 
     @of_model
     def search_count(self, domain: Sequence[Any], limit: int | None = None) -> int:
-        return len(self.found(domain, 0, limit, None))
+        return len(self.found(domain, 0, limit, "id"))
 
     @of_model
     def search_read(  # noqa: PLR0917 (its callers pass these in Odoo's order)
@@ -67,173 +71,126 @@ class Model:
         order: str | None = None,
         load: str = "_classic_read",
     ) -> list[Row]:
-        return self.answer(self.found(domain, offset, limit, order), fields, load)
+        return reading.answer(self, self.found(domain, offset, limit, order), fields, load)
 
     @of_records
     def read(self, ids: Sequence[int], fields: Sequence[str] | None = None, load: str = "_classic_read") -> list[Row]:
-        self.check_access()
+        access.check(self, "read")
         rows = self.db.rows(self.model)
-        return self.answer([rows[identifier] for identifier in ids if identifier in rows], fields, load)
+        found = [rows[identifier] for identifier in ids if identifier in rows]
+        access.check_visible(self, found, "read")
+        return reading.answer(self, found, fields, load)
+
+    @of_records
+    def exists(self, ids: Sequence[int]) -> list[int]:
+        """Since 18 not to be called from outside (`Server.method_kind`)."""
+        return [identifier for identifier in ids if identifier in self.db.rows(self.model)]
 
     @of_records
     def get_external_id(self, ids: Sequence[int]) -> dict[str, str]:
-        names = self.db.store.external_of
-        return {str(i): (names.get((self.model, i)) or [""])[0] for i in ids}
+        names, rows = self.db.store.external_of, self.db.rows(self.model)
+        shown = (i for i in ids if i in rows and self.env.visible(self.model, rows[i]))
+        known = {i: names.get((self.model, i)) for i in shown}
+        return {str(i): (known.get(i) or [""])[0] for i in ids}
+
+    @of_records
+    def get_metadata(self, ids: Sequence[int]) -> list[Row]:
+        return reading.metadata(self, self.existing(ids, "read"))
+
+    @of_model
+    def fields_get(
+        self, allfields: Sequence[str] | None = None, attributes: Sequence[str] | None = None
+    ) -> dict[str, Row]:
+        return reading.describe(self, allfields, attributes)
+
+    @of_model
+    def read_group(  # noqa: PLR0917 (its callers pass these in Odoo's order)
+        self,
+        domain: Sequence[Any],
+        fields: Sequence[str],
+        groupby: Sequence[str] | str,
+        offset: int = 0,
+        limit: int | None = None,
+        orderby: str | bool = False,
+        lazy: bool = True,
+    ) -> list[Row]:
+        by = [groupby] if isinstance(groupby, str) else list(groupby)
+        order = orderby if isinstance(orderby, str) else ""
+        groups = grouping.read_group(self, domain, fields, by, orderby=order, lazy=lazy)
+        return groups[offset : None if limit is None else offset + limit]
+
+    @since(19)
+    @of_model
+    def formatted_read_group(  # noqa: PLR0917 (its callers pass these in Odoo's order)
+        self,
+        domain: Sequence[Any],
+        groupby: Sequence[str] = (),
+        aggregates: Sequence[str] = (),
+        having: Sequence[Any] = (),
+        offset: int = 0,
+        limit: int | None = None,
+        order: str | None = None,
+    ) -> list[Row]:
+        groups = grouping.formatted_read_group(self, domain, groupby, aggregates, order=order or "")
+        kept = [group for group in groups if grouping.passes(group, having)]
+        return kept[offset : None if limit is None else offset + limit]
 
     @of_model
     def create(self, vals_list: Any) -> Any:
+        access.check(self, "create")
         many = isinstance(vals_list, list)
         ids = [self.insert(vals) for vals in (vals_list if many else [vals_list])]
+        self.env.flush()
         return ids if many else ids[0]
 
     @of_records
     def write(self, ids: Sequence[int], vals: Row) -> bool:
-        for row in self.existing(ids):
+        for row in self.existing(ids, "write"):
             self.update(row, vals)
+        self.env.flush()
         return True
 
     @of_records
+    def action_archive(self, ids: Sequence[int]) -> None:
+        self.write(ids, {"active": False})
+
+    @of_records
+    def action_unarchive(self, ids: Sequence[int]) -> None:
+        self.write(ids, {"active": True})
+
+    @of_records
     def unlink(self, ids: Sequence[int]) -> bool:
-        for row in self.existing(ids):
+        rows = self.existing(ids, "unlink")
+        for row in rows:
+            check_unused(self, row)
+        for row in rows:
+            self._note_deletion(row)
             self.delete(row)
+        self.env.flush()
         return True
+
+    def _note_deletion(self, row: Row) -> None:
+        """Suture's own module notes it in the call that does it."""
+        if self.db.connects and self.model in _NOTED:
+            noted = {"model": self.model, "res_id": row["id"], "what": "unlink", "at": self.env.stamp}
+            self.env.model("suture.outbox").insert(noted)
 
     @of_model
     def load(self, fields: Sequence[str], data: Sequence[Sequence[Any]]) -> Row:
-        self.check_access()
         return Importer(self).load(fields, data)
 
     def found(self, domain: Sequence[Any], offset: int, limit: int | None, order: str | None) -> list[Row]:
-        self.check_access()
-        table = self.db.store.tables[self.model]
-        test = compile_domain(domain, self._check_condition, lambda row, field: self.db.getter(self.model, field)(row))
-        ids = candidates(domain, table.index.get)
-        rows = table.rows.values() if ids is None else [table.rows[i] for i in ids if i in table.rows]
-        found = [row for row in rows if test(row)]
-        self._sort(found, order or "id")
-        return found[offset : None if limit is None else offset + limit]
+        access.check(self, "read")
+        return reading.find(self, domain, offset, limit, order)
 
-    def answer(self, rows: Sequence[Row], fields: Sequence[str] | None, load: str) -> list[Row]:
-        """Rows as clients see them: ``False`` for nothing, many2one as ``[id, name]`` unless `load` is empty."""
-        names = [name for name in (fields or self.fields) if name != "id"]
-        columns = [(name, self.db.getter(self.model, name), self._shown(name, load)) for name in names]
-        return [{"id": row["id"], **{name: show(get(row)) for name, get, show in columns}} for row in rows]
-
-    def existing(self, ids: Sequence[int]) -> list[Row]:
-        self.check_access()
+    def existing(self, ids: Sequence[int], operation: str = "write") -> list[Row]:
+        """The records, for an operation. Raises `AccessError`, and `MissingError` for one that isn't there."""
+        access.check(self, operation)
         rows = self.db.rows(self.model)
         gone = [identifier for identifier in ids if identifier not in rows]
         if gone:
             who = f"(Record: {self.model}({gone[0]},), User: {self.env.user})"
             raise MissingError(f"Record does not exist or has been deleted.\n{who}")
-        return [rows[identifier] for identifier in ids]
-
-    def insert(self, values: Row) -> int:
-        """Create one record; one2many values are commands ``(0, external id, values)``."""
-        self.check_fields(values)
-        own, lines = self.split(self.defaults(values) | values)
-        stamp = self.db.now()
-        identifier = self.db.store.insert(self.model, {"create_date": stamp, "write_date": stamp, **own})
-        self.write_lines(identifier, lines)
-        return identifier
-
-    def update(self, row: Row, values: Row) -> None:
-        self.check_fields(values)
-        own, lines = self.split(values)
-        for field, value in own.items():
-            self.db.store.set(self.model, row, field, value)
-        self.db.store.set(self.model, row, "write_date", self.db.now())
-        self.write_lines(row["id"], lines)
-
-    def delete(self, row: Row) -> None:
-        for field in self.fields.values():
-            if field.kind == "one2many" and field.comodel != self.model:
-                children = self.env.model(field.comodel)
-                for child in self.db.inverse_ids(field, row["id"]):
-                    children.delete(self.db.row(field.comodel, child))
-        for name in list(self.db.store.external_of.get((self.model, row["id"]), ())):
-            self.db.store.unname(name)
-        self.db.store.delete(self.model, row["id"])
-
-    def defaults(self, values: Row) -> Row:
-        return {}
-
-    def write_lines(self, identifier: int, lines: dict[str, list[Any]]) -> None:
-        """Apply one2many commands: ``(0, external id or 0, values)`` adds, ``(1, id, values)`` changes."""
-        for name, commands in lines.items():
-            field = self.fields[name]
-            children = self.env.model(field.comodel)
-            for kind, key, values in commands:
-                if kind == 0:
-                    child = children.insert({**values, field.inverse: identifier})
-                    if key:
-                        self.env.name(str(key), field.comodel, child)
-                else:
-                    children.write([key], values)
-
-    def split(self, values: Row) -> tuple[Row, dict[str, list[Any]]]:
-        own: Row = {}
-        lines: dict[str, list[Any]] = {}
-        for name, value in values.items():
-            kind = self.fields[name].kind
-            if kind == "one2many":
-                lines[name] = value
-            else:
-                own[name] = linked(value) if kind == "many2many" else value
-        return own, lines
-
-    def check_fields(self, values: Row) -> None:
-        for name in values:
-            if name not in self.fields:
-                raise PythonError("ValueError", f"Invalid field {name!r} on model {self.model!r}")
-
-    def check_access(self) -> None:
-        if self.forbidden:
-            raise AccessError(f"You are not allowed to access {self.model!r} records.")
-
-    def _check_condition(self, term: Sequence[Any]) -> None:
-        model = self.model
-        for part in str(term[0]).split("."):
-            field = self.db.fields(model).get(part)
-            if field is None:
-                where = "condition" if self.db.version >= 18 else "leaf"
-                raise PythonError("ValueError", f"Invalid field {self.model}.{part} in {where} {tuple(term)!r}")
-            model = field.comodel or model
-
-    def _sort(self, rows: list[Row], order: str) -> None:
-        for part in reversed(order.split(",")):
-            field, _, direction = part.strip().partition(" ")
-            get = self.db.getter(self.model, field)
-            rows.sort(key=_key_of(get), reverse=direction.strip().lower() == "desc")
-
-    def _shown(self, name: str, load: str) -> Callable[[Any], Any]:
-        field = self.fields.get(name)
-        if field is not None and field.kind == "many2one" and load:
-            return lambda value: [value, self._name_of(field, value)] if value else False
-        return _show
-
-    def _name_of(self, field: Field, identifier: int) -> str:
-        return str(self.db.row(field.comodel, identifier).get("name") or identifier)
-
-
-def linked(value: Any) -> list[int]:
-    """A many2many field's ids, given as ids or as the commands ``(6, 0, ids)`` and ``(4, id)``."""
-    linked: list[int] = []
-    for part in value or ():
-        if isinstance(part, list | tuple):
-            linked = list(part[2]) if part[0] == 6 else [*linked, part[1]]
-        else:
-            linked.append(part)
-    return linked
-
-
-def _key_of(get: Callable[[Row], Any]) -> Callable[[Row], Any]:
-    return lambda row: _sortable(get(row))
-
-
-def _show(value: Any) -> Any:
-    return False if value is None else value
-
-
-def _sortable(value: Any) -> Any:
-    return (value is not None and value is not False, value or 0)
+        found = [rows[identifier] for identifier in ids]
+        access.check_visible(self, found, operation)
+        return found

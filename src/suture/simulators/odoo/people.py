@@ -1,37 +1,45 @@
-"""Small models whose rules an integration meets: contacts, products, users, companies, external ids."""
+"""Contacts and users, and what they may ask of external ids."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from suture.simulators.odoo.errors import PythonError, RedirectWarning, UserError
-from suture.simulators.odoo.model import Model, of_model
-from suture.simulators.odoo.seed import DEFAULT_TAX
+from suture.simulators.odoo.documents import INVOICES, MOVE
+from suture.simulators.odoo.errors import PythonError, UserError
+from suture.simulators.odoo.model import Model, of_model, of_records
 from suture.simulators.odoo.store import Row
+
+_GROUPS = (
+    *("base.group_user", "base.group_partner_manager", "base.group_multi_company", "base.group_multi_currency"),
+    *("account.group_account_invoice", "account.group_account_user", "account.group_account_manager"),
+    *("stock.group_stock_user", "stock.group_stock_manager", "stock.group_production_lot"),
+    *("purchase.group_purchase_user", "product.group_product_manager", "analytic.group_analytic_accounting"),
+)
 
 
 class Partners(Model):
+    """A contact's receivable and payable accounts are each company's own."""
+
+    def defaults(self, values: Row) -> Row:
+        return {"customer_rank": 0, "supplier_rank": 0, "is_company": False, "lang": "en_US"}
+
     def insert(self, values: Row) -> int:
         if not values.get("name"):
             raise UserError("Contacts require a name")
         return super().insert(values)
 
+    def update(self, row: Row, values: Row) -> None:
+        """An invoice keeps its customer's name, and is written with it."""
+        super().update(row, values)
+        if "name" in values:
+            for move in self.db.by(MOVE, "partner_id", row["id"]):
+                if move["move_type"] in INVOICES:
+                    self.env.model(MOVE).touch(move)
 
-class Products(Model):
-    """A product without a word about taxes gets the company's default tax."""
+    def compute_property_account_receivable_id(self, row: Row) -> Any:
+        return self.db.row("res.company", self.env.company)["account_receivable_id"]
 
-    def defaults(self, values: Row) -> Row:
-        kind = "consu" if self.db.version >= 18 else values.get("detailed_type") or "consu"
-        return {"taxes_id": [DEFAULT_TAX], "supplier_taxes_id": [], "type": kind, "list_price": 1.0}
-
-
-class Accounts(Model):
-    def defaults(self, values: Row) -> Row:
-        return {"reconcile": values.get("account_type") in ("asset_receivable", "liability_payable")}
-
-    def insert(self, values: Row) -> int:
-        if self.found([["code", "=", values.get("code")]], 0, 1, None):
-            raise UserError("Account codes must be unique. You can't create accounts with these duplicate codes.")
-        return super().insert(values)
+    def compute_property_account_payable_id(self, row: Row) -> Any:
+        return self.db.row("res.company", self.env.company)["account_payable_id"]
 
 
 class Users(Model):
@@ -40,25 +48,20 @@ class Users(Model):
         return {"lang": "en_US", "tz": "UTC", "uid": self.env.user}
 
 
-class Companies(Model):
-    """19's `user_` lock dates are what binds the caller, with ``1-01-01`` for none."""
+class Users17(Users):
+    """17 asks for the caller, 19 for users."""
 
-    def update(self, row: Row, values: Row) -> None:
-        """17 closes no period that holds drafts; 19 does."""
-        until = values.get("fiscalyear_lock_date")
-        if until and self.db.version < 18:
-            drafts = self.env.model("account.move").search([["state", "=", "draft"], ["date", "<=", until]])
-            if drafts:
-                raise RedirectWarning("There are still unposted entries in the period you want to lock.")
-        super().update(row, values)
+    @of_model
+    def has_group(self, group_ext_id: str) -> bool:
+        return group_ext_id in _GROUPS
 
-    def answer(self, rows: Sequence[Row], fields: Sequence[str] | None, load: str) -> list[Row]:
-        answers = super().answer(rows, fields, load)
-        for row, answer in zip(rows, answers, strict=True):
-            for field in answer:
-                if field.startswith("user_"):
-                    answer[field] = row.get(field.removeprefix("user_")) or "1-01-01"
-        return answers
+
+class Users19(Users):
+    @of_records
+    def has_group(self, ids: Sequence[int], group_ext_id: str) -> bool:
+        if len(ids) != 1:
+            raise PythonError("ValueError", f"Expected singleton: res.users{tuple(ids)!r}")
+        return group_ext_id in _GROUPS
 
 
 class ExternalIds(Model):
@@ -72,4 +75,5 @@ class ExternalIds(Model):
         if known is None:
             raise PythonError("ValueError", f"External ID not found in the system: {module}.{xml_id}")
         model, identifier, _ = known
-        return [model, identifier if identifier in self.db.rows(model) else False]
+        row = self.db.rows(model).get(identifier)
+        return [model, identifier if row is not None and self.env.visible(model, row) else False]

@@ -1,101 +1,200 @@
-"""Matching open debits with open credits (`account.partial.reconcile`), and what an invoice's payment state becomes."""
+"""Matching open debits with open credits: `account.partial.reconcile`, `account.full.reconcile`, matching numbers."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from suture.simulators.odoo.documents import INVOICES, LINE, MOVE, lines_of, sign_of, touch_lines
 from suture.simulators.odoo.errors import UserError
+from suture.simulators.odoo.exchange import difference
+from suture.simulators.odoo.open_items import FULL, PARTIAL, SIDES, partials_of, settle
+from suture.simulators.odoo.payment_state import payment_state
 from suture.simulators.odoo.store import Row
+from suture.simulators.odoo.taxes import money
 
 if TYPE_CHECKING:
     from suture.simulators.odoo.environment import Environment
 
-_PARTIAL = "account.partial.reconcile"
-_LINE = "account.move.line"
-
 
 def reconcile(env: "Environment", lines: Sequence[Row]) -> None:
-    """Match until one side is used up, the oldest first."""
+    """Match until one side is used up, what is due first before the rest."""
     _check(env, lines)
-    debits = sorted((line for line in lines if line["amount_residual"] > 0), key=_age)
-    credits = sorted((line for line in lines if line["amount_residual"] < 0), key=_age)
+    debits = sorted((line for line in lines if _open(line) > 0), key=lambda line: _due(env, line))
+    credits = sorted((line for line in lines if _open(line) < 0), key=lambda line: _due(env, line))
+    touched = [*debits, *credits]
     while debits and credits:
-        amount = round(min(debits[0]["amount_residual"], -credits[0]["amount_residual"]), 2)
-        pair = {"debit_move_id": debits[0]["id"], "credit_move_id": credits[0]["id"], "amount": amount}
-        env.model(_PARTIAL).insert(pair)
-        _reduce(env, debits[0], -amount)
-        _reduce(env, credits[0], amount)
+        _match(env, debits[0], credits[0])
         debits = [line for line in debits if not line["reconciled"]]
         credits = [line for line in credits if not line["reconciled"]]
-    for move in {line["move_id"] for line in lines}:
-        refresh(env, env.db.row("account.move", move))
+    number(env, touched)
+    for move in dict.fromkeys(line["move_id"] for line in touched):
+        refresh(env, env.db.row(MOVE, move))
 
 
 def unreconcile(env: "Environment", line: Row) -> None:
     """Undo every match of a line."""
-    for partial in _partials(env, line):
-        debit, credit = (env.db.row(_LINE, partial[side]) for side in ("debit_move_id", "credit_move_id"))
-        env.db.store.delete(_PARTIAL, partial["id"])
-        _reduce(env, debit, partial["amount"])
-        _reduce(env, credit, -partial["amount"])
-        for move in (debit["move_id"], credit["move_id"]):
-            refresh(env, env.db.row("account.move", move))
+    undo(env, partials_of(env, line))
+
+
+def undo(env: "Environment", partials: Sequence[Row]) -> None:
+    """Undo matches. An exchange difference that was booked with one stays (Odoo turns it), and is open again."""
+    others = [env.db.row(LINE, partial[side]) for partial in partials for side in SIDES]
+    _forget_full(env, {partial["full_reconcile_id"] for partial in partials if partial.get("full_reconcile_id")})
+    for partial in partials:
+        env.db.store.delete(PARTIAL, partial["id"])
+    for other in others:
+        settle(env, other)
+    number(env, others)
+    for move in dict.fromkeys(other["move_id"] for other in others):
+        refresh(env, env.db.row(MOVE, move))
+
+
+def reconcile_marked(env: "Environment", lines: Sequence[Row]) -> None:
+    """Lines that bear the same temporary number and account are matched once all of their moves are posted."""
+    marks = dict.fromkeys(str(line["matching_number"]) for line in lines if is_mark(line.get("matching_number")))
+    for mark in marks:
+        by_account: dict[int, list[Row]] = {}
+        for line in env.db.by(LINE, "matching_number", mark):
+            by_account.setdefault(line["account_id"], []).append(line)
+        for of in by_account.values():
+            if all(env.db.row(MOVE, line["move_id"])["state"] == "posted" for line in of):
+                reconcile(env, of)
+
+
+def is_mark(number: object) -> bool:
+    return isinstance(number, str) and number.startswith("I")
 
 
 def refresh(env: "Environment", move: Row) -> None:
-    """An invoice's residual and payment state after its receivable line changed."""
-    if move["move_type"] == "entry":
+    """An invoice's residual and payment state after its lines changed."""
+    if move["move_type"] not in INVOICES:
         return
-    lines = [env.db.row(_LINE, i) for i in env.db.store.tables[_LINE].index["move_id"].get(move["id"], ())]
-    receivable = [line for line in lines if line["display_type"] == "payment_term"]
-    residual = round(sum(abs(line["amount_residual"]) for line in receivable), 2)
-    state = _payment_state(env, move, receivable, residual)
-    env.db.store.set("account.move", move, "amount_residual", residual)
-    env.db.store.set("account.move", move, "payment_state", state)
+    terms = [line for line in lines_of(env, move) if line["display_type"] == "payment_term"]
+    signed = money(sum(line["amount_residual"] for line in terms))
+    residual = money(-sign_of(move) * sum(line["amount_residual_currency"] for line in terms))
+    others = {kind for line in terms for kind in _counterparts(env, line)}
+    values = {
+        "amount_residual": residual,
+        "amount_residual_signed": signed,
+        "payment_state": payment_state(move, others, residual),
+    }
+    if env.model(MOVE).compute(move, values):
+        touch_lines(env, move)
 
 
-def _payment_state(env: "Environment", move: Row, receivable: Sequence[Row], residual: float) -> str:
-    others = {kind for line in receivable for kind in _counterparts(env, line)}
-    if not others:
-        return "not_paid"
-    if residual:
-        return "partial"
-    if move["move_type"] == "out_invoice" and others <= {"out_refund", "entry"} and "out_refund" in others:
-        return "reversed"
-    return "paid"
+def number(env: "Environment", lines: Sequence[Row]) -> None:
+    """What is matched bears the number of its full reconciliation, or of its first match as long as some is open. An
+    exchange difference that nobody booked doesn't count as open."""
+    seen: set[int] = set()
+    for line in lines:
+        if line["id"] in seen:
+            continue
+        together = _connected(env, line)
+        seen.update(together)
+        _number(env, [env.db.row(LINE, identifier) for identifier in together])
+
+
+def _number(env: "Environment", lines: Sequence[Row]) -> None:
+    partials = {partial["id"]: partial for line in lines for partial in partials_of(env, line)}
+    if not partials:
+        for line in lines:
+            if not is_mark(line.get("matching_number")):
+                env.db.store.set(LINE, line, "matching_number", None)
+        return
+    settled = all(line["reconciled"] or not line["amount_residual_currency"] for line in lines)
+    full = _full(env, lines, list(partials.values())) if settled else None
+    for line in lines:
+        env.db.store.set(LINE, line, "full_reconcile_id", full)
+        env.db.store.set(LINE, line, "matching_number", str(full) if full else f"P{min(partials)}")
+
+
+def _full(env: "Environment", lines: Sequence[Row], partials: Sequence[Row]) -> int:
+    known: set[int] = {line["full_reconcile_id"] for line in lines if line.get("full_reconcile_id")}
+    if len(known) == 1 and all(line.get("full_reconcile_id") for line in lines):
+        return known.pop()
+    _forget_full(env, known)
+    full = env.model(FULL).insert({})
+    for partial in partials:
+        env.db.store.set(PARTIAL, partial, "full_reconcile_id", full)
+    return full
+
+
+def _forget_full(env: "Environment", ids: set[int]) -> None:
+    for identifier in ids:
+        for model in (PARTIAL, LINE):
+            for row in env.db.by(model, "full_reconcile_id", identifier):
+                env.db.store.set(model, row, "full_reconcile_id", None)
+        env.db.store.delete(FULL, identifier)
+
+
+def _connected(env: "Environment", line: Row) -> list[int]:
+    """The lines that are matched with this one, with those, and so on."""
+    found, ahead = {line["id"]: None}, [line]
+    while ahead:
+        for partial in partials_of(env, ahead.pop()):
+            for side in SIDES:
+                if partial[side] not in found:
+                    found[partial[side]] = None
+                    ahead.append(env.db.row(LINE, partial[side]))
+    return list(found)
 
 
 def _counterparts(env: "Environment", line: Row) -> list[str]:
     """The types of the moves that a line is matched with."""
-    sides = {partial[side] for partial in _partials(env, line) for side in ("debit_move_id", "credit_move_id")} - {
-        line["id"]
+    sides = {partial[side] for partial in partials_of(env, line) for side in SIDES} - {line["id"]}
+    return [env.db.row(MOVE, env.db.row(LINE, other)["move_id"])["move_type"] for other in sides]
+
+
+def _match(env: "Environment", debit: Row, credit: Row) -> None:
+    """One match. Lines of one foreign currency are matched in that, all others in the company's."""
+    foreign = debit["currency_id"] == credit["currency_id"]
+    part = (
+        min(abs(_open(debit)), abs(_open(credit)))
+        if foreign
+        else min(abs(debit["amount_residual"]), abs(credit["amount_residual"]))
+    )
+    shares = [_share(line, part, foreign=foreign) for line in (debit, credit)]
+    amount = min(abs(of[0]) for of in shares)
+    values = {
+        "debit_move_id": debit["id"],
+        "credit_move_id": credit["id"],
+        "amount": amount,
+        "debit_amount_currency": shares[0][1],
+        "credit_amount_currency": shares[1][1],
+        "max_date": max(env.db.row(MOVE, line["move_id"])["date"] for line in (debit, credit)),
     }
-    return [env.db.row("account.move", env.db.row(_LINE, other)["move_id"])["move_type"] for other in sides]
+    env.model(PARTIAL).insert(values)
+    for line in (debit, credit):
+        settle(env, line)
+        difference(env, line)
 
 
-def _partials(env: "Environment", line: Row) -> list[Row]:
-    table = env.db.store.tables[_PARTIAL]
-    ids = [i for side in ("debit_move_id", "credit_move_id") for i in table.index[side].get(line["id"], ())]
-    return [table.rows[i] for i in ids]
+def _share(line: Row, part: float, *, foreign: bool) -> tuple[float, float]:
+    """What of a line a part of it is, in the company's currency and in its own."""
+    balance, own = abs(line["amount_residual"]), abs(line["amount_residual_currency"])
+    whole = own if foreign else balance
+    if part >= whole:
+        return balance, own
+    return money(balance * part / whole), money(own * part / whole)
+
+
+def _open(line: Row) -> float:
+    return float(line["amount_residual_currency"] or line["amount_residual"])
+
+
+def _due(env: "Environment", line: Row) -> tuple[str, int, float]:
+    day = line.get("date_maturity") or env.db.row(MOVE, line["move_id"])["date"]
+    return str(day), line["currency_id"], line["amount_currency"]
 
 
 def _check(env: "Environment", lines: Sequence[Row]) -> None:
     if any(line["reconciled"] for line in lines):
         raise UserError("You are trying to reconcile some entries that are already reconciled.")
-    if any(env.db.row("account.move", line["move_id"])["state"] != "posted" for line in lines):
+    if any(env.db.row(MOVE, line["move_id"])["state"] != "posted" for line in lines):
         raise UserError("You can only reconcile posted entries.")
     accounts = {line["account_id"] for line in lines}
     if len(accounts) > 1:
         raise UserError("Entries are not from the same account.")
+    if len({env.db.row(MOVE, line["move_id"])["company_id"] for line in lines}) > 1:
+        raise UserError("Entries don't belong to the same company.")
     if not all(env.db.row("account.account", account)["reconcile"] for account in accounts):
         raise UserError("Account does not allow reconciliation. First change its configuration.")
-
-
-def _reduce(env: "Environment", line: Row, by: float) -> None:
-    residual = round(line["amount_residual"] + by, 2)
-    env.db.store.set(_LINE, line, "amount_residual", residual)
-    env.db.store.set(_LINE, line, "amount_residual_currency", residual)
-    env.db.store.set(_LINE, line, "reconciled", not residual)
-
-
-def _age(line: Row) -> int:
-    return int(line["id"])

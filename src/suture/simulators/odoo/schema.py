@@ -4,207 +4,91 @@ Only what an integration of invoices, entries and stock meets. A field that a ve
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-import msgspec
+from suture.simulators.odoo import schema_accounting, schema_stock
+from suture.simulators.odoo.fields import Field, Fields, Models, many, one, plain
 
-
-class Field(msgspec.Struct, frozen=True):
-    """A field. `comodel` and `inverse` for relations, `path` for what is read from a related record."""
-
-    kind: str
-    label: str = ""
-    comodel: str = ""
-    inverse: str = ""
-    path: str = ""
-    only: tuple[str, Any] | None = None
-    choices: tuple[str, ...] = ()
-
-
-def _one(comodel: str) -> Field:
-    return Field("many2one", comodel=comodel)
-
-
-def _lines(comodel: str, inverse: str, only: tuple[str, Any] | None = None) -> Field:
-    return Field("one2many", comodel=comodel, inverse=inverse, only=only)
-
-
-def _many(comodel: str) -> Field:
-    return Field("many2many", comodel=comodel)
-
-
-def _through(path: str, kind: str = "char", comodel: str = "") -> Field:
-    return Field(kind, comodel=comodel, path=path)
-
-
-def _plain(kind: str, *names: str) -> dict[str, Field]:
-    return {name: Field(kind) for name in names}
-
-
-_CHOICES_OF_MOVE_TYPE = ("entry", "out_invoice", "out_refund", "in_invoice", "in_refund", "out_receipt", "in_receipt")
-
-_COMMON: dict[str, dict[str, Field]] = {
+_BASE: Models = {
     "res.company": {
-        **_plain("char", "name"),
-        **_plain("date", "fiscalyear_lock_date", "tax_lock_date"),
-        "currency_id": _one("res.currency"),
+        **plain("char", "name"),
+        **plain("date", "fiscalyear_lock_date", "tax_lock_date"),
+        **plain("integer", "fiscalyear_last_day"),
+        **plain("selection", "fiscalyear_last_month", "tax_calculation_rounding_method", "chart_template"),
+        **plain("boolean", "tax_exigibility"),
+        "currency_id": one("res.currency"),
+        "country_id": one("res.country"),
+        "account_sale_tax_id": one("account.tax"),
+        "account_purchase_tax_id": one("account.tax"),
+        "currency_exchange_journal_id": one("account.journal"),
     },
-    "res.currency": {**_plain("char", "name", "symbol"), **_plain("boolean", "active"), **_plain("float", "rounding")},
-    "res.country": _plain("char", "name", "code"),
-    "res.users": {**_plain("char", "name", "login"), "company_id": _one("res.company")},
+    "res.currency": {
+        **plain("char", "name", "symbol"),
+        **plain("boolean", "active"),
+        **plain("float", "rounding"),
+        **plain("integer", "decimal_places"),
+        "rate": Field("float", computed=True),
+    },
+    "res.currency.rate": {
+        **plain("date", "name"),
+        **plain("float", "rate"),
+        "currency_id": one("res.currency"),
+        "company_id": one("res.company"),
+    },
+    "res.country": plain("char", "name", "code"),
+    "res.users": {
+        **plain("char", "name", "login", "lang", "tz"),
+        **plain("boolean", "active", "share"),
+        "company_id": one("res.company"),
+        "company_ids": many("res.company"),
+        "partner_id": one("res.partner"),
+    },
     "res.partner": {
-        **_plain("char", "name", "ref", "street", "street2", "city", "zip", "email", "phone", "lang", "vat"),
-        **_plain("boolean", "is_company"),
-        "country_id": _one("res.country"),
-        "company_id": _one("res.company"),
+        **plain("char", "name", "ref", "street", "street2", "city", "zip", "email", "phone", "lang", "vat"),
+        **plain("boolean", "is_company", "active"),
+        **plain("integer", "customer_rank", "supplier_rank"),
+        "country_id": one("res.country"),
+        "company_id": one("res.company"),
+        "parent_id": one("res.partner"),
+        "property_account_receivable_id": one("account.account", computed=True),
+        "property_account_payable_id": one("account.account", computed=True),
     },
-    "account.account": {
-        **_plain("char", "code", "name"),
-        **_plain("selection", "account_type"),
-        **_plain("boolean", "reconcile"),
+    "ir.model.data": {**plain("char", "module", "name", "model"), **plain("integer", "res_id")},
+    "suture.connect": {},
+    "suture.outbox": {**plain("char", "model", "what"), **plain("integer", "res_id"), **plain("datetime", "at")},
+    "ir.module.module": {
+        **plain("char", "name", "shortdesc", "latest_version", "installed_version"),
+        **plain("selection", "state"),
     },
-    "account.journal": {
-        **_plain("char", "code", "name"),
-        **_plain("selection", "type"),
-        **_plain("integer", "sequence"),
-        "company_id": _one("res.company"),
-        "default_account_id": _one("account.account"),
-    },
-    "account.tax": {**_plain("char", "name"), **_plain("float", "amount"), **_plain("selection", "type_tax_use")},
-    "account.analytic.plan": _plain("char", "name", "description"),
-    "account.analytic.account": {
-        **_plain("char", "name", "code"),
-        "plan_id": _one("account.analytic.plan"),
-        "company_id": _one("res.company"),
-    },
-    "account.move": {
-        **_plain("char", "name", "ref", "invoice_origin", "payment_reference"),
-        **_plain("date", "date", "invoice_date", "invoice_date_due"),
-        **_plain("float", "amount_untaxed", "amount_tax", "amount_total", "amount_residual"),
-        **_plain("selection", "state", "payment_state"),
-        "move_type": Field("selection", label="Type", choices=_CHOICES_OF_MOVE_TYPE),
-        "partner_id": _one("res.partner"),
-        "journal_id": _one("account.journal"),
-        "company_id": _one("res.company"),
-        "currency_id": _one("res.currency"),
-        "reversed_entry_id": _one("account.move"),
-        "line_ids": _lines("account.move.line", "move_id"),
-        "invoice_line_ids": _lines("account.move.line", "move_id", ("display_type", "product")),
-    },
-    "account.move.line": {
-        **_plain("char", "name", "matching_number"),
-        **_plain("float", "quantity", "price_unit", "price_subtotal", "price_total"),
-        **_plain("float", "debit", "credit", "balance", "amount_currency"),
-        **_plain("float", "amount_residual", "amount_residual_currency"),
-        **_plain("selection", "display_type"),
-        **_plain("boolean", "reconciled"),
-        **_plain("json", "analytic_distribution"),
-        "move_id": _one("account.move"),
-        "account_id": _one("account.account"),
-        "product_id": _one("product.product"),
-        "partner_id": _one("res.partner"),
-        "currency_id": _one("res.currency"),
-        "tax_ids": _many("account.tax"),
-        "account_type": _through("account_id.account_type"),
-        "parent_state": _through("move_id.state"),
-        "move_name": _through("move_id.name"),
-        "date": _through("move_id.date", "date"),
-        "journal_id": _through("move_id.journal_id", "many2one", "account.journal"),
-        "company_id": _through("move_id.company_id", "many2one", "res.company"),
-    },
-    "account.partial.reconcile": {
-        **_plain("float", "amount"),
-        "debit_move_id": _one("account.move.line"),
-        "credit_move_id": _one("account.move.line"),
-    },
-    "product.product": {
-        **_plain("char", "name", "default_code"),
-        **_plain("float", "list_price", "standard_price"),
-        "taxes_id": _many("account.tax"),
-        "supplier_taxes_id": _many("account.tax"),
-        "property_account_income_id": _one("account.account"),
-    },
-    "stock.warehouse": {
-        **_plain("char", "name", "code"),
-        "company_id": _one("res.company"),
-        "lot_stock_id": _one("stock.location"),
-        "view_location_id": _one("stock.location"),
-        "out_type_id": _one("stock.picking.type"),
-        "in_type_id": _one("stock.picking.type"),
-    },
-    "stock.location": {
-        **_plain("char", "name"),
-        **_plain("selection", "usage"),
-        "location_id": _one("stock.location"),
-        "company_id": _one("res.company"),
-    },
-    "stock.picking.type": {
-        **_plain("char", "name", "sequence_code"),
-        **_plain("selection", "code"),
-        "warehouse_id": _one("stock.warehouse"),
-    },
-    "stock.picking": {
-        **_plain("char", "name", "origin"),
-        **_plain("selection", "state"),
-        **_plain("datetime", "scheduled_date", "date_done"),
-        "picking_type_id": _one("stock.picking.type"),
-        "location_id": _one("stock.location"),
-        "location_dest_id": _one("stock.location"),
-        "partner_id": _one("res.partner"),
-        "company_id": _one("res.company"),
-        "move_ids": _lines("stock.move", "picking_id"),
-    },
-    "stock.move": {
-        **_plain("float", "product_uom_qty", "quantity"),
-        **_plain("boolean", "picked"),
-        **_plain("selection", "state"),
-        **_plain("datetime", "date"),
-        "picking_id": _one("stock.picking"),
-        "product_id": _one("product.product"),
-        "location_id": _one("stock.location"),
-        "location_dest_id": _one("stock.location"),
-        "company_id": _one("res.company"),
-        "origin_returned_move_id": _one("stock.move"),
-    },
-    "stock.quant": {
-        **_plain("float", "quantity"),
-        "product_id": _one("product.product"),
-        "location_id": _one("stock.location"),
-    },
-    "ir.model.data": {**_plain("char", "module", "name", "model"), **_plain("integer", "res_id")},
 }
+_BASE_19: Models = {
+    "res.company": {
+        **plain("date", "sale_lock_date", "purchase_lock_date", "hard_lock_date"),
+        **{
+            f"user_{kind}_lock_date": Field("date", computed=True, searched=False)
+            for kind in ("fiscalyear", "tax", "sale", "purchase", "hard")
+        },
+    },
+}
+_BASE_17: Models = {"res.company": plain("date", "period_lock_date")}
 
-_ONLY_17: dict[str, dict[str, Field]] = {
-    "res.company": _plain("date", "period_lock_date"),
-    "account.account": {"company_id": _one("res.company")},
-    "account.move": {"reversal_move_id": _lines("account.move", "reversed_entry_id")},
-    "product.product": _plain("selection", "type", "detailed_type"),
-    "stock.move": _plain("char", "name"),
-}
-_ONLY_19: dict[str, dict[str, Field]] = {
-    "res.company": _plain(
-        "date",
-        *("sale_lock_date", "purchase_lock_date", "hard_lock_date"),
-        *("user_fiscalyear_lock_date", "user_sale_lock_date", "user_hard_lock_date"),
-    ),
-    "account.account": {"company_ids": _many("res.company")},
-    "account.move": {"reversal_move_ids": _lines("account.move", "reversed_entry_id")},
-    "product.product": {**_plain("selection", "type"), **_plain("boolean", "is_storable")},
-}
+_COMMON: Models = {**_BASE, **schema_accounting.COMMON, **schema_stock.COMMON}
+_ONLY_17: Models = {**_BASE_17, **schema_accounting.ONLY_17, **schema_stock.ONLY_17}
+_ONLY_19: Models = {**_BASE_19, **schema_accounting.ONLY_19, **schema_stock.ONLY_19}
 
 # What is searched by: a field here finds its rows without a walk through the table.
 INDEXED: Mapping[str, Iterable[str]] = {
     **dict.fromkeys(_COMMON, ()),
-    "res.partner": ("ref",),
-    "account.account": ("code",),
+    "res.partner": ("ref", "parent_id"),
     "account.analytic.account": ("code",),
-    "account.move": ("ref", "invoice_origin", "reversed_entry_id"),
-    "account.move.line": ("move_id",),
-    "account.partial.reconcile": ("debit_move_id", "credit_move_id"),
+    "account.move": ("ref", "invoice_origin", "reversed_entry_id", "partner_id"),
+    "account.move.line": ("move_id", "matching_number", "full_reconcile_id", "partner_id"),
+    "account.partial.reconcile": ("debit_move_id", "credit_move_id", "full_reconcile_id"),
     "product.product": ("default_code",),
     "stock.picking": ("origin", "location_dest_id"),
-    "stock.move": ("picking_id",),
-    "stock.quant": ("product_id",),
+    "stock.move": ("picking_id", "product_id"),
+    "stock.move.line": ("move_id", "picking_id", "lot_id"),
+    "stock.lot": ("name", "product_id"),
+    "stock.quant": ("product_id", "lot_id"),
 }
 
 # What a witness must see: whether a document is a draft, posted, done or cancelled, and what is matched with what.
@@ -214,10 +98,25 @@ WATCHED: Mapping[str, str] = {
     "stock.picking": "state",
 }
 
+# `_order` of the models that have one of their own; the others go by id.
+ORDER: Mapping[str, str] = {
+    "res.partner": "name, id desc",
+    "account.account": "code",
+    "account.journal": "sequence, type, code",
+    "account.move": "date desc, name desc, invoice_date desc, id desc",
+    "account.move.line": "date desc, move_name desc, id",
+    "stock.picking": "scheduled_date, id desc",
+}
 
-def schema(version: int) -> dict[str, dict[str, Field]]:
+
+def schema(version: int) -> Models:
     """Fields by model, ``id`` included."""
     extra = _ONLY_19 if version >= 18 else _ONLY_17
-    dates = _plain("datetime", "create_date", "write_date")
-    shared = {"id": Field("integer"), "display_name": Field("char", path="name"), **dates}
+    shared: Fields = {
+        "id": Field("integer"),
+        "display_name": Field("char", computed=True),
+        **plain("datetime", "create_date", "write_date"),
+        "create_uid": one("res.users"),
+        "write_uid": one("res.users"),
+    }
     return {model: {**shared, **fields, **extra.get(model, {})} for model, fields in _COMMON.items()}

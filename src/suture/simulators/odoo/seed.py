@@ -1,84 +1,134 @@
-"""What a fresh company has: a currency, a short chart of accounts, journals, a warehouse, and the users."""
+"""What a fresh database has: currencies, companies with their charts, journals and warehouses, and the users."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from suture.simulators.odoo import chart
 from suture.simulators.odoo.store import Row
 
 if TYPE_CHECKING:
     from suture.simulators.odoo.database import Database
 
-RECEIVABLE = "121000"
-DEFAULT_TAX = 1
-
-_ACCOUNTS = (
-    ("101401", "Bank", "asset_cash", False),
-    ("101402", "Bank suspense", "asset_current", True),
-    ("101403", "Receipts under way", "asset_current", True),
-    ("101404", "Payments under way", "asset_current", True),
-    ("110100", "Inventory value", "asset_current", False),
-    (RECEIVABLE, "Customers", "asset_receivable", True),
-    ("211000", "Suppliers", "liability_payable", True),
-    ("230000", "Salaries payable", "liability_current", True),
-    ("251000", "Taxes received", "liability_current", False),
-    ("400000", "Sales", "income", False),
-    ("500000", "Cost of sales", "expense_direct_cost", False),
-    ("600000", "General expenses", "expense", False),
-    ("630000", "Salaries", "expense", False),
-)
-_JOURNALS = (
-    ("INV", "Customer invoices", "sale", "400000", 5),
-    ("BILL", "Vendor bills", "purchase", "600000", 6),
-    ("MISC", "Miscellaneous", "general", None, 8),
-    ("EXCH", "Exchange differences", "general", None, 9),
-    ("BNK1", "Bank", "bank", "101401", 7),
-    ("CSH1", "Cash", "cash", "101401", 7),
-)
-_LOCATIONS = (
-    ("WH", "view", None),
-    ("Stock", "internal", 1),
-    ("Customers", "customer", None),
-    ("Vendors", "supplier", None),
-    ("Inventory adjustment", "inventory", None),
-    ("Production", "production", None),
-)
-_COUNTRIES = (("US", "United States"), ("CA", "Canada"), ("GB", "United Kingdom"), ("DE", "Germany"), ("FR", "France"))
+COMPANIES = ("My Company",)
+_LOCATIONS = (("Stock", "internal"), ("Inventory adjustment", "inventory"), ("Production", "production"))
 
 
-def seed(db: "Database", logins: set[str]) -> None:
-    """Fill an empty database. Users get ids from 5 on, as after an installation."""
-    add = db.store.insert
-    for name, symbol in (("USD", "$"), ("EUR", "€"), ("GBP", "£")):
-        add("res.currency", {"name": name, "symbol": symbol, "active": True, "rounding": 0.01})
-    for code, name in _COUNTRIES:
-        country = add("res.country", {"code": code, "name": name})
-        db.store.name(f"base.{code.lower()}", "res.country", country, noupdate=False)
-    add("res.company", {"name": "My Company", "currency_id": 1})
-    add("account.tax", {"name": "15%", "amount": 15.0, "type_tax_use": "sale"})
-    _books(db)
-    _warehouse(db)
+def seed(db: "Database", logins: set[str], companies: Sequence[str] = COMPANIES) -> None:
+    """Fill an empty database. Users get ids from 5 on, as after an installation; they may work in all companies."""
+    _world(db)
+    for name in companies:
+        _company(db, name)
     db.store.tables["res.users"].last_id = 4
+    ids = list(range(1, len(companies) + 1))
     for login in sorted(logins):
-        db.users[login] = add("res.users", {"name": login, "login": login, "company_id": 1})
+        row = {"name": login, "login": login, "company_id": 1, "company_ids": ids, "active": True, "share": False}
+        db.users[login] = db.store.insert("res.users", {**row, "lang": "en_US"})
     db.store.commit()
 
 
-def _books(db: "Database") -> None:
-    company: Row = {"company_ids": [1]} if db.version >= 18 else {"company_id": 1}
+def _world(db: "Database") -> None:
+    add = db.store.insert
+    for name, symbol, active in chart.CURRENCIES:
+        row = {"name": name, "symbol": symbol, "active": active, "rounding": 0.01, "decimal_places": 2}
+        add("res.currency", row)
+    for code, name in chart.COUNTRIES:
+        country = add("res.country", {"code": code, "name": name})
+        db.store.name(f"base.{code.lower()}", "res.country", country, noupdate=False)
+    for name in chart.MODULES:
+        version = f"{db.version}.0.1.0"
+        versions = {"latest_version": version, "installed_version": version}
+        add("ir.module.module", {"name": name, "state": "installed", **versions})
+    add("account.analytic.plan", {"name": "Project"})
+    add("uom.uom", {"name": "Units", "active": True, "rounding": 0.01, "factor": 1.0})
+    add("product.category", {"name": "All"})
+    for name, usage in (("Customers", "customer"), ("Vendors", "supplier")):
+        add("stock.location", {"name": name, "usage": usage, "active": True, "company_id": None})
+
+
+def _company(db: "Database", name: str) -> None:
+    method = "round_globally" if db.version >= 18 else "round_per_line"
+    company = db.store.insert(
+        "res.company",
+        {
+            "name": name,
+            "currency_id": 1,
+            "country_id": 1,
+            "chart_template": "generic_coa",
+            "fiscalyear_last_day": 31,
+            "fiscalyear_last_month": "12",
+            "tax_calculation_rounding_method": method,
+            "tax_exigibility": False,
+        },
+    )
+    row = db.row("res.company", company)
+    accounts = _accounts(db, company)
+    row.update(_books(db, company, accounts))
+    db.store.insert(
+        "res.currency.rate", {"name": "2020-01-01", "rate": chart.EURO_RATE, "currency_id": 2, "company_id": company}
+    )
+    _warehouse(db, company, name)
+
+
+def _accounts(db: "Database", company: int) -> dict[str, int]:
     ids = {}
-    for code, name, kind, reconcile in _ACCOUNTS:
-        row = {"code": code, "name": name, "account_type": kind, "reconcile": reconcile, **company}
-        ids[code] = db.store.insert("account.account", row)
-    for code, name, kind, account, sequence in _JOURNALS:
-        row = {"code": code, "name": name, "type": kind, "sequence": sequence, "company_id": 1}
-        db.store.insert("account.journal", {**row, "default_account_id": ids[account] if account else None})
+    for code, name, kind, reconcile in chart.ACCOUNTS:
+        own: Row = {"name": name, "account_type": kind, "reconcile": reconcile}
+        of: Row = {"code": code, "company_id": company}
+        if db.version >= 18:
+            of = {"code": {company: code}, "company_ids": [company]}
+        ids[code] = db.store.insert("account.account", {**own, **of})
+    return ids
 
 
-def _warehouse(db: "Database") -> None:
-    for name, usage, parent in _LOCATIONS:
-        company = None if usage in ("customer", "supplier") else 1
-        db.store.insert("stock.location", {"name": name, "usage": usage, "location_id": parent, "company_id": company})
-    for code, name, sequence in (("incoming", "Receipts", "IN"), ("outgoing", "Delivery Orders", "OUT")):
-        row = {"code": code, "name": name, "sequence_code": sequence, "warehouse_id": 1}
-        db.store.insert("stock.picking.type", row)
-    house = {"name": "My Company", "code": "WH", "company_id": 1, "lot_stock_id": 2, "view_location_id": 1}
-    db.store.insert("stock.warehouse", {**house, "in_type_id": 1, "out_type_id": 2})
+def _books(db: "Database", company: int, accounts: dict[str, int]) -> Row:
+    """Journals and taxes; the company's defaults."""
+    taxes = {}
+    for name, amount, use, account in chart.TAXES:
+        tax = {"name": name, "amount": amount, "type_tax_use": use, "amount_type": "percent", "sequence": 1}
+        own = {"active": True, "company_id": company, "account_id": accounts[account]}
+        taxes[use] = db.store.insert("account.tax", {**tax, **own})
+    journals = {}
+    for code, name, kind, income, sequence in chart.JOURNALS:
+        row: Row = {
+            "code": code,
+            "name": name,
+            "type": kind,
+            "sequence": sequence,
+            "active": True,
+            "company_id": company,
+        }
+        default = accounts[income] if income else None
+        journals[code] = db.store.insert("account.journal", row | {"default_account_id": default})
+    return {
+        "account_receivable_id": accounts[chart.RECEIVABLE],
+        "account_payable_id": accounts[chart.PAYABLE],
+        "income_exchange_account_id": accounts[chart.GAIN],
+        "expense_exchange_account_id": accounts[chart.LOSS],
+        "currency_exchange_journal_id": journals["EXCH"],
+        "account_sale_tax_id": taxes["sale"],
+        "account_purchase_tax_id": taxes["purchase"],
+    }
+
+
+def _warehouse(db: "Database", company: int, name: str) -> None:
+    add = db.store.insert
+    code = "WH" if company == 1 else name[:5]
+    root = add("stock.location", {"name": code, "usage": "view", "active": True, "company_id": company})
+    stock = 0
+    for place, usage in _LOCATIONS:
+        above = root if usage == "internal" else None
+        own: Row = {"name": place, "usage": usage, "location_id": above, "active": True, "company_id": company}
+        location = add("stock.location", own)
+        stock = location if usage == "internal" else stock
+    house = add("stock.warehouse", {"name": name, "code": code, "active": True, "company_id": company})
+    customers, vendors = 1, 2
+    kinds = (
+        ("in_type_id", "incoming", "Receipts", "IN", vendors, stock),
+        ("out_type_id", "outgoing", "Delivery Orders", "OUT", stock, customers),
+    )
+    row = db.row("stock.warehouse", house)
+    row.update({"lot_stock_id": stock, "view_location_id": root})
+    for field, kind, label, sequence, source, target in kinds:
+        typed = {"code": kind, "name": label, "sequence_code": sequence, "warehouse_id": house, "company_id": company}
+        way = {"default_location_src_id": source, "default_location_dest_id": target}
+        row[field] = add("stock.picking.type", {**typed, **way})

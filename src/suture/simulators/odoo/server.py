@@ -5,29 +5,52 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+from suture.simulators.odoo.companies import Accounts, Companies, Currencies, Owned, Rates, Taxes
+from suture.simulators.odoo.connect import MODELS, Connect
 from suture.simulators.odoo.database import Database
 from suture.simulators.odoo.environment import Environment
 from suture.simulators.odoo.errors import OdooError, PythonError
 from suture.simulators.odoo.lines import Lines
 from suture.simulators.odoo.model import Model
 from suture.simulators.odoo.moves import Moves
-from suture.simulators.odoo.people import Accounts, Companies, ExternalIds, Partners, Products, Users
-from suture.simulators.odoo.pickings import Pickings, StockMoves
+from suture.simulators.odoo.partials import Partials
+from suture.simulators.odoo.people import ExternalIds, Partners, Users17, Users19
+from suture.simulators.odoo.pickings import Pickings
+from suture.simulators.odoo.products import Products, SupplierInfo
+from suture.simulators.odoo.purchasing import OrderLines, Orders
+from suture.simulators.odoo.quants import Locations, Lots, Orderpoints, Quants
+from suture.simulators.odoo.stock_moves import StockLines, StockMoves
 from suture.simulators.odoo.store import Row
 from suture.simulators.odoo.witness import Witness
 
-CLASSES: dict[str, type[Model]] = {
+_COMMON: dict[str, type[Model]] = {
     "account.account": Accounts,
+    "account.analytic.account": Owned,
+    "account.journal": Owned,
     "account.move": Moves,
     "account.move.line": Lines,
+    "account.partial.reconcile": Partials,
+    "account.tax": Taxes,
     "ir.model.data": ExternalIds,
     "product.product": Products,
+    "product.supplierinfo": SupplierInfo,
+    "purchase.order": Orders,
+    "purchase.order.line": OrderLines,
     "res.company": Companies,
+    "res.currency": Currencies,
+    "res.currency.rate": Rates,
     "res.partner": Partners,
-    "res.users": Users,
+    "stock.location": Locations,
+    "stock.lot": Lots,
     "stock.move": StockMoves,
+    "stock.move.line": StockLines,
     "stock.picking": Pickings,
+    "stock.quant": Quants,
+    "stock.warehouse.orderpoint": Orderpoints,
+    "suture.connect": Connect,
 }
+_RECENT = 18
+_NOT_FROM_OUTSIDE = ("exists",)
 
 
 class CannotBind(Exception):
@@ -40,24 +63,27 @@ class Server:
     def __init__(self, db: Database) -> None:
         self.db = db
         self.witness = Witness(db)
+        self.classes = {**_COMMON, "res.users": Users19 if db.version >= _RECENT else Users17}
 
     def has_model(self, model: str) -> bool:
-        return model in self.db.schema
+        return model in self.db.schema and (self.db.connects or model not in MODELS)
 
     def method_kind(self, model: str, method: str) -> str:
         """``model``, ``records``, ``private`` or empty where there is no such method."""
-        if method.startswith("_"):
+        if method.startswith("_") or (self.db.version >= _RECENT and method in _NOT_FROM_OUTSIDE):
             return "private"
-        return _kind(model, method)
+        of: Any = self.classes.get(model, Model)
+        return _kind(of, method, self.db.version)
 
     def run(self, user: int, model: str, method: str, positional: Sequence[Any], named: Row) -> Any:
         """The method's result. Raises `OdooError`, `CannotBind`; nothing of a failed call remains."""
         context = named.pop("context", None) or {}
-        bound = getattr(Environment(self.db, user, context, CLASSES).model(model), method)
+        of: Any = self.classes.get(model, Model)
         try:
-            _signature(model, method).bind(*positional, **named)
+            _signature(of, method).bind(*positional, **named)
         except TypeError as error:
             raise CannotBind(str(error)) from error
+        bound = getattr(Environment(self.db, user, context, self.classes).model(model), method)
         return self._transaction(bound, positional, named)
 
     def _transaction(self, bound: Callable[..., Any], positional: Sequence[Any], named: Row) -> Any:
@@ -65,21 +91,27 @@ class Server:
         try:
             result = bound(*positional, **named)
         except OdooError:
-            self.db.store.rollback(mark)
+            self._rollback(mark)
             raise
         except Exception as error:
-            self.db.store.rollback(mark)
+            self._rollback(mark)
             raise PythonError(type(error).__name__, str(error)) from error
         self.witness.saw(self.db.store.commit())
         return result
 
+    def _rollback(self, mark: int) -> None:
+        self.db.store.rollback(mark)
+        if self.db.version >= _RECENT:
+            self.db.hints.forget()
+
 
 @cache
-def _kind(model: str, method: str) -> str:
-    return str(getattr(getattr(CLASSES.get(model, Model), method, None), "public", ""))
+def _kind(of: Any, method: str, version: int) -> str:
+    marks = getattr(getattr(of, method, None), "__dict__", {})
+    return str(marks.get("public", "")) if version >= marks.get("since", 0) else ""
 
 
 @cache
-def _signature(model: str, method: str) -> inspect.Signature:
-    whole = inspect.signature(getattr(CLASSES.get(model, Model), method))
+def _signature(of: Any, method: str) -> inspect.Signature:
+    whole = inspect.signature(getattr(of, method))
     return whole.replace(parameters=list(whole.parameters.values())[1:])

@@ -1,5 +1,6 @@
 """Rows in memory: tables with a few indexes, external ids, and an undo log that makes a call all or nothing."""
 
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -17,12 +18,26 @@ class Effect(NamedTuple):
 
 
 class Table:
-    """One model's rows by id. `indexed` fields find their rows by value."""
+    """One model's rows by id. `indexed` fields find their rows by value, `ids` are in order."""
 
     def __init__(self, indexed: Iterable[str]) -> None:
         self.rows: dict[int, Row] = {}
+        self.ids: list[int] = []
         self.last_id = 0
         self.index: dict[str, dict[Any, dict[int, None]]] = {field: defaultdict(dict) for field in indexed}
+
+    def put(self, row: Row) -> None:
+        identifier = row["id"]
+        self.rows[identifier] = row
+        insort(self.ids, identifier)
+        for field, by_value in self.index.items():
+            by_value[row.get(field)][identifier] = None
+
+    def drop(self, identifier: int) -> None:
+        row = self.rows.pop(identifier)
+        del self.ids[bisect_left(self.ids, identifier)]
+        for field, by_value in self.index.items():
+            by_value[row.get(field)].pop(identifier, None)
 
 
 class Store:
@@ -58,18 +73,17 @@ class Store:
         table = self.tables[model]
         table.last_id += 1
         identifier = row["id"] = table.last_id
-        table.rows[identifier] = row
-        for field, by_value in table.index.items():
-            by_value[row.get(field)][identifier] = None
-        self._undo.append(lambda: self._drop(model, identifier))
+        table.put(row)
+        self._undo.append(lambda: table.drop(identifier))
         if (watched := self._watched.get(model)) is not None:
             self._tell(Effect(model, identifier, None, row.get(watched)))
         return identifier
 
     def delete(self, model: str, identifier: int) -> None:
-        row = self.tables[model].rows[identifier]
-        self._drop(model, identifier)
-        self._undo.append(lambda: self._put_back(model, row))
+        table = self.tables[model]
+        row = table.rows[identifier]
+        table.drop(identifier)
+        self._undo.append(lambda: table.put(row))
 
     def set(self, model: str, row: Row, field: str, value: Any) -> None:
         old = row.get(field)
@@ -86,6 +100,13 @@ class Store:
         self.sequences[stem] = before + 1
         self._undo.append(lambda: self.sequences.__setitem__(stem, before))
         return before + 1
+
+    def release_number(self, stem: str, number: int) -> None:
+        """Give back the last number of a sequence; one in between stays a gap."""
+        before = self.sequences.get(stem, 0)
+        if before == number:
+            self.sequences[stem] = number - 1
+            self._undo.append(lambda: self.sequences.__setitem__(stem, before))
 
     def name(self, external_id: str, model: str, identifier: int, *, noupdate: bool) -> None:
         """Give a record its external id."""
@@ -115,15 +136,3 @@ class Store:
             by_value[row.get(field)].pop(row["id"], None)
             by_value[value][row["id"]] = None
         row[field] = value
-
-    def _drop(self, model: str, identifier: int) -> None:
-        table = self.tables[model]
-        row = table.rows.pop(identifier)
-        for field, by_value in table.index.items():
-            by_value[row.get(field)].pop(identifier, None)
-
-    def _put_back(self, model: str, row: Row) -> None:
-        table = self.tables[model]
-        table.rows[row["id"]] = row
-        for field, by_value in table.index.items():
-            by_value[row.get(field)][row["id"]] = None

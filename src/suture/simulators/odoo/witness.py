@@ -1,13 +1,15 @@
 """What happened in the books and what stands there, said in an integration's words: the simulator's own testimony.
 
-A document is known by what it is, not by who made it: one without our external id that names the same appointment is
-told as well, so that a doubled one is seen. Its key is its reference (`account.move.ref`, `stock.picking.origin`).
+A document is known by its external id, where that is ours, else by what it is and not by who made it: one without our
+id that names the same appointment is told as well, so that a doubled one is seen. Its key is its reference
+(`account.move.ref`, `stock.picking.origin`).
 """
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from suture.core.ids import external_name
 from suture.simulators.observed import Journal, Standing
 from suture.simulators.odoo.database import Database
 from suture.simulators.odoo.store import Effect, Row
@@ -15,6 +17,19 @@ from suture.simulators.odoo.store import Effect, Row
 _LINE = "account.move.line"
 _MODULE = "suture."
 _KIND_OF = {"out_invoice": "invoice", "out_refund": "credit"}
+# What external ids of ours begin with, and the kind of document that it is.
+_KINDS = {
+    **{
+        name: name
+        for name in (
+            *("invoice", "invoice_patient", "credit", "credit_part", "credit_patient"),
+            *("payment", "payment_reversal", "accrual", "accrual_reversal", "unbilled", "unbilled_reversal"),
+            *("writeoff", "refund", "transfer", "remittance"),
+        )
+    },
+    "picking": "stock",
+    "picking_return": "stock_return",
+}
 #: What is told about a document of a kind when it takes a state; other changes are nobody's business.
 _WHAT = {
     ("invoice", "posted"): "invoice.posted",
@@ -91,7 +106,9 @@ class Witness:
     def _move(self, row: Row) -> Standing | None:
         """A customer invoice, credit note or entry; None for what an integration of ours never makes."""
         receivable = [line for line in self._lines(row) if self._is_receivable(line)]
-        kind = _kind_of_entry(row, receivable) if row["move_type"] == "entry" else _KIND_OF.get(row["move_type"])
+        guess = _kind_of_entry(row, receivable) if row["move_type"] == "entry" else _KIND_OF.get(row["move_type"])
+        external_id = self._external_id("account.move", row)
+        kind = kind_of(external_id, str(row.get("ref") or "")) or guess
         if kind is None:
             return None
         return Standing(
@@ -103,20 +120,21 @@ class Witness:
             amount=_cents(row.get("amount_total") or 0),
             residual=_cents(sum(abs(line["amount_residual"]) for line in receivable)),
             payment_state=row["payment_state"],
-            external_id=self._external_id("account.move", row),
+            external_id=external_id,
         )
 
     def _picking(self, row: Row) -> Standing:
         """A transfer, outgoing or the way back, with what it moves."""
         incoming = self._db.row("stock.picking.type", row["picking_type_id"])["code"] == "incoming"
+        external_id = self._external_id("stock.picking", row)
         return Standing(
             system="odoo",
-            kind="stock_return" if incoming else "stock",
+            kind=kind_of(external_id, str(row.get("origin") or "")) or ("stock_return" if incoming else "stock"),
             key=str(row.get("origin") or ""),
             number=_number(row),
             state=row["state"],
             moved=self._moved(row),
-            external_id=self._external_id("stock.picking", row),
+            external_id=external_id,
         )
 
     def _moved(self, picking: Row) -> dict[str, Decimal]:
@@ -139,6 +157,15 @@ class Witness:
     def _external_id(self, model: str, row: Row) -> str:
         names = self._db.store.external_of.get((model, row["id"]), ())
         return next((name for name in names if name.startswith(_MODULE)), "")
+
+
+def kind_of(external_id: str, key: str) -> str | None:
+    """The kind that an external id of ours says: the one that makes it of this key, or the longest it begins with."""
+    name = external_id.removeprefix(_MODULE)
+    fitting = [kind for kind in _KINDS if name.startswith(f"{kind}_")]
+    exact = [kind for kind in fitting if external_name(kind, key) == name]
+    found = max(exact or fitting, key=len, default=None)
+    return _KINDS[found] if found else None
 
 
 def _kind_of_entry(row: Row, receivable: list[Row]) -> str:

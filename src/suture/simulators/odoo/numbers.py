@@ -1,0 +1,58 @@
+"""Names of journal entries: a sequence a journal and year (sales, bank, cash) or month (all others)."""
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from suture.simulators.odoo.documents import MOVE, REFUNDS
+from suture.simulators.odoo.store import Row
+
+if TYPE_CHECKING:
+    from suture.simulators.odoo.environment import Environment
+
+_YEARLY = ("sale", "bank", "cash")
+NONE = ("/", False, None)
+
+
+def is_monthly(env: "Environment", move: Row) -> bool:
+    """Whether a journal counts by months; one that hasn't counted yet is taken to do so when dates are moved."""
+    journal = env.db.row("account.journal", move["journal_id"])
+    return journal["type"] not in _YEARLY or not _has_numbers(env, journal)
+
+
+def give_name(env: "Environment", move: Row) -> None:
+    """The next name of the sequence for the move's date. One that it has already stays, if it is of the same period."""
+    stem = _stem(env, move)
+    if move.get("name") not in NONE and (move.get("posted_before") or str(move["name"]).startswith(stem)):
+        return
+    width = 4 if stem.count("/") == 3 else 5
+    env.db.store.set(MOVE, move, "name", f"{stem}{env.next_number(_key(move, stem)):0{width}}")
+
+
+def name_first_draft(env: "Environment", move: Row) -> None:
+    """17 names a draft at once where it is the first of its period."""
+    if env.db.version < 18 and not env.db.store.sequences.get(_key(move, _stem(env, move))):
+        give_name(env, move)
+
+
+def release_name(env: "Environment", move: Row) -> None:
+    """A deleted move's number is given again if it was the last."""
+    stem, _, number = str(move.get("name") or "").rpartition("/")
+    if number.isdigit():
+        env.db.store.release_number(_key(move, f"{stem}/"), int(number))
+
+
+def _stem(env: "Environment", move: Row) -> str:
+    journal = env.db.row("account.journal", move["journal_id"])
+    day = date.fromisoformat(move["date"])
+    refund = "R" if move["move_type"] in REFUNDS else ""
+    period = f"{day.year}" if journal["type"] in _YEARLY else f"{day.year}/{day.month:02}"
+    return f"{refund}{journal['code']}/{period}/"
+
+
+def _key(move: Row, stem: str) -> str:
+    """Journals of two companies may have the same code."""
+    return f"{move['journal_id']}:{stem}"
+
+
+def _has_numbers(env: "Environment", journal: Row) -> bool:
+    return any(key.startswith(f"{journal['id']}:") and count for key, count in env.db.store.sequences.items())
