@@ -7,17 +7,23 @@ import msgspec
 import pytest
 
 from suture.canonical.records import Payment
-from suture.connectors.odoo.documents import Document, invoice, table
+from suture.connectors.odoo.articles import Article
+from suture.connectors.odoo.documents import Document, invoices, table
 from suture.connectors.odoo.entries import accrual, payment
+from suture.connectors.odoo.matching import Item
+from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.posting import Locks, parse_day, read_locks
 from suture.connectors.odoo.prepare import product_columns, product_row
 from suture.connectors.odoo.setting import Setting, Stock, choose_journals
 from suture.connectors.odoo.transfers import picking
 from suture.connectors.port import Product
-from suture.connectors.testing import a_kit, an_accrual, an_invoice, usd
+from suture.connectors.testing.orders import PAYER, a_kit, an_accrual, an_invoice, billed_to_payer, usd
+from suture.core.failure import Rejected
 
 SETTING = Setting(
     company=1,
+    company_currency=2,
+    cash_basis=False,
     currency="USD",
     currencies={"USD": 2},
     journals={"sale": 11, "bank": 12, "general": 13},
@@ -27,6 +33,7 @@ SETTING = Setting(
         "compensation_liability_account": 23,
         "clearing_account": 24,
     },
+    adjustments={"CO-45": 41, "CO": 42, "OA": None},
     plans={},
     stock=Stock(outgoing_type=31, incoming_type=32, warehouse_location=33, consumption_location=34),
 )
@@ -38,7 +45,7 @@ def rows_of(document: Document) -> list[dict[str, object]]:
 
 
 def test_an_invoices_first_row_carries_its_head_and_each_line_an_external_id() -> None:
-    first, second = rows_of(invoice(an_invoice("A1"), SETTING, {"5,6": 100}, "clinic"))
+    first, second = rows_of(*invoices(an_invoice("A1"), SETTING, {"5,6": 100}, {}, "clinic"))
     assert first["id"] == "suture.invoice_A1"
     assert (first["ref"], first["invoice_origin"]) == ("A1", "Suture invoice (clinic)")
     assert second["id"] == ""
@@ -48,8 +55,33 @@ def test_an_invoices_first_row_carries_its_head_and_each_line_an_external_id() -
     assert msgspec.json.decode(str(first["invoice_line_ids/analytic_distribution"])) == {"5,6": 100}
 
 
-def test_invoice_lines_say_that_they_have_no_taxes() -> None:
-    assert [row["invoice_line_ids/tax_ids"] for row in rows_of(invoice(an_invoice("A1"), SETTING, {}, "c"))] == ["", ""]
+def test_invoice_lines_say_which_taxes_they_have_and_that_they_have_none() -> None:
+    articles = {"SUTURE-TEST-LAB": Article(product=3, taxes=(7, 8))}
+    rows = rows_of(*invoices(an_invoice("A1"), SETTING, {}, articles, "c"))
+    assert [row["invoice_line_ids/tax_ids/.id"] for row in rows] == ["", "7,8"]
+
+
+def test_what_the_patient_owes_is_taken_off_the_payers_invoice_and_put_on_the_patients() -> None:
+    payers, patients = invoices(billed_to_payer("A1", share="30.00"), SETTING, {}, {}, "clinic")
+    assert (payers.name, patients.name) == ("suture.invoice_A1", "suture.invoice_patient_A1")
+    assert payers.lines[-1]["price_unit"] == "-30.00"
+    assert [line["price_unit"] for line in patients.lines] == ["30.00"]
+    assert (payers.values["partner_id/id"], patients.values["partner_id/id"]) == (
+        external_id("partner", PAYER.reference),
+        external_id("partner", "Patient/A1"),
+    )
+    assert payers.columns == patients.columns
+
+
+@pytest.mark.parametrize(("code", "account"), [("CO-45", 41), ("CO-97", 42), ("OA-23", None)])
+def test_the_most_exact_reason_decides_an_adjustments_account(code: str, account: int | None) -> None:
+    assert SETTING.adjustment(code) == account
+
+
+def test_a_reason_that_the_catalogue_does_not_know_is_refused_with_a_remedy() -> None:
+    with pytest.raises(Rejected) as failure:
+        SETTING.adjustment("PI-16")
+    assert (failure.value.code, "PI-16" in failure.value.remedy) == ("adjustment_unmapped", True)
 
 
 def test_an_accrual_balances_and_only_its_expense_is_analytic() -> None:
@@ -62,7 +94,11 @@ def test_an_accrual_balances_and_only_its_expense_is_analytic() -> None:
 
 def test_a_payment_clears_the_invoices_own_receivable() -> None:
     received = Payment(payment="P1", charge="C", appointment="A1", amount=usd("50"), received_on=date(2026, 3, 2))
-    clearing, receivable = rows_of(payment(received, {"account_id": 7, "partner_id": 8}, SETTING, "clinic"))
+    item = Item(
+        line=1, move=2, account=7, partner=8, currency=2, residual=Decimal(200), posted=True, settled=False,
+        matched=False, mark="", label="",
+    )  # fmt: skip
+    clearing, receivable = rows_of(payment(received, item, SETTING, "clinic"))
     assert (clearing["line_ids/account_id/.id"], clearing["line_ids/amount_currency"]) == (24, "50.00")
     assert (receivable["line_ids/account_id/.id"], receivable["line_ids/amount_currency"]) == (7, "-50.00")
     assert receivable["line_ids/partner_id/.id"] == 8
@@ -70,7 +106,7 @@ def test_a_payment_clears_the_invoices_own_receivable() -> None:
 
 @pytest.mark.parametrize(("version", "named"), [(17, True), (19, False)])
 def test_a_stock_move_has_a_name_on_17_only(version: int, named: bool) -> None:
-    first, _ = rows_of(picking(a_kit("A1"), SETTING, 40, version))
+    first, _ = rows_of(picking(a_kit("A1"), SETTING, 40, version, {}))
     assert ("move_ids/name" in first) is named
     assert (first["location_id/.id"], first["location_dest_id/.id"]) == (40, 34)
 
@@ -80,7 +116,7 @@ def test_a_product_row_fits_its_columns(version: int) -> None:
     row = product_row(Product(code="G", name="Gloves", stocked=True), SETTING, version)
     columns = product_columns(version)
     assert len(row) == len(columns)
-    assert dict(zip(columns, row, strict=True))["taxes_id"] == ""
+    assert dict(zip(columns, row, strict=True))["taxes_id/.id"] == ""
 
 
 @pytest.mark.parametrize(
@@ -111,5 +147,5 @@ def test_journals_are_found_by_code_or_as_the_first_of_their_type() -> None:
 def test_amounts_are_never_written_in_scientific_notation() -> None:
     order = an_invoice("A1")
     tiny = msgspec.structs.replace(order.lines[0], quantity=Decimal("1E-7"))
-    rows = rows_of(invoice(msgspec.structs.replace(order, lines=(tiny,)), SETTING, {}, "c"))
+    rows = rows_of(*invoices(msgspec.structs.replace(order, lines=(tiny,)), SETTING, {}, {}, "c"))
     assert rows[0]["invoice_line_ids/quantity"] == "0.0000001"
