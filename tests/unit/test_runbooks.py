@@ -19,7 +19,7 @@ ROOT = Path(suture.__file__).parent
 SOURCES = [
     path
     for path in ROOT.rglob("*.py")
-    if path.relative_to(ROOT).parts[0] not in ("simulators", "cli", "console") and path.name != "testing.py"
+    if path.relative_to(ROOT).parts[0] not in ("simulators", "cli", "console") and path.parent.name != "testing"
 ]
 RAISED = {
     *(name for name, kind in vars(failure).items() if isinstance(kind, type) and issubclass(kind, failure.Failure)),

@@ -2,6 +2,7 @@
 
 ``POST /v1/hooks/{interface}`` takes Standard Webhooks. 202 means that the delivery is committed and survives a crash;
 503 with Retry-After that it was not taken: the database is away, out of room, or slower than its senders.
+``POST /v1/hints/{interface}/{secret}`` only says that something changed (`hints.py`).
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from suture.access.signatures import SignatureRefused, decode_secret, verify
 from suture.bootstrap.settings import SettingsError
 from suture.bootstrap.wiring import Foundation, inbox
 from suture.catalogue import Interface
+from suture.gateway.hints import HINTS_PATH, Hints
 from suture.gateway.refusals import Refusals
 from suture.store.database import DATABASE_AWAY
 from suture.store.inbox import Inbox, InboxFull, Receipt, Verdict
@@ -44,9 +46,10 @@ class Door(msgspec.Struct, frozen=True):
 
 def create_app(base: Foundation) -> ASGIApp:
     """The gateway's application. Raises `SettingsError` where a signing key is missing or unusable."""
-    doors = {name: _door(name, i, base) for name, i in base.catalogue.interfaces.items() if i.direction == "in"}
+    doors = {name: _door(name, i, base) for name, i in base.catalogue.interfaces.items() if i.signing_keys}
     rest = FastAPI(title="Suture gateway", openapi_url=None, docs_url=None, redoc_url=None)
     rest.add_route("/health/live", _live)
+    hints = Hints(base)
     hooks = Hooks(base, inbox(base), doors)
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,6 +57,8 @@ def create_app(base: Foundation) -> ASGIApp:
         cost (docs/performance.md)."""
         if scope["type"] == "http" and scope["path"].startswith(_HOOKS):
             await hooks(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(HINTS_PATH):
+            await hints(scope, receive, send)
         else:
             await rest(scope, receive, send)
 

@@ -17,7 +17,7 @@ from suture.canonical.events import Event, PartyRegistered
 from suture.catalogue.model import Catalogue, Interface
 from suture.core.clock import Clock
 from suture.core.failure import Rejected
-from suture.ingest import billing_payment, fhir_appointment
+from suture.ingest import billing_payment, fhir_appointment, odoo_change
 from suture.ingest.ordering import Told, fold
 from suture.ingest.understanding import Context, NotUnderstood, Understood, make_event
 from suture.store import appointments, backlog, corrections, exceptions
@@ -36,6 +36,7 @@ Decoder = Callable[[bytes, Context], Understood]
 DECODERS: Mapping[str, Decoder] = {
     "fhir-appointment.v1": fhir_appointment.decode,
     "billing-payment.v1": billing_payment.decode,
+    "odoo-change.v1": odoo_change.decode,
 }
 """Contract: its decoder. A new contract is one file and one line."""
 
@@ -138,6 +139,8 @@ class Ingester:
                 told = await self._understand(delivery, now)
                 understood.append(told)
                 settled[delivery.id] = Settled("ingested", told.events[0].subject if told.events else None)
+                if told.trouble is not None:
+                    await self._except(connection, delivery, told.trouble, now, refused=False)
             except NotUnderstood as error:
                 settled[delivery.id] = Settled("excepted", error.subject)
                 await self._except(connection, delivery, error, now)
@@ -180,9 +183,18 @@ class Ingester:
         await appointments.advance(connection, ((s, state.status, state.sequence) for s, state in latest.items()))
         return stale
 
-    async def _except(self, connection: Connection, delivery: Delivery, error: NotUnderstood, now: datetime) -> None:
+    async def _except(
+        self,
+        connection: Connection,
+        delivery: Delivery,
+        error: NotUnderstood,
+        now: datetime,
+        *,
+        refused: bool = True,
+    ) -> None:
         interface = self._catalogue.interfaces.get(delivery.interface)
-        self._gate(delivery).refused(Rejected(error.code, error.reason, error.remedy))
+        if refused:
+            self._gate(delivery).refused(Rejected(error.code, error.reason, error.remedy))
         await self._recorder.open_exception(
             connection,
             _trouble(delivery, interface, error),

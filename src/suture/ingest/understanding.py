@@ -46,9 +46,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Understood(msgspec.Struct, frozen=True, kw_only=True):
-    """The canonical content of a delivery. `appointment` is the status that its event puts the appointment in."""
+    """The canonical content of a delivery. `appointment_status` is what its event puts the appointment in; `trouble` is
+    why a person must look at what was understood."""
 
     events: tuple[Event, ...]
+    trouble: NotUnderstood | None = None
     parties: tuple[Party, ...] = ()
     appointment_status: str | None = None
 
@@ -63,10 +65,12 @@ def make_event(
     occurred_at: datetime,
     facility: str | None = None,
     sequence: int | None = None,
+    part: str = "",
 ) -> Event:
-    """An event whose id follows from what it says happened, so that a fact told twice is one event."""
+    """An event whose id follows from what it says happened, so that a fact told twice is one event. `part` tells facts
+    of one subject apart that have no sequence at their source."""
     return Event(
-        id=fact_id(context.system, event_type, subject, str(sequence)),
+        id=fact_id(context.system, event_type, subject, str(sequence), *([part] if part else [])),
         type=event_type,
         source=f"suture/{context.system}",
         subject=subject,

@@ -59,6 +59,10 @@ def _charge_captured(data: facts.ChargeCaptured) -> Change:
     return Change(milestone="charged", charge_total=total.amount, currency=total.currency)
 
 
+def _invoice_settled(data: facts.InvoiceSettled) -> Change:
+    return Change(milestone="settled_by_person", residual=data.residual.amount, payment_state=data.payment_state)
+
+
 def _payment_posted(data: facts.PaymentPosted) -> Change:
     return Change(milestone="payment_received", payment=(data.payment.payment, data.payment.amount.amount))
 
@@ -83,12 +87,14 @@ _CHANGES: dict[str, Callable[[Any], Change]] = {
     "suture.stock.returned.v1": lambda _: Change(milestone="stock_returned"),
     "suture.compensation.accrued.v1": lambda _: Change(milestone="accrued"),
     "suture.compensation.reversed.v1": lambda _: Change(milestone="accrual_reversed"),
+    "suture.invoice.changed_by_person.v1": lambda _: Change(milestone="changed_by_person"),
+    "suture.invoice.settled.v1": _invoice_settled,
     "suture.exception.raised.v1": lambda _: Change(milestone="exception"),
 }
 """Event type: what it changes. Types that aren't here concern no appointment."""
 
 
-_NOT_OF_APPOINTMENTS = ("Delivery/", "Interface/", "Exception/")
+_NOT_OF_APPOINTMENTS = ("Delivery/", "Interface/", "Exception/", "Invoice/", "Entry/")
 
 
 class JourneyProjection:

@@ -6,7 +6,9 @@ from pathlib import Path
 _FOLDER = Path(__file__).with_name("runbooks")
 
 CLASSES: dict[str, frozenset[str]] = {
-    "mapping": frozenset({"code_unmapped", "facility_unknown", "service_unknown", "unknown_code", "not_in_odoo"}),
+    "mapping": frozenset(
+        {"code_unmapped", "facility_unknown", "service_unknown", "unknown_code", "not_in_odoo", "adjustment_unmapped"}
+    ),
     "payload": frozenset(
         {
             *("invalid_payload", "unknown_type", "status_differs", "no_appointment", "no_version", "no_patient"),
@@ -14,13 +16,24 @@ CLASSES: dict[str, frozenset[str]] = {
             *("interface_unknown", "party_unknown", "nothing_to_bill", "no_lines", "not_fhir"),
         }
     ),
-    "contradiction": frozenset({"told_again", "told_differently", "external_id_conflict"}),
+    "contradiction": frozenset(
+        {"told_again", "told_differently", "external_id_conflict", "changed_in_odoo", "twin_in_odoo"}
+    ),
     "coverage": frozenset({"coverage_refused"}),
     "ledger": frozenset(
         {
             *("total_differs", "period_locked", "date_moved", "cancelled_in_odoo", "record_missing", "overpaid"),
             *("invoice_not_posted", "not_validated", "refused_by_odoo", "not_importable", "odoo_error"),
-            *("charge_differs", "charge_not_voided"),
+            *("charge_differs", "charge_not_voided", "deleted_in_odoo", "future_dated", "exceeds_open"),
+            *(
+                "exceeds_credit",
+                "lots_short",
+                "remittance_unbalanced",
+                "remittance_differs",
+                "claim_unapplied",
+                "payer_unknown",
+            ),
+            *("not_a_month_end",),
         }
     ),
     "undo": frozenset({"charge_paid", "charge_voided"}),
@@ -35,7 +48,8 @@ CLASSES: dict[str, frozenset[str]] = {
         {
             *("credentials_refused", "access_missing", "not_permitted", "database_unknown", "not_odoo"),
             *("not_understood", "not_prepared", "login_missing", "company_unknown", "unknown_definition"),
-            *("foreign_link", "no_stock"),
+            *("cursor_unreadable",),
+            *("foreign_link", "no_stock", "tax_unknown", "other_company"),
         }
     ),
     "too_many": frozenset({"too_many_refusals"}),

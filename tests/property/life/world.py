@@ -20,7 +20,6 @@ from suture.connectors import patience
 from suture.connectors.billing import RestBilling
 from suture.connectors.odoo import OdooLedger
 from suture.connectors.odoo.names import external_id
-from suture.core.gather import Gather
 from suture.ingest.ingester import Ingester
 from suture.processes.advance import Responsibility
 from suture.processes.definitions import AWAITED, DEFINITIONS, ROUTES
@@ -171,14 +170,14 @@ class Worker:
 
     async def _drained(self) -> None:
         """Until nothing is under way in the connectors, whose batches outlive whoever asked for them."""
-        gathers = [value for value in vars(self.ledger).values() if isinstance(value, Gather)]
+        gathers = list(self.ledger._server._gathered.values())
         async with asyncio.timeout(_PATIENCE_S):
             while tasks := [task for gather in gathers for task in gather._tasks]:
                 await asyncio.wait(tasks)
 
     def forget(self) -> None:
         """What a new worker doesn't know: which of the life's documents stand in Odoo."""
-        books = self.ledger._books
+        books = self.ledger._server._books.get(None)
         if books is not None:
             books.finder.forget(external_id(kind, self._world.appointment) for kind in _DOCUMENTS)
             books.finder.forget(external_id("payment", payment.id) for payment in self._world.payments)

@@ -1,0 +1,96 @@
+"""Reads what others changed in the ledger, and puts it into the inbox like any sender's deliveries.
+
+A change is a delivery whose id follows from its record and version: told again, it is known. The cursor moves only once
+all before it is committed, so nothing is lost in between.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+
+from suture.connectors.port import Ledger, LedgerChange
+from suture.core.clock import Clock
+from suture.core.failure import Failure
+from suture.core.ids import fact_id
+from suture.ingest import odoo_change
+from suture.store import cursors
+from suture.store.database import DATABASE_AWAY, Database
+from suture.store.gate import Gate
+from suture.store.inbox import Inbox
+
+log = structlog.get_logger()
+
+_ALMOST = 0.9
+_HINTS_TOGETHER = 0.5
+"""How long (seconds) to wait for more hints before a look."""
+
+
+class Poller:
+    """Polls one inbound interface until cancelled; `ledgers` are its companies' books, by name."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        inbox: Inbox,
+        interface: str,
+        ledgers: Mapping[str, Ledger],
+        every: float,
+        clock: Clock,
+        gates: Callable[[], tuple[Gate, ...]] = tuple,
+    ) -> None:
+        self._database = database
+        self._inbox = inbox
+        self._interface = interface
+        self._ledgers = ledgers
+        self._every = every
+        self._clock = clock
+        self._gates = gates
+        self._hinted = asyncio.Event()
+
+    def hint(self) -> None:
+        """Something may have changed: look now instead of at the next timer. Many hints in a moment are one look."""
+        self._hinted.set()
+
+    async def run(self) -> None:
+        gap = timedelta(seconds=self._every * _ALMOST)
+        while True:
+            if all(gate.flowing for gate in self._gates()):
+                await self._try(gap)
+            self._hinted.clear()
+            gap = timedelta(seconds=self._every * _ALMOST)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._every):
+                    await self._hinted.wait()
+                    await asyncio.sleep(_HINTS_TOGETHER)
+                    gap = timedelta(seconds=_HINTS_TOGETHER / 2)
+
+    async def _try(self, gap: timedelta) -> None:
+        for company in self._ledgers:
+            try:
+                await self.poll(company, gap)
+            except Failure as failure:  # its gate knows; the next look goes on from the same cursor
+                log.warning("ledger_not_read", interface=self._interface, code=failure.code)
+            except DATABASE_AWAY as error:
+                log.warning("database_away", role="polling", error_type=type(error).__name__)
+
+    async def poll(self, company: str, gap: timedelta = timedelta(0)) -> int:
+        """One look at a company's books, unless another worker had one less than `gap` ago; answers how many changes
+        it told."""
+        name = f"{self._interface}/{company}" if company else self._interface
+        async with self._database.connection() as connection:
+            before = await cursors.claim(connection, name, self._clock.now(), gap)
+        if before is None:
+            return 0
+        page = await self._ledgers[company].changes(before or None)
+        await asyncio.gather(*(self._deliver(change) for change in page.changes))
+        async with self._database.connection() as connection:
+            await cursors.advance(connection, name, before, page.cursor)
+        return len(page.changes)
+
+    async def _deliver(self, change: LedgerChange) -> None:
+        told = fact_id("odoo-change", change.kind, str(change.record), change.version)
+        await self._inbox.accept(self._interface, str(told), odoo_change.encode(change), self._clock.now())
