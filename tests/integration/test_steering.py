@@ -156,5 +156,7 @@ class TestInterfaces:
 
     @pytest.mark.parametrize("act", [operate.pause, operate.resume])
     async def test_that_the_catalogue_does_not_have_are_named(self, house: House, act) -> None:
-        with pytest.raises(NotPossible, match="no interface 'oddo'; it has billing-api, billing-payments, odoo-ledger"):
+        with pytest.raises(
+            NotPossible, match="no interface 'oddo'; it has billing-api, billing-payments, odoo-changes"
+        ):
             await act(house.desk, ANN, "oddo")

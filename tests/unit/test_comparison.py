@@ -105,3 +105,9 @@ def test_each_side_is_counted_and_summed() -> None:
         accrual_total="120.00",
     )
     assert comparison.count("lost") == comparison.count("duplicated") == 0
+
+
+def test_payers_and_patients_parts_are_the_charge_together() -> None:
+    parts = SOUND.replace("INV/1 posted 200.00", "INV/1 posted 170.00")
+    assert differences(parts) == ["differs invoice a1"]
+    assert differences(parts + "ledger patient_invoice a1 INV/2 posted 30.00\n") == []

@@ -64,6 +64,9 @@ class Outside:
         amount = sum((line.quantity * line.unit_price for line in lines), Decimal(0))
         return Charge(number="C1", appointment=visit.appointment, total=Money(amount, "USD"), lines=lines)
 
+    def of_company(self, company: str | None) -> "Outside":
+        return self
+
     def __getattr__(self, call: str) -> Any:
         async def answer(*arguments: Any) -> Any:
             self.calls.append((call, arguments[0] if len(arguments) == 1 else arguments))

@@ -15,11 +15,12 @@ from suture.catalogue.model import System
 from suture.connectors.billing import RestBilling
 from suture.connectors.guard import Guard
 from suture.connectors.odoo import OdooLedger
-from suture.connectors.port import Billing, Ledger, LedgerPlan, Place, Product, Scheduling
+from suture.connectors.port import AdjustmentAccount, Billing, Ledger, LedgerPlan, Place, Product, Scheduling
 from suture.connectors.scheduling import FhirScheduling
 from suture.core.clock import Clock, SystemClock
 from suture.operate.desk import Desk
 from suture.processes.definitions import AWAITED, ROUTES
+from suture.store.crosswalk import Crosswalk
 from suture.store.database import CONNECTION_LOST, DATABASE_AWAY, Database
 from suture.store.inbox import Inbox
 from suture.store.recorder import Recorder
@@ -90,10 +91,13 @@ async def connect_database(url: str, most: int, patience: float = 0.0, lease: fl
 
 
 def connect_systems(
-    catalogue: Catalogue, secrets: Secrets, guard: Callable[[str, System], Guard] | None = None
+    catalogue: Catalogue,
+    secrets: Secrets,
+    guard: Callable[[str, System], Guard] | None = None,
+    crosswalk: Callable[[str], Crosswalk] | None = None,
 ) -> Systems:
     """Connectors for the catalogue's systems, each behind its guard (a worker's; a command has one of its own). Nothing
-    is sent yet."""
+    is sent yet. `crosswalk` gives what is remembered of a system's records; without one nothing is, beyond a run."""
     guard = guard or (lambda name, system: Guard.unwatched(name, system.concurrency))
     currency = catalogue.organisation.currency
     name, system = catalogue.system_of_kind("fhir-scheduling")
@@ -114,17 +118,24 @@ def connect_systems(
         transport=None if system.transport == "auto" else system.transport,
         company=system.company,
         organisation=catalogue.organisation.id,
-        plan=ledger_plan(catalogue),
+        plan=lambda company: ledger_plan(catalogue, company),
         guard=guard(name, system),
         timeout=system.timeout,
+        crosswalk=crosswalk(name) if crosswalk else None,
     )
     return Systems(scheduling, billing, ledger)
 
 
-def ledger_plan(catalogue: Catalogue) -> LedgerPlan:
-    """What the catalogue wants to stand in the ledger."""
-    services = (Product(code=service.code, name=service.name) for service in catalogue.services)
-    articles = (Product(code=article.code, name=article.name, stocked=True) for article in catalogue.products)
+def ledger_crosswalk(base: "Foundation") -> Callable[[str], Crosswalk]:
+    """What the platform remembers of the records that it wrote in a system."""
+    return lambda system: Crosswalk(base.database, base.vault, system, base.clock)
+
+
+def ledger_plan(catalogue: Catalogue, company: str | None = None) -> LedgerPlan:
+    """What the catalogue wants to stand in the books of a company, by name (None: the system's own)."""
+    services = (Product(code=s.code, name=s.name, taxes=s.taxes) for s in catalogue.services)
+    articles = (Product(code=a.code, name=a.name, stocked=True, lots=a.lots) for a in catalogue.products)
+    places = (place for place in catalogue.facilities if place.company == company)
     ledger = catalogue.ledger
     return LedgerPlan(
         currency=catalogue.organisation.currency,
@@ -132,11 +143,20 @@ def ledger_plan(catalogue: Catalogue) -> LedgerPlan:
         compensation_expense_account=ledger.compensation_expense_account,
         compensation_liability_account=ledger.compensation_liability_account,
         clearing_account=ledger.clearing_account,
+        remittance_clearing_account=ledger.remittance_clearing_account,
+        write_off_account=ledger.write_off_account,
+        unbilled_account=ledger.unbilled_account,
+        rounding_account=ledger.rounding_account,
+        rounding_limit=ledger.rounding_limit,
+        adjustments={
+            reason: AdjustmentAccount(account=told.account, name=told.name, kind=told.kind)
+            for reason, told in ledger.adjustments.items()
+        },
         sale_journal=ledger.sale_journal,
         bank_journal=ledger.bank_journal,
         general_journal=ledger.general_journal,
         products=(*services, *articles),
-        facilities=tuple(Place(code=facility.code, name=facility.name) for facility in catalogue.facilities),
+        facilities=tuple(Place(code=place.code, name=place.name) for place in places),
     )
 
 

@@ -14,18 +14,19 @@ import structlog
 
 from suture.backbone.relay import Relay
 from suture.backbone.subscribe import Subscriber
-from suture.bootstrap.wiring import Foundation, Systems, connect_systems, recorder
+from suture.bootstrap.wiring import Foundation, Systems, connect_systems, inbox, ledger_crosswalk, recorder
 from suture.catalogue import Catalogue
 from suture.catalogue.model import Interface, ServiceIndex, System
 from suture.connectors.guard import Guard
 from suture.ingest.ingester import Ingester
+from suture.ingest.polling import Poller
 from suture.operate.projection import JourneyProjection
 from suture.processes.advance import Responsibility
 from suture.processes.definitions import DEFINITIONS
 from suture.processes.engine import PostgresEngine
 from suture.processes.toolbox import Toolbox
 from suture.store.gates import Gates
-from suture.store.listen import DELIVERIES, EVENTS, GATES, PROCESSES, listen
+from suture.store.listen import DELIVERIES, EVENTS, GATES, HINTS, PROCESSES, listen
 from suture.store.parties import Parties
 from suture.store.processes import ProcessStore
 from suture.store.recorder import Recorder
@@ -98,6 +99,25 @@ def toolbox(base: Foundation, systems: Systems, parties: Parties) -> Toolbox:
     )
 
 
+def make_poller(base: Foundation, systems: Systems, gates: Gates) -> Poller | None:
+    """Reads what others change in Odoo, where the catalogue has an interface for it. It looks at no system that is held
+    up, by a breaker or by a person."""
+    polled = base.catalogue.polled()
+    if polled is None:
+        return None
+    name, interface = polled
+    outbound = _outbound(base.catalogue, interface.system)[0]
+    return Poller(
+        database=base.database,
+        inbox=inbox(base),
+        interface=name,
+        ledgers={company or "": systems.ledger.of_company(company) for company in base.catalogue.companies()},
+        every=interface.poll_seconds,
+        clock=base.clock,
+        gates=lambda: (gates(name), gates(outbound)),
+    )
+
+
 async def work(base: Foundation) -> None:
     """Ingest, processes, gates, relay and projection, until cancelled."""
     worker = f"{socket.gethostname()}:{os.getpid()}"
@@ -112,7 +132,7 @@ async def work(base: Foundation) -> None:
         clock=base.clock,
         gates=gates,
     )
-    systems = connect_systems(base.catalogue, base.secrets, guards(base.catalogue, gates))
+    systems = connect_systems(base.catalogue, base.secrets, guards(base.catalogue, gates), ledger_crosswalk(base))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(systems.close)
         engine = PostgresEngine(
@@ -140,8 +160,12 @@ async def work(base: Foundation) -> None:
             database=base.database,
             replicas=base.settings.replicas,
         )
+        poller = make_poller(base, systems, gates)
         wakers = {DELIVERIES: ingester.wake, PROCESSES: engine.wake, EVENTS: relay.wake, GATES: gates.wake}
+        if poller is not None:
+            wakers[HINTS] = poller.hint
         loops = {
+            **({"polling": poller.run()} if poller is not None else {}),
             "gates": gates.run(),
             "processes": engine.run(),
             "ingest": ingester.run(),

@@ -18,7 +18,8 @@ from suture.catalogue.model import Catalogue
 _PATH_STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]|\[(\.\.\.)\]")
 _UNKNOWN_FIELD = re.compile("unknown field `(.+?)`")
 _NOT_YAML = (YAMLError, ValueError, RecursionError)
-_INBOUND_CONTRACTS = {"fhir-appointment.v1", "billing-payment.v1"}
+_INBOUND_CONTRACTS = {"fhir-appointment.v1", "billing-payment.v1", "odoo-change.v1"}
+_POLLED = "odoo-change.v1"
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -119,7 +120,9 @@ def _bad_interfaces(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...
         inbound = interface.direction == "in"
         if inbound != (interface.contract in _INBOUND_CONTRACTS):
             yield (*place, "contract"), f"{interface.contract} does not go {interface.direction}"
-        if inbound and not interface.signing_keys:
+        if interface.contract == _POLLED and catalogue.polled() != (name, interface):
+            yield (*place, "contract"), f"{_POLLED} is read once, and {name} is the second"
+        if inbound and interface.contract != _POLLED and not interface.signing_keys:
             yield place, "an inbound interface needs at least one signing key"
 
 

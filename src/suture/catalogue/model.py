@@ -33,8 +33,11 @@ class Organisation(_Part, frozen=True, kw_only=True):
 
 
 class Facility(_Part, frozen=True, kw_only=True):
+    """Where care is given. `company` is the Odoo company, by name, in whose books it is; unset, the system's own."""
+
     code: Code
     name: Name
+    company: Name | None = None
 
 
 class System(_Part, frozen=True, kw_only=True):
@@ -100,18 +103,28 @@ class Interface(_Part, frozen=True, kw_only=True):
     """A governed way in or out.
 
     `contract` names what travels on it; `signing_keys` the environment variables with Standard Webhooks secrets, all
-    valid at once so that they can be rotated; `max_body_kib` bounds a delivery; `retention_days` is how long raw
-    deliveries are kept. `retry` holds for every step, `retry_by_step` for those it names. `drain` is how many parked
-    processes go on in a second once the system is back. An exception is to be decided within `sla_hours`;
-    `undo_after_hours` (0: at once) undoes what nobody decided by then, None leaves it waiting.
+    valid at once so that they can be rotated. An interface that is read (``odoo-change.v1``) has none: it is looked at
+    every `poll_seconds`, and at once when somebody calls who knows its `hint_secret`. `max_body_kib` bounds a delivery;
+    `retention_days` is how long raw deliveries are kept. `retry` holds for every step, `retry_by_step` for those it
+    names. `drain` is how many parked processes go on in a second once the system is back. An exception is to be decided
+    within `sla_hours`; `undo_after_hours` (0: at once) undoes what nobody decided by then, None leaves it waiting.
     """
 
     system: Code
     direction: Literal["in", "out"]
-    contract: Literal["fhir-appointment.v1", "billing-payment.v1", "rest-billing.v1", "odoo-ledger.v1", "fhir-r4.v1"]
+    contract: Literal[
+        "fhir-appointment.v1",
+        "billing-payment.v1",
+        "odoo-change.v1",
+        "rest-billing.v1",
+        "odoo-ledger.v1",
+        "fhir-r4.v1",
+    ]
     owner: Name
     purpose: Name
     signing_keys: tuple[Variable, ...] = ()
+    poll_seconds: Positive = 30.0
+    hint_secret: Variable | None = None
     max_body_kib: Count = 512
     retention_days: Count = 365
     retry: Retry = Retry()
@@ -140,31 +153,58 @@ class Policy(_Part, frozen=True, kw_only=True):
 
 
 class Product(_Part, frozen=True, kw_only=True):
-    """A stocked article that kits are made of."""
+    """A stocked article that kits are made of. With `lots` each unit belongs to one, and Odoo asks which."""
 
     code: Code
     name: Name
+    lots: bool = False
 
 
 class Service(_Part, frozen=True, kw_only=True):
     """A billable service. `name` goes on invoices, so it says nothing clinical; `kit` is what one unit uses up.
 
-    `compensation` is the practitioner's share of the charge, where it isn't the default.
+    `compensation` is the practitioner's share of the charge, where it isn't the default; `taxes` are names of Odoo's
+    sales taxes, none for what is exempt.
     """
 
     code: Code
     name: Name
+    taxes: tuple[Name, ...] = ()
     kit: tuple[Component, ...] = ()
     compensation: Decimal | None = None
 
 
+class AdjustmentAccount(_Part, frozen=True, kw_only=True):
+    """Where amounts go that a payer adjusts away. Without an `account` they stay open, as a denial under appeal does.
+
+    `kind` decides the type of an account that is created: ``contractual`` income, ``denial`` and ``provider`` expense.
+    """
+
+    name: Name
+    account: str = ""
+    kind: Literal["contractual", "denial", "provider"] = "contractual"
+
+
 class Ledger(_Part, frozen=True, kw_only=True):
-    """Account and journal codes in Odoo. A missing account is created; an empty journal is found by its type."""
+    """Account and journal codes in Odoo. A missing account is created; an empty journal is found by its type.
+
+    `adjustments` are by X12 group and reason (``CO-45``), by group (``CO``), and for what a payer keeps beside its
+    claims by ``PLB-`` and the reason, or ``PLB``: the most exact one counts, and a reason without any is refused.
+    A total that Odoo rounds differently gets a line on `rounding_account` of at most `rounding_limit`, or is refused
+    where there is none. `overpayments` are refused, or kept as a credit of who paid.
+    """
 
     income_account: Code
     compensation_expense_account: Code
     compensation_liability_account: Code
     clearing_account: Code
+    remittance_clearing_account: Code = "101490"
+    write_off_account: Code = "659000"
+    unbilled_account: Code = "121900"
+    rounding_account: str = ""
+    rounding_limit: Decimal = Decimal("0.05")
+    adjustments: dict[str, AdjustmentAccount] = {}
+    overpayments: Literal["refuse", "keep"] = "refuse"
     sale_journal: str = ""
     bank_journal: str = ""
     general_journal: str = ""
@@ -194,6 +234,18 @@ class Catalogue(_Part, frozen=True, kw_only=True):
     def system_of_kind(self, kind: str) -> tuple[str, System]:
         """The one system of a kind, with its name. `load` guarantees that there is exactly one."""
         return next((name, system) for name, system in self.systems.items() if system.kind == kind)
+
+    def company_of(self, facility: str | None) -> str | None:
+        """The Odoo company of a facility, by name; None is the system's own."""
+        return next((place.company for place in self.facilities if place.code == facility), None)
+
+    def companies(self) -> tuple[str | None, ...]:
+        """Every Odoo company that a facility is in, the system's own first."""
+        return (None, *sorted({place.company for place in self.facilities if place.company}))
+
+    def polled(self) -> tuple[str, Interface] | None:
+        """The interface by which others' changes in Odoo are read, with its name, where there is one."""
+        return next(((n, i) for n, i in self.interfaces.items() if i.contract == "odoo-change.v1"), None)
 
     def outbound(self, system: str) -> Interface:
         """The interface by which we write to a system."""

@@ -77,7 +77,7 @@ async def _look(base: Foundation) -> AsyncIterator[Finding]:
         for connector in (systems.scheduling, systems.billing, systems.ledger):
             health = await connector.health()
             detail = f"reachable, {health.version}" if health.reachable else "can't be reached"
-            yield Finding(health.system, detail, " ".join(health.remedies))
+            yield Finding(health.system, "; ".join((detail, *health.found)), "\n     ".join(health.remedies))
     finally:
         await systems.close()
 

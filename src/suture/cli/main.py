@@ -37,6 +37,8 @@ for _name, _where, _help in (
     ("migrate", "setup:migrate", "Bring the database's schema up to date."),
     ("journey", "journey:journey", "Show one appointment's whole journey."),
     ("exceptions", "exceptions:app", "What waits for a person: list, show, retry, edit, assign, discard."),
+    ("remittance", "ledger:remittance", "Book a payer's remittance: one deposit, any number of claims."),
+    ("odoo", "ledger:app", "What Suture knows of its records in Odoo: forget."),
     ("processes", "processes:app", "Business processes: list, show, resume, cancel, compensate."),
     ("replay", "replay:replay", "Read deliveries again, after a look at what would come of it."),
     ("interfaces", "interfaces:interfaces", "List every interface and whether it flows."),

@@ -84,9 +84,11 @@ def prepare(*, yes: Annotated[bool, Parameter(alias="-y")] = False) -> None:
     catalogue = load(settings.catalogue)
     _, odoo = catalogue.system_of_kind("odoo")
     plan = ledger_plan(catalogue)
+    accounts = len({told.account for told in plan.adjustments.values() if told.account}) + 8
     out.print(
         f"In {odoo.url} (database {odoo.database}) this may create up to {len(plan.products)} products, "
-        f"{len(plan.facilities)} facilities (analytic account and stock location) and 4 accounts.",
+        f"{len(catalogue.facilities)} facilities (analytic account and stock location) and {accounts} accounts"
+        f"{' in each company' if len(catalogue.companies()) > 1 else ''}.",
         markup=False,
     )
     if not (yes or Confirm.ask("Go on?")):
@@ -95,7 +97,11 @@ def prepare(*, yes: Annotated[bool, Parameter(alias="-y")] = False) -> None:
     async def run() -> None:
         systems = connect_systems(catalogue, secrets)
         try:
-            created = await systems.ledger.prepare(plan)
+            created = [
+                words
+                for company in catalogue.companies()
+                for words in await systems.ledger.of_company(company).prepare(ledger_plan(catalogue, company))
+            ]
         finally:
             await systems.close()
         out.print("\n".join(created) or "Everything stood already.", markup=False)

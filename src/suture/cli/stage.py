@@ -8,10 +8,12 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
+from datetime import UTC, date, datetime, timedelta
 from http.client import HTTPException
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import msgspec
 import uvloop
@@ -27,12 +29,16 @@ from suture.cli.clinic_catalogue import catalogue_text
 from suture.cli.roles import environment_with, platform_roles, revive
 from suture.cli.simulated import Simulated, call
 from suture.cli.trouble import UserError
+from suture.connectors.port import Balance
 from suture.core.failure import Failure
 from suture.simulators.clinic.day import ClinicDay
 from suture.store import appointments
 from suture.store.embedded import free_port
 
 _READY_SECONDS = 60.0
+
+Given = TypeVar("Given")
+Answer = TypeVar("Answer")
 
 
 class OdooTarget(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +78,7 @@ class Stage:
         self.day = day
         self.processes: dict[str, int] = {}
         self.roles: list[Role] = []
+        self.balances: Sequence[Balance] = ()  # Odoo's trial balance before the day
         self.simulated = Simulated(options.folder / "log")
         self.revived: list[str] = []
         self._stack = ExitStack()
@@ -226,7 +233,9 @@ class Stage:
         async def prepare() -> list[str]:
             systems = connect_systems(catalogue, self.secrets)
             try:
-                return list(await _patiently(systems.ledger.prepare, ledger_plan(catalogue)))
+                created = list(await _patiently(systems.ledger.prepare, ledger_plan(catalogue)))
+                self.balances = await _patiently(systems.ledger.balances, far_ahead())
+                return created
             finally:
                 await systems.close()
 
@@ -254,16 +263,21 @@ def _tokens(options: StageOptions) -> dict[str, str]:
     return made
 
 
-async def _patiently(prepare: object, plan: object) -> list[str]:
-    """Prepare Odoo although it may be told to fail now and then."""
+def far_ahead() -> date:
+    """A day by which all that a played day books is dated."""
+    return datetime.now(UTC).date() + timedelta(days=400)
+
+
+async def _patiently(call: Callable[[Given], Awaitable[Answer]], given: Given) -> Answer:
+    """Ask Odoo although it may be told to fail now and then."""
     for attempt in range(20):
         try:
-            return await prepare(plan)  # type: ignore[operator, no-any-return]
+            return await call(given)
         except Failure as failure:
             if failure.outcome in ("rejected", "fatal") or attempt == 19:
                 raise
             await asyncio.sleep(0.5)
-    return []
+    raise AssertionError("the last attempt answers or raises")
 
 
 def await_http(url: str, logs: Path) -> None:

@@ -22,6 +22,10 @@ class Toolbox:
     services: ServiceIndex
     zone: ZoneInfo
 
+    def ledger_of(self, facility: str | None) -> Ledger:
+        """The books in which a facility is."""
+        return self.ledger.of_company(self.catalogue.company_of(facility))
+
     async def patient(self, reference: str) -> Patient:
         return _expect(await self.parties.get(reference), Patient, reference)
 

@@ -75,7 +75,7 @@ def compare(facts: Facts, explained: frozenset[str], currency: str) -> Compariso
         *_once(completed, facts.of("ledger", "invoice"), "invoice", explained),
         *_not_twice(facts.of("ledger", "accrual"), "accrual"),
         *_not_twice(facts.of("ledger", "stock_move"), "stock move"),
-        *_amounts(facts.of("billing", "charge"), facts.of("ledger", "invoice"), "invoice", explained),
+        *_amounts(facts.of("billing", "charge"), _invoiced(facts), "invoice", explained),
         *_once(
             {fact.key for fact in facts.of("billing", "payment")},
             facts.of("ledger", "payment"),
@@ -90,6 +90,17 @@ def compare(facts: Facts, explained: frozenset[str], currency: str) -> Compariso
         odoo=_ledger_totals(facts, currency),
         differences=tuple(differences),
     )
+
+
+def _invoiced(facts: Facts) -> list[JournalFact]:
+    """Invoices by their charge: with what the patient is billed apart, where a visit has two."""
+    shares = {fact.key: fact.amount for fact in facts.of("ledger", "patient_invoice") if fact.amount is not None}
+    return [
+        msgspec.structs.replace(fact, amount=fact.amount + shares[fact.key])
+        if fact.amount is not None and fact.key in shares
+        else fact
+        for fact in facts.of("ledger", "invoice")
+    ]
 
 
 def _once(due: set[str], found: list[JournalFact], entity: str, explained: frozenset[str]) -> Iterable[Difference]:
@@ -133,7 +144,7 @@ def _billing_totals(facts: Facts, currency: str) -> SideTotals:
 
 
 def _ledger_totals(facts: Facts, currency: str) -> SideTotals:
-    invoices, payments = facts.of("ledger", "invoice"), facts.of("ledger", "payment")
+    invoices, payments = _invoiced(facts), facts.of("ledger", "payment")
     accruals = facts.of("ledger", "accrual")
     return SideTotals(
         invoices_posted=len(invoices),

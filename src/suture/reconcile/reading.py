@@ -1,14 +1,17 @@
 """Reads every side's facts."""
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 
 from suture.canonical.records import JournalFact
 from suture.connectors.port import Billing, Ledger, Scheduling
 from suture.reconcile.comparison import Facts
 
 
-async def read_facts(scheduling: Scheduling, billing: Billing, ledger: Ledger, only: Collection[str]) -> Facts:
-    """What each system holds of the appointments `only` (a set makes this quick); payments come with theirs."""
+async def read_facts(
+    scheduling: Scheduling, billing: Billing, ledgers: Iterable[Ledger], only: Collection[str]
+) -> Facts:
+    """What each system holds of the appointments `only` (a set makes this quick); payments come with theirs. `ledgers`
+    are the books of every company."""
     appointments = await _all(scheduling.facts(), lambda fact: fact.key in only)
     payments: set[str] = set()
 
@@ -19,8 +22,10 @@ async def read_facts(scheduling: Scheduling, billing: Billing, ledger: Ledger, o
         return fact.key in only
 
     charges = await _all(billing.facts(), billed)
-    documents = await _all(ledger.facts(), lambda fact: fact.key in (payments if fact.kind == "payment" else only))
-    return Facts(appointments, charges, documents)
+    documents: list[JournalFact] = []
+    for ledger in ledgers:
+        documents += await _all(ledger.facts(), lambda fact: fact.key in (payments if fact.kind == "payment" else only))
+    return Facts(appointments, charges, tuple(documents))
 
 
 async def _all(facts: AsyncIterator[JournalFact], keep: Callable[[JournalFact], bool]) -> tuple[JournalFact, ...]:

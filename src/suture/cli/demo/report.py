@@ -8,13 +8,15 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from suture.bootstrap.wiring import connect_systems
+from suture.bootstrap.wiring import connect_systems, ledger_plan
 from suture.catalogue import load
 from suture.cli.held import explained
-from suture.cli.stage import Stage
+from suture.cli.stage import Stage, far_ahead
+from suture.reconcile import trial_balance
 from suture.reconcile.comparison import Comparison, Difference, SideTotals, compare
 from suture.reconcile.reading import read_facts
-from suture.store import statistics
+from suture.reconcile.trial_balance import AccountMove
+from suture.store import events, statistics
 from suture.store.database import Connection, Database
 from suture.store.statistics import Latencies
 
@@ -33,6 +35,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lost: int
     duplicated: int
     unexplained: list[Difference]
+    trial_balance: list[AccountMove]
     exceptions: list[dict[str, Any]]
     skipped: list[str]
     latency_ms: dict[str, dict[str, float]]
@@ -42,8 +45,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def sound(self) -> bool:
-        """Nothing is lost, doubled or unexplained, and nothing is still on its way."""
-        return self.settled and not self.unexplained
+        """Nothing is lost, doubled or unexplained, every account moved as it should, nothing is still on its way."""
+        return self.settled and not self.unexplained and all(move.agrees for move in self.trial_balance)
 
     def as_json(self) -> bytes:
         fields = {name: getattr(self, name) for name in self.__struct_fields__}
@@ -52,6 +55,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def show(self, out: Console) -> None:
         out.print()
         out.print(_sides(self))
+        out.print()
+        out.print(_accounts(self))
         out.print()
         _verdict(self, out)
 
@@ -64,11 +69,14 @@ async def summary(stage: Stage, settled: bool, wall_s: float, skipped: list[str]
     database = await Database.connect(stage.settings.database_url or "", most=2)
     try:
         only = {plan.id for plan in stage.day.appointments}
-        facts = await read_facts(systems.scheduling, systems.billing, systems.ledger, only)
+        books = [systems.ledger.of_company(company) for company in catalogue.companies()]
+        facts = await read_facts(systems.scheduling, systems.billing, books, only)
         async with database.connection() as connection:
             held = await statistics.held(connection)
             own = await _own_totals(connection)
             latencies = await statistics.latencies(connection)
+            told = await events.of_types(connection, trial_balance.FACTS)
+        balances = await systems.ledger.balances(far_ahead())
     finally:
         await database.close()
         await systems.close()
@@ -84,6 +92,11 @@ async def summary(stage: Stage, settled: bool, wall_s: float, skipped: list[str]
         lost=comparison.count("lost"),
         duplicated=comparison.count("duplicated"),
         unexplained=list(comparison.differences),
+        trial_balance=list(
+            trial_balance.account_moves(
+                stage.balances, balances, trial_balance.expected_moves(told, ledger_plan(catalogue))
+            )
+        ),
         exceptions=[msgspec.to_builtins(one) for one in held if one.state == "open"],
         skipped=skipped,
         latency_ms={
@@ -167,6 +180,19 @@ def _sides(report: Report) -> Table:
     return table
 
 
+def _accounts(report: Report) -> Table:
+    """The trial balance's movements: what Odoo's accounts did, beside what Suture's own facts say."""
+    table = Table(title="Accounts moved in Odoo, beside what was told", title_justify="left", title_style="bold")
+    table.add_column("account")
+    for column in ("moved", "told"):
+        table.add_column(column, justify="right")
+    for move in report.trial_balance:
+        style = "" if move.agrees else "bold red"
+        cells = (_cell(move.moved, report.currency), _cell(move.expected, report.currency))
+        table.add_row(f"{move.account} {move.name}".strip(), *cells, style=style)
+    return table
+
+
 def _cell(value: int | str | None, currency: str) -> str:
     if value is None:
         return "[dim]·[/]"
@@ -202,5 +228,8 @@ def _verdict(report: Report, out: Console) -> None:
         f"[bold red]Not sound[/]: {report.lost} lost, {report.duplicated} duplicated, "
         f"{len(report.unexplained)} differences in all{reason}."
     )
+    for move in report.trial_balance:
+        if not move.agrees:
+            out.print(f"  account {move.account} moved by {move.moved}, and {move.expected} was told", markup=False)
     for difference in report.unexplained[:10]:
         out.print(f"  {difference.kind} {difference.entity} {difference.key}: {difference.detail}", markup=False)

@@ -16,6 +16,7 @@ from suture.canonical.events import (
     ChargeVoided,
     CompensationAccrued,
     CompensationReversed,
+    DiscrepancyFound,
     EligibilityAnswered,
     InvoiceCancelled,
     InvoiceDrafted,
@@ -126,14 +127,21 @@ async def draft_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
         lines=charge.lines,
         names={line.service: tools.services.by_code[line.service].name for line in charge.lines},
     )
-    drafted = await tools.ledger.draft_invoice(order)
+    drafted = await tools.ledger_of(visit.facility).draft_invoice(order)
     fact = InvoiceDrafted(appointment=visit.appointment, invoice=drafted.invoice, total=drafted.total)
-    return Outcome(drafted, (("suture.invoice.drafted.v1", fact),))
+    kept = (
+        DiscrepancyFound(system="odoo", entity="party", reference=d.reference, what=d.what, fields=d.fields)
+        for d in drafted.discrepancies
+    )
+    return Outcome(
+        drafted, (("suture.invoice.drafted.v1", fact), *(("suture.discrepancy.found.v1", one) for one in kept))
+    )
 
 
 async def cancel_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
     """A draft is cancelled; a posted invoice is reversed by a credit note, dated today: its own period may be shut."""
-    number = await tools.ledger.cancel_invoice(run.input.appointment, run.now.astimezone(tools.zone).date())
+    today = run.now.astimezone(tools.zone).date()
+    number = await tools.ledger_of(run.input.facility).cancel_invoice(run.input.appointment, today)
     if not run.was_done("draft_invoice"):
         return Outcome()  # it was refused: at most a draft stood, and nobody was told of it
     drafted = run.result("draft_invoice", DraftedInvoice)
@@ -153,13 +161,13 @@ async def consume_stock(run: VisitRun, tools: Toolbox) -> Outcome:
         on=_day(visit, tools),
         components=_components(visit, tools),
     )
-    document = await tools.ledger.consume_stock(order)
+    document = await tools.ledger_of(visit.facility).consume_stock(order)
     fact = StockConsumed(appointment=visit.appointment, number=document.number, moves=document.moves)
     return Outcome(document, (("suture.stock.consumed.v1", fact),))
 
 
 async def return_stock(run: VisitRun, tools: Toolbox) -> Outcome:
-    document: StockDocument = await tools.ledger.return_stock(run.input.appointment)
+    document: StockDocument = await tools.ledger_of(run.input.facility).return_stock(run.input.appointment)
     if not run.was_done("consume_stock"):
         return Outcome()
     fact = StockReturned(appointment=run.input.appointment, number=document.number)
@@ -180,7 +188,7 @@ async def accrue_compensation(run: VisitRun, tools: Toolbox) -> Outcome:
         on=_day(visit, tools),
         amount=_compensation(_charge(run), tools),
     )
-    entry = await tools.ledger.accrue_compensation(order)
+    entry = await tools.ledger_of(visit.facility).accrue_compensation(order)
     fact = CompensationAccrued(
         appointment=visit.appointment, practitioner=visit.practitioner, number=entry.number, amount=entry.amount
     )
@@ -189,7 +197,7 @@ async def accrue_compensation(run: VisitRun, tools: Toolbox) -> Outcome:
 
 async def reverse_compensation(run: VisitRun, tools: Toolbox) -> Outcome:
     today = run.now.astimezone(tools.zone).date()
-    entry: LedgerEntry = await tools.ledger.reverse_compensation(run.input.appointment, today)
+    entry: LedgerEntry = await tools.ledger_of(run.input.facility).reverse_compensation(run.input.appointment, today)
     if not run.was_done("accrue_compensation"):
         return Outcome()
     fact = CompensationReversed(appointment=run.input.appointment, number=entry.number)
@@ -197,9 +205,16 @@ async def reverse_compensation(run: VisitRun, tools: Toolbox) -> Outcome:
 
 
 async def post_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
-    appointment = run.input.appointment
-    posted: PostedInvoice = await tools.ledger.post_invoice(appointment, _charge(run).total)
-    fact = InvoicePosted(appointment=appointment, invoice=posted.invoice, number=posted.number, total=posted.total)
+    visit = run.input
+    ledger = tools.ledger_of(visit.facility)
+    posted: PostedInvoice = await ledger.post_invoice(visit.appointment, _charge(run).total)
+    fact = InvoicePosted(
+        appointment=visit.appointment,
+        invoice=posted.invoice,
+        number=posted.number,
+        total=posted.total,
+        facility=visit.facility,
+    )
     return Outcome(posted, (("suture.invoice.posted.v1", fact),))
 
 

@@ -5,7 +5,7 @@
 Keyed by the payment. Money may arrive before its invoice is posted; it waits for it.
 """
 
-from suture.canonical.events import InvoicePaid, PaymentPosted
+from suture.canonical.events import InvoicePaid, InvoicePosted, PaymentPosted
 from suture.canonical.records import Payment
 from suture.canonical.routing import Route
 from suture.processes.definition import AwaitEvent, Definition, Step
@@ -15,7 +15,9 @@ from suture.processes.toolbox import Toolbox
 
 async def apply_payment(run: Run[Payment], tools: Toolbox) -> Outcome:
     payment = run.input
-    applied = await tools.ledger.apply_payment(payment)
+    posted = run.result("invoice_posted", InvoicePosted)
+    keep_credit = tools.catalogue.ledger.overpayments == "keep"
+    applied = await tools.ledger_of(posted.facility).apply_payment(payment, keep_credit=keep_credit)
     fact = InvoicePaid(
         appointment=payment.appointment,
         payment=payment.payment,

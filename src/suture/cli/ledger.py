@@ -1,0 +1,102 @@
+"""``suture odoo`` and ``suture remittance``: what people do to the ledger through Suture."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import uvloop
+from cyclopts import App, Parameter
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from suture.bootstrap.settings import current
+from suture.bootstrap.wiring import connect_systems, desk, foundation, ledger_crosswalk
+from suture.canonical.records import Payer
+from suture.canonical.remittance import Remittance
+from suture.cli.acting import at_desk, count, me, out
+from suture.cli.trouble import UserError
+from suture.codecs import remittance as codec
+from suture.connectors.port import PostedRemittance, RemittanceProgress
+from suture.operate import ledger as operate
+from suture.store.version import check_schema
+
+app = App(name="odoo", help="What Suture knows of its records in Odoo.")
+
+
+@app.command
+def forget(name: str, *, reason: str) -> None:
+    """Forget a record that someone deleted or changed in Odoo: when its work is retried, it is written again.
+
+    Args:
+        name: Its external id, as the exception names it, for example suture.invoice_A4711.
+        reason: Why; it stands in the audit trail.
+    """
+    at_desk(lambda desk: operate.forget(desk, me(reason), name))
+    out.print(f"{name} is forgotten. Retry what needs it: suture exceptions list --code deleted_in_odoo", markup=False)
+
+
+def remittance(
+    path: Path | None = None,
+    *,
+    company: str | None = None,
+    reason: str = "",
+    example: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Book a payer's remittance: one deposit, and what it says of each claim, into balanced entries.
+
+    What doesn't add up is refused before anything is written. Interrupted, the same command goes on where it stopped;
+    done, it changes nothing. Exit status 1 where something of a claim found nothing open: an exception says of which.
+
+    Args:
+        path: The remittance, a JSON document; `--example` shows one.
+        company: The Odoo company, by name, where it isn't the catalogue's own.
+        reason: Why; it stands in the audit trail.
+        example: Print an example document, and do nothing.
+    """
+    if example:
+        sys.stdout.write(codec.EXAMPLE.decode())
+        return
+    if path is None:
+        raise UserError("name the remittance's file; `suture remittance --example` shows what is in one")
+    told, payer = _read(path)
+    posted = uvloop.run(_book(told, payer, company, reason))
+    entries = count(len(posted.numbers), "entry", "entries")
+    out.print(f"{told.number}: {posted.deposit} for {count(posted.claims, 'claim')} in {entries}.", markup=False)
+    if posted.unapplied:
+        out.print(
+            f"{count(len(posted.unapplied), 'claim')} found nothing open: suture exceptions list --code "
+            "claim_unapplied",
+            markup=False,
+        )
+        sys.exit(1)
+
+
+def _read(path: Path) -> tuple[Remittance, Payer]:
+    try:
+        return codec.decode(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}") from error
+    except codec.Unreadable as error:
+        raise UserError(f"{path} is {error}; `suture remittance --example` shows one") from error
+
+
+async def _book(told: Remittance, payer: Payer, company: str | None, reason: str) -> PostedRemittance:
+    settings, secrets = current()
+    async with foundation(settings, secrets, most=4) as base:
+        await check_schema(base.database)
+        systems = connect_systems(base.catalogue, base.secrets, crosswalk=ledger_crosswalk(base))
+        try:
+            with _bar() as bar:
+                task = bar.add_task(f"Remittance {told.number}", total=len(told.claims))
+
+                def show(progress: RemittanceProgress) -> None:
+                    bar.update(task, completed=progress.claims)
+
+                ledger = systems.ledger.of_company(company)
+                return await operate.book_remittance(desk(base), me(reason), ledger, told, payer, progress=show)
+        finally:
+            await systems.close()
+
+
+def _bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=out, transient=True)

@@ -1,0 +1,133 @@
+"""The ledger's commands as a person in finance runs them: what they say, and what comes of it in Odoo."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from suture.bootstrap.wiring import ledger_plan
+from suture.canonical.records import PricedLine
+from suture.catalogue import parse
+from suture.catalogue.write import tailored
+from suture.codecs.remittance import EXAMPLE
+from suture.connectors.odoo import OdooLedger
+from suture.connectors.testing.orders import an_invoice, billed_to_payer, open_of, usd
+from suture.simulators.odoo import create_app
+from suture.simulators.serving import serving
+
+SECRETS = {
+    "SUTURE_ODOO_API_KEY": "key",
+    **dict.fromkeys(("SUTURE_SCHEDULING_TOKEN", "SUTURE_BILLING_TOKEN"), "t"),
+    "SUTURE_MASTER_KEY": "00" * 32,
+}
+
+
+class Desk:
+    """A folder with a catalogue, a simulated Odoo that it names, and the command line."""
+
+    def __init__(self, folder: Path, url: str, database_url: str) -> None:
+        text = tailored({"systems": {"odoo": {"url": url}}})
+        (folder / "catalogue.yaml").write_text(text, encoding="utf-8")
+        self.folder = folder
+        self.plan = ledger_plan(parse(text, "catalogue.yaml"))
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("SUTURE_")}
+        self.environment = {**clean, **SECRETS, "SUTURE_DATABASE_URL": database_url, "COLUMNS": "200"}
+        self.ledger = OdooLedger.connect(
+            name="odoo",
+            url=url,
+            database="suture",
+            api_key="key",
+            login="suture-bot",
+            organisation="harbour-clinics",
+            plan=self.plan,
+        )
+
+    async def run(self, *arguments: str) -> tuple[int, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "suture",
+            *arguments,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(90):
+            said = (await process.communicate())[0].decode()
+        assert "Traceback" not in said, said
+        return process.returncode or 0, " ".join(said.split())
+
+    async def billed(self, appointment: str) -> None:
+        """An invoice of 200.00 to the example's payer."""
+        line = PricedLine(service="OV-EST", quantity=Decimal(1), unit_price=Decimal("200.00"))
+        payer = msgspec.structs.replace(
+            an_invoice(appointment).partner, reference="Payer/P1", name="Harbour Mutual", is_company=True, role="payer"
+        )
+        order = msgspec.structs.replace(
+            billed_to_payer(appointment), partner=payer, facility="MAIN", lines=(line,), invoice_date=date(2026, 3, 2)
+        )
+        await self.ledger.draft_invoice(order)
+        await self.ledger.post_invoice(appointment, usd("200.00"))
+
+
+@pytest.fixture
+async def desk(folder: Path, database_url: str) -> AsyncIterator[Desk]:
+    async with serving(create_app(version=19, api_keys={"key": "suture-bot"})) as url:
+        desk = Desk(folder, url, database_url)
+        yield desk
+        await desk.ledger.close()
+
+
+async def test_a_remittance_is_booked_told_and_booked_once(desk: Desk) -> None:
+    status, said = await desk.run("prepare", "--yes")
+    assert (status, "account 400100: Contractual adjustments" in said) == (0, True)
+    assert (await desk.run("prepare", "--yes"))[1].endswith("Everything stood already.")
+    await desk.billed("A-4711")
+    status, said = await desk.run("remittance", "--example")
+    assert (status, json.loads(said)["payer"]["name"]) == (0, "Harbour Mutual")
+    told = json.loads(EXAMPLE) | {"received_on": "2026-03-02"}
+    (desk.folder / "era.json").write_text(json.dumps(told), encoding="utf-8")
+    for _ in range(2):
+        status, said = await desk.run("remittance", "era.json", "--reason", "weekly run")
+        assert (status, "TRN-2026-1107: 95.00 USD for 1 claim in 1 entry." in said) == (0, True), said
+    assert await open_of(desk.ledger, "Payer/P1") == 30  # nobody told of the patient, whose share it is
+    status, said = await desk.run("audit")
+    assert said.count("remittance.book") == 2
+
+
+async def test_a_claim_without_an_invoice_ends_in_words_and_an_exception(desk: Desk) -> None:
+    await desk.run("prepare", "--yes")
+    (desk.folder / "era.json").write_bytes(EXAMPLE.replace(b"2026-11-20", b"2026-03-02"))
+    status, said = await desk.run("remittance", "era.json")
+    assert (status, "1 claim found nothing open" in said) == (1, True), said
+    assert "claim_unapplied" in (await desk.run("exceptions", "list"))[1]
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (b"{}", "not a remittance"),
+        (EXAMPLE.replace(b'"95.00"', b'"96.00"'), "does not add up"),
+        (EXAMPLE.replace(b'"reason": "45"', b'"reason": "45"').replace(b'"CO"', b'"XX"'), "no account for adjustments"),
+    ],
+    ids=["unreadable", "unbalanced", "unmapped"],
+)
+async def test_what_can_not_be_booked_is_said_briefly_with_what_to_do(desk: Desk, document: bytes, words: str) -> None:
+    await desk.run("prepare", "--yes")
+    (desk.folder / "era.json").write_bytes(document)
+    status, said = await desk.run("remittance", "era.json")
+    assert (status, words in said) == (2, True), said
+
+
+async def test_forgetting_what_was_never_written_is_no_secret(desk: Desk) -> None:
+    status, said = await desk.run("odoo", "forget", "suture.invoice_A1", "--reason", "deleted by mistake")
+    assert (status, "no record suture.invoice_A1 was written" in said) == (2, True), said
