@@ -1,0 +1,1 @@
+from . import connect, outbox, watched  # noqa: F401
