@@ -1,12 +1,12 @@
-"""``python -m benchmarks {ingest|flow|idle}``: prints figures as JSON; docs/performance.md tells what they mean."""
+"""``python -m benchmarks {ingest|flow|idle|odoo}`` prints figures as JSON; docs/performance.md tells their meaning."""
 
 import argparse
 import json
 import sys
 
-from benchmarks import flow, idle, ingest
+from benchmarks import flow, idle, ingest, odoo
 
-BENCHMARKS = {"ingest": ingest.measure, "flow": flow.measure, "idle": idle.measure}
+BENCHMARKS = {"ingest": ingest.measure, "flow": flow.measure, "idle": idle.measure, "odoo": odoo.measure}
 
 
 def main() -> None:
