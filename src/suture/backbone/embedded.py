@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from suture.core.interrupts import interrupts_wait
 from suture.store.embedded import free_port, is_free
 
 _START_SECONDS = 20
@@ -89,7 +90,7 @@ class Node:
         if routes:
             command += ["-n", self.name, "--cluster_name", _CLUSTER, "--cluster", f"nats://127.0.0.1:{chosen.routes}"]
             command += ["--routes", ",".join(f"nats://127.0.0.1:{port}" for port in routes)]
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, interrupts_wait():
             self._child = subprocess.Popen(
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from suture.core.interrupts import interrupts_wait
+
 _STOP_SECONDS = 30.0
 _LONGEST_PAUSE = 30.0
 _STEADY_SECONDS = 10.0
@@ -31,7 +33,7 @@ class Role:
     def start(self) -> None:
         self._output.parent.mkdir(parents=True, exist_ok=True)
         self._started_at = time.monotonic()
-        with self._output.open("ab") as output:
+        with self._output.open("ab") as output, interrupts_wait():
             self.process = subprocess.Popen(
                 self._command,
                 env=self._environment,

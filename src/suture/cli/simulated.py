@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from suture.cli.trouble import UserError
+from suture.core.interrupts import interrupts_wait
 
 _PACKAGE = "suture.simulators"
 _STOP_SECONDS = 10
@@ -30,7 +31,7 @@ class Simulated:
         """Start a system and wait until it is ready; answers its process id."""
         log = self._logs / f"simulated-{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as errors:
+        with log.open("ab") as errors, interrupts_wait():
             process = subprocess.Popen(
                 [sys.executable, "-m", _PACKAGE, name, *options],
                 env=environment,
@@ -39,7 +40,7 @@ class Simulated:
                 stderr=errors,
                 start_new_session=True,
             )
-        self._processes.append(process)
+            self._processes.append(process)
         line = process.stdout.readline() if process.stdout else b""
         if not line:
             raise UserError(f"the simulated {name} did not start; see {log}")

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import psutil
 
+from suture.core.interrupts import interrupts_wait
+
 _START_SECONDS = 60
 _STOP_SECONDS = 30
 _ORPHANS_SECONDS = 5
@@ -172,7 +174,7 @@ class EmbeddedPostgres:
         if self._child is not None:
             self._child.wait()  # it died, or this would not be asked for
         command = [str(_binaries() / "postgres"), "-D", str(self._data), "-p", str(port)]
-        with self._log.open("ab") as log:
+        with self._log.open("ab") as log, interrupts_wait():
             self._child = subprocess.Popen(
                 self._as_server_user(command), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )
