@@ -158,7 +158,7 @@ async def test_voiding_twice_is_voiding_once() -> None:
         charge = await it.billing.capture_charge(visit)
         await it.billing.void_charge(visit.appointment, charge.number)
         await it.billing.void_charge(visit.appointment, charge.number)
-        assert [fact.state for fact in await it.facts()] == ["voided"]
+        assert [fact.state for fact in await it.facts() if fact.kind == "charge"] == ["voided"]
         with pytest.raises(Rejected) as caught:
             await it.billing.capture_charge(visit)
         assert caught.value.code == "charge_voided"
@@ -170,7 +170,7 @@ async def test_a_charge_is_voided_by_its_appointment_where_its_number_is_not_kno
         assert await it.billing.void_charge(visit.appointment) == "", "there is nothing to void"
         charge = await it.billing.capture_charge(visit)
         assert await it.billing.void_charge(visit.appointment) == charge.number
-        assert [fact.state for fact in await it.facts()] == ["voided"]
+        assert [fact.state for fact in await it.facts() if fact.kind == "charge"] == ["voided"]
 
 
 async def test_that_a_charge_is_paid_is_known_before_it_is_to_be_voided() -> None:
@@ -292,6 +292,7 @@ async def test_facts_are_all_charges_and_payments_over_many_pages(monkeypatch: p
         facts = await it.facts()
         assert Counter(fact.kind for fact in facts) == {
             "charge": len(PLANS),
+            "claim": sum(plan.payer is not None for plan in PLANS),
             "payment": sum(len(plan.payments) for plan in PLANS),
         }
         assert progress["payments_posted"] == progress["payments_due"] == progress["webhooks"]["delivered"]

@@ -179,6 +179,60 @@ class TestOdoo(LedgerConformance):
         await odoo.do("account.move", "action_post", [made])
         assert [fact.kind for fact in await facts_of(ledger, key)] == ["invoice", "invoice"]
 
+    async def test_a_payment_that_a_person_entered_beside_ours_is_a_twin_and_is_turned(
+        self, ledger: Ledger, odoo: Odoo, key: str
+    ) -> None:
+        await ledger.draft_invoice(billed_to_payer(key))
+        await ledger.post_invoice(key, usd("200.00"))
+        payment = a_payment(key, "120.00")
+        await ledger.apply_payment(payment)
+        (ours,) = await odoo.search("account.move", [["ref", "=", payment.payment]], ["name", "journal_id", "date"])
+        fields = ["account_id", "partner_id", "debit", "credit"]
+        lines = await odoo.search("account.move.line", [["move_id", "=", ours["id"]]], fields)
+        head = ["id", "move_type", "ref", "journal_id/.id", "date"]
+        columns = [*head, *(f"line_ids/{name}" for name in ("account_id/.id", "partner_id/.id", "debit", "credit"))]
+        told = [f"stranger.{key}p", "entry", payment.payment, ours["journal_id"], ours["date"]]
+        rows = [
+            [
+                *(told if not n else [""] * 5),
+                line["account_id"],
+                line["partner_id"] or "",
+                line["debit"],
+                line["credit"],
+            ]
+            for n, line in enumerate(lines)
+        ]
+        (made,) = await odoo.upsert("account.move", columns, rows)
+        await odoo.do("account.move", "action_post", [made])
+        twins = [fact async for fact in ledger.facts_of([], [payment.payment]) if fact.kind == "payment"]
+        assert len(twins) == 2
+        (strange,) = {fact.number for fact in twins} - {ours["name"]}
+        turned = await ledger.reverse_twin(payment.payment, strange, DAY)
+        assert turned.amount == usd("120.00")
+        assert await ledger.reverse_twin(payment.payment, strange, DAY) == turned
+        standing = [
+            fact
+            for fact in [fact async for fact in ledger.facts_of([], [payment.payment])]
+            if fact.kind == "payment" and fact.state == "posted"
+        ]
+        assert [fact.number for fact in standing] == [ours["name"]]
+        assert (await ledger.apply_payment(payment)).residual == usd("80.00")
+
+    async def test_a_renamed_supplier_is_told_until_somebody_adopts_it(
+        self, ledger: Ledger, odoo: Odoo, key: str
+    ) -> None:
+        supplier = LedgerPartner(reference=f"Supplier/{key}", name="Gauze Ltd", is_company=True, role="supplier")
+        stood = await ledger.register(supplier)
+        await odoo.do("res.partner", "write", [stood.partner], vals={"name": "Gauze & Sons"})
+        await ledger.register(supplier)  # what we were told is not what stands there
+        found = {record.reference: record async for record in ledger.master_data()}
+        assert (found[supplier.reference].state, found[supplier.reference].fields) == ("changed", ("name",))
+        adopted = await ledger.adopt(supplier.reference)
+        assert adopted is not None
+        assert adopted.fields == ("name",)
+        again = {record.reference: record async for record in ledger.master_data()}
+        assert again[supplier.reference].state == "same"
+
     async def test_what_a_person_deleted_is_not_written_again_unless_somebody_says_so(
         self, ledger: Ledger, connect: Callable[[], Ledger], odoo: Odoo, crosswalk: Memory, key: str
     ) -> None:

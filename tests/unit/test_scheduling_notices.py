@@ -19,6 +19,7 @@ REQUIRED = {
     "Location": set(),
     "Organization": {"name"},
     "Encounter": {"status", "class"},
+    "Account": {"status"},
     "Coverage": {"status", "beneficiary", "payor"},
     "ChargeItem": {"status", "code", "subject"},
 }
@@ -89,12 +90,19 @@ def test_a_completed_visit_carries_all_that_billing_needs(day: ClinicDay) -> Non
     plan = plan_with(day, "booked", "arrived", "completed")
     tree = notice(day, last(plan))
     people = ["Appointment", "Patient", "Practitioner", "Location"]
-    assert kinds(tree) == [*people, "Encounter", "Coverage", "Organization", *["ChargeItem"] * len(plan.lines)]
+    assert kinds(tree) == [
+        *people,
+        "Encounter",
+        "Account",
+        "Coverage",
+        "Organization",
+        *["ChargeItem"] * len(plan.lines),
+    ]
 
 
 def test_self_pay_has_no_coverage(day: ClinicDay) -> None:
     tree = notice(day, last(plan_with(day, "booked", "arrived", "completed", self_pay=True)))
-    assert not {"Coverage", "Organization"} & set(kinds(tree))
+    assert not {"Account", "Coverage", "Organization"} & set(kinds(tree))
 
 
 def test_an_agreed_price_keeps_its_digits(day: ClinicDay) -> None:

@@ -137,8 +137,11 @@ class Component(msgspec.Struct, frozen=True, kw_only=True):
 class JournalFact(msgspec.Struct, frozen=True, kw_only=True):
     """One document as an outside system holds it, read back for proof.
 
-    `kind` is ``appointment``, ``charge``, ``invoice``, ``payment``, ``stock_move`` or ``accrual``; `key` is the
-    appointment (for payments the payment) it belongs to; `state` is the system's own word.
+    `kind` is ``appointment``, ``charge``, ``claim``, ``invoice``, ``payment``, ``stock_move`` or ``accrual`` and what
+    else a ledger of ours holds; `key` is the appointment (for payments the payment) it belongs to, `of` the appointment
+    that a payment pays; `state` is the system's own word and `day` the document's own date. `party` is who owes or paid
+    (``Payer/P1``; empty: the patient, or nobody that the system names), `open` what of `amount` is not settled,
+    `quantity` how many units moved. `changed_at` is the system's time of its last change, where it keeps one.
     """
 
     kind: str
@@ -146,3 +149,10 @@ class JournalFact(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     state: str
     amount: Money | None = None
+    day: date | None = None
+    facility: str | None = None
+    party: str = ""
+    of: str = ""
+    open: Money | None = None
+    quantity: Decimal | None = None
+    changed_at: datetime | None = None

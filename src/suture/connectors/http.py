@@ -7,15 +7,19 @@ or load is the system's own answer and goes back to the connector, which knows w
 from collections.abc import Mapping
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from time import monotonic
 from typing import Any, Self
 
 import aiohttp
 import msgspec
 
 from suture.connectors.guard import Guard
-from suture.core.failure import Fatal, Retriable, Throttled, Unknown
+from suture.core.failure import Failure, Fatal, Retriable, Throttled, Unknown
+from suture.telemetry import metrics, tracing
 
 _LONGEST_ASKED = timedelta(hours=1)
+_TOLD = frozenset({"unreachable", "no_answer", "busy", "credentials_refused"})
+"""Codes that a metric tells apart; others by what kind of failure they are."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -77,6 +81,30 @@ class HttpClient:
         *,
         lost: type[Retriable] | type[Unknown],
     ) -> Answer:
+        operation, began, outcome = operation_of(method, path), monotonic(), "broke"
+        try:
+            with tracing.within(f"{self.system} {operation}", system=self.system) as span:
+                answer = await self._sent(method, path, body, headers, parameters, lost=lost)
+                if span is not None:
+                    span.set_attribute("http.response.status_code", answer.status)
+            outcome = "ok" if answer.status < 400 else "refused" if answer.status < 500 else "server_error"
+            return answer
+        except Failure as failure:
+            outcome = failure.code if failure.code in _TOLD else failure.outcome
+            raise
+        finally:
+            metrics.observe("suture_call_seconds", monotonic() - began, self.system, operation, outcome)
+
+    async def _sent(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        parameters: Mapping[str, str],
+        *,
+        lost: type[Retriable] | type[Unknown],
+    ) -> Answer:
         async with self._guard.call() as watched:
             try:
                 async with self._open().request(
@@ -101,6 +129,16 @@ class HttpClient:
             headers = {"Content-Type": "application/json", **self._headers}
             self._session = aiohttp.ClientSession(timeout=self._timeout, connector=connector, headers=headers)
         return self._session
+
+
+def operation_of(method: str, path: str) -> str:
+    """What a call does, without whom it is about: ids stand behind the first part of a path, or the second where that
+    is a version; JSON-2 names model and method."""
+    parts = path.partition("?")[0].strip("/").split("/")
+    if parts[0] == "json":
+        return "/".join(parts[2:4]) or "json"
+    kept = 2 if parts[0][:1] == "v" and parts[0][1:].isdigit() else 1
+    return f"{method} /{'/'.join(parts[:kept])}"
 
 
 def _raise_for_status(

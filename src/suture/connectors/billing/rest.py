@@ -1,7 +1,7 @@
 """Billing over REST. Writes carry the appointment as external id, so doing one again changes nothing."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -12,13 +12,14 @@ from suture.connectors.billing import wire
 from suture.connectors.guard import Guard
 from suture.connectors.http import Answer, HttpClient
 from suture.connectors.patience import read_patiently
-from suture.connectors.port import Health
+from suture.connectors.port import Health, Span
 from suture.core.failure import Failure, Fatal, Rejected, Retriable, Unknown
 
 PAGE = "500"
 _CODE = re.compile(r"[a-z][a-z_]{0,39}")
 
 Body = TypeVar("Body")
+Page = TypeVar("Page", wire.ChargePage, wire.ClaimPage, wire.PaymentPage)
 
 _REMEDIES = {
     "external_id_conflict": "The appointment changed after it was charged: void its charge or correct the appointment.",
@@ -102,24 +103,46 @@ class RestBilling:
         found = self._read(answer, wire.ChargePage).charges
         return found[0].id if found else ""
 
-    async def facts(self) -> AsyncIterator[JournalFact]:
-        """Every charge, voided ones included, then every payment."""
-        cursor: str | None = "0"
-        while cursor is not None:
-            charges = await self._page("/v1/charges", cursor, wire.ChargePage)
-            cursor = charges.next
+    async def facts(self, span: Span | None = None) -> AsyncIterator[JournalFact]:
+        """Every charge, voided ones included, then every claim, then every payment."""
+        async for charges in self._pages("/v1/charges", wire.ChargePage, _days("service_date", span)):
             for charge in charges.charges:
                 yield wire.charge_fact(charge)
-        cursor = "0"
-        while cursor is not None:
-            payments = await self._page("/v1/payments", cursor, wire.PaymentPage)
-            cursor = payments.next
+        async for claims in self._pages("/v1/claims", wire.ClaimPage, _days("submitted", span)):
+            for claim in claims.claims:
+                yield wire.claim_fact(claim)
+        async for payments in self._pages("/v1/payments", wire.PaymentPage, _days("received", span)):
             for payment in payments.payments:
                 yield wire.payment_fact(payment)
 
-    async def _page(self, path: str, cursor: str, kind: type[Body]) -> Body:
-        async def read() -> Body:
-            return self._read(await self._http.get(path, after=cursor, limit=PAGE), kind)
+    async def facts_of(self, appointments: Sequence[str]) -> AsyncIterator[JournalFact]:
+        for appointment in appointments:
+            async for charges in self._pages("/v1/charges", wire.ChargePage, {"external_id": appointment}):
+                for charge in charges.charges:
+                    yield wire.charge_fact(charge)
+            async for claims in self._pages("/v1/claims", wire.ClaimPage, {"external_id": appointment}):
+                for claim in claims.claims:
+                    yield wire.claim_fact(claim)
+            async for payments in self._pages("/v1/payments", wire.PaymentPage, {"charge_external_id": appointment}):
+                for payment in payments.payments:
+                    yield wire.payment_fact(payment)
+
+    async def tell(self, payment: str) -> bytes | None:
+        answer = await self._http.get(f"/v1/payments/{quote(payment, safe='')}")
+        if answer.status == 404:
+            return None
+        return wire.payment_notice(self._read(answer, wire.WirePayment))
+
+    async def _pages(self, path: str, kind: type[Page], parameters: Mapping[str, str]) -> AsyncIterator[Page]:
+        cursor: str | None = "0"
+        while cursor is not None:
+            page = await self._page(path, cursor, kind, parameters)
+            cursor = page.next
+            yield page
+
+    async def _page(self, path: str, cursor: str, kind: type[Page], parameters: Mapping[str, str]) -> Page:
+        async def read() -> Page:
+            return self._read(await self._http.get(path, after=cursor, limit=PAGE, **parameters), kind)
 
         return await read_patiently(read)
 
@@ -155,6 +178,12 @@ class RestBilling:
             return
         code = _error_code(answer) or f"refused_{answer.status}"
         raise Rejected(code, f"{self.name} refused the call: {code} ({answer.status})", _REMEDIES.get(code, _REMEDY))
+
+
+def _days(field: str, span: Span | None) -> dict[str, str]:
+    if span is None:
+        return {}
+    return {f"{field}_from": span.first.isoformat(), f"{field}_to": span.last.isoformat()}
 
 
 def _as_code(reason: str) -> str:

@@ -1,6 +1,6 @@
 """The billing platform's JSON, typed, and what it means in our language. Pure."""
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -35,6 +35,19 @@ class WireCharge(msgspec.Struct, frozen=True):
     total: Decimal
     lines: tuple[WireLine, ...]
     paid: Decimal = Decimal(0)
+    service_date: date | None = None
+    facility: str | None = None
+    payer: str | None = None
+
+
+class WireClaim(msgspec.Struct, frozen=True):
+    id: str
+    charge_external_id: str
+    payer: str
+    amount: Decimal
+    currency: str
+    status: str
+    submitted_on: date
 
 
 class WirePayment(msgspec.Struct, frozen=True):
@@ -49,6 +62,11 @@ class WirePayment(msgspec.Struct, frozen=True):
 
 class ChargePage(msgspec.Struct, frozen=True):
     charges: tuple[WireCharge, ...]
+    next: str | None = None
+
+
+class ClaimPage(msgspec.Struct, frozen=True):
+    claims: tuple[WireClaim, ...]
     next: str | None = None
 
 
@@ -113,13 +131,53 @@ def difference(visit: Visit, wire: WireCharge, currency: str) -> str | None:
 
 
 def charge_fact(wire: WireCharge) -> JournalFact:
-    amount = Money(wire.total, wire.currency)
-    return JournalFact(kind="charge", key=wire.external_id, number=wire.id, state=wire.status, amount=amount)
+    total, paid = Money(wire.total, wire.currency), Money(wire.paid, wire.currency)
+    return JournalFact(
+        kind="charge",
+        key=wire.external_id,
+        number=wire.id,
+        state=wire.status,
+        amount=total,
+        open=total - paid,
+        day=wire.service_date,
+        facility=wire.facility,
+        party=_payer(wire.payer),
+    )
+
+
+def claim_fact(wire: WireClaim) -> JournalFact:
+    return JournalFact(
+        kind="claim",
+        key=wire.charge_external_id,
+        number=wire.id,
+        state=wire.status,
+        amount=Money(wire.amount, wire.currency),
+        day=wire.submitted_on,
+        party=_payer(wire.payer),
+    )
 
 
 def payment_fact(wire: WirePayment) -> JournalFact:
-    amount = Money(wire.amount, wire.currency)
-    return JournalFact(kind="payment", key=wire.id, number=wire.id, state="posted", amount=amount)
+    return JournalFact(
+        kind="payment",
+        key=wire.id,
+        number=wire.id,
+        state="posted",
+        amount=Money(wire.amount, wire.currency),
+        day=wire.received_on,
+        party=_payer(wire.payer),
+        of=wire.charge_external_id,
+    )
+
+
+def payment_notice(wire: WirePayment) -> bytes:
+    """A delivery's body by contract ``billing-payment.v1``; billing keeps no time of a payment, so it is its day's."""
+    at = datetime.combine(wire.received_on, time(), UTC)
+    return msgspec.json.encode({"type": "payment.posted", "timestamp": at, "data": {"payment": wire}})
+
+
+def _payer(payer: str | None) -> str:
+    return f"Payer/{payer}" if payer else ""
 
 
 def _bare(reference: str) -> str:

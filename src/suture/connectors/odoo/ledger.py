@@ -16,16 +16,19 @@ from suture.connectors.odoo import (
     facts,
     health,
     invoices,
+    master_data,
     payments,
     prepare,
     procurement,
     refunds,
     remittances,
     stock,
+    twins,
     unbilled,
 )
 from suture.connectors.odoo.client import writes_noted
 from suture.connectors.odoo.crosswalk import Crosswalk, Memory
+from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.server import Access, Flow, OdooServer, TransportName
 from suture.connectors.port import (
     AccrualOrder,
@@ -33,12 +36,14 @@ from suture.connectors.port import (
     Balance,
     ChangePage,
     CreditOrder,
+    DocumentKind,
     DraftedInvoice,
     Health,
     InvoiceOrder,
     LedgerEntry,
     LedgerPartner,
     LedgerPlan,
+    MasterRecord,
     OpenItem,
     PostedInvoice,
     PostedRemittance,
@@ -47,6 +52,7 @@ from suture.connectors.port import (
     Registered,
     RemittanceProgress,
     RunningLow,
+    Span,
     StockDocument,
     StockOrder,
     TransferOrder,
@@ -72,6 +78,14 @@ _RETURN = Flow(stock.give_back, lambda appointment: appointment, abreast=1)
 _ACCRUE = Flow(compensation.accrue, lambda order: order.appointment)
 _REVERSE = Flow(compensation.reverse, lambda reversal: reversal.appointment)
 _UNBILLED = Flow(unbilled.accrue, lambda order: order.period)
+
+_NAMES = {
+    "invoice": ("invoice", "invoice_patient"),
+    "payment": ("payment",),
+    "accrual": ("accrual",),
+    "stock_move": ("picking",),
+}
+"""By kind of document: what its external ids begin with."""
 
 
 class OdooLedger:
@@ -193,9 +207,45 @@ class OdooLedger:
     async def accrue_unbilled(self, order: UnbilledOrder) -> UnbilledAccrual:
         return await self._server.do(_UNBILLED, self._company, order)
 
-    async def facts(self) -> AsyncIterator[JournalFact]:
-        async for fact in facts.facts(await self._server.books(self._company)):
+    async def undo_unbilled(self, period: str, on: date) -> None:
+        books = await self._server.books(self._company)
+        with writes_noted():
+            await unbilled.undo(books, period, on)
+
+    async def reverse_twin(self, key: str, number: str, on: date) -> LedgerEntry:
+        books = await self._server.books(self._company)
+        with writes_noted():
+            return await twins.reverse(books, twins.Twin(key, number, on))
+
+    async def forget(self, kind: DocumentKind, key: str) -> None:
+        books = await self._server.books(self._company)
+        names = [external_id(name, key) for name in _NAMES[kind]]
+        books.finder.forget(names)
+        for name in names:
+            await books.crosswalk.forget(name)
+
+    async def facts(self, span: Span | None = None) -> AsyncIterator[JournalFact]:
+        chosen = facts.Selection() if span is None else facts.dated(span)
+        async for fact in facts.facts(await self._server.books(self._company), chosen):
             yield fact
+
+    async def facts_of(self, appointments: Sequence[str], payments: Sequence[str] = ()) -> AsyncIterator[JournalFact]:
+        chosen = facts.keyed(appointments, payments)
+        async for fact in facts.facts(await self._server.books(self._company), chosen):
+            yield fact
+
+    async def master_data(self) -> AsyncIterator[MasterRecord]:
+        async for record in master_data.master_data(await self._server.books(self._company)):
+            yield record
+
+    async def adopt(self, reference: str) -> MasterRecord | None:
+        return await master_data.adopt(await self._server.books(self._company), reference)
+
+    async def locked_until(self) -> date | None:
+        books = await self._server.books(self._company)
+        locks = await books.poster.read_locks()
+        until = max(locks.everything, locks.sales)
+        return None if until == date.min else until
 
     async def balances(self, until: date) -> Sequence[Balance]:
         return await balances.balances(await self._server.books(self._company), until)

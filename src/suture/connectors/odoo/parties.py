@@ -79,7 +79,7 @@ class Parties:
                     key=wanted[name][0].reference,
                     model="res.partner",
                     record=i,
-                    prints=self._left(plans.get(name), known.get(name)),
+                    prints=self._left(plans.get(name), known.get(name), now.get(i)),
                 )
                 for name, i in by_name.items()
             ]
@@ -92,10 +92,10 @@ class Parties:
     def _prints(self, row: Row) -> dict[str, str]:
         return self._crosswalk.prints({field: row[field] for field in PARTNER_PRINTED})
 
-    def _left(self, plan: "_Plan | None", known: Known | None) -> dict[str, str]:
+    def _left(self, plan: "_Plan | None", known: Known | None, now: Row | None) -> dict[str, str]:
         """What we left in each field; in one that a person changed, what we had left there before."""
-        if plan is None:
-            return {}  # a supplier's data are Odoo's own
+        if plan is None:  # a supplier's data are Odoo's own: what we saw first, until somebody adopts what is there now
+            return known.prints if known and known.prints else self._prints(now) if now else {}
         prints = self._prints(plan.values)
         before = known.prints if known else {}
         return {field: before.get(field, "") if field in plan.kept else prints[field] for field in PARTNER_PRINTED}

@@ -26,7 +26,7 @@ from suture.core.failure import Failure, Rejected
 from suture.core.money import Money, round_money
 
 _INVOICE_FIELDS = ("name", "state", "amount_residual", "payment_state")
-_HEAD_FIELDS = ("name", "state", "amount_total", "journal_id", "company_id", "currency_id")
+HEAD_FIELDS = ("name", "state", "amount_total", "journal_id", "company_id", "currency_id")
 TURNED_FIELDS = (
     *("move_id", "account_id", "partner_id", "name", "amount_currency", "currency_id", "analytic_distribution"),
     "account_type",
@@ -158,10 +158,10 @@ async def reverse(books: Books, reversals: Sequence[PaymentReversal]) -> Sequenc
     keys = [reversal.payment for reversal in reversals]
     paid = await books.moves("payment", keys)
     done = await books.moves("payment_reversal", list(paid))
-    heads = await books.odoo.read("account.move", list(paid.values()), _HEAD_FIELDS) if paid else {}
+    heads = await books.odoo.read("account.move", list(paid.values()), HEAD_FIELDS) if paid else {}
     lines = await lines_of(books, list(paid.values()))
     standing = {key: heads[i] for key, i in paid.items() if i in heads and heads[i]["state"] == "posted"}
-    await _open_again(books, [line for key, i in paid.items() if key not in done for line in lines[i]])
+    await open_again(books, [line for key, i in paid.items() if key not in done for line in lines[i]])
     items = await items_of(books, [head["id"] for head in standing.values()])
     codes = setting.codes()
     on = {reversal.payment: reversal.on for reversal in reversals}
@@ -181,7 +181,7 @@ async def reverse(books: Books, reversals: Sequence[PaymentReversal]) -> Sequenc
     return [turned.get(key, nothing) for key in keys]
 
 
-async def _open_again(books: Books, lines: Sequence[Row]) -> None:
+async def open_again(books: Books, lines: Sequence[Row]) -> None:
     """Undo what these lines were reconciled with."""
     receivable = [line["id"] for line in lines if line["account_type"] == "asset_receivable"]
     if receivable:

@@ -142,10 +142,14 @@ class Poster:
         """The lock dates, at most a minute old."""
         async with self._reading:
             if self._locks_until is None or self._clock.now() >= self._locks_until:
-                rows = await self._odoo.read("res.company", [self._odoo.company], lock_fields(self._odoo.version))
-                self._locks = read_locks(rows[self._odoo.company])
+                self._locks = await self.read_locks()
                 self._locks_until = self._clock.now() + _LOCKS_KEPT
             return self._locks
+
+    async def read_locks(self) -> Locks:
+        """The lock dates as they are now."""
+        rows = await self._odoo.read("res.company", [self._odoo.company], lock_fields(self._odoo.version))
+        return read_locks(rows[self._odoo.company])
 
 
 def total_of(row: Row, currency: str) -> Money:

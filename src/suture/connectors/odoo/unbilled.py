@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from suture.connectors.odoo import entries
-from suture.connectors.odoo.books import Books
+from suture.connectors.odoo.books import Books, unwrap
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.payments import lines_of
@@ -58,3 +58,21 @@ async def _turn(books: Books, order: UnbilledOrder, accrual: int, on: date) -> R
         return written
     name = external_id("unbilled_reversal", order.period)
     return (await books.post({name: written}, ahead=True))[name]
+
+
+async def undo(books: Books, period: str, on: date) -> None:
+    """Turn an accrual on its own day, and its reversal on the next: both months are as if it had never been."""
+    for kind, day in (("unbilled", on), ("unbilled_reversal", on + timedelta(days=1))):
+        moves = await books.moves(kind, [period])
+        if period in moves:
+            unwrap(await _undone(books, kind, period, moves[period], day))
+
+
+async def _undone(books: Books, kind: str, period: str, move: int, on: date) -> Row | Failure:
+    head = (await books.odoo.read("account.move", [move], _HEAD_FIELDS))[move]
+    lines = (await lines_of(books, [move]))[move]
+    document = entries.reversal(f"{kind}_undone", period, head, lines, on=on, organisation=books.organisation)
+    (written,) = await books.write("account.move", [document])
+    if isinstance(written, Failure):
+        return written
+    return (await books.post({document.name: written}, ahead=True))[document.name]

@@ -10,6 +10,7 @@ from suture.connectors.port.documents import (
     AccrualOrder,
     AppliedPayment,
     CreditOrder,
+    DocumentKind,
     DraftedInvoice,
     InvoiceOrder,
     LedgerEntry,
@@ -34,9 +35,11 @@ from suture.connectors.port.reading import (
     ChangeKind,
     ChangePage,
     LedgerChange,
+    MasterRecord,
     OpenItem,
     Receipt,
     RunningLow,
+    Span,
 )
 from suture.connectors.port.system import Connector, Health
 
@@ -51,6 +54,7 @@ __all__ = [
     "Connector",
     "CreditOrder",
     "Discrepancy",
+    "DocumentKind",
     "DraftedInvoice",
     "Health",
     "InvoiceOrder",
@@ -59,6 +63,7 @@ __all__ = [
     "LedgerEntry",
     "LedgerPartner",
     "LedgerPlan",
+    "MasterRecord",
     "OpenItem",
     "Part",
     "Place",
@@ -72,6 +77,7 @@ __all__ = [
     "Role",
     "RunningLow",
     "Scheduling",
+    "Span",
     "StockDocument",
     "StockOrder",
     "TransferOrder",

@@ -1,18 +1,29 @@
 """The systems that tell of visits and money: scheduling and billing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import Protocol
 
 from suture.canonical.records import Charge, Eligibility, JournalFact, PricedLine, Visit
+from suture.connectors.port.reading import Span
 from suture.connectors.port.system import Connector
 
 
 class Scheduling(Connector, Protocol):
     """The system of record for appointments."""
 
-    def facts(self) -> AsyncIterator[JournalFact]:
-        """Every appointment as the scheduling system holds it (kind ``appointment``, state its FHIR status)."""
+    def facts(self, span: Span | None = None) -> AsyncIterator[JournalFact]:
+        """Every appointment (that starts within `span`) as the scheduling system holds it (kind ``appointment``, state
+        its FHIR status)."""
+        ...
+
+    def facts_of(self, appointments: Sequence[str]) -> AsyncIterator[JournalFact]:
+        """These appointments as the system holds them now; one that it doesn't have is left out."""
+        ...
+
+    async def tell(self, appointment: str) -> bytes | None:
+        """What the system would tell of an appointment today: the body of a delivery by its contract, for one that got
+        lost. None where it has no such appointment."""
         ...
 
 
@@ -33,8 +44,18 @@ class Billing(Connector, Protocol):
         """Void the visit's charge, whose `number` may be known; answers its number, or "" where there is none."""
         ...
 
-    def facts(self) -> AsyncIterator[JournalFact]:
-        """Every charge (key: appointment) and payment (key: payment) as billing holds it."""
+    def facts(self, span: Span | None = None) -> AsyncIterator[JournalFact]:
+        """Every charge and claim (key: appointment) and payment (key: payment) as billing holds it; within `span` by
+        the day of service, or of receipt."""
+        ...
+
+    def facts_of(self, appointments: Sequence[str]) -> AsyncIterator[JournalFact]:
+        """What billing holds of these appointments now, their payments included."""
+        ...
+
+    async def tell(self, payment: str) -> bytes | None:
+        """What billing would tell of a payment today: the body of a delivery by its contract, for one that got lost.
+        None where it has no such payment."""
         ...
 
 

@@ -13,6 +13,10 @@ Part = Literal["", "patient"]
 """Which of a visit's invoices: the payer's (or the only one), or the patient's own share."""
 
 
+DocumentKind = Literal["invoice", "payment", "accrual", "stock_move"]
+"""Kinds of documents of a visit, as `JournalFact.kind` names them."""
+
+
 class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice to draft. `names` gives each line's billing name by service code; no clinical text goes along.
 

@@ -10,6 +10,7 @@ from suture.connectors.port.documents import (
     AccrualOrder,
     AppliedPayment,
     CreditOrder,
+    DocumentKind,
     DraftedInvoice,
     InvoiceOrder,
     LedgerEntry,
@@ -26,7 +27,7 @@ from suture.connectors.port.documents import (
 )
 from suture.connectors.port.parties import LedgerPartner, Registered
 from suture.connectors.port.plan import LedgerPlan
-from suture.connectors.port.reading import Balance, ChangePage, OpenItem, Receipt, RunningLow
+from suture.connectors.port.reading import Balance, ChangePage, MasterRecord, OpenItem, Receipt, RunningLow, Span
 from suture.connectors.port.system import Connector
 from suture.core.money import Money
 
@@ -97,8 +98,38 @@ class Ledger(Connector, Protocol):
 
     async def accrue_unbilled(self, order: UnbilledOrder) -> UnbilledAccrual: ...
 
-    def facts(self) -> AsyncIterator[JournalFact]:
-        """Every invoice, payment, stock move and accrual of ours as the ledger holds it, a page at a time."""
+    async def undo_unbilled(self, period: str, on: date) -> None:
+        """Take back a month-end accrual of `on`, and its reversal; what never was needs nothing."""
+        ...
+
+    async def reverse_twin(self, key: str, number: str, on: date) -> LedgerEntry:
+        """Reverse an entry that somebody else posted beside ours for the same payment `key`, by its `number` in the
+        ledger. Raises `Rejected` where it is no such entry."""
+        ...
+
+    async def forget(self, kind: DocumentKind, key: str) -> None:
+        """Know nothing of a document any more, so that doing it again writes it anew: somebody deleted it there."""
+        ...
+
+    def facts(self, span: Span | None = None) -> AsyncIterator[JournalFact]:
+        """Every invoice, payment, stock move and accrual of ours (dated within `span`) as the ledger holds it, a page
+        at a time."""
+        ...
+
+    def facts_of(self, appointments: Sequence[str], payments: Sequence[str] = ()) -> AsyncIterator[JournalFact]:
+        """What the ledger holds of these appointments and payments now."""
+        ...
+
+    def master_data(self) -> AsyncIterator[MasterRecord]:
+        """Every contact and product of ours, compared with what we last wrote or read."""
+        ...
+
+    async def adopt(self, reference: str) -> MasterRecord | None:
+        """Take a contact as it is in the ledger now for what it should be; None where it is not known."""
+        ...
+
+    async def locked_until(self) -> date | None:
+        """The last day in which nothing can be posted any more, as it binds us."""
         ...
 
     async def balances(self, until: date) -> Sequence[Balance]:

@@ -1,12 +1,30 @@
 """What is read back from a ledger: balances, open items, stock that runs low, goods received, changes by people."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
 from suture.core.money import Money
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Days from `first` to `last`, both included, by the documents' own dates."""
+
+    first: date
+    last: date
+
+
+class MasterRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A contact or product of ours as a ledger has it now. `state` is ``same``, ``changed`` or ``deleted`` since we
+    last wrote or read it; `fields` are the names of what differs, never their content."""
+
+    kind: str
+    reference: str
+    record: int
+    state: str
+    fields: tuple[str, ...] = ()
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,9 @@
-"""Scheduling over FHIR R4 (https://hl7.org/fhir/R4/http.html): read only, for proof."""
+"""Scheduling over FHIR R4 (https://hl7.org/fhir/R4/http.html): read only, for proof and for what got lost."""
 
-from collections.abc import AsyncIterator
-from typing import TypeVar
-from urllib.parse import urljoin
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Annotated, TypeVar
+from urllib.parse import quote, urlencode, urljoin
 
 import msgspec
 
@@ -10,7 +11,7 @@ from suture.canonical.records import JournalFact
 from suture.connectors.guard import Guard
 from suture.connectors.http import Answer, HttpClient
 from suture.connectors.patience import read_patiently
-from suture.connectors.port import Health
+from suture.connectors.port import Health, Span
 from suture.core.failure import Failure, Fatal, Rejected, Retriable
 
 PAGE = "200"
@@ -18,18 +19,63 @@ PAGE = "200"
 Body = TypeVar("Body")
 
 
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+_TYPES = {
+    "booked": "booked",
+    "arrived": "arrived",
+    "fulfilled": "completed",
+    "cancelled": "cancelled",
+    "noshow": "noshow",
+}
+"""FHIR's status: what a delivery about it is called."""
+
+_WITH = (
+    *(("_include", f"Appointment:{of}") for of in ("patient", "practitioner", "location")),
+    ("_revinclude", "Encounter:appointment"),
+    ("_revinclude:iterate", "ChargeItem:context"),
+)
+"""The search that answers an appointment with people, place, encounter and charge items (FHIR R4's parameters)."""
+
+
 class _Meta(msgspec.Struct, frozen=True, rename="camel"):
     version_id: str = ""
+    last_updated: _Instant | None = None
+
+
+class _Actor(msgspec.Struct, frozen=True):
+    reference: str = ""
+
+
+class _Participant(msgspec.Struct, frozen=True):
+    actor: _Actor = _Actor()
 
 
 class _Appointment(msgspec.Struct, frozen=True):
     id: str
     status: str
     meta: _Meta = _Meta()
+    start: _Instant | None = None
+    participant: tuple[_Participant, ...] = ()
 
 
 class _Kind(msgspec.Struct, frozen=True, rename="camel"):
     resource_type: str = ""
+
+
+class _AccountCoverage(msgspec.Struct, frozen=True):
+    coverage: _Actor = _Actor()
+
+
+class _Paying(msgspec.Struct, frozen=True):
+    """What leads from a visit to who pays: Encounter.account, Account.coverage, Coverage.payor."""
+
+    account: tuple[_Actor, ...] = ()
+    coverage: tuple[_AccountCoverage, ...] = ()
+    payor: tuple[_Actor, ...] = ()
+
+    def references(self) -> list[str]:
+        return [one.reference for one in (*self.account, *(c.coverage for c in self.coverage), *self.payor)]
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -59,8 +105,19 @@ class _CapabilityStatement(msgspec.Struct, frozen=True, rename="camel"):
 class FhirScheduling:
     """The port `Scheduling` over a FHIR R4 server. `url` is the service base, for example ``https://host/fhir``."""
 
-    def __init__(self, name: str, url: str, token: str, *, guard: Guard | None = None, timeout: float = 30) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        token: str,
+        *,
+        guard: Guard | None = None,
+        timeout: float = 30,
+        zone: tzinfo = UTC,
+    ) -> None:
+        """`zone` is the one in which the organisation's days begin and end."""
         self.name = name
+        self._zone = zone
         self._base = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/fhir+json"}
         self._http = HttpClient(name, url, headers=headers, guard=guard, timeout=timeout)
@@ -77,16 +134,80 @@ class FhirScheduling:
         software = f"{statement.software.name} {statement.software.version}".strip()
         return Health(system=self.name, reachable=True, version=f"{software} (FHIR {statement.fhir_version})".strip())
 
-    async def facts(self) -> AsyncIterator[JournalFact]:
-        """Every appointment; `number` is its id, `state` its FHIR status."""
-        path: str | None = f"/Appointment?_count={PAGE}"
+    async def facts(self, span: Span | None = None) -> AsyncIterator[JournalFact]:
+        """Every appointment; `number` is its id, `state` its FHIR status, `day` the one on which it starts."""
+        bounds = (
+            () if span is None else (("date", f"ge{self._begin(span.first)}"), ("date", f"lt{self._end(span.last)}"))
+        )
+        async for fact in self._facts((("_count", PAGE), *bounds)):
+            yield fact
+
+    async def facts_of(self, appointments: Sequence[str]) -> AsyncIterator[JournalFact]:
+        for first in range(0, len(appointments), int(PAGE)):
+            some = appointments[first : first + int(PAGE)]
+            async for fact in self._facts((("_count", PAGE), ("_id", ",".join(some)))):
+                yield fact
+
+    async def tell(self, appointment: str) -> bytes | None:
+        """A delivery's body by contract ``fhir-appointment.v1``: the appointment with people, place and charge items,
+        and who pays for the visit."""
+        bundle = await self._page(f"/Appointment?{urlencode((('_id', appointment), *_WITH))}")
+        found = self._appointments(bundle)
+        if not found:
+            return None
+        told, at = _TYPES.get(found[0].status), found[0].meta.last_updated or found[0].start
+        if told is None or at is None:
+            raise Rejected(
+                "status_untold",
+                f"{self.name} has {appointment} as {found[0].status}, of which no delivery can be made",
+                "Nothing follows from such an appointment: correct it there, or accept the discrepancy.",
+            )
+        entries = [*bundle.entry, *[_Entry(resource) async for resource in self._payers(bundle)]]
+        data = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+        return msgspec.json.encode({"type": f"appointment.{told}", "timestamp": at, "data": data})
+
+    async def _payers(self, bundle: _Bundle) -> AsyncIterator[msgspec.Raw]:
+        """The Account of the encounter, its Coverage and the Organization behind it, as far as there are any."""
+        due = [entry.resource for entry in bundle.entry if _kind(entry.resource) == "Encounter"]
+        while due:
+            for reference in msgspec.json.decode(due.pop(), type=_Paying).references():
+                resource = await self._resource(reference)
+                if _kind(resource) != "Organization":
+                    due.append(resource)
+                yield resource
+
+    async def _resource(self, reference: str) -> msgspec.Raw:
+        async def read() -> msgspec.Raw:
+            return self._read(await self._http.get(f"/{quote(reference)}"), msgspec.Raw)
+
+        return await read_patiently(read)
+
+    async def _facts(self, parameters: Sequence[tuple[str, str]]) -> AsyncIterator[JournalFact]:
+        path: str | None = f"/Appointment?{urlencode(parameters, safe=',', quote_via=quote)}"
         while path is not None:
             bundle = await self._page(path)
             for appointment in self._appointments(bundle):
-                yield JournalFact(
-                    kind="appointment", key=appointment.id, number=appointment.id, state=appointment.status
-                )
+                yield self._fact(appointment)
             path = self._next(bundle)
+
+    def _fact(self, appointment: _Appointment) -> JournalFact:
+        actors = [participant.actor.reference for participant in appointment.participant]
+        place = next((actor.rpartition("/")[2] for actor in actors if "Location/" in actor), None)
+        return JournalFact(
+            kind="appointment",
+            key=appointment.id,
+            number=appointment.id,
+            state=appointment.status,
+            day=appointment.start.astimezone(self._zone).date() if appointment.start else None,
+            facility=place,
+            changed_at=appointment.meta.last_updated,
+        )
+
+    def _begin(self, day: date) -> str:
+        return datetime.combine(day, time(), self._zone).isoformat()
+
+    def _end(self, day: date) -> str:
+        return self._begin(day + timedelta(days=1))
 
     async def _page(self, path: str) -> _Bundle:
         async def read() -> _Bundle:
@@ -97,11 +218,10 @@ class FhirScheduling:
     def _appointments(self, bundle: _Bundle) -> list[_Appointment]:
         """The appointments of a page; a search may also answer an OperationOutcome with advice."""
         try:
-            resources = [(entry.resource, msgspec.json.decode(entry.resource, type=_Kind)) for entry in bundle.entry]
             return [
-                msgspec.json.decode(resource, type=_Appointment)
-                for resource, kind in resources
-                if kind.resource_type == "Appointment"
+                msgspec.json.decode(entry.resource, type=_Appointment)
+                for entry in bundle.entry
+                if _kind(entry.resource) == "Appointment"
             ]
         except msgspec.DecodeError as error:
             raise Rejected(
@@ -143,3 +263,7 @@ class FhirScheduling:
             return msgspec.json.decode(answer.body, type=kind)
         except msgspec.DecodeError as error:
             raise Retriable("unreadable_answer", f"{self.name} answered something that is not FHIR R4") from error
+
+
+def _kind(resource: msgspec.Raw) -> str:
+    return msgspec.json.decode(resource, type=_Kind).resource_type

@@ -6,6 +6,7 @@ keys of their own (`key`) and touch nothing else, so a real server may hold othe
 
 from suture.connectors.testing.entries import EntryConformance
 from suture.connectors.testing.parties import PartyConformance
+from suture.connectors.testing.proof import ProofConformance
 from suture.connectors.testing.receivables import ReceivablesConformance
 from suture.connectors.testing.remittances import RemittanceConformance
 from suture.connectors.testing.visits import VisitConformance
@@ -19,6 +20,7 @@ class LedgerConformance(
     ReceivablesConformance,
     RemittanceConformance,
     EntryConformance,
+    ProofConformance,
 ):
     """Needs one fixture, `connect`: a function that answers a new, unused connector of the same ledger. All that a test
     connects remember together what was written, as the workers of a platform do."""

@@ -5,7 +5,8 @@ Lists are paged by cursor: ``?after=<next of the page before>&limit=``. Errors a
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from datetime import date
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -55,6 +56,7 @@ def create_app(
             *_charge_routes(book, adjudicator),
             *_other_routes(book),
             _progress_route(book, sender),
+            _loss_route(book),
             observed_route(book.journal),
         ],
         middleware=[Middleware(RequireBearer, token=token, prefix="/v1", refusal=refusal)],
@@ -74,8 +76,15 @@ def _charge_routes(book: Book, adjudicator: Adjudicator) -> list[Route]:
         external_id = request.query_params.get("external_id")
         if external_id is not None:
             return json_response({"charges": book.find(external_id), "next": None})
-        charge_ids, following = _page(request, book.charges)
-        return json_response({"charges": [book.charge(charge_id) for charge_id in charge_ids], "next": following})
+        charge_ids, following = _page(request, _in_days(request, book, "service_date"))
+        return json_response({"charges": [book.account(charge_id) for charge_id in charge_ids], "next": following})
+
+    async def claims(request: Request) -> Response:
+        external_id = request.query_params.get("external_id")
+        found = [charge.id for charge in book.find(external_id)] if external_id is not None else None
+        charge_ids, following = _page(request, _in_days(request, book, "submitted") if found is None else found)
+        told = [claim for charge_id in charge_ids if (claim := book.claim(charge_id)) is not None]
+        return json_response({"claims": told, "next": following})
 
     async def read(request: Request) -> Response:
         return json_response(book.account(request.path_params["charge_id"]))
@@ -86,6 +95,7 @@ def _charge_routes(book: Book, adjudicator: Adjudicator) -> list[Route]:
     return [
         Route("/v1/charges", capture, methods=["POST"]),
         Route("/v1/charges", search, methods=["GET"]),
+        Route("/v1/claims", claims),
         Route("/v1/charges/{charge_id}", read),
         Route("/v1/charges/{charge_id}/void", void, methods=["POST"]),
     ]
@@ -99,13 +109,28 @@ def _other_routes(book: Book) -> list[Route]:
         return json_response(book.eligibility(await _body(request, EligibilityRequest)))
 
     async def payments(request: Request) -> Response:
-        page, following = _page(request, book.payments)
+        charge = request.query_params.get("charge_external_id")
+        first, last = _days(request, "received")
+        found = [
+            payment
+            for payment in book.payments
+            if first <= payment.received_on <= last and charge in (None, payment.charge_external_id)
+        ]
+        page, following = _page(request, found)
         return json_response({"payments": page, "next": following})
+
+    async def payment(request: Request) -> Response:
+        wanted = request.path_params["payment_id"]
+        found = next((payment for payment in book.payments if payment.id == wanted), None)
+        if found is None:
+            raise Problem(404, "no_such_payment", f"there is no payment {wanted}")
+        return json_response(found)
 
     return [
         Route("/v1/about", about),
         Route("/v1/eligibility", eligibility, methods=["POST"]),
         Route("/v1/payments", payments),
+        Route("/v1/payments/{payment_id}", payment),
     ]
 
 
@@ -116,6 +141,22 @@ def _progress_route(book: Book, sender: WebhookSender) -> Route:
         return json_response(counts | {"webhooks": sender.progress(), "done": due == posted and sender.idle})
 
     return Route("/control/progress", progress)
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """What somebody deletes of the charge of an external id."""
+
+    external_id: str
+    what: Literal["charge", "claim"] = "charge"
+
+
+def _loss_route(book: Book) -> Route:
+    async def lose(request: Request) -> Response:
+        loss = await _body(request, Loss)
+        book.lose(loss.external_id, loss.what)
+        return json_response({})
+
+    return Route("/control/lose", lose, methods=["POST"])
 
 
 async def _body(request: Request, kind: type[Body]) -> Body:
@@ -136,6 +177,20 @@ def _page(request: Request, items: Sequence[Any]) -> tuple[Sequence[Any], str | 
         raise Problem(422, "invalid_cursor", f"after is not negative, limit between 1 and {LARGEST_PAGE}")
     end = after + limit
     return items[after:end], str(end) if end < len(items) else None
+
+
+def _days(request: Request, field: str) -> tuple[date, date]:
+    """The days asked for, both included: ``<field>_from`` and ``<field>_to``."""
+    try:
+        first, last = (request.query_params.get(f"{field}_{end}") for end in ("from", "to"))
+        return (date.fromisoformat(first) if first else date.min, date.fromisoformat(last) if last else date.max)
+    except ValueError:
+        raise Problem(422, "invalid_date", f"{field}_from and {field}_to are dates") from None
+
+
+def _in_days(request: Request, book: Book, field: str) -> Sequence[str]:
+    first, last = _days(request, field)
+    return book.charges if (first, last) == (date.min, date.max) else book.between(first, last)
 
 
 def _error(code: str, message: str) -> dict[str, dict[str, str]]:

@@ -3,7 +3,9 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
@@ -13,6 +15,7 @@ from suture.simulators.billing.messages import (
     ChargeAccount,
     ChargeLine,
     ChargeRequest,
+    Claim,
     EligibilityAnswer,
     EligibilityRequest,
     Payment,
@@ -39,6 +42,7 @@ class Book:
         self._charges: dict[str, Charge] = {}
         self._requests: dict[str, ChargeRequest] = {}
         self._adjudicated: set[str] = set()
+        self._unclaimed: set[str] = set()
         self._paid: defaultdict[str, Decimal] = defaultdict(Decimal)
 
     def eligibility(self, request: EligibilityRequest) -> EligibilityAnswer:
@@ -82,13 +86,58 @@ class Book:
             raise Problem(404, "no_such_charge", f"there is no charge {charge_id}") from None
 
     def account(self, charge_id: str) -> ChargeAccount:
-        """The charge with what was paid on it."""
-        return ChargeAccount(**msgspec.structs.asdict(self.charge(charge_id)), paid=self._paid[charge_id])
+        """The charge with what it is for, and what was paid on it."""
+        charge, request = self.charge(charge_id), self._requests[charge_id]
+        return ChargeAccount(
+            **msgspec.structs.asdict(charge),
+            paid=self._paid[charge_id],
+            service_date=request.service_date,
+            facility=request.facility,
+            payer=request.payer,
+        )
 
-    def find(self, external_id: str) -> list[Charge]:
+    def find(self, external_id: str) -> list[ChargeAccount]:
         """The charge of the caller's key, or nothing."""
-        charge = self._charges.get(_id("CHG", external_id))
-        return [] if charge is None else [charge]
+        charge_id = _id("CHG", external_id)
+        return [self.account(charge_id)] if charge_id in self._charges else []
+
+    def between(self, first: date, last: date) -> list[str]:
+        """The charges with a day of service from `first` to `last`, in order of capture."""
+        return [one for one in self.charges if first <= self._requests[one].service_date <= last]
+
+    def claim(self, charge_id: str) -> Claim | None:
+        """What the payer was asked for a charge; None where there is no payer, or the claim was never made."""
+        charge, request = self._charges[charge_id], self._requests[charge_id]
+        if request.payer is None or charge_id in self._unclaimed:
+            return None
+        return Claim(
+            id=_id("CLM", charge.external_id),
+            charge_id=charge_id,
+            charge_external_id=charge.external_id,
+            payer=request.payer,
+            amount=charge.total,
+            currency=charge.currency,
+            status=self._claim_status(charge_id),
+            submitted_on=request.service_date,
+        )
+
+    def _claim_status(self, charge_id: str) -> Literal["submitted", "paid", "denied", "cancelled"]:
+        if self._charges[charge_id].status == "voided":
+            return "cancelled"
+        if charge_id not in self._adjudicated:
+            return "submitted"
+        return "paid" if self._paid[charge_id] else "denied"
+
+    def lose(self, external_id: str, what: Literal["charge", "claim"]) -> None:
+        """Have somebody delete a charge, or its claim, behind everyone's back."""
+        charge_id = _id("CHG", external_id)
+        self.charge(charge_id)
+        if what == "claim":
+            self._unclaimed.add(charge_id)
+            return
+        self.charges.remove(charge_id)
+        del self._charges[charge_id], self._requests[charge_id]
+        self._adjudicated.add(charge_id)
 
     @property
     def voided(self) -> int:

@@ -56,9 +56,25 @@ class Charge(msgspec.Struct, frozen=True):
 
 
 class ChargeAccount(Charge, frozen=True):
-    """A charge with what was paid on it so far."""
+    """A charge with what it is for, and what was paid on it so far."""
 
     paid: Decimal = Decimal(0)
+    service_date: date | None = None
+    facility: str | None = None
+    payer: str | None = None
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What was asked of a payer for a charge, and whether it answered."""
+
+    id: str
+    charge_id: str
+    charge_external_id: str
+    payer: str
+    amount: Decimal
+    currency: str
+    status: Literal["submitted", "paid", "denied", "cancelled"]
+    submitted_on: date
 
 
 class Payment(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from suture.simulators.clinic.day import ClinicDay
 from suture.simulators.faults import Faults
 from suture.simulators.observed import observed_route
 from suture.simulators.scheduling.player import Player
-from suture.simulators.scheduling.register import Register, to_json
+from suture.simulators.scheduling.register import Register, Search, to_json
 from suture.simulators.webhooks import WebhookSender, WebhookTarget
 
 PAGE = 50
@@ -66,8 +67,14 @@ def _fhir_routes(register: Register) -> list[Route]:
             return _fhir(outcome("invalid", "_count and _offset are whole numbers"), 400)
         if count < 0 or offset < 0:
             return _fhir(outcome("invalid", "_count and _offset are not negative"), 400)
-        page, total = register.appointments(offset, count)
-        return _fhir(_searchset(request, page, total, offset, count))
+        try:
+            wanted = _wanted(request)
+        except ValueError:
+            return _fhir(outcome("invalid", "date is ge or lt with an instant"), 400)
+        page, total = register.appointments(wanted, offset, count)
+        with_others = any(name.startswith(("_include", "_revinclude")) for name in request.query_params)
+        included = [other for one in page for other in register.about(one["id"])] if with_others else []
+        return _fhir(_searchset(request, page, total, (offset, count), included))
 
     async def read(request: Request) -> Response:
         kind, record_id = request.path_params["kind"], request.path_params["record_id"]
@@ -106,14 +113,28 @@ def _fhir(tree: Any, status: int = 200) -> Response:
     return Response(to_json(tree), status, media_type="application/fhir+json")
 
 
-def _searchset(request: Request, page: list[Any], total: int, offset: int, count: int) -> dict[str, Any]:
+def _wanted(request: Request) -> Search:
+    """The search's parameters. Raises `ValueError` where a date can't be read."""
+    ids = request.query_params.get("_id")
+    bounds = {told[:2]: datetime.fromisoformat(told[2:]) for told in request.query_params.getlist("date")}
+    if bounds.keys() - {"ge", "lt"} or any(bound.tzinfo is None for bound in bounds.values()):
+        raise ValueError("date")
+    return Search(tuple(ids.split(",")) if ids is not None else None, bounds.get("ge"), bounds.get("lt"))
+
+
+def _searchset(
+    request: Request, page: list[Any], total: int, window: tuple[int, int], included: list[Any]
+) -> dict[str, Any]:
+    offset, count = window
     base = str(request.url.replace(query=""))
     links = [{"relation": "self", "url": str(request.url)}]
     if count and offset + count < total:
-        links.append({"relation": "next", "url": f"{base}?_count={count}&_offset={offset + count}"})
+        following = request.url.include_query_params(_count=count, _offset=offset + count)
+        links.append({"relation": "next", "url": str(following)})
     entries = [
         {"fullUrl": f"{base}/{resource['id']}", "resource": resource, "search": {"mode": "match"}} for resource in page
     ]
+    entries += [{"resource": resource, "search": {"mode": "include"}} for resource in included]
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "total": total, "link": links}
     # FHIR allows no empty arrays.
     return bundle | ({"entry": entries} if entries else {})
@@ -123,7 +144,7 @@ def _capability_statement() -> dict[str, Any]:
     def resource(kind: str, *interactions: str) -> dict[str, Any]:
         return {"type": kind, "interaction": [{"code": code} for code in interactions]}
 
-    kinds = ("Patient", "Practitioner", "Location", "Organization", "Encounter")
+    kinds = ("Patient", "Practitioner", "Location", "Organization", "Encounter", "Account", "Coverage")
     offered = [resource("Appointment", "read", "search-type"), *(resource(kind, "read") for kind in kinds)]
     return {
         "resourceType": "CapabilityStatement",

@@ -4,11 +4,12 @@ People and places never change during a day, so their JSON is made once and reus
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from suture.simulators.clinic.day import ClinicDay
+from suture.simulators.clinic.day import AppointmentPlan, ClinicDay
 from suture.simulators.observed import Journal
 from suture.simulators.scheduling import resources
 from suture.simulators.scheduling.story import Happening
@@ -22,6 +23,17 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 def to_json(tree: Any) -> bytes:
     """FHIR's JSON: a decimal is a number that keeps its digits."""
     return _encoder.encode(tree)
+
+
+class Search(msgspec.Struct, frozen=True):
+    """A search for appointments: by id, and by when they start (``[since, until)``)."""
+
+    ids: tuple[str, ...] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def wants(self, start: datetime) -> bool:
+        return (self.since is None or start >= self.since) and (self.until is None or start < self.until)
 
 
 class Register:
@@ -47,15 +59,27 @@ class Register:
         if kind == "Appointment":
             happening = self._now.get(record_id)
             return None if happening is None else resources.appointment(happening)
-        if kind == "Encounter":
-            happening = self._now.get(record_id)
-            return resources.encounter(happening.plan) if happening and happening.step == "completed" else None
+        if kind in ("Encounter", "Account", "Coverage"):
+            happening = self._now.get(record_id.removesuffix("-cov"))
+            completed = happening.plan if happening and happening.step == "completed" else None
+            return None if completed is None else _of_visit(kind, completed)
         return self._fixed.get(f"{kind}/{record_id}")
 
-    def appointments(self, offset: int, count: int) -> tuple[list[resources.Resource], int]:
-        """A page of appointments in the order of their booking, and how many there are."""
-        known = list(self._now.values())
+    def appointments(self, search: Search, offset: int, count: int) -> tuple[list[resources.Resource], int]:
+        """A page of appointments in the order of their booking, and how many there are that the search is for."""
+        known = [happening for happening in self._candidates(search) if search.wants(happening.start)]
         return [resources.appointment(happening) for happening in known[offset : offset + count]], len(known)
+
+    def _candidates(self, search: Search) -> Iterable[Happening]:
+        if search.ids is None:
+            return list(self._now.values())
+        return [self._now[record_id] for record_id in search.ids if record_id in self._now]
+
+    def about(self, appointment: str) -> list[Any]:
+        """What an appointment names and what names it: people, place, encounter and charge items."""
+        happening = self._now[appointment]
+        paying = ("Account/", "Coverage/", "Organization/")
+        return [tree for url, tree in self._about(happening) if not url.removeprefix(f"{BASE}/").startswith(paying)][1:]
 
     def notice(self, happening: Happening) -> bytes:
         """The webhook's body about `happening`: everything a consumer needs, so that it need not call back."""
@@ -79,6 +103,7 @@ class Register:
             return
         yield _entry(resources.encounter(plan))
         if plan.payer is not None:
+            yield _entry(resources.account(plan))
             yield _entry(resources.coverage(plan))
             yield self._entry_of(f"Organization/{plan.payer}")
         for item in resources.charge_items(plan, self._services, self._day):
@@ -93,3 +118,11 @@ class Register:
 
 def _entry(tree: resources.Resource) -> tuple[str, resources.Resource]:
     return f"{BASE}/{tree['resourceType']}/{tree['id']}", tree
+
+
+def _of_visit(kind: str, plan: AppointmentPlan) -> resources.Resource | None:
+    if kind == "Encounter":
+        return resources.encounter(plan)
+    if plan.payer is None:
+        return None
+    return resources.account(plan) if kind == "Account" else resources.coverage(plan)

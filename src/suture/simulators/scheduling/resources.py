@@ -121,7 +121,8 @@ def organization(record: Payer) -> Resource:
 
 def encounter(plan: AppointmentPlan) -> Resource:
     end = plan.start + timedelta(minutes=plan.minutes)
-    return {
+    account: Resource = {"account": [reference("Account", plan.id)]} if plan.payer is not None else {}
+    return account | {
         "resourceType": "Encounter",
         "id": plan.id,
         "status": "finished",
@@ -131,6 +132,17 @@ def encounter(plan: AppointmentPlan) -> Resource:
         "appointment": [reference("Appointment", plan.id)],
         "period": {"start": instant(plan.start), "end": instant(end)},
         "location": [{"location": reference("Location", plan.facility)}],
+    }
+
+
+def account(plan: AppointmentPlan) -> Resource:
+    """What the visit is billed to: the one coverage that it falls under, of all that the patient may have."""
+    return {
+        "resourceType": "Account",
+        "id": plan.id,
+        "status": "active",
+        "subject": [reference("Patient", plan.patient)],
+        "coverage": [{"coverage": reference("Coverage", f"{plan.id}-cov"), "priority": 1}],
     }
 
 
