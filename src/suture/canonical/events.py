@@ -4,7 +4,7 @@
 any subscriber; who may read a person's record is the store's business.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -150,13 +150,65 @@ class InvoiceSettled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DiscrepancyFound(msgspec.Struct, frozen=True, kw_only=True):
-    """A record of ours is not as we left it in an outside `system`: somebody ``changed`` or ``deleted`` it."""
+    """A record of ours is not as we left it in an outside `system`: somebody ``changed`` or ``deleted`` it. Or, with
+    the `number` that people call it by, reconciliation found that sides differ, by which `rule`."""
 
     system: str
     entity: str
     reference: str
     what: str
     fields: tuple[str, ...] = ()
+    rule: str = ""
+    number: int | None = None
+
+
+class DiscrepancyClosed(msgspec.Struct, frozen=True, kw_only=True):
+    """Both sides agree again, or a person accepted that they don't."""
+
+    number: int
+    rule: str
+    reference: str
+    what: str
+
+
+class ReconciliationFinished(msgspec.Struct, frozen=True, kw_only=True):
+    """All sides were read and compared over these days: how many differences were found, and how many are no more."""
+
+    run: int
+    first: date
+    last: date
+    found: int
+    cleared: int
+
+
+class PeriodFrozen(msgspec.Struct, frozen=True, kw_only=True):
+    """A month (``2026-11``) is being closed: what comes late is dated after it. `by` is who asked."""
+
+    month: str
+    round: int
+    by: str
+
+
+class PeriodSigned(msgspec.Struct, frozen=True, kw_only=True):
+    """A person stands for a month's figures."""
+
+    month: str
+    round: int
+    by: str
+
+
+class PeriodClosed(msgspec.Struct, frozen=True, kw_only=True):
+    """A month is closed; `accrued` is the work that was completed in it and not billed yet."""
+
+    month: str
+    round: int
+    accrued: Money
+
+
+class PeriodReopened(msgspec.Struct, frozen=True, kw_only=True):
+    month: str
+    round: int
+    by: str
 
 
 class ServiceUpdated(msgspec.Struct, frozen=True, kw_only=True):
@@ -229,6 +281,14 @@ EVENT_TYPES: dict[str, type[msgspec.Struct]] = {
     "suture.invoice.changed_by_person.v1": InvoiceChangedByPerson,
     "suture.invoice.settled.v1": InvoiceSettled,
     "suture.discrepancy.found.v1": DiscrepancyFound,
+    "suture.discrepancy.repaired.v1": DiscrepancyClosed,
+    "suture.discrepancy.accepted.v1": DiscrepancyClosed,
+    "suture.reconciliation.finished.v1": ReconciliationFinished,
+    "suture.period.frozen.v1": PeriodFrozen,
+    "suture.period.signed.v1": PeriodSigned,
+    "suture.period.countersigned.v1": PeriodSigned,
+    "suture.period.closed.v1": PeriodClosed,
+    "suture.period.reopened.v1": PeriodReopened,
     "suture.service.updated.v1": ServiceUpdated,
     "suture.supplier.registered.v1": SupplierTold,
     "suture.supplier.updated.v1": SupplierTold,

@@ -97,6 +97,7 @@ def _contradictions(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...
     yield from _doubles(catalogue)
     yield from _dangling_codes(catalogue)
     yield from _bad_shares(catalogue)
+    yield from _bad_rules(catalogue)
 
 
 def _missing_systems(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -167,6 +168,19 @@ def _bad_shares(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], s
     for index, service in enumerate(catalogue.services):
         if service.compensation is not None and not _is_share(service.compensation):
             yield ("services", index), f"the compensation of {service.code} is not between 0 and 1"
+
+
+def _bad_rules(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    seen: set[str] = set()
+    for index, rule in enumerate(catalogue.reconciliation.rules or ()):
+        place = ("reconciliation", "rules", index)
+        if rule.name in seen:
+            yield place, f"the rule {rule.name} stands here twice"
+        seen.add(rule.name)
+        if rule.right is None and (rule.by == "totals" or rule.expects != ("once",)):
+            yield place, f"the rule {rule.name} compares, and has no right side"
+        if rule.by == "totals" and rule.expects != ("amount",):
+            yield place, f"the rule {rule.name} compares totals: it expects [amount]"
 
 
 def _is_share(share: Decimal) -> bool:

@@ -1,5 +1,6 @@
 """What a catalogue says. Field names here are the YAML's; docstrings say what a field means and its unit."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -7,7 +8,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from suture.canonical.records import Component
+from suture.canonical.records import Component, PricedLine, ServiceLine
+from suture.catalogue.reconciliation import Reconciliation
+from suture.core.money import Money, total
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
 Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -99,6 +102,15 @@ class PauseAfter(_Part, frozen=True, kw_only=True):
     within: Positive = 300.0
 
 
+class Slo(_Part, frozen=True, kw_only=True):
+    """What an interface is held to: `objective` is the share of what came, or was to be done, that is done within
+    `within_seconds`, over `window_days`."""
+
+    objective: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.995
+    within_seconds: Positive = 300.0
+    window_days: Annotated[int, msgspec.Meta(ge=1, le=90)] = 28
+
+
 class Interface(_Part, frozen=True, kw_only=True):
     """A governed way in or out.
 
@@ -108,6 +120,7 @@ class Interface(_Part, frozen=True, kw_only=True):
     `retention_days` is how long raw deliveries are kept. `retry` holds for every step, `retry_by_step` for those it
     names. `drain` is how many parked processes go on in a second once the system is back. An exception is to be decided
     within `sla_hours`; `undo_after_hours` (0: at once) undoes what nobody decided by then, None leaves it waiting.
+    `slo` is what the interface is held to.
     """
 
     system: Code
@@ -133,6 +146,7 @@ class Interface(_Part, frozen=True, kw_only=True):
     pause_after: PauseAfter = PauseAfter()
     drain: Positive = 50.0
     sla_hours: Positive = 24.0
+    slo: Slo | None = None
     undo_after_hours: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
@@ -230,6 +244,7 @@ class Catalogue(_Part, frozen=True, kw_only=True):
     services: tuple[Service, ...]
     ledger: Ledger
     compensation: Compensation
+    reconciliation: Reconciliation = Reconciliation()
 
     def system_of_kind(self, kind: str) -> tuple[str, System]:
         """The one system of a kind, with its name. `load` guarantees that there is exactly one."""
@@ -266,3 +281,16 @@ class ServiceIndex:
         """The practitioner's share of a service's charge, in [0, 1]."""
         own = self.by_code[code].compensation
         return self._catalogue.compensation.default_share if own is None else own
+
+    def components(self, lines: Iterable[ServiceLine | PricedLine]) -> tuple[Component, ...]:
+        """What services use up: their kits times their quantity, one component a product. Raises `KeyError`."""
+        used: dict[str, Decimal] = {}
+        for line in lines:
+            for component in self.by_code[line.service].kit:
+                used[component.product] = used.get(component.product, Decimal(0)) + component.quantity * line.quantity
+        return tuple(Component(product=product, quantity=quantity) for product, quantity in sorted(used.items()))
+
+    def compensation(self, lines: Iterable[PricedLine], currency: str) -> Money:
+        """The practitioner's share of a charge's lines, service by service, rounded once. Raises `KeyError`."""
+        shares = (Money(line.quantity * line.unit_price * self.share(line.service), currency) for line in lines)
+        return total(shares, currency).rounded()

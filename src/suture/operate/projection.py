@@ -94,7 +94,7 @@ _CHANGES: dict[str, Callable[[Any], Change]] = {
 """Event type: what it changes. Types that aren't here concern no appointment."""
 
 
-_NOT_OF_APPOINTMENTS = ("Delivery/", "Interface/", "Exception/", "Invoice/", "Entry/")
+_NOT_OF_APPOINTMENTS = ("Delivery/", "Interface/", "Exception/", "Invoice/", "Entry/", "Discrepancy/", "Period/")
 
 
 class JourneyProjection:

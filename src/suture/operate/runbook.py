@@ -17,7 +17,10 @@ CLASSES: dict[str, frozenset[str]] = {
         }
     ),
     "contradiction": frozenset(
-        {"told_again", "told_differently", "external_id_conflict", "changed_in_odoo", "twin_in_odoo"}
+        {
+            *("told_again", "told_differently", "external_id_conflict", "changed_in_odoo", "twin_in_odoo"),
+            *("no_twin", "status_untold"),
+        }
     ),
     "coverage": frozenset({"coverage_refused"}),
     "ledger": frozenset(
@@ -41,7 +44,7 @@ CLASSES: dict[str, frozenset[str]] = {
     "outage": frozenset(
         {
             *("unreachable", "no_answer", "busy", "server_error", "unreadable_answer", "connection_lost", "silent"),
-            *("system_away", "held"),
+            *("system_away", "held", "subscriber_disabled"),
         }
     ),
     "configuration": frozenset(
@@ -52,7 +55,8 @@ CLASSES: dict[str, frozenset[str]] = {
             *("foreign_link", "no_stock", "tax_unknown", "other_company"),
         }
     ),
-    "too_many": frozenset({"too_many_refusals"}),
+    "too_many": frozenset({"too_many_refusals", "reconciliation_stopped"}),
+    "close": frozenset({"period_incomplete", "period_moving", "period_not_locked"}),
     "defect": frozenset({"step_broke", "ingest_broke", "projection_broke", "not_an_event"}),
 }
 """Class of exception: the codes that belong to it."""

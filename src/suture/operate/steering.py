@@ -86,6 +86,17 @@ async def compensate(desk: Desk, actor: Actor, keys: Sequence[str]) -> Steered:
     )
 
 
+async def redo(desk: Desk, actor: Actor, key: str, steps: Sequence[str]) -> Steered:
+    """Have steps of a process that is done be done again: an outside system lost what they did. One that is stuck goes
+    on instead."""
+    async with desk.database.transaction() as connection:
+        done = {key} if await steering.redo(connection, key, steps, desk.clock.now()) else set()
+        await _sign(desk, connection, actor, "redo", done)
+    if done:
+        return Steered(done=(key,))
+    return await resume(desk, actor, [key])
+
+
 async def _sign(desk: Desk, connection: Connection, actor: Actor, act: str, keys: set[str]) -> None:
     for key in sorted(keys):
         await actor.sign(connection, desk.clock, f"process.{act}", f"Process/{key}")

@@ -6,6 +6,7 @@ A failure's type says what follows: try again later, look and try again, wait at
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any, Literal
 
 import msgspec
@@ -23,6 +24,7 @@ from suture.store.database import DATABASE_AWAY
 from suture.store.exceptions import Trouble
 from suture.store.gate import Gate
 from suture.store.processes import Checkpoint, Claim, Journal, ProcessStore, Saved, StepRecord
+from suture.telemetry import metrics, tracing
 
 log = structlog.get_logger()
 
@@ -213,11 +215,31 @@ class Advance:
         except Held as failure:
             raise _NotBegun(failure) from failure
         try:
-            outcome = await self._act(step)
+            outcome = await self._observed(step)
         finally:
             gate.leave()
         gate.succeeded()
         return outcome
+
+    async def _observed(self, step: Step) -> Outcome:
+        """Act, and tell how long it took and what came of it."""
+        claim, began, told = self._claim, monotonic(), "broke"
+        try:
+            with tracing.span(
+                step.name,
+                claim.correlation_id,
+                process=claim.key,
+                manner=self._manner,
+                attempt=self._attempt + 1,
+            ):
+                outcome = await self._act(step)
+            told = "done"
+            return outcome
+        except Failure as failure:
+            told = failure.outcome
+            raise
+        finally:
+            metrics.observe("suture_step_seconds", monotonic() - began, claim.definition, step.name, told)
 
     async def _act(self, step: Step) -> Outcome:
         run, tools = self._as_seen(), self._setting.toolbox
@@ -426,8 +448,9 @@ class Advance:
 
     def _event(self, step: str, event_type: str, data: msgspec.Struct) -> Event:
         now = self._setting.clock.now()
+        again = [str(self._claim.round)] if self._claim.round else []
         return Event(
-            id=fact_id("process", self._claim.key, step, event_type),
+            id=fact_id("process", self._claim.key, step, event_type, *again),
             type=event_type,
             source="suture/processes",
             subject=self._claim.subject,

@@ -8,12 +8,15 @@ from suture.canonical.records import Patient, Payer, Practitioner
 from suture.catalogue.model import Catalogue, ServiceIndex
 from suture.connectors.port import Billing, Ledger
 from suture.core.failure import Rejected
+from suture.processes.closing import Closing
 from suture.store.parties import Parties
+from suture.store.periods import Calendar
 
 
 @dataclass(frozen=True)
 class Toolbox:
-    """Handed to every step. `zone` is the organisation's: it decides on which day a visit falls."""
+    """Handed to every step. `zone` is the organisation's: it decides on which day a visit falls; the `calendar` decides
+    on which day it is booked."""
 
     billing: Billing
     ledger: Ledger
@@ -21,6 +24,8 @@ class Toolbox:
     catalogue: Catalogue
     services: ServiceIndex
     zone: ZoneInfo
+    calendar: Calendar
+    closing: Closing
 
     def ledger_of(self, facility: str | None) -> Ledger:
         """The books in which a facility is."""

@@ -45,6 +45,19 @@ async def of_types(connection: Connection, types: Sequence[str]) -> list[msgspec
     return [msgspec.json.decode(row["data"], type=EVENT_TYPES[row["type"]]) for row in rows]
 
 
+async def latest_of_type(connection: Connection, event_type: str, journeys: Sequence[str]) -> dict[str, msgspec.Struct]:
+    """The data of the last effective event of a type in each of these journeys that has one."""
+    rows = await connection.fetch(_SQL["latest_of_type"], event_type, list(journeys))
+    return {row["correlation_id"]: msgspec.json.decode(row["data"], type=EVENT_TYPES[event_type]) for row in rows}
+
+
+async def after(connection: Connection, seq: int, types: Sequence[str], most: int) -> list[Outgoing]:
+    """Effective events of these types with a later number, in the order in which they were recorded. A number is given
+    before its transaction ends: one that is lower may come later."""
+    rows = await connection.fetch(_SQL["after"], seq, list(types), most)
+    return [Outgoing(row["seq"], _event(row)) for row in rows]
+
+
 async def unpublished(connection: Connection, most: int) -> list[Outgoing]:
     """Events that the backbone has not confirmed, in the order they were recorded."""
     rows = await connection.fetch(_SQL["unpublished"], most)

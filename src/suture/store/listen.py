@@ -16,6 +16,7 @@ PROCESSES = "suture_processes"
 EVENTS = "suture_events"
 GATES = "suture_gates"
 HINTS = "suture_hints"
+RECONCILIATION = "suture_reconciliation"
 
 _PAUSE = 1.0
 _PING = 15.0

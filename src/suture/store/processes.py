@@ -49,7 +49,8 @@ Journal = dict[str, StepRecord]
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """A process in a worker's hands until its lease ends.
 
-    `in_doubt`: the worker before fell silent, and a step may have been begun.
+    `in_doubt`: the worker before fell silent, and a step may have been begun. `round` counts how often steps that had
+    been done were to be done again: what they tell then are new facts.
     """
 
     key: str
@@ -69,6 +70,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     in_doubt: bool = False
     failing_since: datetime | None = None
     cancel_requested: bool = False
+    round: int = 0
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):

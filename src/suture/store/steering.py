@@ -96,3 +96,10 @@ async def compensate(connection: Connection, keys: Sequence[str], at: datetime) 
 async def replace_input(connection: Connection, key: str, content: str) -> bool:
     """Give a stuck process another input. False: it isn't stuck on its way forward any more."""
     return await connection.fetchval(_SQL["replace_input"], key, content) is not None
+
+
+async def redo(connection: Connection, key: str, steps: Sequence[str], at: datetime) -> bool:
+    """Have steps of a process that is done be done again. False: it isn't done."""
+    done = await connection.fetchval(_SQL["redo"], key, list(steps), at) is not None
+    await connection.execute(_SQL["announce"])
+    return done

@@ -22,6 +22,7 @@ from suture.connectors.odoo import OdooLedger
 from suture.connectors.odoo.names import external_id
 from suture.ingest.ingester import Ingester
 from suture.processes.advance import Responsibility
+from suture.processes.closing import Closing
 from suture.processes.definitions import AWAITED, DEFINITIONS, ROUTES
 from suture.processes.engine import PostgresEngine
 from suture.processes.toolbox import Toolbox
@@ -36,6 +37,7 @@ from suture.simulators.webhooks import WebhookTarget
 from suture.store.database import Database
 from suture.store.inbox import Inbox
 from suture.store.parties import Parties
+from suture.store.periods import Calendar
 from suture.store.recorder import Recorder
 from suture.store.sealing import MasterKey
 from suture.store.vault import Vault
@@ -111,6 +113,8 @@ class Worker:
             catalogue=catalogue,
             services=ServiceIndex(catalogue),
             zone=ZoneInfo(catalogue.organisation.timezone),
+            calendar=Calendar(world.database, world.clock),
+            closing=Closing(world.database, world.clock, catalogue.organisation.currency),
         )
         self._engine = self._start()
 

@@ -9,7 +9,6 @@ reversed, the stock returned, the charge voided.
 
 import asyncio
 from datetime import date
-from decimal import Decimal
 
 from suture.canonical.events import (
     ChargeCaptured,
@@ -24,7 +23,7 @@ from suture.canonical.events import (
     StockConsumed,
     StockReturned,
 )
-from suture.canonical.records import Charge, Component, Eligibility, EligibilityStatus, Visit
+from suture.canonical.records import Charge, Eligibility, EligibilityStatus, Visit
 from suture.canonical.routing import Route
 from suture.connectors.port import (
     AccrualOrder,
@@ -37,7 +36,7 @@ from suture.connectors.port import (
     StockOrder,
 )
 from suture.core.failure import Rejected
-from suture.core.money import Money, total
+from suture.core.money import Money
 from suture.processes.definition import Definition, Step
 from suture.processes.run import Outcome, Run
 from suture.processes.toolbox import Toolbox
@@ -122,7 +121,7 @@ async def draft_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
         practitioner=visit.practitioner,
         practitioner_name=(await tools.practitioner(visit.practitioner)).name,
         facility=visit.facility,
-        invoice_date=_day(visit, tools),
+        invoice_date=await _day(visit, tools),
         total=charge.total,
         lines=charge.lines,
         names={line.service: tools.services.by_code[line.service].name for line in charge.lines},
@@ -150,7 +149,7 @@ async def cancel_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
 
 
 def uses_supplies(run: VisitRun, tools: Toolbox) -> bool:
-    return bool(_components(run.input, tools))
+    return bool(tools.services.components(run.input.lines))
 
 
 async def consume_stock(run: VisitRun, tools: Toolbox) -> Outcome:
@@ -158,8 +157,8 @@ async def consume_stock(run: VisitRun, tools: Toolbox) -> Outcome:
     order = StockOrder(
         appointment=visit.appointment,
         facility=visit.facility,
-        on=_day(visit, tools),
-        components=_components(visit, tools),
+        on=await _day(visit, tools),
+        components=tools.services.components(visit.lines),
     )
     document = await tools.ledger_of(visit.facility).consume_stock(order)
     fact = StockConsumed(appointment=visit.appointment, number=document.number, moves=document.moves)
@@ -175,7 +174,7 @@ async def return_stock(run: VisitRun, tools: Toolbox) -> Outcome:
 
 
 def earns_a_share(run: VisitRun, tools: Toolbox) -> bool:
-    return bool(_compensation(_charge(run), tools))
+    return bool(_compensation(run, tools))
 
 
 async def accrue_compensation(run: VisitRun, tools: Toolbox) -> Outcome:
@@ -185,8 +184,8 @@ async def accrue_compensation(run: VisitRun, tools: Toolbox) -> Outcome:
         practitioner=visit.practitioner,
         practitioner_name=(await tools.practitioner(visit.practitioner)).name,
         facility=visit.facility,
-        on=_day(visit, tools),
-        amount=_compensation(_charge(run), tools),
+        on=await _day(visit, tools),
+        amount=_compensation(run, tools),
     )
     entry = await tools.ledger_of(visit.facility).accrue_compensation(order)
     fact = CompensationAccrued(
@@ -263,9 +262,9 @@ def _charge(run: VisitRun) -> Charge:
     return run.result("capture_charge", Charge)
 
 
-def _day(visit: Visit, tools: Toolbox) -> date:
-    """The day on which the visit ended, where the clinic is."""
-    return visit.ended_at.astimezone(tools.zone).date()
+async def _day(visit: Visit, tools: Toolbox) -> date:
+    """The day on which the visit ended, where the clinic is; one in a month that is being closed is booked after it."""
+    return await tools.calendar.open_day(visit.ended_at.astimezone(tools.zone).date())
 
 
 async def _partner(visit: Visit, tools: Toolbox) -> LedgerPartner:
@@ -276,19 +275,6 @@ async def _partner(visit: Visit, tools: Toolbox) -> LedgerPartner:
     return LedgerPartner(reference=payer.reference, name=payer.name, is_company=True)
 
 
-def _components(visit: Visit, tools: Toolbox) -> tuple[Component, ...]:
-    """What the visit used up: the kits of its services, times their quantity, one line a product."""
-    used: dict[str, Decimal] = {}
-    for line in visit.lines:
-        for component in tools.services.by_code[line.service].kit:
-            used[component.product] = used.get(component.product, Decimal(0)) + component.quantity * line.quantity
-    return tuple(Component(product=product, quantity=quantity) for product, quantity in sorted(used.items()))
-
-
-def _compensation(charge: Charge, tools: Toolbox) -> Money:
-    """The practitioner's share, service by service, rounded once."""
-    currency = charge.total.currency
-    shares = (
-        Money(line.quantity * line.unit_price * tools.services.share(line.service), currency) for line in charge.lines
-    )
-    return total(shares, currency).rounded()
+def _compensation(run: VisitRun, tools: Toolbox) -> Money:
+    charge = _charge(run)
+    return tools.services.compensation(charge.lines, charge.total.currency)

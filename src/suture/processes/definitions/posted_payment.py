@@ -5,6 +5,8 @@
 Keyed by the payment. Money may arrive before its invoice is posted; it waits for it.
 """
 
+import msgspec
+
 from suture.canonical.events import InvoicePaid, InvoicePosted, PaymentPosted
 from suture.canonical.records import Payment
 from suture.canonical.routing import Route
@@ -14,7 +16,7 @@ from suture.processes.toolbox import Toolbox
 
 
 async def apply_payment(run: Run[Payment], tools: Toolbox) -> Outcome:
-    payment = run.input
+    payment = msgspec.structs.replace(run.input, received_on=await tools.calendar.open_day(run.input.received_on))
     posted = run.result("invoice_posted", InvoicePosted)
     keep_credit = tools.catalogue.ledger.overpayments == "keep"
     applied = await tools.ledger_of(posted.facility).apply_payment(payment, keep_credit=keep_credit)

@@ -28,3 +28,12 @@ SELECT type, data FROM event WHERE type = ANY($1::text[]) AND NOT stale ORDER BY
 
 -- name: latest_versions
 SELECT reference, sequence FROM appointment WHERE reference = ANY($1::text[])
+
+-- name: after
+SELECT seq, id, type, source, subject, organisation, facility, sequence, occurred_at, recorded_at, correlation_id,
+    causation_id, data
+FROM event WHERE seq > $1 AND type = ANY($2::text[]) AND NOT stale ORDER BY seq LIMIT $3
+
+-- name: latest_of_type
+SELECT DISTINCT ON (correlation_id) correlation_id, data FROM event
+WHERE type = $1 AND correlation_id = ANY($2::text[]) AND NOT stale ORDER BY correlation_id, seq DESC

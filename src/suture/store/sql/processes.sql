@@ -20,7 +20,7 @@ UPDATE process SET fence = fence + 1, worker = $3, released = false, due_at = $4
         WHEN process.state = 'waiting' THEN 'running' ELSE process.state END
 FROM due WHERE process.key = due.key
 RETURNING process.key, definition, version, subject, correlation_id, causation_id, facility, process.state, input,
-    journal::text AS journal, step, attempt, failing_since, fence, started_at, cancel_requested, in_doubt
+    journal::text AS journal, step, attempt, failing_since, fence, started_at, cancel_requested, in_doubt, round
 
 -- name: renew
 UPDATE process SET due_at = $3

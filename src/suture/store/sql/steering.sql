@@ -34,6 +34,13 @@ WHERE key = ANY($1::text[]) AND released AND state IN ('running', 'waiting', 'pa
     AND NOT undoing
 RETURNING key
 
+-- name: redo
+-- Steps that had been done are to be done again.
+UPDATE process SET state = 'running', journal = journal - $2::text[], step = '', attempt = 0, failing_since = NULL,
+    due_at = $3, awaits = NULL, held_by = NULL, finished_at = NULL, round = round + 1
+WHERE key = $1 AND released AND state = 'done' AND NOT undoing
+RETURNING key
+
 -- name: replace_input
 UPDATE process SET input = $2 WHERE key = $1 AND state = 'stuck' AND NOT undoing RETURNING key
 

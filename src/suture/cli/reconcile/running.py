@@ -1,0 +1,93 @@
+"""Doing a run from the command line, or watching the worker that does it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import date
+from typing import TypeVar
+
+import uvloop
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from suture.bootstrap.settings import current
+from suture.bootstrap.wiring import Foundation, Systems, bench, connect_systems, foundation, ledger_crosswalk, watch
+from suture.cli.acting import me, out
+from suture.cli.trouble import UserError
+from suture.operate import reconciling
+from suture.operate.repairs import Bench
+from suture.reconcile.watch import Watch
+from suture.store.reconciliations import Reconciliation
+from suture.store.version import check_schema
+
+_LOOK_SECONDS = 0.3
+_PHASES = {"requested": "Taking stock of what was told", "reading": "Reading every side", "comparing": "Comparing"}
+
+Answer = TypeVar("Answer")
+
+
+@asynccontextmanager
+async def _connected() -> AsyncIterator[tuple[Foundation, Systems]]:
+    settings, secrets = current()
+    async with foundation(settings, secrets, most=6) as base:
+        await check_schema(base.database)
+        systems = connect_systems(base.catalogue, base.secrets, crosswalk=ledger_crosswalk(base))
+        try:
+            yield base, systems
+        finally:
+            await systems.close()
+
+
+def at_bench(act: Callable[[Bench], Awaitable[Answer]]) -> Answer:
+    """Open what repairing needs, act, and close it again."""
+
+    async def run() -> Answer:
+        async with _connected() as (base, systems):
+            return await act(bench(base, systems))
+
+    return uvloop.run(run())
+
+
+def run_all(first: date | None, last: date | None) -> Reconciliation:
+    """Ask for a run and see it through: here, unless a worker takes it up. Broken off, the next one goes on with it."""
+
+    async def run() -> Reconciliation:
+        async with _connected() as (base, systems):
+            acting = bench(base, systems)
+            asked = await reconciling.request(acting.desk, me(), first, last)
+            with _bar() as tell:
+                return await _until_done(acting, watch(base, systems, acting.desk.recorder), asked, tell)
+
+    ended = uvloop.run(run())
+    if ended.state == "failed":
+        raise UserError(ended.failure)
+    return ended
+
+
+async def _until_done(
+    acting: Bench, watching: Watch, asked: Reconciliation, tell: Callable[[Reconciliation], None]
+) -> Reconciliation:
+    while True:
+        await watching.take(tell)
+        run = await reconciling.progress(acting.desk.database, asked.id)
+        tell(run)
+        if run.state in ("done", "failed"):
+            return run
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Reconciliation], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("days"))
+    with Progress(*columns, console=out, transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(run: Reconciliation) -> None:
+            phase = _PHASES.get(run.state)
+            if phase is None:
+                return
+            if phase not in tasks:
+                tasks[phase] = progress.add_task(phase, total=None)
+            if run.days:
+                progress.update(tasks[phase], completed=run.position, total=len(run.days))
+
+        yield tell

@@ -1,0 +1,154 @@
+"""How discrepancies and days are told to a person who knows money, not code."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from suture.operate.reconciling import Account
+from suture.store.discrepancies import Summary
+from suture.store.holdings import Tally
+
+_WHAT = {
+    "missing": "{right} has no {right_kind} for {key}; {left} has its {left_kind}",
+    "unexpected": "{right} has a {right_kind} for {key}, and {left} has nothing that it would follow from",
+    "twice": "{key} stands more than once in {right} ({right_kind})",
+    "differs": "{left} ({left_kind}) and {right} ({right_kind}) don't hold the same of {key}",
+    "overdue": "{left}'s {left_kind} of {key} has been so for too long",
+    "changed": "somebody changed {key} in {left}",
+    "deleted": "somebody deleted {key} in {left}",
+}
+_REPAIR = {
+    "fetch": "have the source tell it again",
+    "redo": "do the step again that wrote it",
+    "correct": "take back in Odoo what is too much",
+    "adopt": "take what stands in Odoo for right",
+    "by_hand": "mend it in the system itself, then have it looked at again",
+}
+_COLUMNS = (
+    ("scheduling.appointment", "visits"),
+    ("suture.appointment", "told"),
+    ("billing.charge", "charged"),
+    ("odoo.invoice", "invoiced"),
+    ("billing.payment", "paid"),
+    ("odoo.payment", "in Odoo"),
+)
+_COMPARED = (("billing.charge", "odoo.invoice"), ("billing.payment", "odoo.payment"))
+
+
+def summarise(left: Sequence[Summary], out: Console) -> int:
+    """Open discrepancies by rule; answers how many there are."""
+    if not left:
+        out.print("[green]Both sides agree[/]: nothing is missing, doubled or different.")
+        return 0
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("open", "rule", "owner", "money", "oldest"):
+        table.add_column(column, justify="right" if column in ("open", "money") else "left")
+    for one in left:
+        money = f"{one.money:,.2f} {one.currency}" if one.currency else "-"
+        table.add_row(str(one.count), one.rule, escape(one.owner), money, f"{one.oldest:%Y-%m-%d %H:%M}")
+    out.print(table)
+    out.print("suture reconcile list shows each", style="dim")
+    return sum(one.count for one in left)
+
+
+def describe(told: Account, out: Console) -> None:
+    one, rule = told.discrepancy, told.rule
+    sides = [rule.left.book, rule.right.book if rule and rule.right else ""] if rule else ["", ""]
+    words = _WHAT.get(one.what, one.what).format(key=one.key, **_named("left", sides[0]), **_named("right", sides[1]))
+    out.print(f"[bold]Discrepancy {one.number}[/] ({one.state}): {escape(words)}")
+    out.print(f"  Asked        {escape(rule.asks) if rule else 'by a rule that is no more'} [dim]({one.rule})[/]")
+    if one.money is not None:
+        out.print(f"  At stake     {one.money:,.2f} {one.currency or ''}")
+    where = ", ".join(filter(None, (one.appointment and f"appointment {one.appointment}", one.facility, one.party)))
+    for name, fact in (
+        ("About", where),
+        ("Day", str(one.day or "")),
+        ("Owner", one.owner),
+        ("Found", f"{one.opened_at:%Y-%m-%d %H:%M} UTC, seen last {one.seen_at:%Y-%m-%d %H:%M}"),
+    ):
+        if fact:
+            out.print(f"  {name:<12} {escape(fact)}")
+    for title, books in (("Compared", one.evidence["compared"]), ("Besides", one.evidence["also"])):
+        for book, documents in books.items():
+            _documents(out, title, book, documents)
+            title = ""  # noqa: PLW2901 (the heading stands once)
+    for trouble in told.exceptions:
+        out.print(f"  Exception    {trouble.number} ({trouble.state}): {escape(trouble.reason)}")
+    _ending(told, out)
+
+
+def _documents(out: Console, title: str, book: str, documents: Sequence[dict[str, Any]]) -> None:
+    lines = [_document(one) for one in documents] or ["[yellow]nothing[/]"]
+    for number, line in enumerate(lines):
+        out.print(f"  {title if not number else '':<12} {_side(book) if not number else '':<24} {line}")
+        title = ""
+
+
+def _document(one: dict[str, Any]) -> str:
+    parts = [str(one.get("number", "")), str(one.get("state", "")), str(one.get("day", ""))]
+    if "amount" in one:
+        parts.append(f"{Decimal(one['amount']):,.2f} {one.get('currency', '')}")
+    if "open" in one:
+        parts.append(f"open {Decimal(one['open']):,.2f}")
+    parts += [f"{name} {one[name]}" for name in ("quantity", "party", "detail") if name in one]
+    return escape("  ".join(part for part in parts if part))
+
+
+def _ending(told: Account, out: Console) -> None:
+    one = told.discrepancy
+    if one.state in ("open", "repairing"):
+        out.print(f"  Repair       {_REPAIR[one.repair]}: suture reconcile repair {one.number}")
+        out.print(f"  Or           suture reconcile accept {one.number} --reason WHY")
+    elif one.closed_at is not None:
+        out.print(f"  Closed       {one.closed_at:%Y-%m-%d %H:%M} UTC by {escape(one.closed_by or '-')}, {one.state}")
+        out.print(f"  Because      {escape(one.reason or '-')}")
+    for act in told.acts:
+        out.print(f"  {act.at:%m-%d %H:%M}  {escape(act.actor)} {act.action} {escape(act.reason)}", style="dim")
+
+
+def _side(book: str) -> str:
+    """A book in words: ``billing: charge``."""
+    told = _named("", book)
+    return f"{told['']}: {told['_kind']}"
+
+
+def _named(place: str, book: str) -> dict[str, str]:
+    """Whose book it is, and of what, in words."""
+    side, _, kind = book.partition(".")
+    names = {"odoo": "Odoo", "suture": "Suture", "": "the other side"}
+    return {place: names.get(side, side), f"{place}_kind": kind.replace("_", " ") or "document"}
+
+
+def describe_days(tallies: Sequence[Tally], out: Console) -> None:
+    """A line a day: each side's count and sum, all facilities together."""
+    if not tallies:
+        out.print("Nothing was read of these days yet; suture reconcile run reads them.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("day")
+    for _, name in _COLUMNS:
+        table.add_column(name, justify="right")
+    table.add_column("agree")
+    for day in sorted({one.day for one in tallies}):
+        of_day = [one for one in tallies if one.day == day]
+        table.add_row(str(day), *(_figure(of_day, book) for book, _ in _COLUMNS), _agree(of_day))
+    out.print(table)
+
+
+def _figure(of_day: Sequence[Tally], book: str) -> str:
+    found = [one for one in of_day if one.book == book]
+    amount = sum((one.amount for one in found), Decimal(0))
+    return f"{sum(one.count for one in found):,}" + (f"  {amount:,.2f}" if amount else "")
+
+
+def _agree(of_day: Sequence[Tally]) -> str:
+    return "[green]•[/]" if all(_hashes(of_day, a) == _hashes(of_day, b) for a, b in _COMPARED) else "[red]no[/]"
+
+
+def _hashes(of_day: Sequence[Tally], book: str) -> set[tuple[str, date, int]]:
+    return {(one.facility, one.day, one.hash) for one in of_day if one.book == book}

@@ -1,0 +1,171 @@
+"""The month-end close as people do it: begin, see how far it is, sign, go on, reopen."""
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from suture.canonical.events import Event, PeriodFrozen, PeriodReopened, PeriodSigned
+from suture.core.ids import fact_id
+from suture.operate import steering
+from suture.operate.actor import Actor, NotPossible
+from suture.operate.desk import Desk
+from suture.processes.definitions.month_end_close import DEFINITION, correlation_of
+from suture.store import discrepancies, exceptions, periods
+from suture.store import steering as process_store
+from suture.store.database import Connection
+from suture.store.discrepancies import Summary
+from suture.store.exceptions import OpenException
+from suture.store.periods import Period, first_of, last_of
+from suture.store.steering import ProcessDetail
+
+_SIGNING = ("signed", "countersigned")
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the close of a month is: its process, what holds it up, and what is open in the month."""
+
+    period: Period
+    process: ProcessDetail | None
+    troubles: list[OpenException]
+    open: list[Summary]
+
+    @property
+    def stage(self) -> str:
+        """The step that the close is at; empty once it is closed."""
+        if self.period.state != "frozen" or self.process is None:
+            return ""
+        done = self.process.journal
+        return next((step.name for step in DEFINITION.steps if step.name not in done), "")
+
+
+async def start(desk: Desk, actor: Actor, month: str) -> int:
+    """Freeze a month and begin its close; answers the round. Raises `NotPossible` where it isn't over or open."""
+    last = _month(month)[1]
+    if last >= _today(desk):
+        raise NotPossible(f"{month} is not over: it ends on {last}")
+    async with desk.database.transaction() as connection:
+        now = await actor.sign(connection, desk.clock, "period.freeze", _subject(month))
+        number = await periods.freeze(connection, month, actor.name, now)
+        if number is None:
+            known = await _period(connection, month)
+            raise NotPossible(f"{month} is {known.state} already; `suture close status {month}` shows how far it is")
+        frozen = PeriodFrozen(month=month, round=number, by=actor.name)
+        await desk.recorder.record(connection, [_event(desk, "frozen", frozen, number)])
+    return number
+
+
+async def status(desk: Desk, month: str) -> Status:
+    """Raises `NotPossible` where its close never began."""
+    first, last = _month(month)
+    async with desk.database.connection() as connection:
+        period = await _period(connection, month)
+        process = await process_store.one(connection, _key(period))
+        troubles = await exceptions.of_subjects(connection, [_subject(month)])
+        summary = await discrepancies.summary(connection, first, last)
+    return Status(
+        period=period,
+        process=process,
+        troubles=[one for one in troubles if one.state == "open"],
+        open=summary,
+    )
+
+
+async def months(desk: Desk) -> list[Period]:
+    """The months whose close was ever begun, the newest first."""
+    async with desk.database.connection() as connection:
+        return await periods.newest(connection)
+
+
+async def sign(desk: Desk, actor: Actor, month: str) -> int:
+    """Stand for a month's figures; answers how many have. Raises `NotPossible` where it isn't complete yet, and for one
+    who has signed: two different people sign."""
+    told = await status(desk, month)
+    if told.stage not in _SIGNING:
+        raise NotPossible(_not_ready(told))
+    if any(signature.by == actor.name for signature in told.period.signatures):
+        raise NotPossible(f"{actor.name} has signed {month} already: another person signs beside")
+    async with desk.database.transaction() as connection:
+        now = await actor.sign(connection, desk.clock, "period.sign", _subject(month), {"round": told.period.round})
+        count = await periods.sign(connection, month, actor.name, now)
+        if count is None:
+            raise NotPossible(f"somebody was faster: `suture close status {month}` shows who signed")
+        fact = PeriodSigned(month=month, round=told.period.round, by=actor.name)
+        name = _SIGNING[count - 1]
+        await desk.recorder.record(connection, [_event(desk, name, fact, told.period.round)])
+    return count
+
+
+async def resume(desk: Desk, actor: Actor, month: str) -> str:
+    """Have a close that stopped go on; answers its process."""
+    told = await status(desk, month)
+    key = _key(told.period)
+    steered = await steering.resume(desk, actor, [key])
+    if steered.refused:
+        raise NotPossible(f"the close of {month} does not wait for that: {steered.refused[0][1]}")
+    return key
+
+
+async def reopen(desk: Desk, actor: Actor, month: str) -> int:
+    """Open a month again, with a reason: what was signed is void, and the close begins anew. Answers the round that
+    ended."""
+    if not actor.reason:
+        raise NotPossible("say why: --reason; it stands in the audit trail and in the next report")
+    async with desk.database.transaction() as connection:
+        await actor.sign(connection, desk.clock, "period.reopen", _subject(month))
+        number = await periods.reopen(connection, month)
+        if number is None:
+            raise NotPossible(f"{month} is open")
+        fact = PeriodReopened(month=month, round=number, by=actor.name)
+        await desk.recorder.record(connection, [_event(desk, "reopened", fact, number)])
+    return number
+
+
+def _not_ready(told: Status) -> str:
+    month, state = told.period.month, told.period.state
+    if state != "frozen":
+        return f"{month} is {state}: there is nothing to sign"
+    return f"{month} is not ready to be signed: it is at {told.stage}; `suture close status {month}` says more"
+
+
+def _month(month: str) -> tuple[date, date]:
+    try:
+        return first_of(month), last_of(month)
+    except ValueError as error:
+        raise NotPossible(f"{month!r} is no month; write it like 2026-10") from error
+
+
+def _today(desk: Desk) -> date:
+    return desk.clock.now().astimezone(ZoneInfo(desk.catalogue.organisation.timezone)).date()
+
+
+async def _period(connection: Connection, month: str) -> Period:
+    found = await periods.one(connection, month)
+    if found is None:
+        raise NotPossible(f"the close of {month} was never begun: `suture close start {month}`")
+    return found
+
+
+def _key(period: Period) -> str:
+    return f"{DEFINITION.name}:{period.month}-{period.round}"
+
+
+def _subject(month: str) -> str:
+    return f"Period/{month}"
+
+
+def _event(desk: Desk, fact: str, data: PeriodFrozen | PeriodSigned | PeriodReopened, number: int) -> Event:
+    now = desk.clock.now()
+    event_type = f"suture.period.{fact}.v1"
+    return Event(
+        id=fact_id(event_type, data.month, str(number)),
+        type=event_type,
+        source="suture/close",
+        subject=_subject(data.month),
+        organisation=desk.catalogue.organisation.id,
+        facility=None,
+        occurred_at=now,
+        recorded_at=now,
+        correlation_id=correlation_of(data.month, number),
+        data=msgspec.Raw(msgspec.json.encode(data)),
+    )

@@ -1,0 +1,125 @@
+"""Discrepancies as people work them: list, show, accept as it is; and runs, asked for and watched."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import msgspec
+
+from suture.catalogue.reconciliation import Rule
+from suture.operate.actor import Actor, NotPossible
+from suture.operate.desk import Desk
+from suture.reconcile.telling import Teller
+from suture.reconcile.watch import window
+from suture.store import audit, discrepancies, exceptions, holdings, reconciliations
+from suture.store.audit import Entry
+from suture.store.database import Connection, Database
+from suture.store.discrepancies import Discrepancy, Selection, Summary
+from suture.store.exceptions import OpenException
+from suture.store.holdings import Tally
+from suture.store.reconciliations import Reconciliation
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A discrepancy with the rule that it breaks, the exceptions about the same appointment, and what people did."""
+
+    discrepancy: Discrepancy
+    rule: Rule | None
+    exceptions: list[OpenException]
+    acts: list[Entry]
+
+
+async def request(desk: Desk, actor: Actor, first: date | None = None, last: date | None = None) -> Reconciliation:
+    """Ask for a run over days; the catalogue's window unless told. Raises `NotPossible` for days that make no span."""
+    window_first, window_last = window(desk.catalogue, desk.clock)
+    first, last = first or min(window_first, last or window_last), last or window_last
+    if first > last or last > window_last:
+        raise NotPossible(f"{first} to {last} is no span of days up to today ({window_last})")
+    async with desk.database.transaction() as connection:
+        at = await actor.sign(
+            connection, desk.clock, "reconciliation.run", "Reconciliation/run", {"first": first, "last": last}
+        )
+        number = await reconciliations.request(connection, first, last, by=actor.name, at=at)
+        run = await reconciliations.get(connection, number)
+    if run is None:
+        raise LookupError(f"run {number} is gone")
+    return run
+
+
+async def progress(database: Database, number: int) -> Reconciliation:
+    """How far a run is."""
+    async with database.connection() as connection:
+        run = await reconciliations.get(connection, number)
+    if run is None:
+        raise NotPossible(f"there is no run {number}")
+    return run
+
+
+async def runs(database: Database, most: int = 1) -> list[Reconciliation]:
+    """The runs that were done, the newest first."""
+    async with database.connection() as connection:
+        return await reconciliations.latest(connection, most)
+
+
+async def listed(database: Database, selection: Selection, most: int = 200) -> list[Discrepancy]:
+    """The discrepancies of a selection, oldest first."""
+    async with database.connection() as connection:
+        return await discrepancies.select(connection, selection, most)
+
+
+async def summary(database: Database) -> list[Summary]:
+    """Open discrepancies by rule: how many, and the money in them."""
+    async with database.connection() as connection:
+        return await discrepancies.summary(connection)
+
+
+async def days(database: Database, first: date, last: date) -> list[Tally]:
+    """Every book of these days as it was last read: counted, summed and hashed."""
+    async with database.connection() as connection:
+        return await holdings.tallies(connection, first, last)
+
+
+async def account(desk: Desk, number: int) -> Account:
+    """Raises `NotPossible` where there is no such discrepancy."""
+    async with desk.database.connection() as connection:
+        found = await one(connection, number)
+        rule = next((r for r in desk.catalogue.reconciliation.standing if r.name == found.rule), None)
+        subjects = [f"Appointment/{found.appointment}", f"Payment/{found.key}"]
+        troubles = await exceptions.of_subjects(connection, subjects)
+        acts = await audit.newest(connection, subject(number))
+    return Account(discrepancy=found, rule=rule, exceptions=troubles, acts=acts)
+
+
+async def accept(desk: Desk, actor: Actor, numbers: Sequence[int]) -> list[int]:
+    """Leave differences as they are, with a reason: they are told again only when what the sides hold changes. Answers
+    those that were open. Raises `NotPossible` without a reason."""
+    if not actor.reason:
+        raise NotPossible("say why it may stay as it is: --reason; it stands in the audit trail and the close's report")
+    teller, accepted = Teller(desk.recorder, desk.catalogue), []
+    for number in numbers:
+        async with desk.database.transaction() as connection:
+            found = await one(connection, number)
+            now = await actor.sign(connection, desk.clock, "discrepancy.accept", subject(number))
+            closed = await discrepancies.close(
+                connection,
+                [number],
+                "accepted",
+                at=now,
+                by=actor.name,
+                reason=actor.reason,
+                proof=msgspec.json.encode(found.evidence).decode(),
+            )
+            await teller.tell_closed(connection, "accepted", closed, now)
+            accepted += [one.number for one in closed]
+    return accepted
+
+
+async def one(connection: Connection, number: int) -> Discrepancy:
+    found = await discrepancies.select(connection, Selection(numbers=(number,), state=""), 1)
+    if not found:
+        raise NotPossible(f"there is no discrepancy {number}; `suture reconcile list` shows what there is")
+    return found[0]
+
+
+def subject(number: int) -> str:
+    """What the audit trail calls a discrepancy."""
+    return f"Discrepancy/{number}"

@@ -1,0 +1,205 @@
+"""Repairs of discrepancies: what is proposed is done through the ordinary ways, then both sides are looked at again."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from suture.canonical.events import ChargeCaptured
+from suture.canonical.records import PricedLine
+from suture.catalogue.reconciliation import Rule
+from suture.connectors.port import Billing, CreditOrder, DocumentKind, Ledger, Scheduling
+from suture.core.failure import Rejected
+from suture.core.money import Money
+from suture.operate import reconciling, steering
+from suture.operate.actor import Actor, NotPossible
+from suture.operate.desk import Desk
+from suture.reconcile.reconciler import Reconciler
+from suture.store import discrepancies, events
+from suture.store.discrepancies import Discrepancy
+from suture.store.inbox import Inbox
+
+_VISIT, _PAYMENT = "completed_appointment", "posted_payment"
+_CHARGED = "suture.charge.captured.v1"
+
+
+class Redo(msgspec.Struct, frozen=True):
+    """The steps that write a book, and the document that Odoo must be written anew (None: not Odoo's)."""
+
+    definition: str
+    steps: tuple[str, ...]
+    document: DocumentKind | None = None
+
+
+REDO: dict[str, Redo] = {
+    "billing.charge": Redo(_VISIT, ("capture_charge",)),
+    "odoo.invoice": Redo(_VISIT, ("draft_invoice", "post_invoice"), "invoice"),
+    "odoo.stock_move": Redo(_VISIT, ("consume_stock",), "stock_move"),
+    "odoo.accrual": Redo(_VISIT, ("accrue_compensation",), "accrual"),
+    "odoo.payment": Redo(_PAYMENT, ("apply_payment",), "payment"),
+}
+"""By the book in which something is missing."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What repairing works with."""
+
+    desk: Desk
+    scheduling: Scheduling
+    billing: Billing
+    ledger: Ledger
+    inbox: Inbox
+    reconciler: Reconciler
+
+    def ledger_of(self, facility: str | None) -> Ledger:
+        return self.ledger.of_company(self.desk.catalogue.company_of(facility))
+
+
+async def repair(bench: Bench, actor: Actor, number: int) -> str:
+    """Do what is proposed for a discrepancy; answers, in words, what was done. It is closed once both sides, read
+    again, agree (`verify`). Raises `NotPossible` where a person must mend it outside."""
+    told = await reconciling.account(bench.desk, number)
+    found, rule = told.discrepancy, told.rule
+    if found.state not in ("open", "repairing"):
+        raise NotPossible(f"discrepancy {number} is {found.state} already")
+    if rule is None:
+        raise NotPossible(f"the catalogue has no rule {found.rule} any more: accept it with a reason")
+    act = _ACTS.get(found.repair)
+    if act is None:
+        return await _by_hand(bench, number, rule)
+    async with bench.desk.database.transaction() as connection:
+        await actor.sign(
+            connection, bench.desk.clock, "discrepancy.repair", reconciling.subject(number), {"by": found.repair}
+        )
+        await discrepancies.begin_repair(connection, number, actor.name)
+    return await act(bench, actor, found, rule)
+
+
+async def verify(bench: Bench, number: int) -> Discrepancy:
+    """Read both sides again, as far as a discrepancy is concerned; answers how it stands then."""
+    async with bench.desk.database.connection() as connection:
+        found = await reconciling.one(connection, number)
+    if found.state in ("open", "repairing"):
+        keys = [found.key] if found.key != found.appointment else []
+        await bench.reconciler.look(keys, [found.appointment] if found.appointment else [])
+    async with bench.desk.database.connection() as connection:
+        return await reconciling.one(connection, number)
+
+
+async def _by_hand(bench: Bench, number: int, rule: Rule) -> str:
+    """Nothing that Suture could do is sure to be right: but it may have been mended meanwhile."""
+    if (await verify(bench, number)).state == "repaired":
+        return "it had been mended outside"
+    raise NotPossible(
+        f"nothing that Suture could do is sure to be right here: mend it in {rule.judged} by the evidence, then "
+        f"`suture reconcile repair {number}` looks at it again; or accept it with a reason"
+    )
+
+
+async def _fetch(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> str:
+    """Have the source tell again what got lost, as a delivery like any other."""
+    of_payment = rule.left.book == "billing.payment"
+    source = bench.billing if of_payment else bench.scheduling
+    key = found.key if of_payment else found.appointment
+    body = await source.tell(key)
+    if body is None:
+        raise NotPossible(f"{source.name} has no {key}: what Suture was told of it has no source any more")
+    contract = "billing-payment.v1" if of_payment else "fhir-appointment.v1"
+    interface = next(name for name, one in bench.desk.catalogue.interfaces.items() if one.contract == contract)
+    stamp = f"{bench.desk.clock.now():%Y%m%dT%H%M%S%f}"
+    await bench.inbox.accept(interface, f"reconciliation-{found.number}-{stamp}", body, bench.desk.clock.now())
+    return f"{source.name} told {key} again; it was delivered to {interface} and goes its ordinary way"
+
+
+async def _redo(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> str:
+    """Have the steps done again whose result an outside system lost."""
+    plan = REDO.get(rule.right.book if rule.right else "")
+    if plan is None:
+        raise NotPossible(f"no step of a process writes what the rule {rule.name} asks of")
+    subject = found.key if plan.definition == _PAYMENT else found.appointment
+    if plan.document is not None:
+        await bench.ledger_of(found.facility).forget(plan.document, subject)
+    key = f"{plan.definition}:{subject}"
+    steered = await steering.redo(bench.desk, actor, key, plan.steps)
+    if steered.refused:
+        raise NotPossible(f"{key} can't do it again: {steered.refused[0][1]}; `suture processes show {key}`")
+    return f"{key} does {', '.join(plan.steps)} again"
+
+
+async def _correct(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> str:
+    """Take back in Odoo what is too much there."""
+    if rule.right is not None and rule.right.book == "odoo.payment":
+        return await _reverse_twin(bench, actor, found)
+    return await _credit_excess(bench, found)
+
+
+async def _credit_excess(bench: Bench, found: Discrepancy) -> str:
+    """A credit note over what somebody added to the invoice."""
+    charged = await _charge(bench, found.appointment)
+    if found.money is None or found.currency is None:
+        raise NotPossible("it isn't about money")
+    excess = Money(found.money, found.currency)
+    service = charged.charge.lines[0].service
+    order = CreditOrder(
+        key=f"discrepancy-{found.number}",
+        appointment=found.appointment,
+        on=_today(bench),
+        total=excess,
+        lines=(PricedLine(service=service, quantity=Decimal(1), unit_price=excess.amount),),
+        names={service: "Correction"},
+    )
+    entry = await bench.ledger_of(found.facility).credit_invoice(order)
+    return f"credit note {entry.number} over {entry.amount} was posted"
+
+
+async def _charge(bench: Bench, appointment: str) -> ChargeCaptured:
+    async with bench.desk.database.connection() as connection:
+        recorded = await events.of_journey(connection, appointment)
+    told = [one for one in recorded if one.type == _CHARGED]
+    if not told:
+        raise NotPossible(f"no charge of {appointment} was captured by Suture: correct the invoice in Odoo")
+    return msgspec.json.decode(told[-1].data, type=ChargeCaptured)
+
+
+async def _reverse_twin(bench: Bench, actor: Actor, found: Discrepancy) -> str:
+    """Turn what somebody posted beside ours, then see to it that ours is applied."""
+    ledger = bench.ledger_of(found.facility)
+    held = found.evidence["compared"].get("odoo.payment", [])
+    for number in reversed([one["number"] for one in held]):
+        try:
+            entry = await ledger.reverse_twin(found.key, number, _today(bench))
+        except Rejected as failure:
+            if failure.code != "no_twin":
+                raise
+            continue
+        await steering.redo(bench.desk, actor, f"{_PAYMENT}:{found.key}", REDO["odoo.payment"].steps)
+        return f"{number} was reversed by {entry.number}; the payment stands once"
+    raise NotPossible("both entries are Suture's own, or are gone: look at them in Odoo")
+
+
+async def _adopt(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> str:
+    """What stands in Odoo is right."""
+    for company in bench.desk.catalogue.companies():
+        adopted = await bench.ledger.of_company(company).adopt(found.key)
+        if adopted is not None:
+            return f"{found.key} is taken as it is in Odoo now ({', '.join(adopted.fields) or 'nothing differs'})"
+    raise NotPossible(
+        f"Odoo has no contact {found.key} to take over: a product is renamed in Odoo or in the catalogue; a contact "
+        "that was deleted is restored there, or written again after `suture odoo forget`"
+    )
+
+
+_ACTS: dict[str, Callable[[Bench, Actor, Discrepancy, Rule], Awaitable[str]]] = {
+    "fetch": _fetch,
+    "redo": _redo,
+    "correct": _correct,
+    "adopt": _adopt,
+}
+
+
+def _today(bench: Bench) -> date:
+    return bench.desk.clock.now().astimezone(ZoneInfo(bench.desk.catalogue.organisation.timezone)).date()

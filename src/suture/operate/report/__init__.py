@@ -1,0 +1,6 @@
+"""The report of a month's close: what it was closed with, and what proves it."""
+
+from suture.operate.report.gather import CloseReport, gather
+from suture.operate.report.page import page
+
+__all__ = ["CloseReport", "gather", "page"]

@@ -1,0 +1,87 @@
+"""Asks the catalogue's rules of what is in scope, in the order in which work flows."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+import msgspec
+
+from suture.catalogue.reconciliation import Rule
+from suture.reconcile.differences import Difference, difference
+from suture.store import holdings
+from suture.store.database import Connection
+from suture.store.holdings import Holding
+
+MOST = 5000
+"""Differences of one rule in one part of a run: with more, something larger is wrong than any of them."""
+
+
+class TooManyDifferences(Exception):
+    """So much differs by one rule that people could not work it off: a wrong database, or a system that lost its data.
+    Compare the figures of both sides by `suture reconcile days`, mend the cause, and run it again."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(
+            f"{MOST} or more differ by the rule {rule}: is a system's address, database or company wrong? "
+            "`suture reconcile days` shows both sides' figures; run it again once that is mended"
+        )
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """All that differs in scope (`raw`, as rule and key), and of that what is to be told."""
+
+    raw: frozenset[tuple[str, str]]
+    told: tuple[Difference, ...]
+
+
+async def compare(
+    connection: Connection, rules: Sequence[Rule], now: datetime, span: tuple[date, date] | None
+) -> Compared:
+    """Ask every rule; `span` are the days of totals. The scope is set before (`holdings.scope_days`, `scope_keys`)."""
+    found: list[Difference] = []
+    for rule in rules:
+        asked = await _ask(connection, rule, now, span)
+        if len(asked) >= MOST:
+            raise TooManyDifferences(rule.name)
+        found += asked
+    return Compared(frozenset((one.rule.name, one.key) for one in found), tuple(_first_broken(found, now)))
+
+
+async def _ask(connection: Connection, rule: Rule, now: datetime, span: tuple[date, date] | None) -> list[Difference]:
+    if rule.right is None:
+        pairs = await holdings.standing(connection, rule.left, now - rule.grace, MOST)
+        states = {one.key: one.state for one in await _of_book(connection, rule.left.book, [p.key for p in pairs])}
+        return [difference(rule, pair, states.get(pair.key, "")) for pair in pairs]
+    if rule.by == "totals":
+        if span is None:
+            return []
+        return [
+            difference(rule, pair)
+            for pair in await holdings.totals(connection, rule.left.book, rule.right.book, span, MOST)
+        ]
+    pairs = await holdings.pairs(connection, rule.left, rule.right, rule.expects, MOST)
+    return [difference(rule, pair) for pair in pairs]
+
+
+async def _of_book(connection: Connection, book: str, keys: Sequence[str]) -> list[Holding]:
+    documents = await holdings.documents(connection, keys) if keys else []
+    return [one for one in documents if one.book == book and one.stands]
+
+
+def _first_broken(found: Iterable[Difference], now: datetime) -> Iterable[Difference]:
+    """Of each appointment the first difference that is old enough; what is downstream of another, also of one that is
+    too young to be told, follows from it. So do totals of a day whose payments differ one by one."""
+    broken: set[str] = set()
+    days: set[tuple[str, date | None]] = set()
+    for one in found:
+        if one.rule.by == "totals":
+            downstream = (one.pair.party, one.pair.day) in days
+        else:
+            downstream = bool(one.appointment) and one.appointment in broken
+            broken.add(one.appointment)
+            days.add((one.pair.party, one.pair.day))
+        if not downstream and not _young(one, now):
+            yield one
+
+
+def _young(one: Difference, now: datetime) -> bool:
+    return one.rule.right is not None and one.pair.at is not None and one.pair.at > now - one.rule.grace

@@ -1,0 +1,239 @@
+"""A run of reconciliation: fold what was told, read all sides day by day, compare, look again before anything is said.
+
+A part is a few days. Each is finished before the next begins, and how far a run is stands in the database: one that was
+broken off goes on where it was, and memory is bounded by a part.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+import structlog
+
+from suture.canonical.events import ReconciliationFinished
+from suture.catalogue import Catalogue
+from suture.catalogue.model import ServiceIndex
+from suture.core.clock import Clock
+from suture.reconcile import evidence
+from suture.reconcile.comparing import Compared, compare
+from suture.reconcile.differences import Difference
+from suture.reconcile.folding import Fold
+from suture.reconcile.sides import Sides
+from suture.reconcile.telling import Teller
+from suture.store import discrepancies, events, holdings, reconciliations
+from suture.store.database import Connection, Database
+from suture.store.reconciliations import Progress, Reconciliation
+
+log = structlog.get_logger()
+
+_PART_DOCUMENTS = 20_000
+_PART_DAYS = 7
+_EVENTS_AT_ONCE = 5_000
+_TAIL = 20_000
+"""Events before the last that was folded are folded again: their numbers were given before they were committed."""
+_ANALYZED_EVERY = 50
+_ON_ITS_WAY = timedelta(days=1)
+_LOOKED_AT_ONCE = 200
+
+Tell = Callable[[Reconciliation], None]
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """What a second look at some keys came to."""
+
+    keys: frozenset[str]
+    compared: Compared
+
+    def over(self, before: Compared) -> Compared:
+        """What stands after it: of these keys what it says, of others what was seen before."""
+        others = {(rule, key) for rule, key in before.raw if key not in self.keys}
+        return Compared(self.compared.raw | others, self.compared.told)
+
+
+class Reconciler:
+    """Does runs, one at a time."""
+
+    def __init__(self, *, database: Database, sides: Sides, teller: Teller, catalogue: Catalogue, clock: Clock) -> None:
+        self._database = database
+        self._sides = sides
+        self._teller = teller
+        self._catalogue = catalogue
+        self._clock = clock
+        self._rules = catalogue.reconciliation.standing
+        self._folded = 0
+        self._fold = Fold(ServiceIndex(catalogue), ZoneInfo(catalogue.organisation.timezone))
+
+    async def run(self, run: Reconciliation, tell: Tell = lambda _: None) -> Reconciliation:
+        """Do a run to its end, or go on with it. Raises what reading raises; it can be gone on with then."""
+        if run.state == "requested":
+            await self.fold(run.id)
+            await self._plan(run)
+            run = await self._told(run.id, tell)
+        if run.state == "reading":
+            await self._read(run, tell)
+            run = await self._told(run.id, tell)
+        if run.state == "comparing":
+            await self._compare(run, tell)
+        return await self._told(run.id, tell)
+
+    async def look(self, keys: Sequence[str], appointments: Sequence[str]) -> Progress:
+        """Look at a few keys again, on all sides, now: what differs no more is closed, what does is told."""
+        await self.fold(None)
+        await self._sides.read_appointments(appointments)
+        if any(key not in appointments for key in keys):
+            await self._sides.read_master_data()
+        async with self._database.transaction() as connection:
+            await holdings.tally_days_of(connection, appointments, self._clock.now())
+            await holdings.scope_keys(connection, [*keys, *appointments])
+            compared = await compare(connection, self._rules, self._clock.now(), None)
+            return await self._tell(connection, compared, None)
+
+    async def fold(self, run: int | None) -> None:
+        """Bring Suture's own books up to what was recorded."""
+        async with self._database.connection() as connection:
+            last = await reconciliations.folded_until(connection)
+        at, batches = self._from(last, run), 0
+        while True:
+            if batches % _ANALYZED_EVERY == 1 and run is not None:
+                await self._analyze()
+            batches += 1
+            async with self._database.transaction() as connection:
+                some = await events.after(connection, at, self._fold.types, _EVENTS_AT_ONCE)
+                if not some:
+                    break
+                await holdings.stage(connection, self._fold.fold(one.event for one in some))
+                await holdings.merge_told(connection)
+                at = self._folded = some[-1].seq
+                if run is not None:
+                    await reconciliations.folded(connection, run, max(at, last))
+
+    def _from(self, last: int, run: int | None) -> int:
+        """After which event to fold: a run, and the first look, begin some way before the last one that was."""
+        if run is None and self._folded >= last:
+            return self._folded
+        return max(last - _TAIL, 0)
+
+    async def _analyze(self) -> None:
+        async with self._database.connection() as connection:
+            await holdings.analyze(connection)
+
+    async def _plan(self, run: Reconciliation) -> None:
+        """Which days: those asked for, and older ones in which something differs or of which something was told since.
+        The first run reads everything since Suture was first told anything."""
+        async with self._database.transaction() as connection:
+            first = await holdings.first_day(connection)
+            since = await reconciliations.done_until(connection)
+            days = set(_days(run.first if since is not None else first or run.last, run.last))
+            days |= await discrepancies.open_days(connection)
+            days |= await holdings.touched_days(connection, since) if since is not None else set()
+            planned = sorted(day for day in days if first is not None and first <= day <= run.last)
+            await reconciliations.begin(connection, run.id, planned, self._clock.now())
+
+    async def _read(self, run: Reconciliation, tell: Tell) -> None:
+        position = run.position
+        async for part in self._parts(run.days, position):
+            documents = await self._sides.read_days(part[0], part[-1])
+            position += len(part)
+            async with self._database.transaction() as connection:
+                await holdings.tally(connection, part[0], part[-1], self._clock.now())
+                await reconciliations.advance(connection, run.id, "reading", position, Progress(documents=documents))
+            await self._told(run.id, tell)
+        documents = await self._sides.read_master_data()
+        await self._analyze()
+        async with self._database.transaction() as connection:
+            await reconciliations.advance(connection, run.id, "comparing", 0, Progress(documents=documents))
+
+    async def _compare(self, run: Reconciliation, tell: Tell) -> None:
+        position = run.position
+        async for part in self._parts(run.days, position):
+            progress = await self._compare_part((part[0], part[-1]))
+            position += len(part)
+            async with self._database.transaction() as connection:
+                await reconciliations.advance(connection, run.id, "comparing", position, progress)
+            await self._told(run.id, tell)
+        async with self._database.transaction() as connection:
+            await holdings.scope_undated(connection)
+            compared = await compare(connection, self._rules, self._clock.now(), None)
+            progress = await self._tell(connection, compared, None)
+            await reconciliations.advance(connection, run.id, "comparing", position, progress)
+            await self._finish(connection, run.id)
+
+    async def _compare_part(self, span: tuple[date, date]) -> Progress:
+        """What seems to differ is looked at once more before it is told: work goes on while sides are read."""
+        async with self._database.transaction() as connection:
+            await holdings.scope_days(connection, *span)
+            compared = await compare(connection, self._rules, self._clock.now(), span)
+            if not compared.told:
+                return await self._tell(connection, compared, span)
+        again = await self._look_again(compared.told, span)
+        async with self._database.transaction() as connection:
+            await holdings.scope_days(connection, *span)
+            return await self._tell(connection, again.over(compared), span)
+
+    async def _look_again(self, suspects: Sequence[Difference], span: tuple[date, date]) -> Looked:
+        """The suspects, read from all sides once more and compared by themselves."""
+        appointments = sorted({one.appointment for one in suspects if one.appointment})
+        if appointments:
+            await self.fold(None)
+        for first in range(0, len(appointments), _LOOKED_AT_ONCE):
+            await self._sides.read_appointments(appointments[first : first + _LOOKED_AT_ONCE])
+        keys = {key for one in suspects for key in (one.key, one.appointment) if key}
+        async with self._database.transaction() as connection:
+            await holdings.scope_keys(connection, sorted(keys))
+            return Looked(frozenset(keys), await compare(connection, self._rules, self._clock.now(), span))
+
+    async def _tell(self, connection: Connection, compared: Compared, span: tuple[date, date] | None) -> Progress:
+        """Open what differs and nobody knows of, close what differs no more."""
+        now = self._clock.now()
+        known = await self._teller.explained(connection, compared.told, now - _ON_ITS_WAY)
+        told = [one for one in compared.told if one.key not in known]
+        keys = sorted({key for one in compared.told for key in (one.key, one.appointment) if key})
+        documents = evidence.by_key(await holdings.documents(connection, keys))
+        opened = await self._teller.open(connection, told, documents, now)
+        cleared = await self._teller.close(connection, compared.raw, span, now)
+        return Progress(found=opened, cleared=cleared, explained=len(compared.told) - len(told))
+
+    async def _finish(self, connection: Connection, number: int) -> None:
+        now = self._clock.now()
+        await reconciliations.finish(connection, number, "done", now)
+        run = await reconciliations.get(connection, number)
+        if run is not None:
+            fact = ReconciliationFinished(
+                run=run.id, first=run.first, last=run.last, found=run.found, cleared=run.cleared
+            )
+            await self._teller.finished(connection, fact, run.correlation_id, now)
+
+    async def _parts(self, days: Sequence[date], position: int) -> AsyncIterator[list[date]]:
+        async with self._database.connection() as connection:
+            sizes = await holdings.sizes(connection, days)
+        for part in parts(days[position:], sizes):
+            yield part
+
+    async def _told(self, number: int, tell: Tell) -> Reconciliation:
+        async with self._database.connection() as connection:
+            run = await reconciliations.get(connection, number)
+        if run is None:
+            raise LookupError(f"run {number} is gone")
+        tell(run)
+        return run
+
+
+def _days(first: date, last: date) -> Iterable[date]:
+    return (first + timedelta(days=number) for number in range((last - first).days + 1))
+
+
+def parts(days: Sequence[date], sizes: dict[date, int]) -> Iterable[list[date]]:
+    """Days that follow each other, a few at a time: at most a week, and at most so many documents unless a day has
+    more."""
+    part: list[date] = []
+    size = 0
+    for day in days:
+        follows = bool(part) and day == part[-1] + timedelta(days=1)
+        if part and (not follows or len(part) == _PART_DAYS or size + sizes.get(day, 0) > _PART_DOCUMENTS):
+            yield part
+            part, size = [], 0
+        part.append(day)
+        size += sizes.get(day, 0)
+    if part:
+        yield part

@@ -1,0 +1,232 @@
+"""What each side holds, as last read: one row a document, merged a span of days or a few appointments at a time."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+import msgspec
+
+from suture.catalogue.reconciliation import Expectation, Side
+from suture.store.database import Connection, sql
+
+_SQL = sql("holdings")
+
+
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """A document in a side's book. `appointment` is the one that it belongs to, or empty; `counts` is 0 for what only
+    adds to another's amount. The order of fields is the table's columns'."""
+
+    book: str
+    key: str
+    number: str
+    state: str
+    stands: bool = True
+    counts: int = 1
+    day: date | None = None
+    facility: str | None = None
+    party: str = ""
+    appointment: str = ""
+    amount: Decimal | None = None
+    open: Decimal | None = None
+    currency: str | None = None
+    quantity: Decimal | None = None
+    changed_at: datetime | None = None
+    seen_at: datetime
+    detail: str = ""
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """A key of two books, as both hold it: how often it stands there, and the sums."""
+
+    key: str
+    left_count: int
+    right_count: int
+    left_amount: Decimal | None
+    right_amount: Decimal | None
+    left_open: Decimal | None
+    right_open: Decimal | None
+    left_quantity: Decimal | None
+    right_quantity: Decimal | None
+    day: date | None
+    facility: str | None
+    party: str
+    appointment: str
+    currency: str | None
+    at: datetime | None
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """A day of a book at a facility: count, sum and hash of what stands."""
+
+    book: str
+    day: date
+    facility: str
+    currency: str
+    count: int
+    amount: Decimal
+    hash: int
+    read_at: datetime
+
+
+class Unbilled(msgspec.Struct, frozen=True, kw_only=True):
+    """A completed visit that isn't invoiced; `amount` is its charge's, where it was charged."""
+
+    appointment: str
+    day: date
+    facility: str | None
+    amount: Decimal | None
+    currency: str | None
+
+
+async def stage(connection: Connection, holdings: Iterable[Holding]) -> None:
+    """Put documents aside in this transaction, for one of the merges below."""
+    await connection.execute(_SQL["stage"])
+    latest = {(one.book, one.key, one.number): one for one in holdings}
+    rows = [msgspec.structs.astuple(one) for one in latest.values()]
+    await connection.copy_records_to_table("staged", records=rows, columns=Holding.__struct_fields__)
+    for statement in ("stage_analyze", "fill_payments", "fill_parties_known", "fill_parties", "fill"):
+        await connection.execute(_SQL[statement])
+
+
+async def merge(connection: Connection) -> None:
+    """Take over what was staged; nothing vanishes."""
+    await connection.execute(_SQL["merge"])
+
+
+async def merge_told(connection: Connection) -> None:
+    """Take over what was staged of Suture's own books."""
+    for statement in ("fill_days", "fill_days_staged", "fill_staged"):
+        await connection.execute(_SQL[statement])
+    await merge(connection)
+
+
+async def analyze(connection: Connection) -> None:
+    """Bring the planner's picture up to date, after many were taken over."""
+    await connection.execute(_SQL["analyze"])
+
+
+async def sizes(connection: Connection, days: Sequence[date]) -> dict[date, int]:
+    """How many documents are known of each day."""
+    return {row["day"]: row["count"] for row in await connection.fetch(_SQL["sizes"], days)}
+
+
+async def merge_days(connection: Connection, books: Sequence[str], first: date, last: date) -> None:
+    """What was staged is all that these books hold of these days."""
+    await connection.execute(_SQL["vanish_days"], books, first, last)
+    await merge(connection)
+
+
+async def merge_appointments(connection: Connection, books: Sequence[str], appointments: Sequence[str]) -> None:
+    """What was staged is all that these books hold of these appointments."""
+    await connection.execute(_SQL["vanish_keys"], books, appointments)
+    await merge(connection)
+
+
+async def merge_book(connection: Connection, book: str) -> None:
+    """What was staged is all that a book holds."""
+    await connection.execute(_SQL["vanish_all"], [book])
+    await merge(connection)
+
+
+async def tally(connection: Connection, first: date, last: date, at: datetime) -> None:
+    """Count, sum and hash every book of these days."""
+    await connection.execute(_SQL["untally"], first, last)
+    await connection.execute(_SQL["tally"], first, last, at)
+
+
+async def tally_days_of(connection: Connection, appointments: Sequence[str], at: datetime) -> None:
+    """Count the days anew on which something of these appointments is dated."""
+    for row in await connection.fetch(_SQL["days_of"], appointments):
+        await tally(connection, row["day"], row["day"], at)
+
+
+async def tallies(connection: Connection, first: date, last: date) -> list[Tally]:
+    return [Tally(**dict(row)) for row in await connection.fetch(_SQL["tallies"], first, last)]
+
+
+async def scope_days(connection: Connection, first: date, last: date) -> None:
+    """Ask the questions below, in this transaction, of all that is dated in these days."""
+    await _scope(connection, "scope_days", first, last)
+
+
+async def scope_undated(connection: Connection) -> None:
+    """Ask of what has no date, such as master data."""
+    await _scope(connection, "scope_undated")
+
+
+async def scope_keys(connection: Connection, keys: Sequence[str]) -> None:
+    """Ask of these appointments, payments or other keys, and all that belongs to them."""
+    await _scope(connection, "scope_keys", keys)
+
+
+async def _scope(connection: Connection, chosen: str, *arguments: object) -> None:
+    await connection.execute(_SQL["scope"])
+    await connection.execute(_SQL[chosen], *arguments)
+    for statement in ("scope_analyze", "scoped", "scoped_index", "scoped_analyze"):
+        await connection.execute(_SQL[statement])
+
+
+async def pairs(
+    connection: Connection, left: Side, right: Side, expects: Sequence[Expectation], most: int
+) -> list[Pair]:
+    """Keys in scope of which two books differ."""
+    wanted = [name in expects for name in ("once", "amount", "open", "quantity")]
+    sides = (left.book, list(left.states), right.book, list(right.states))
+    rows = await connection.fetch(_SQL["pairs"], *sides, *wanted, left.insured, most)
+    return [Pair(**dict(row)) for row in rows]
+
+
+async def standing(connection: Connection, side: Side, before: datetime, most: int) -> list[Pair]:
+    """Keys in scope that are in a book since before a time (where the system says none, that are dated before its
+    day)."""
+    rows = await connection.fetch(_SQL["standing"], side.book, list(side.states), before, before.date(), most)
+    return [Pair(**dict(row)) for row in rows]
+
+
+async def totals(connection: Connection, left: str, right: str, span: tuple[date, date], most: int) -> list[Pair]:
+    """Parties and days whose sums differ between two books; the key is ``<party> <day>``."""
+    return [Pair(**dict(row)) for row in await connection.fetch(_SQL["totals"], left, right, *span, most)]
+
+
+async def documents(connection: Connection, keys: Sequence[str]) -> list[Holding]:
+    """All documents of these keys, and of the appointments among them."""
+    return [Holding(**dict(row)) for row in await connection.fetch(_SQL["documents"], keys)]
+
+
+async def payments_of(connection: Connection, appointments: Sequence[str]) -> list[str]:
+    return [row["key"] for row in await connection.fetch(_SQL["payments_of"], appointments)]
+
+
+async def touched_days(connection: Connection, since: int) -> set[date]:
+    """The days of whatever an event after this one was about."""
+    return {row["day"] for row in await connection.fetch(_SQL["touched_days"], since)}
+
+
+async def first_day(connection: Connection) -> date | None:
+    """The first day of which Suture was told anything."""
+    day: date | None = await connection.fetchval(_SQL["first_day"])
+    return day
+
+
+async def explained(
+    connection: Connection, subjects: Sequence[str], since: datetime, definitions: Sequence[str]
+) -> set[str]:
+    """Which of these subjects are known already: a person has an exception of their process in hand or decided about
+    it, or they are on their way since not too long."""
+    return {row["subject"] for row in await connection.fetch(_SQL["explained"], subjects, since, definitions)}
+
+
+async def unbilled(connection: Connection, first: date, last: date) -> list[Unbilled]:
+    """Completed visits of these days that no invoice dated by then stands for."""
+    return [Unbilled(**dict(row)) for row in await connection.fetch(_SQL["unbilled"], first, last)]
+
+
+async def on_their_way(connection: Connection, first: date, last: date) -> int:
+    """How many processes of what is dated in these days are at work, or parked."""
+    count: int = await connection.fetchval(_SQL["on_their_way"], first, last)
+    return count
+
+
+async def prices(connection: Connection) -> dict[str, Decimal]:
+    """What each service was charged last."""
+    return {row["service"]: row["price"] for row in await connection.fetch(_SQL["prices"])}

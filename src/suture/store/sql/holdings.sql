@@ -1,0 +1,229 @@
+-- name: stage
+CREATE TEMP TABLE staged (LIKE holding) ON COMMIT DROP
+
+-- name: stage_analyze
+-- Nobody keeps statistics of a temporary table, and without them its joins with itself are planned badly.
+ANALYZE staged (book, key, number, appointment)
+
+-- name: analyze
+ANALYZE holding
+
+-- name: fill
+-- A document that doesn't say where it belongs is where its appointment is.
+UPDATE staged SET facility = source.facility FROM holding source
+WHERE staged.facility IS NULL AND source.book IN ('scheduling.appointment', 'suture.appointment')
+    AND source.key = staged.appointment
+
+-- name: fill_payments
+-- A ledger knows a payment by its own key; of which appointment it is, billing says.
+UPDATE staged SET appointment = paid.appointment FROM holding paid
+WHERE staged.book = 'odoo.payment' AND paid.book = 'billing.payment' AND paid.key = staged.key
+
+-- name: fill_parties
+-- A payment counts to the payer of its charge, also where the patient pays a part: that is whose account it settles.
+UPDATE staged SET party = charge.party FROM staged charge
+WHERE staged.book = 'billing.payment' AND charge.book = 'billing.charge' AND charge.key = staged.appointment
+
+-- name: fill_parties_known
+UPDATE staged SET party = charge.party FROM holding charge
+WHERE staged.book = 'billing.payment' AND charge.book = 'billing.charge' AND charge.key = staged.appointment
+
+-- name: fill_days
+-- What was told of a visit later is dated like the visit, as the outside systems date it.
+UPDATE staged SET day = visit.day FROM holding visit
+WHERE staged.book IN ('suture.charge', 'suture.supplies', 'suture.share', 'suture.invoice')
+    AND visit.book = 'suture.appointment' AND visit.key = staged.appointment AND visit.number = staged.appointment
+
+-- name: fill_days_staged
+UPDATE staged SET day = visit.day FROM staged visit
+WHERE staged.book IN ('suture.charge', 'suture.supplies', 'suture.share', 'suture.invoice')
+    AND visit.book = 'suture.appointment' AND visit.key = staged.appointment AND visit.state = 'fulfilled'
+
+-- name: fill_staged
+UPDATE staged SET facility = visit.facility FROM staged visit
+WHERE staged.facility IS NULL AND visit.book = 'suture.appointment' AND visit.key = staged.appointment
+
+-- name: sizes
+SELECT day, count(*) AS count FROM holding WHERE day = ANY($1::date[]) GROUP BY day
+
+-- name: vanish_days
+-- What was dated in these days, and is there no more (or on another day, which the merge writes).
+DELETE FROM holding WHERE book = ANY($1::text[]) AND day BETWEEN $2 AND $3 AND NOT EXISTS (
+    SELECT FROM staged WHERE staged.book = holding.book AND staged.key = holding.key AND staged.number = holding.number)
+
+-- name: vanish_keys
+DELETE FROM holding WHERE book = ANY($1::text[]) AND appointment = ANY($2::text[]) AND NOT EXISTS (
+    SELECT FROM staged WHERE staged.book = holding.book AND staged.key = holding.key AND staged.number = holding.number)
+
+-- name: vanish_all
+DELETE FROM holding WHERE book = ANY($1::text[]) AND NOT EXISTS (
+    SELECT FROM staged WHERE staged.book = holding.book AND staged.key = holding.key AND staged.number = holding.number)
+
+-- name: merge
+INSERT INTO holding
+SELECT * FROM staged
+ON CONFLICT (book, key, number) DO UPDATE
+SET state = excluded.state, stands = excluded.stands, counts = excluded.counts, day = excluded.day,
+    facility = excluded.facility, party = excluded.party, appointment = excluded.appointment,
+    amount = excluded.amount, open = excluded.open, currency = excluded.currency, quantity = excluded.quantity,
+    changed_at = excluded.changed_at, seen_at = excluded.seen_at, detail = excluded.detail
+WHERE (holding.state, holding.stands, holding.counts, holding.day, holding.facility, holding.party,
+        holding.appointment, holding.amount, holding.open, holding.currency, holding.quantity, holding.detail)
+    IS DISTINCT FROM (excluded.state, excluded.stands, excluded.counts, excluded.day, excluded.facility,
+        excluded.party, excluded.appointment, excluded.amount, excluded.open, excluded.currency, excluded.quantity,
+        excluded.detail)
+
+-- name: untally
+DELETE FROM tally WHERE day BETWEEN $1 AND $2
+
+-- name: tally
+-- The hash is of a set: the same whatever the order.
+INSERT INTO tally (book, day, facility, currency, count, amount, hash, read_at)
+SELECT book, day, coalesce(facility, ''), coalesce(currency, ''), sum(counts), coalesce(sum(amount), 0),
+    bit_xor(hashtextextended(concat_ws('|', key, amount::text), 0)), $3
+FROM holding WHERE day BETWEEN $1 AND $2 AND stands GROUP BY 1, 2, 3, 4
+
+-- name: days_of
+SELECT DISTINCT day FROM holding WHERE appointment = ANY($1::text[]) AND day IS NOT NULL ORDER BY day
+
+-- name: tallies
+SELECT book, day, facility, currency, count, amount, hash, read_at FROM tally
+WHERE day BETWEEN $1 AND $2 ORDER BY day, book, facility
+
+-- name: scope
+CREATE TEMP TABLE scope (key text PRIMARY KEY) ON COMMIT DROP
+
+-- name: scope_days
+INSERT INTO scope SELECT DISTINCT key FROM holding WHERE day BETWEEN $1 AND $2
+
+-- name: scope_undated
+INSERT INTO scope SELECT DISTINCT key FROM holding WHERE day IS NULL
+
+-- name: scope_keys
+INSERT INTO scope SELECT DISTINCT key FROM holding WHERE appointment = ANY($1::text[]) OR key = ANY($1::text[])
+
+-- name: scope_analyze
+ANALYZE scope
+
+-- name: scoped
+-- All documents of the keys in scope, found once for all questions.
+CREATE TEMP TABLE scoped ON COMMIT DROP AS SELECT holding.* FROM scope JOIN holding USING (key)
+
+-- name: scoped_index
+CREATE INDEX ON scoped (book, key)
+
+-- name: scoped_analyze
+ANALYZE scoped (book, key)
+
+-- name: pairs
+-- Keys whose two sides differ: how often each stands, and what must agree ($5 once, $6 amount, $7 open, $8 quantity).
+WITH l AS (
+    SELECT key, sum(counts) AS count, sum(amount) AS amount, sum(open) AS open, sum(quantity) AS quantity,
+        min(day) AS day, max(facility) AS facility, max(party) AS party, max(appointment) AS appointment,
+        max(currency) AS currency, max(least(changed_at, seen_at, (day + 1)::timestamp AT TIME ZONE 'UTC')) AS at
+    FROM scoped
+    WHERE book = $1 AND stands AND (cardinality($2::text[]) = 0 OR state = ANY($2)) AND (NOT $9 OR party <> '')
+    GROUP BY key
+), r AS (
+    SELECT key, sum(counts) AS count, sum(amount) AS amount, sum(open) AS open, sum(quantity) AS quantity,
+        min(day) AS day, max(facility) AS facility, max(party) AS party, max(appointment) AS appointment,
+        max(currency) AS currency, max(least(changed_at, seen_at, (day + 1)::timestamp AT TIME ZONE 'UTC')) AS at
+    FROM scoped
+    WHERE book = $3 AND stands AND (cardinality($4::text[]) = 0 OR state = ANY($4))
+    GROUP BY key
+)
+SELECT key, coalesce(l.count, 0) AS left_count, coalesce(r.count, 0) AS right_count,
+    l.amount AS left_amount, r.amount AS right_amount, l.open AS left_open, r.open AS right_open,
+    l.quantity AS left_quantity, r.quantity AS right_quantity,
+    coalesce(l.day, r.day) AS day, coalesce(l.facility, r.facility) AS facility,
+    coalesce(nullif(l.party, ''), r.party, '') AS party, coalesce(l.appointment, r.appointment) AS appointment,
+    coalesce(l.currency, r.currency) AS currency, greatest(l.at, r.at) AS at
+FROM l FULL JOIN r USING (key)
+WHERE ($5 AND (coalesce(l.count, 0) <> coalesce(r.count, 0) OR l.count > 1))
+    OR (l.count = 1 AND r.count = 1 AND (
+        ($6 AND l.amount IS DISTINCT FROM r.amount) OR ($7 AND l.open IS DISTINCT FROM r.open)
+        OR ($8 AND l.quantity IS DISTINCT FROM r.quantity)))
+ORDER BY key LIMIT $10
+
+-- name: standing
+-- What is in a book for too long: since before $3, and where the system says no time, dated before $4.
+SELECT key, sum(counts) AS left_count, 0 AS right_count, sum(amount) AS left_amount, NULL::numeric AS right_amount,
+    sum(open) AS left_open, NULL::numeric AS right_open, sum(quantity) AS left_quantity,
+    NULL::numeric AS right_quantity, min(day) AS day, max(facility) AS facility, max(party) AS party,
+    max(appointment) AS appointment, max(currency) AS currency, max(least(changed_at, seen_at, (day + 1)::timestamp AT TIME ZONE 'UTC')) AS at
+FROM scoped
+WHERE book = $1 AND stands AND (cardinality($2::text[]) = 0 OR state = ANY($2)) AND coalesce(changed_at < $3, day < $4, true)
+GROUP BY key ORDER BY key LIMIT $5
+
+-- name: totals
+-- Sums by party, day and currency that differ. What came late for a closed month is booked in a later one: it counts to
+-- its day.
+WITH l AS (
+    SELECT party, day, currency, sum(counts) AS count, sum(amount) AS amount, max(least(changed_at, seen_at, (day + 1)::timestamp AT TIME ZONE 'UTC')) AS at
+    FROM holding WHERE book = $1 AND stands AND party <> '' AND day BETWEEN $3 AND $4 GROUP BY 1, 2, 3
+), r AS (
+    SELECT booked.party, coalesce(paid.day, booked.day) AS day, booked.currency, sum(booked.counts) AS count,
+        sum(booked.amount) AS amount, max(least(booked.changed_at, booked.seen_at)) AS at
+    FROM holding booked LEFT JOIN holding paid ON paid.book = $1 AND paid.key = booked.key AND paid.stands
+    WHERE booked.book = $2 AND booked.stands AND booked.party <> '' AND booked.day BETWEEN $3 AND $4 + 62
+        AND coalesce(paid.day, booked.day) BETWEEN $3 AND $4
+    GROUP BY 1, 2, 3
+)
+SELECT party || ' ' || day AS key, coalesce(l.count, 0) AS left_count, coalesce(r.count, 0) AS right_count,
+    coalesce(l.amount, 0) AS left_amount, coalesce(r.amount, 0) AS right_amount, NULL::numeric AS left_open,
+    NULL::numeric AS right_open, NULL::numeric AS left_quantity, NULL::numeric AS right_quantity, day,
+    NULL::text AS facility, party, '' AS appointment, currency, greatest(l.at, r.at) AS at
+FROM l FULL JOIN r USING (party, day, currency)
+WHERE l.amount IS DISTINCT FROM r.amount
+ORDER BY key LIMIT $5
+
+-- name: documents
+SELECT book, key, number, state, day, facility, party, appointment, amount, open, currency, quantity, changed_at, seen_at,
+    detail
+FROM holding WHERE key = ANY($1::text[]) OR (appointment <> '' AND appointment = ANY($1::text[]))
+ORDER BY book, key, number
+
+-- name: payments_of
+SELECT DISTINCT key FROM holding
+WHERE appointment = ANY($1::text[]) AND book IN ('billing.payment', 'odoo.payment', 'suture.payment')
+
+-- name: touched_days
+-- The days of whatever something was told about since an event.
+SELECT DISTINCT holding.day FROM event JOIN holding ON holding.appointment = event.correlation_id
+WHERE event.seq > $1 AND holding.day IS NOT NULL
+
+-- name: first_day
+SELECT min(day) FROM holding WHERE book LIKE 'suture.%'
+
+-- name: explained
+-- Which of these subjects a person has in hand, or decided about; or are on their way since $2.
+SELECT subject FROM exception
+WHERE subject = ANY($1::text[]) AND process IS NOT NULL AND split_part(process, ':', 1) = ANY($3::text[])
+    AND state IN ('open', 'discarded')
+UNION
+SELECT subject FROM process
+WHERE subject = ANY($1::text[]) AND state IN ('running', 'waiting', 'parked', 'compensating') AND started_at > $2
+
+-- name: prices
+-- What each service was charged last, by code.
+SELECT DISTINCT ON (line ->> 'service') line ->> 'service' AS service, (line ->> 'unit_price')::numeric AS price
+FROM event, jsonb_array_elements(data::jsonb -> 'charge' -> 'lines') AS line
+WHERE type = 'suture.charge.captured.v1' AND NOT stale
+ORDER BY line ->> 'service', seq DESC
+
+-- name: unbilled
+-- Visits completed in a span of days that no invoice dated by its end stands for: what they are to bring, where it is
+-- known already. What a person decided not to bill is not awaited.
+SELECT visit.key AS appointment, visit.day, visit.facility, charge.amount, charge.currency
+FROM holding visit
+LEFT JOIN holding charge ON charge.book = 'suture.charge' AND charge.key = visit.key AND charge.stands
+WHERE visit.book = 'suture.appointment' AND visit.stands AND visit.state = 'fulfilled' AND visit.day BETWEEN $1 AND $2
+    AND NOT EXISTS (SELECT FROM holding invoice WHERE invoice.book = 'odoo.invoice' AND invoice.key = visit.key
+        AND invoice.stands AND invoice.day <= $2)
+    AND NOT EXISTS (SELECT FROM exception WHERE subject = 'Appointment/' || visit.key AND state = 'discarded'
+        AND process LIKE 'completed_appointment:%')
+ORDER BY visit.key
+
+-- name: on_their_way
+SELECT count(*) FROM process WHERE state IN ('running', 'parked', 'compensating')
+    AND EXISTS (SELECT FROM holding WHERE holding.appointment = process.correlation_id AND holding.day BETWEEN $1 AND $2)

@@ -1,0 +1,199 @@
+"""Every kind of gap is found, named rightly and repaired; a day without faults yields none."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.integration.clinic import Clinic, clinic
+
+from suture.connectors.port import LedgerPartner
+from suture.core.clock import SystemClock
+from suture.operate import reconciling, repairs
+from suture.operate.actor import Actor, NotPossible
+from suture.simulators.clinic.day import AppointmentPlan
+from suture.store import audit
+from suture.store.database import Database
+from suture.store.discrepancies import Discrepancy
+from suture.store.vault import Vault
+
+pytestmark = pytest.mark.timeout(180)
+
+ADA = Actor("ada", "the sides differ")
+
+
+@pytest.fixture
+async def it(tmp_path: Path, database: Database, vault: Vault) -> AsyncIterator[Clinic]:
+    async with clinic(tmp_path, database, vault, SystemClock()) as made:
+        yield made
+
+
+def a_visit(it: Clinic, *, payments: int = 0) -> AppointmentPlan:
+    """A completed visit with a payer and so many payments to come."""
+    return next(
+        plan
+        for plan in it.day.appointments
+        if plan.story[-1] == "completed" and plan.payer and len(plan.payments) == payments and plan.eligible == "active"
+    )
+
+
+async def the_one(it: Clinic) -> Discrepancy:
+    """Reconcile, and expect one discrepancy."""
+    await it.reconcile()
+    found = await it.discrepancies()
+    assert len(found) == 1, [(one.rule, one.what, one.key, one.evidence) for one in found]
+    return found[0]
+
+
+async def repaired(it: Clinic, found: Discrepancy) -> str:
+    """Repair as proposed, let the work flow, look again: both sides agree then, and so does the next run."""
+    words = await repairs.repair(it.bench, ADA, found.number)
+    await it.settled()
+    after = await repairs.verify(it.bench, found.number)
+    assert after.state == "repaired", (words, after.evidence)
+    assert after.closed_by == "ada"
+    assert after.proof
+    await it.reconcile()
+    assert await it.discrepancies() == []
+    return words
+
+
+async def acts(it: Clinic, number: int) -> list[str]:
+    async with it.base.database.connection() as connection:
+        return [entry.action for entry in await audit.newest(connection, reconciling.subject(number))]
+
+
+async def the_move(it: Clinic, reference: str, move_type: str) -> Any:
+    """A posted document, as a person finds it in Odoo."""
+    domain = [["ref", "=", reference], ["move_type", "=", move_type], ["state", "=", "posted"]]
+    (row,) = await found_by_hand(it, "account.move", domain, ["name", "journal_id", "date"])
+    return row
+
+
+async def found_by_hand(it: Clinic, model: str, domain: list[Any], fields: list[str]) -> Any:
+    return await it.by_hand(model, "search_read", domain=domain, fields=fields, load="")
+
+
+async def test_a_day_without_faults_yields_nothing(it: Clinic) -> None:
+    await it.play()
+    run = await it.reconcile()
+    assert await it.discrepancies() == []
+    assert (run.state, run.found) == ("done", 0)
+    assert run.documents > 100
+    tallies = await reconciling.days(it.base.database, run.days[0], run.days[-1])
+    assert {tally.count for tally in tallies if tally.book == "billing.charge"} == {
+        tally.count for tally in tallies if tally.book == "odoo.invoice"
+    }
+    hashes = {
+        book: {(t.facility, t.hash) for t in tallies if t.book == book} for book in ("billing.payment", "odoo.payment")
+    }
+    assert hashes["billing.payment"] == hashes["odoo.payment"], "a hash tells that both sides hold the same"
+
+
+async def test_a_lost_webhook(it: Clinic) -> None:
+    visit = a_visit(it)
+    it.lossy.lost.add(f"{visit.id}-v{len(visit.story)}")
+    await it.play()
+    found = await the_one(it)
+    assert (found.rule, found.what, found.key) == ("visit_not_told", "missing", visit.id)
+    assert (found.owner, found.repair, found.facility) == ("clinic operations", "fetch", visit.facility)
+    assert [one["state"] for one in found.evidence["compared"]["scheduling.appointment"]] == ["fulfilled"]
+    assert "told" in await repaired(it, found)
+    assert await acts(it, found.number) == ["discrepancy.repair"]
+
+
+async def test_a_lost_payment_s_webhook(it: Clinic) -> None:
+    await it.play()
+    payment = next(one for one in (await it.call("billing", "/v1/payments", method="GET"))["payments"])
+    async with it.base.database.transaction() as connection:
+        await connection.execute("DELETE FROM event WHERE subject = $1", f"Payment/{payment['id']}")
+        await connection.execute("DELETE FROM process WHERE key = $1", f"posted_payment:{payment['id']}")
+    found = await the_one(it)
+    assert (found.rule, found.what, found.key) == ("payment_not_told", "missing", payment["id"])
+    assert found.money is not None
+    await repaired(it, found)
+
+
+async def test_a_deleted_charge(it: Clinic) -> None:
+    await it.play()
+    visit = a_visit(it)
+    await it.call("billing", "/control/lose", {"external_id": visit.id})
+    found = await the_one(it)
+    assert (found.rule, found.what, found.key, found.owner) == ("charge_gone", "missing", visit.id, "revenue cycle")
+    assert "capture_charge" in await repaired(it, found)
+
+
+async def test_a_claim_that_was_never_made_is_for_a_person(it: Clinic) -> None:
+    await it.play()
+    visit = a_visit(it)
+    await it.call("billing", "/control/lose", {"external_id": visit.id, "what": "claim"})
+    found = await the_one(it)
+    assert (found.rule, found.what, found.repair) == ("charge_not_claimed", "missing", "by_hand")
+    with pytest.raises(NotPossible, match="mend it in billing"):
+        await repairs.repair(it.bench, ADA, found.number)
+    with pytest.raises(NotPossible, match="say why"):
+        await reconciling.accept(it.desk, Actor("ada"), [found.number])
+    assert await reconciling.accept(it.desk, Actor("ada", "the payer went out of business"), [found.number]) == [1]
+    await it.reconcile()
+    assert await it.discrepancies() == [], "what was accepted as it is stays accepted"
+    (closed,) = await it.discrepancies("accepted")
+    assert (closed.reason, closed.closed_by) == ("the payer went out of business", "ada")
+
+
+async def test_an_invoice_edited_by_hand(it: Clinic) -> None:
+    await it.play()
+    visit = a_visit(it)
+    invoice = await the_move(it, visit.id, "out_invoice")
+    domain = [["move_id", "=", invoice["id"]], ["display_type", "=", "product"]]
+    line, *_ = await found_by_hand(it, "account.move.line", domain, ["price_unit"])
+    await it.by_hand("account.move", "button_draft", [invoice["id"]])
+    await it.by_hand("account.move.line", "write", [line["id"]], vals={"price_unit": line["price_unit"] + 50})
+    await it.by_hand("account.move", "action_post", [invoice["id"]])
+    found = await the_one(it)
+    assert (found.rule, found.what, found.key) == ("invoice_changed", "differs", visit.id)
+    assert (str(found.money), found.currency, found.owner) == ("50.00", "USD", "finance")
+    assert "credit note" in await repaired(it, found)
+
+
+async def test_an_invoice_deleted_by_hand(it: Clinic) -> None:
+    await it.play()
+    visit = a_visit(it)
+    invoice = await the_move(it, visit.id, "out_invoice")
+    await it.by_hand("account.move", "button_draft", [invoice["id"]])
+    await it.by_hand("account.move", "unlink", [invoice["id"]])
+    found = await the_one(it)
+    assert (found.rule, found.what) == ("invoice_changed", "missing")
+    assert "draft_invoice" in await repaired(it, found)
+
+
+async def test_a_payment_posted_twice(it: Clinic) -> None:
+    await it.play()
+    visit = a_visit(it, payments=1)
+    (payment,) = (await it.call("billing", f"/v1/payments?charge_external_id={visit.id}", method="GET"))["payments"]
+    ours = await the_move(it, payment["id"], "entry")
+    fields = ["account_id", "partner_id", "debit", "credit"]
+    lines = await found_by_hand(it, "account.move.line", [["move_id", "=", ours["id"]]], fields)
+    copies = [[0, 0, {field: line[field] for field in fields}] for line in lines]
+    twin = {"move_type": "entry", "ref": payment["id"], "date": ours["date"], "line_ids": copies}
+    made = await it.by_hand("account.move", "create", vals_list=[twin | {"journal_id": ours["journal_id"]}])
+    await it.by_hand("account.move", "action_post", made)
+    found = await the_one(it)
+    assert (found.rule, found.what, found.key) == ("payment_not_applied", "twice", payment["id"])
+    assert found.money == msgspec.convert(payment["amount"], type=type(found.money), strict=False)
+    assert found.appointment == visit.id
+    assert "was reversed" in await repaired(it, found)
+
+
+async def test_a_supplier_renamed(it: Clinic) -> None:
+    await it.systems.ledger.register(
+        LedgerPartner(reference="Supplier/S1", name="Glove Works", is_company=True, role="supplier")
+    )
+    await it.play()
+    (supplier,) = await found_by_hand(it, "res.partner", [["ref", "=", "Supplier/S1"]], ["name"])
+    await it.by_hand("res.partner", "write", [supplier["id"]], vals={"name": "Glove Works & Sons"})
+    found = await the_one(it)
+    assert (found.rule, found.what, found.key) == ("master_data", "changed", "Supplier/S1")
+    assert [one["detail"] for one in found.evidence["compared"]["odoo.master_data"]] == ["name"]
+    assert "Glove" not in msgspec.json.encode(found.evidence).decode(), "what changed is named, not said"
+    assert "taken as it is in Odoo" in await repaired(it, found)

@@ -1,0 +1,220 @@
+"""The standard rules, as a table: what each side holds, and what a difference is called, costs and needs."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from suture.catalogue import Catalogue, CatalogueError, parse
+from suture.catalogue.reconciliation import standard_rules
+from suture.catalogue.write import template
+from suture.reconcile.comparing import MOST, TooManyDifferences, compare
+from suture.reconcile.differences import Difference
+from suture.reconcile.reconciler import parts
+from suture.store import holdings
+from suture.store.database import Database
+from suture.store.holdings import Holding
+
+DAY = date(2026, 3, 2)
+NOW = datetime(2026, 4, 2, 12, tzinfo=UTC)
+RULES = {rule.name: rule for rule in standard_rules()}
+
+
+def held(book: str, key: str = "a1", **told: object) -> Holding:
+    """A document of a visit as it should be: 200.00, of which a payer owes all."""
+    states = {"scheduling.appointment": "fulfilled", "suture.appointment": "fulfilled", "billing.claim": "paid"}
+    visit = Holding(
+        book=book,
+        key=key,
+        number=f"{book} {key}",
+        state=states.get(book, "posted"),
+        day=DAY,
+        facility="MAIN",
+        party="Payer/o1",
+        appointment="a1",
+        amount=None if book.endswith(("appointment", "supplies", "stock_move")) else Decimal("200.00"),
+        currency="USD",
+        open=Decimal("80.00") if book in ("billing.charge", "odoo.invoice") else None,
+        quantity=Decimal(3) if book in ("suture.supplies", "odoo.stock_move") else None,
+        seen_at=NOW - timedelta(days=20),
+    )
+    return msgspec.structs.replace(visit, **told)
+
+
+WHOLE = {
+    book: held(book, "p1" if book.endswith("payment") else "a1")
+    for book in (
+        *("scheduling.appointment", "suture.appointment", "suture.charge", "suture.supplies", "suture.share"),
+        *("suture.invoice", "suture.payment", "billing.charge", "billing.claim", "billing.payment"),
+        *("odoo.invoice", "odoo.payment", "odoo.stock_move", "odoo.accrual"),
+    )
+}
+"""A visit whose every document stands once, on every side."""
+
+
+async def differences(database: Database, documents: list[Holding], now: datetime = NOW) -> list[Difference]:
+    async with database.transaction() as connection:
+        await holdings.stage(connection, documents)
+        await holdings.merge(connection)
+        await connection.execute("DROP TABLE staged")
+        await holdings.scope_days(connection, DAY, DAY + timedelta(days=1))
+        found = await compare(connection, standard_rules(), now, (DAY, DAY + timedelta(days=1)))
+    return list(found.told)
+
+
+def without(*books: str) -> list[Holding]:
+    return [one for book, one in WHOLE.items() if book not in books]
+
+
+def also(*more: Holding) -> list[Holding]:
+    return [*WHOLE.values(), *more]
+
+
+def other(book: str, **told: object) -> list[Holding]:
+    return [*without(book), msgspec.structs.replace(WHOLE[book], **told)]
+
+
+async def test_a_visit_that_is_whole_breaks_no_rule(database: Database) -> None:
+    assert await differences(database, list(WHOLE.values())) == []
+
+
+CASES = {
+    "webhook lost": (without("suture.appointment"), "visit_not_told", "missing", None, "fetch"),
+    "told, and not so": (
+        other("scheduling.appointment", state="cancelled", stands=False),
+        *("visit_not_told", "unexpected", None, "fetch"),
+    ),
+    "charge deleted": (without("billing.charge"), "charge_gone", "missing", "200.00", "redo"),
+    "charge corrected there": (
+        other("billing.charge", amount=Decimal("180.00")),
+        *("charge_gone", "differs", "20.00", "by_hand"),
+    ),
+    "never charged": (
+        without("billing.charge", "suture.charge"),
+        *("visit_not_charged", "missing", None, "redo"),
+    ),
+    "charged for nothing": (
+        [one for one in WHOLE.values() if not one.book.endswith("appointment")],
+        *("visit_not_charged", "unexpected", "200.00", "by_hand"),
+    ),
+    "not claimed": (without("billing.claim"), "charge_not_claimed", "missing", "200.00", "by_hand"),
+    "claim unanswered": (
+        other("billing.claim", state="submitted"),
+        *("claim_not_answered", "overdue", "200.00", "by_hand"),
+    ),
+    "invoice deleted": (without("odoo.invoice"), "invoice_changed", "missing", "200.00", "redo"),
+    "invoice edited up": (
+        other("odoo.invoice", amount=Decimal("250.00")),
+        *("invoice_changed", "differs", "50.00", "correct"),
+    ),
+    "invoice edited down": (
+        other("odoo.invoice", amount=Decimal("150.00")),
+        *("invoice_changed", "differs", "50.00", "by_hand"),
+    ),
+    "invoice twice": (
+        also(held("odoo.invoice", number="INV/2")),
+        *("invoice_changed", "twice", "200.00", "by_hand"),
+    ),
+    "never invoiced": (
+        without("odoo.invoice", "suture.invoice"),
+        *("charge_not_invoiced", "missing", "200.00", "redo"),
+    ),
+    "payment's webhook lost": (without("suture.payment"), "payment_not_told", "missing", "200.00", "fetch"),
+    "payment not in Odoo": (without("odoo.payment"), "payment_not_applied", "missing", "200.00", "redo"),
+    "payment only in Odoo": (
+        without("billing.payment", "suture.payment"),
+        *("payment_not_applied", "unexpected", "200.00", "by_hand"),
+    ),
+    "payment posted twice": (
+        also(held("odoo.payment", "p1", number="BNK/2")),
+        *("payment_not_applied", "twice", "200.00", "correct"),
+    ),
+    "paid beside": (other("odoo.invoice", open=Decimal(0)), "open_amounts", "differs", "80.00", "by_hand"),
+    "supplies not taken": (without("odoo.stock_move"), "supplies_not_taken", "missing", None, "redo"),
+    "too few supplies": (
+        other("odoo.stock_move", quantity=Decimal(2)),
+        *("supplies_not_taken", "differs", None, "by_hand"),
+    ),
+    "share not accrued": (without("odoo.accrual"), "share_not_accrued", "missing", "200.00", "redo"),
+    "another share": (
+        other("odoo.accrual", amount=Decimal("60.00")),
+        *("share_not_accrued", "differs", "140.00", "by_hand"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_a_difference_is_named_priced_and_given_a_repair(database: Database, case: str) -> None:
+    documents, rule, what, money, repair = CASES[case]
+    found = await differences(database, documents)
+    assert [(one.rule.name, one.what, one.repair) for one in found] == [(rule, what, repair)]
+    if what != "differs" or money is not None:
+        assert found[0].money == (None if money is None else Decimal(money))
+
+
+def test_every_standard_rule_has_a_case() -> None:
+    assert RULES.keys() - {rule for _, rule, *_ in CASES.values()} == {"payer_totals", "master_data"}
+
+
+async def test_totals_differ_where_a_day_s_payments_are_another_payer_s(database: Database) -> None:
+    found = await differences(database, other("odoo.payment", party="Payer/o2"))
+    assert {(one.rule.name, one.key) for one in found} == {
+        ("payer_totals", f"Payer/o1 {DAY}"),
+        ("payer_totals", f"Payer/o2 {DAY}"),
+    }
+    assert {one.money for one in found} == {Decimal("200.00")}
+
+
+async def test_what_is_too_young_is_not_asked_about_yet(database: Database) -> None:
+    evening = datetime.combine(DAY, datetime.min.time(), UTC) + timedelta(hours=20)
+    fresh = [msgspec.structs.replace(one, seen_at=evening, changed_at=evening) for one in without("odoo.payment")]
+    assert await differences(database, fresh, evening + timedelta(minutes=30)) == []
+    assert len(await differences(database, fresh, evening + timedelta(hours=2))) == 1
+
+
+async def test_more_than_people_can_work_off_stops_the_run(database: Database) -> None:
+    visits = [held("scheduling.appointment", f"v{n}", appointment=f"v{n}") for n in range(MOST)]
+    with pytest.raises(TooManyDifferences, match="visit_not_told"):
+        await differences(database, visits)
+
+
+BAD = {
+    "twice": ("- {name: a_rule, asks: x, left: {book: billing.claim}}\n" * 2, "stands here twice"),
+    "one-sided": ("- {name: a_rule, asks: x, left: {book: billing.claim}, expects: [amount]}\n", "no right side"),
+    "unknown book": ("- {name: a_rule, asks: x, left: {book: billing.wishes}}\n", "Invalid enum value"),
+    "totals": (
+        "- {name: a_rule, asks: x, left: {book: billing.claim}, right: {book: odoo.invoice}, by: totals}\n",
+        "expects [amount]",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_catalogue_s_rules_are_held_to_make_sense(case: str) -> None:
+    rules, words = BAD[case]
+    indented = "".join(f"    {line}\n" for line in rules.splitlines())
+    text = template().replace("  # rules: []", "  rules:\n" + indented + "  # ")
+    with pytest.raises(CatalogueError, match=words.replace("[", r"\[").replace("]", r"\]")):
+        parse(text, "catalogue.yaml")
+
+
+def test_a_catalogue_may_have_rules_of_its_own(catalogue: Catalogue) -> None:
+    assert catalogue.reconciliation.standing == standard_rules()
+    own = msgspec.structs.replace(catalogue.reconciliation, rules=())
+    assert own.standing == ()
+
+
+@given(
+    days=st.sets(st.dates(date(2026, 1, 1), date(2026, 6, 1)), max_size=90).map(sorted),
+    size=st.integers(0, 30_000),
+)
+def test_parts_are_days_that_follow_each_other_and_hold_a_bounded_number(days: list[date], size: int) -> None:
+    made = list(parts(days, dict.fromkeys(days, size)))
+    assert [day for part in made for day in part] == days
+    for part in made:
+        assert part == [part[0] + timedelta(days=n) for n in range(len(part))]
+        assert len(part) <= 7
+        assert len(part) == 1 or len(part) * size <= 20_000
