@@ -14,6 +14,7 @@ from suture.backbone.stream import BACKBONE_AWAY, connect, ensure_stream, going_
 from suture.store import events
 from suture.store.database import DATABASE_AWAY, Database
 from suture.store.events import Outgoing
+from suture.telemetry import metrics
 
 log = structlog.get_logger()
 
@@ -52,6 +53,7 @@ class Relay:
                 if outgoing:
                     await publisher.publish([item.event for item in outgoing])
                     await self._mark_published(outgoing)
+                    metrics.count("suture_events_published_total", by=len(outgoing))
                 if len(outgoing) < _BATCH:
                     await self._pause(bool(outgoing))
         finally:

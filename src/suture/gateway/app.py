@@ -2,32 +2,39 @@
 
 ``POST /v1/hooks/{interface}`` takes Standard Webhooks. 202 means that the delivery is committed and survives a crash;
 503 with Retry-After that it was not taken: the database is away, out of room, or slower than its senders.
-``POST /v1/hints/{interface}/{secret}`` only says that something changed (`hints.py`).
+``POST /v1/hints/{interface}/{secret}`` only says that something changed (`hints.py`); all else under ``/v1`` is the API
+for other systems (`api/`).
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import msgspec
 import structlog
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from suture.access.signatures import SignatureRefused, decode_secret, verify
+from suture.bootstrap.monitor import readiness
 from suture.bootstrap.settings import SettingsError
 from suture.bootstrap.wiring import Foundation, inbox
 from suture.catalogue import Interface
+from suture.gateway.api import create_api
 from suture.gateway.hints import HINTS_PATH, Hints
 from suture.gateway.refusals import Refusals
 from suture.store.database import DATABASE_AWAY
-from suture.store.inbox import Inbox, InboxFull, Receipt, Verdict
+from suture.store.inbox import Inbox, InboxFull, Receipt, Verdict, receipt_of
+from suture.telemetry import metrics, tracing
 
 log = structlog.get_logger()
 
+_API = "/v1/"
 _HOOKS = "/v1/hooks/"
 _LONGEST_ID = 200
+_RESULTS = {Verdict.NEW: "accepted", Verdict.KNOWN: "duplicate", Verdict.CONFLICT: "conflict"}
 _PATIENCE_SECONDS = 10.0
 """How long a sender waits for the commit; then it is told to come again. If it was committed after all, it is known."""
 
@@ -47,9 +54,21 @@ class Door(msgspec.Struct, frozen=True):
 def create_app(base: Foundation) -> ASGIApp:
     """The gateway's application. Raises `SettingsError` where a signing key is missing or unusable."""
     doors = {name: _door(name, i, base) for name, i in base.catalogue.interfaces.items() if i.signing_keys}
-    rest = FastAPI(title="Suture gateway", openapi_url=None, docs_url=None, redoc_url=None)
+    hints, api = Hints(base), create_api(base)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await api.state.feed.close()
+
+    rest = FastAPI(title="Suture gateway", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     rest.add_route("/health/live", _live)
-    hints = Hints(base)
+
+    async def ready(_: Request) -> Response:
+        told = await readiness(base, "gateway")
+        return JSONResponse(told, 200 if told["ready"] else 503)
+
+    rest.add_route("/health/ready", ready)
     hooks = Hooks(base, inbox(base), doors)
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,6 +78,8 @@ def create_app(base: Foundation) -> ASGIApp:
             await hooks(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(HINTS_PATH):
             await hints(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(_API):
+            await api(scope, receive, send)
         else:
             await rest(scope, receive, send)
 
@@ -100,10 +121,11 @@ class Hooks:
         try:
             return await self._take(door, dict(scope["headers"]), receive)
         except _TooLarge:
-            self._refusals.count(door.name, "too_large")
+            self._refuse(door, "too_large")
             return _problem(413, "too_large", f"A delivery on this interface is at most {door.most_bytes} bytes.")
         except (*DATABASE_AWAY, InboxFull) as error:
             log.warning("delivery_not_taken", interface=door.name, error_type=type(error).__name__)
+            metrics.count("suture_deliveries_total", door.name, "not_taken")
             return _problem(503, "try_later", "The delivery was not taken; send it again.", (b"retry-after", b"2"))
 
     async def _take(self, door: Door, headers: Mapping[bytes, bytes], receive: Receive) -> "Answer":
@@ -119,13 +141,21 @@ class Hooks:
                 now=now,
             )
         except SignatureRefused as error:
-            self._refusals.count(door.name, error.reason)
+            self._refuse(door, error.reason)
             return _problem(401, error.reason, "The signature does not prove that this delivery is its sender's.")
         if len(delivery_id) > _LONGEST_ID or not delivery_id.isprintable():
-            self._refusals.count(door.name, "id_invalid")
+            self._refuse(door, "id_invalid")
             return _problem(400, "id_invalid", f"webhook-id is at most {_LONGEST_ID} printable characters.")
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            return _receipt(await self._inbox.accept(door.name, delivery_id, body, now))
+        with tracing.span("receive", str(receipt_of(door.name, delivery_id)), interface=door.name):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                receipt = await self._inbox.accept(door.name, delivery_id, body, now)
+        metrics.count("suture_deliveries_total", door.name, _RESULTS[receipt.verdict])
+        return _receipt(receipt)
+
+    def _refuse(self, door: Door, reason: str) -> None:
+        self._refusals.count(door.name, reason)
+        metrics.count("suture_deliveries_total", door.name, "refused")
+        metrics.count("suture_webhook_failures_total", door.name, reason)
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

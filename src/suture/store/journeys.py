@@ -124,6 +124,15 @@ async def postings(connection: Connection, since: datetime, span: timedelta) -> 
     return [Postings(**dict(row)) for row in rows]
 
 
+async def page(
+    connection: Connection, status: str, since: datetime | None, after: tuple[datetime, str] | None, most: int
+) -> list[JourneyRow]:
+    """Journeys of a status (empty: any) that moved since, the last first, after a place in that order."""
+    at, appointment = after or (None, "")
+    rows = await connection.fetch(_SQL["page"], status, since, at, appointment, most)
+    return [_row(dict(row)) for row in rows]
+
+
 async def starting_with(connection: Connection, prefix: str, most: int) -> list[str]:
     """Appointments whose id starts so, in order."""
     return [row["appointment"] for row in await connection.fetch(_SQL["starting_with"], prefix, most)]

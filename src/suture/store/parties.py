@@ -64,7 +64,34 @@ class Parties:
             at,
             [latest[reference][1] for reference in unseen],
         )
+        await self._index(connection, [party for party, _ in told if party.reference in unseen])
         return [row["reference"] for row in rows]
+
+    async def find(self, system: str, value: str) -> list[str]:
+        """The references of those whom a source calls so. Only what was told or changed since it is asked for is
+        found."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["find"], self._identifier(system, value))
+        return [row["reference"] for row in rows]
+
+    async def known(self, references: Sequence[str]) -> set[str]:
+        """Which of these references somebody told us of."""
+        async with self._database.connection() as connection:
+            return {row["reference"] for row in await connection.fetch(_SQL["fingerprints"], list(references))}
+
+    async def _index(self, connection: Connection, parties: Sequence[Party]) -> None:
+        """Keep what sources call people, as digests that only the master key's holder can make."""
+        named = sorted(
+            (self._identifier(one.system, one.value), party.reference)
+            for party in parties
+            if not isinstance(party, Payer)
+            for one in party.identifiers
+        )
+        if named:
+            await connection.execute(_SQL["index"], [print_ for print_, _ in named], [name for _, name in named])
+
+    def _identifier(self, system: str, value: str) -> bytes:
+        return self._vault.fingerprint(f"identifier|{system}|{value}".encode())
 
     async def _fetch(self, references: Sequence[str]) -> Sequence[Party | None]:
         async with self._database.connection() as connection:

@@ -2,7 +2,7 @@
 
 from suture.store.database import Database
 
-CURRENT = "0003"
+CURRENT = "0005"
 
 
 class SchemaOutdated(Exception):

@@ -87,3 +87,12 @@ FROM journey WHERE appointment = $1
 -- name: deliveries
 SELECT delivery.id, interface, delivery_id, receipt, octet_length(box) AS size, received_at, state, ingested_at
 FROM delivery WHERE receipt = ANY($1::uuid[]) ORDER BY id
+
+-- name: page
+-- The ones that moved last first, after a place ($3, $4) in that order.
+SELECT appointment, facility, status, sequence, start_at, milestones::text AS milestones, payments::text AS payments,
+    currency, charge_total, invoice_number, invoice_total, residual, payment_state, updated_at
+FROM journey
+WHERE ($1 = '' OR status = $1) AND ($2::timestamptz IS NULL OR updated_at >= $2)
+    AND ($3::timestamptz IS NULL OR (updated_at, appointment) < ($3, $4))
+ORDER BY updated_at DESC, appointment DESC LIMIT $5

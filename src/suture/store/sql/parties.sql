@@ -13,3 +13,10 @@ RETURNING reference
 
 -- name: get
 SELECT reference, key_id, box FROM party WHERE reference = ANY($1::text[])
+
+-- name: index
+INSERT INTO party_identifier (print, reference)
+SELECT print, reference FROM unnest($1::bytea[], $2::text[]) AS new (print, reference) ON CONFLICT DO NOTHING
+
+-- name: find
+SELECT reference FROM party_identifier WHERE print = $1 ORDER BY reference

@@ -1,0 +1,46 @@
+"""Events since a cursor, in the order in which every subscriber sees them."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Response
+
+from suture.backbone.feed import BACKBONE_AWAY, Numbered
+from suture.canonical.cloudevents import encode
+from suture.canonical.events import EVENT_TYPES
+from suture.gateway.api.calling import Cursor, Limit, TheFeed, cursor_of, number_of, parts_of, scoped
+from suture.gateway.api.models import EventPage
+from suture.gateway.api.problems import ApiProblem
+from suture.operate.actor import Actor
+
+router = APIRouter(tags=["events"])
+Reader = Annotated[Actor, Depends(scoped("events:read"))]
+Type = Annotated[
+    str | None,
+    Query(alias="type", json_schema_extra={"enum": sorted(EVENT_TYPES)}, description="Only events of this type."),
+]
+
+
+@router.get("/v1/events", response_model=EventPage)
+async def events(feed: TheFeed, _: Reader, told: Type = None, cursor: Cursor = None, limit: Limit = 100) -> Response:
+    """Read events as CloudEvents, from the beginning or since a cursor; `next` is where to ask again."""
+    if told is not None and told not in EVENT_TYPES:
+        raise ApiProblem(
+            422, "invalid", "The request doesn't fit its schema.", errors=[("query type", "there is no such type")]
+        )
+    after = number_of(parts_of(cursor, 1)[0]) if cursor else 0
+    try:
+        found = await feed.after(after, [told] if told else [], limit)
+    except BACKBONE_AWAY as error:
+        raise ApiProblem(503, "try_later", "The backbone is away; try again.", headers={"Retry-After": "2"}) from error
+    following = cursor_of(str(found[-1].number if found else after))
+    return Response(_page(found, following), media_type="application/json", headers=_link(following, limit, told))
+
+
+def _page(found: list[Numbered], following: str) -> bytes:
+    return msgspec.json.encode({"events": [msgspec.Raw(encode(one.event)) for one in found], "next": following})
+
+
+def _link(following: str, limit: int, told: str | None) -> dict[str, str]:
+    chosen = f"&type={told}" if told else ""
+    return {"Link": f'</v1/events?cursor={following}&limit={limit}{chosen}>; rel="next"'}

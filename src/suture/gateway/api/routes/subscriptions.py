@@ -1,0 +1,141 @@
+"""Webhook subscriptions of the calling client."""
+
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from suture.core.ids import fact_id
+from suture.gateway.api.calling import IdempotencyKey, Limit, TheDesk, scoped
+from suture.gateway.api.models import (
+    DeliveryAnswer,
+    DeliveryList,
+    SecretAnswer,
+    SubscriptionAnswer,
+    SubscriptionList,
+    SubscriptionMade,
+    SubscriptionRequest,
+    SubscriptionSwitch,
+)
+from suture.gateway.api.problems import ApiProblem, not_found
+from suture.operate import subscribers
+from suture.operate.actor import Actor, NotPossible
+from suture.operate.desk import Desk
+from suture.operate.subscribers import NoSuchSubscription
+from suture.store.subscriptions import Subscription
+
+router = APIRouter(tags=["subscriptions"])
+Manager = Annotated[Actor, Depends(scoped("subscriptions:manage"))]
+
+
+@router.post("/v1/subscriptions", status_code=201)
+async def subscribe(
+    request: Request,
+    response: Response,
+    desk: TheDesk,
+    manager: Manager,
+    wanted: SubscriptionRequest,
+    _: IdempotencyKey = None,
+) -> SubscriptionMade:
+    """Subscribe to events by Standard Webhooks."""
+    key = getattr(request.state, "idempotency_key", None)
+    number = fact_id("subscription", manager.name, str(key)) if key else uuid4()
+    try:
+        made, secret = await subscribers.subscribe(
+            desk, manager, number, wanted.url, wanted.types, private=request.app.state.private_webhooks
+        )
+    except NotPossible as error:
+        raise ApiProblem(409, "not_subscribable", str(error)) from error
+    response.headers["Location"] = f"/v1/subscriptions/{number}"
+    return SubscriptionMade(**_answer(made).model_dump(), secret=secret)
+
+
+@router.get("/v1/subscriptions")
+async def page(desk: TheDesk, manager: Manager) -> SubscriptionList:
+    """List this client's subscriptions."""
+    return SubscriptionList(subscriptions=[_answer(one) for one in await subscribers.listed(desk, manager.name)])
+
+
+@router.get("/v1/subscriptions/{subscription_id}")
+async def read(desk: TheDesk, manager: Manager, subscription_id: UUID) -> SubscriptionAnswer:
+    """Read a subscription."""
+    return _answer(await _own(desk, manager, subscription_id))
+
+
+@router.patch("/v1/subscriptions/{subscription_id}")
+async def switch(
+    desk: TheDesk, manager: Manager, subscription_id: UUID, wanted: SubscriptionSwitch
+) -> SubscriptionAnswer:
+    """Enable or disable a subscription. What waited while it was disabled is delivered then; what was recorded
+    meanwhile is read from `GET /v1/events`."""
+    await _own(desk, manager, subscription_id)
+    await subscribers.switch(desk, manager, subscription_id, enabled=wanted.state == "enabled")
+    return _answer(await _own(desk, manager, subscription_id))
+
+
+@router.delete("/v1/subscriptions/{subscription_id}", status_code=204)
+async def remove(desk: TheDesk, manager: Manager, subscription_id: UUID) -> None:
+    """End a subscription. What waited is not delivered any more."""
+    try:
+        await subscribers.remove(desk, manager, subscription_id)
+    except NoSuchSubscription as error:
+        raise not_found("such subscription") from error
+
+
+@router.post("/v1/subscriptions/{subscription_id}/secret")
+async def rotate(desk: TheDesk, manager: Manager, subscription_id: UUID, _: IdempotencyKey = None) -> SecretAnswer:
+    """Give a subscription another secret; the one before signs beside it for a day."""
+    return SecretAnswer(secret=await subscribers.rotate(desk, manager, await _own(desk, manager, subscription_id)))
+
+
+@router.get("/v1/subscriptions/{subscription_id}/deliveries")
+async def deliveries(desk: TheDesk, manager: Manager, subscription_id: UUID, limit: Limit = 100) -> DeliveryList:
+    """List what became of the events, the newest first."""
+    await _own(desk, manager, subscription_id)
+    found = await subscribers.deliveries(desk, subscription_id, most=limit)
+    return DeliveryList(
+        deliveries=[
+            DeliveryAnswer(
+                event=str(one.event),
+                type=one.type,
+                state=one.state,  # type: ignore[arg-type]
+                created_at=one.created_at,
+                attempts=one.attempts,
+                answered_at=one.answered_at,
+                answer=one.answer,
+            )
+            for one in found
+        ]
+    )
+
+
+@router.post("/v1/subscriptions/{subscription_id}/deliveries/{event_id}/redeliver", status_code=202)
+async def redeliver(
+    desk: TheDesk, manager: Manager, subscription_id: UUID, event_id: UUID, _: IdempotencyKey = None
+) -> SubscriptionAnswer:
+    """Have an event delivered again."""
+    found = await _own(desk, manager, subscription_id)
+    try:
+        await subscribers.redeliver(desk, manager, subscription_id, event_id)
+    except NoSuchSubscription as error:
+        raise not_found("such delivery") from error
+    return _answer(found)
+
+
+async def _own(desk: Desk, manager: Actor, number: UUID) -> Subscription:
+    try:
+        return await subscribers.one(desk, number, manager.name)
+    except NoSuchSubscription as error:
+        raise not_found("such subscription") from error
+
+
+def _answer(found: Subscription) -> SubscriptionAnswer:
+    return SubscriptionAnswer(
+        id=str(found.id),
+        url=found.url,
+        types=found.types,
+        state=found.state,  # type: ignore[arg-type]
+        reason=found.reason,
+        failing_since=found.failing_since,
+        created_at=found.created_at,
+    )

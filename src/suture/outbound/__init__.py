@@ -1,0 +1,1 @@
+"""Webhooks to subscribers: Standard Webhooks, retried, in order, disabled by policy, redelivered on request."""

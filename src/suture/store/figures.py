@@ -1,0 +1,78 @@
+"""How the whole platform stands, in a few bounded statements: for gauges, not for lists."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from suture.store.database import Connection, sql
+
+_SQL = sql("figures")
+
+
+class Queue(msgspec.Struct, frozen=True):
+    """What waits somewhere, and for how long the oldest has (seconds)."""
+
+    queue: str
+    count: int
+    age: float
+
+
+class OpenExceptions(msgspec.Struct, frozen=True):
+    code: str
+    owner: str
+    count: int
+    overdue: int
+
+
+class Shut(msgspec.Struct, frozen=True):
+    interface: str
+    breaker: bool
+    paused: bool
+
+
+class OpenDifferences(msgspec.Struct, frozen=True):
+    rule: str
+    count: int
+    money: Decimal
+
+
+class Share(msgspec.Struct, frozen=True):
+    """How many were good, of how many."""
+
+    good: int
+    total: int
+
+
+async def queues(connection: Connection, now: datetime) -> list[Queue]:
+    return [Queue(**dict(row)) for row in await connection.fetch(_SQL["queues"], now)]
+
+
+async def exceptions(connection: Connection, now: datetime) -> list[OpenExceptions]:
+    return [OpenExceptions(**dict(row)) for row in await connection.fetch(_SQL["exceptions"], now)]
+
+
+async def gates(connection: Connection) -> list[Shut]:
+    return [Shut(**dict(row)) for row in await connection.fetch(_SQL["gates"])]
+
+
+async def discrepancies(connection: Connection) -> list[OpenDifferences]:
+    return [OpenDifferences(**dict(row)) for row in await connection.fetch(_SQL["discrepancies"])]
+
+
+async def reconciled_at(connection: Connection) -> datetime | None:
+    """When both sides were compared last."""
+    at: datetime | None = await connection.fetchval(_SQL["reconciled_at"])
+    return at
+
+
+async def inbound(connection: Connection, interface: str, since: datetime, now: datetime, seconds: float) -> Share:
+    """Deliveries since a time that were understood within so many seconds, of those that had the time."""
+    row = await connection.fetchrow(_SQL["inbound"], since, now, seconds, interface)
+    return Share(0, 0) if row is None else Share(row["good"], row["total"])
+
+
+async def outbound(connection: Connection, milestone: str, since: datetime, now: datetime, seconds: float) -> Share:
+    """Completed visits since a time that got to a milestone within so many seconds, of those that had the time."""
+    row = await connection.fetchrow(_SQL["outbound"], since, now, seconds, milestone)
+    return Share(0, 0) if row is None else Share(row["good"], row["total"])

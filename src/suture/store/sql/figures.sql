@@ -1,0 +1,46 @@
+-- name: queues
+SELECT queue, count, coalesce(greatest(extract(epoch FROM $1::timestamptz - oldest), 0), 0)::double precision AS age FROM (
+    SELECT 'received' AS queue, count(*) AS count, min(received_at) AS oldest FROM delivery WHERE state = 'received'
+    UNION ALL
+    SELECT 'due', count(*), min(due_at) FROM process WHERE state IN ('running', 'compensating') AND due_at <= $1
+    UNION ALL
+    SELECT 'parked', count(*), min(started_at) FROM process WHERE state = 'parked'
+    UNION ALL
+    SELECT 'stuck', count(*), min(started_at) FROM process WHERE state = 'stuck'
+    UNION ALL
+    SELECT 'unpublished', count(*), min(event.recorded_at) FROM outbox JOIN event USING (seq)
+    UNION ALL
+    SELECT 'webhooks', count(*), min(created_at) FROM outbound_delivery WHERE state = 'waiting'
+) AS waiting
+
+-- name: exceptions
+SELECT code, owner, count(*) AS count, count(*) FILTER (WHERE due_at < $1) AS overdue
+FROM exception WHERE state = 'open' GROUP BY 1, 2
+
+-- name: gates
+SELECT interface, breaker <> 'closed' AS breaker, paused_at IS NOT NULL AS paused FROM gate
+
+-- name: discrepancies
+SELECT rule, count(*) AS count, coalesce(sum(abs(money)), 0) AS money FROM discrepancy
+WHERE state IN ('open', 'repairing') GROUP BY 1
+
+-- name: reconciled_at
+SELECT max(finished_at) FROM reconciliation WHERE state = 'done'
+
+-- name: inbound
+-- Of the deliveries of a window: how many there were, and how many were understood in time. What still has time isn't
+-- asked about.
+SELECT interface, count(*) AS total, count(*) FILTER (
+    WHERE state = 'ingested' AND ingested_at <= received_at + make_interval(secs => $3)) AS good
+FROM delivery WHERE received_at >= $1 AND received_at < $2::timestamptz - make_interval(secs => $3) AND interface = $4
+GROUP BY interface
+
+-- name: outbound
+-- Of the visits completed in a window: how many there were, and how many got to a milestone in time.
+SELECT count(*) AS total, count(*) FILTER (
+    WHERE (milestones ->> $4)::timestamptz <= (milestones ->> 'completed')::timestamptz + make_interval(secs => $3)
+    ) AS good
+FROM journey
+WHERE updated_at >= $1 AND milestones ? 'completed' AND NOT milestones ? 'cancelled'
+    AND (milestones ->> 'completed')::timestamptz >= $1
+    AND (milestones ->> 'completed')::timestamptz < $2::timestamptz - make_interval(secs => $3)
