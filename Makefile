@@ -15,7 +15,7 @@ demo: $(STAMP)   ## play a clinic's day; options by ARGS="--appointments 300 --o
 	@$(RUN) -m suture demo $(ARGS)
 
 test: check      ## set up, check and run the whole suite; options by ARGS="-k engine"
-	@sh scripts/browser.sh
+	@sh scripts/browser.sh; sh scripts/validators.sh
 	@$(RUN) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: $(STAMP)  ## format, lint, types and layers

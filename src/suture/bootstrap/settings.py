@@ -26,6 +26,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `database_url` and `nats_url` name existing servers (several of NATS's separated by commas); where they are unset,
     embedded ones keep their files in `data_dir`: one PostgreSQL and `nats_nodes` of NATS. `nats_replicas` is how many
     copies the backbone keeps of an event; unless set, as many as `nats_nodes`.
+    `metrics_port` (0: none) is where a role shows its metrics and health; run all at once, the gateway has this one,
+    the console the next, and workers those after. `otlp_endpoint` gets traces (OTLP over HTTP), of a `trace_ratio` of
+    all journeys. `private_webhooks` lets subscribers' webhooks go to addresses inside, and over plain HTTP.
     `lease_seconds` is how long others wait before they take over a silent worker's processes.
     """
 
@@ -43,6 +46,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     slots: Annotated[int, msgspec.Meta(ge=1)] = 256
     lease_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    private_webhooks: bool = False
+    metrics_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+    otlp_endpoint: str | None = None
+    trace_ratio: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
 
     @property
     def replicas(self) -> int:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
@@ -19,7 +20,12 @@ from suture.connectors.port import AdjustmentAccount, Billing, Ledger, LedgerPla
 from suture.connectors.scheduling import FhirScheduling
 from suture.core.clock import Clock, SystemClock
 from suture.operate.desk import Desk
+from suture.operate.repairs import Bench
 from suture.processes.definitions import AWAITED, ROUTES
+from suture.reconcile.reconciler import Reconciler
+from suture.reconcile.sides import Sides
+from suture.reconcile.telling import Teller
+from suture.reconcile.watch import Watch
 from suture.store.crosswalk import Crosswalk
 from suture.store.database import CONNECTION_LOST, DATABASE_AWAY, Database
 from suture.store.inbox import Inbox
@@ -102,7 +108,12 @@ def connect_systems(
     currency = catalogue.organisation.currency
     name, system = catalogue.system_of_kind("fhir-scheduling")
     scheduling = FhirScheduling(
-        name, system.url, secrets.get(system.secret), guard=guard(name, system), timeout=system.timeout
+        name,
+        system.url,
+        secrets.get(system.secret),
+        guard=guard(name, system),
+        timeout=system.timeout,
+        zone=ZoneInfo(catalogue.organisation.timezone),
     )
     name, system = catalogue.system_of_kind("rest-billing")
     billing = RestBilling(
@@ -163,6 +174,42 @@ def ledger_plan(catalogue: Catalogue, company: str | None = None) -> LedgerPlan:
 def inbox(base: Foundation) -> Inbox:
     """The gateway's side of the inbox."""
     return Inbox(base.database, base.vault)
+
+
+def reconciler(base: Foundation, systems: Systems, records: Recorder) -> Reconciler:
+    """Compares the sides; nothing is read yet."""
+    ledgers = {company: systems.ledger.of_company(company) for company in base.catalogue.companies()}
+    return Reconciler(
+        database=base.database,
+        sides=Sides(base.database, systems.scheduling, systems.billing, ledgers, base.clock),
+        teller=Teller(records, base.catalogue),
+        catalogue=base.catalogue,
+        clock=base.clock,
+    )
+
+
+def bench(base: Foundation, systems: Systems) -> Bench:
+    """Where discrepancies are repaired."""
+    acting = desk(base)
+    return Bench(
+        desk=acting,
+        scheduling=systems.scheduling,
+        billing=systems.billing,
+        ledger=systems.ledger,
+        inbox=inbox(base),
+        reconciler=reconciler(base, systems, acting.recorder),
+    )
+
+
+def watch(base: Foundation, systems: Systems, records: Recorder) -> Watch:
+    """Reconciles on schedule and on request."""
+    return Watch(
+        database=base.database,
+        reconciler=reconciler(base, systems, records),
+        recorder=records,
+        catalogue=base.catalogue,
+        clock=base.clock,
+    )
 
 
 def recorder(catalogue: Catalogue) -> Recorder:

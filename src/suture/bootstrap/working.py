@@ -14,20 +14,32 @@ import structlog
 
 from suture.backbone.relay import Relay
 from suture.backbone.subscribe import Subscriber
-from suture.bootstrap.wiring import Foundation, Systems, connect_systems, inbox, ledger_crosswalk, recorder
+from suture.bootstrap.wiring import (
+    Foundation,
+    Systems,
+    connect_systems,
+    inbox,
+    ledger_crosswalk,
+    recorder,
+    watch,
+)
 from suture.catalogue import Catalogue
 from suture.catalogue.model import Interface, ServiceIndex, System
 from suture.connectors.guard import Guard
 from suture.ingest.ingester import Ingester
 from suture.ingest.polling import Poller
 from suture.operate.projection import JourneyProjection
+from suture.outbound.fan_out import FanOut
+from suture.outbound.sender import Sender
 from suture.processes.advance import Responsibility
+from suture.processes.closing import Closing
 from suture.processes.definitions import DEFINITIONS
 from suture.processes.engine import PostgresEngine
 from suture.processes.toolbox import Toolbox
 from suture.store.gates import Gates
-from suture.store.listen import DELIVERIES, EVENTS, GATES, HINTS, PROCESSES, listen
+from suture.store.listen import DELIVERIES, EVENTS, GATES, HINTS, PROCESSES, RECONCILIATION, listen
 from suture.store.parties import Parties
+from suture.store.periods import Calendar
 from suture.store.processes import ProcessStore
 from suture.store.recorder import Recorder
 
@@ -96,6 +108,8 @@ def toolbox(base: Foundation, systems: Systems, parties: Parties) -> Toolbox:
         catalogue=catalogue,
         services=ServiceIndex(catalogue),
         zone=ZoneInfo(catalogue.organisation.timezone),
+        calendar=Calendar(base.database, base.clock),
+        closing=Closing(base.database, base.clock, catalogue.organisation.currency),
     )
 
 
@@ -160,8 +174,32 @@ async def work(base: Foundation) -> None:
             database=base.database,
             replicas=base.settings.replicas,
         )
+        waiting = FanOut(base.database, base.clock)
+        fan_out = Subscriber(
+            "webhooks",
+            base.nats_url,
+            waiting.apply,
+            waiting.put_aside,
+            database=base.database,
+            replicas=base.settings.replicas,
+        )
+        sender = Sender(
+            database=base.database,
+            vault=base.vault,
+            recorder=records,
+            catalogue=base.catalogue,
+            clock=base.clock,
+            private=base.settings.private_webhooks,
+        )
         poller = make_poller(base, systems, gates)
-        wakers = {DELIVERIES: ingester.wake, PROCESSES: engine.wake, EVENTS: relay.wake, GATES: gates.wake}
+        reconciling = watch(base, systems, records)
+        wakers = {
+            DELIVERIES: ingester.wake,
+            PROCESSES: engine.wake,
+            EVENTS: relay.wake,
+            GATES: gates.wake,
+            RECONCILIATION: reconciling.wake,
+        }
         if poller is not None:
             wakers[HINTS] = poller.hint
         loops = {
@@ -171,6 +209,9 @@ async def work(base: Foundation) -> None:
             "ingest": ingester.run(),
             "relay": relay.run(),
             "projection": subscriber.run(),
+            "reconciliation": reconciling.run(),
+            "fan out": fan_out.run(),
+            "outbound": sender.run(),
             "listen": listen(base.database.url, wakers),
         }
         async with asyncio.TaskGroup() as group:

@@ -1,5 +1,6 @@
 """Commands that run the platform: all roles at once, or one role a process."""
 
+import atexit
 import os
 import signal
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 
 import uvloop
 from rich.console import Console
@@ -17,6 +19,7 @@ from suture.bootstrap.settings import Secrets, Settings, current
 from suture.bootstrap.supervise import Role, role_command, stop_all
 from suture.catalogue import load
 from suture.cli.trouble import UserError
+from suture.telemetry import tracing
 
 out = Console(highlight=False)
 _PATIENCE_SECONDS = 60.0
@@ -53,6 +56,8 @@ def _migrate(environment: dict[str, str]) -> None:
 def _say_where(settings: Settings) -> None:
     out.print(f"Gateway   http://{settings.host}:{settings.gateway_port}/v1/hooks/<interface>")
     out.print(f"Console   http://{settings.host}:{settings.console_port}/")
+    if settings.metrics_port:
+        out.print(f"Metrics   http://{settings.host}:{settings.metrics_port}/metrics, and the ports after it")
     out.print(f"Logs      {settings.data_dir / 'log'}    (Ctrl-C stops)", markup=False)
 
 
@@ -99,7 +104,23 @@ def platform_roles(settings: Settings, environment: dict[str, str]) -> list[Role
     logs = settings.data_dir.resolve() / "log"
     gateways = [f"gateway-{number}" for number in range(2, settings.gateways + 1)]
     names = ["gateway", *gateways, "console", *(f"worker-{number}" for number in range(1, settings.workers + 1))]
-    return [Role(name, role_command(name.partition("-")[0]), environment, logs / f"{name}.log") for name in names]
+    return [
+        Role(
+            name,
+            role_command(name.partition("-")[0]),
+            environment | _door(settings, names, name),
+            logs / f"{name}.log",
+        )
+        for name in names
+    ]
+
+
+def _door(settings: Settings, names: Sequence[str], name: str) -> dict[str, str]:
+    """Each role shows its metrics on a port of its own: the gateway, the console, other gateways, the workers."""
+    if not settings.metrics_port:
+        return {}
+    order = sorted(names, key=lambda one: (one != "gateway", one != "console", names.index(one)))
+    return {"SUTURE_METRICS_PORT": str(settings.metrics_port + order.index(name))}
 
 
 def _hear_no_more() -> None:
@@ -119,22 +140,21 @@ def gateway() -> None:
     """Run the gateway alone: takes webhooks and commits them."""
     from suture.gateway.app import create_app
 
-    settings, secrets = _begin("gateway")
-    _serve(settings, secrets, create_app, settings.gateway_port, most=4)
+    _serve("gateway", create_app, most=4)
 
 
 def console() -> None:
     """Run the web page alone."""
     from suture.console.app import create_app
 
-    settings, secrets = _begin("console")
-    _serve(settings, secrets, create_app, settings.console_port, most=4)
+    _serve("console", create_app, most=4)
 
 
 def worker() -> None:
     """Run one worker: ingest, processes, relay and projection. Any number may share a database."""
     import asyncio
 
+    from suture.bootstrap.monitor import monitored
     from suture.bootstrap.wiring import foundation
     from suture.bootstrap.working import work
     from suture.store.version import check_schema
@@ -142,7 +162,7 @@ def worker() -> None:
     settings, secrets = _begin("worker")
 
     async def run() -> None:
-        async with foundation(settings, secrets, patience=_PATIENCE_SECONDS) as base:
+        async with foundation(settings, secrets, patience=_PATIENCE_SECONDS) as base, monitored(base, "worker"):
             await check_schema(base.database)
             task = asyncio.ensure_future(work(base))
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -158,6 +178,9 @@ def worker() -> None:
 def _begin(role: str) -> tuple[Settings, Secrets]:
     settings, secrets = current()
     configure_logs(settings.log_level, role)
+    if settings.otlp_endpoint:
+        tracing.configure(settings.otlp_endpoint, settings.trace_ratio, role, version("suture"))
+        atexit.register(tracing.shutdown)
     return settings, secrets
 
 
@@ -178,14 +201,18 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _serve(settings: Settings, secrets: Secrets, create_app: Callable[..., object], port: int, *, most: int) -> None:
+def _serve(role: str, create_app: Callable[..., object], *, most: int) -> None:
     import uvicorn
 
+    from suture.bootstrap.monitor import monitored
     from suture.bootstrap.wiring import foundation
     from suture.store.version import check_schema
 
+    settings, secrets = _begin(role)
+    port: int = getattr(settings, f"{role}_port")
+
     async def run() -> None:
-        async with foundation(settings, secrets, most=most, patience=_PATIENCE_SECONDS) as base:
+        async with foundation(settings, secrets, most=most, patience=_PATIENCE_SECONDS) as base, monitored(base, role):
             await check_schema(base.database)
             config = uvicorn.Config(
                 create_app(base),  # type: ignore[arg-type]

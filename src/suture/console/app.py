@@ -6,9 +6,10 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from suture.bootstrap.monitor import readiness
 from suture.bootstrap.wiring import Foundation
 from suture.console.pages import Pages
 from suture.console.problems import Problems, guarded
@@ -48,6 +49,12 @@ def create_app(base: Foundation) -> FastAPI:
     ):
         app.add_route(path, guarded(page, problems), methods=["GET"])
     app.add_route("/health/live", _live, methods=["GET"])
+
+    async def ready(_: Request) -> Response:
+        told = await readiness(base, "console")
+        return JSONResponse(told, 200 if told["ready"] else 503)
+
+    app.add_route("/health/ready", ready, methods=["GET"])
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.add_exception_handler(HTTPException, problems.of_exception)
     app.middleware("http")(_secure)

@@ -29,6 +29,7 @@ from suture.store.parties import Parties, Party, kind_of
 from suture.store.recorder import Recorder
 from suture.store.sealing import SealBroken
 from suture.store.vault import Vault
+from suture.telemetry import metrics, tracing
 
 log = structlog.get_logger()
 
@@ -137,12 +138,14 @@ class Ingester:
         for delivery in deliveries:
             try:
                 told = await self._understand(delivery, now)
+                self._trace(delivery, told)
                 understood.append(told)
                 settled[delivery.id] = Settled("ingested", told.events[0].subject if told.events else None)
                 if told.trouble is not None:
                     await self._except(connection, delivery, told.trouble, now, refused=False)
             except NotUnderstood as error:
                 settled[delivery.id] = Settled("excepted", error.subject)
+                metrics.count("suture_transformation_errors_total", self._known(delivery), error.code)
                 await self._except(connection, delivery, error, now)
         understood.sort(key=lambda item: max(event.occurred_at for event in item.events))
         stale = await self._order(connection, understood)
@@ -153,8 +156,21 @@ class Ingester:
         await backlog.settle(connection, settled, now)
         await self._resolve(connection, [d.id for d in deliveries if d.replays and _is_ingested(settled[d.id])], now)
         for delivery in deliveries:
+            metrics.count("suture_ingested_total", self._known(delivery), settled[delivery.id].state)
             if _is_ingested(settled[delivery.id]):
                 self._gate(delivery).succeeded()
+
+    def _trace(self, delivery: Delivery, told: Understood) -> None:
+        """The journey that a delivery is about is known only now: the span says by which delivery."""
+        for event in told.events:
+            with tracing.span(
+                "ingest",
+                event.correlation_id,
+                interface=delivery.interface,
+                receipt=str(delivery.receipt),
+                event=event.type,
+            ):
+                pass
 
     async def _resolve(self, connection: Connection, replayed: list[int], now: datetime) -> None:
         """What was not understood before is understood now."""
@@ -218,6 +234,10 @@ class Ingester:
     def _gate(self, delivery: Delivery) -> Gate:
         known = delivery.interface in self._catalogue.interfaces
         return self._gates(delivery.interface) if known else Gate(delivery.interface)
+
+    def _known(self, delivery: Delivery) -> str:
+        """Its interface, as a metric's label may have it."""
+        return delivery.interface if delivery.interface in self._catalogue.interfaces else "unknown"
 
     def _registered(self, reference: str, now: datetime) -> Event:
         kind = kind_of(reference).lower()
