@@ -1,12 +1,19 @@
-"""``python -m benchmarks {ingest|flow|idle|odoo}`` prints figures as JSON; docs/performance.md tells their meaning."""
+"""``python -m benchmarks [WHICH …]`` prints figures as JSON; docs/performance.md tells their meaning."""
 
 import argparse
 import json
 import sys
 
-from benchmarks import flow, idle, ingest, odoo
+from benchmarks import flow, idle, ingest, observability, odoo, reconcile
 
-BENCHMARKS = {"ingest": ingest.measure, "flow": flow.measure, "idle": idle.measure, "odoo": odoo.measure}
+BENCHMARKS = {
+    "ingest": ingest.measure,
+    "flow": flow.measure,
+    "idle": idle.measure,
+    "odoo": odoo.measure,
+    "reconcile": reconcile.measure,
+    "observability": observability.measure,
+}
 
 
 def main() -> None:

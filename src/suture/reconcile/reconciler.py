@@ -67,7 +67,7 @@ class Reconciler:
     async def run(self, run: Reconciliation, tell: Tell = lambda _: None) -> Reconciliation:
         """Do a run to its end, or go on with it. Raises what reading raises; it can be gone on with then."""
         if run.state == "requested":
-            await self.fold(run.id)
+            await self.fold(run.id, tell)
             await self._plan(run)
             run = await self._told(run.id, tell)
         if run.state == "reading":
@@ -81,7 +81,7 @@ class Reconciler:
         """Look at a few keys again, on all sides, now: what differs no more is closed, what does is told."""
         await self.fold(None)
         await self._sides.read_appointments(appointments)
-        if any(key not in appointments for key in keys):
+        if not appointments:
             await self._sides.read_master_data()
         async with self._database.transaction() as connection:
             await holdings.tally_days_of(connection, appointments, self._clock.now())
@@ -89,14 +89,15 @@ class Reconciler:
             compared = await compare(connection, self._rules, self._clock.now(), None)
             return await self._tell(connection, compared, None)
 
-    async def fold(self, run: int | None) -> None:
-        """Bring Suture's own books up to what was recorded."""
+    async def fold(self, run: int | None, tell: Tell = lambda _: None) -> None:
+        """Bring Suture's own books up to what was recorded; how far that is stands in the run, where there is one."""
         async with self._database.connection() as connection:
             last = await reconciliations.folded_until(connection)
         at, batches = self._from(last, run), 0
         while True:
             if batches % _ANALYZED_EVERY == 1 and run is not None:
                 await self._analyze()
+                await self._told(run, tell)
             batches += 1
             async with self._database.transaction() as connection:
                 some = await events.after(connection, at, self._fold.types, _EVENTS_AT_ONCE)

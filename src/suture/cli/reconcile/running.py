@@ -87,6 +87,8 @@ def _bar() -> Iterator[Callable[[Reconciliation], None]]:
                 return
             if phase not in tasks:
                 tasks[phase] = progress.add_task(phase, total=None)
+            if run.events and run.state == "requested":
+                progress.update(tasks[phase], description=f"{phase} ({run.events:,} events)")
             if run.days:
                 progress.update(tasks[phase], completed=run.position, total=len(run.days))
 
