@@ -1,7 +1,7 @@
 """A day whose patients carry marks, with faults of every kind: no mark is found in anything that the platform tells."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,6 +9,7 @@ from uuid import uuid4
 import aiohttp
 import msgspec
 import pytest
+import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.integration.clinic import KEYS, Clinic, clinic
 from tests.integration.otlp import collecting
@@ -16,8 +17,11 @@ from tests.integration.otlp import collecting
 from suture.access.signatures import decode_secret, sign
 from suture.backbone.feed import Feed
 from suture.bootstrap.logs import configure_logs
+from suture.connectors.billing.rest import RestBilling
 from suture.console.app import create_app as create_console
+from suture.console.pages import Pages
 from suture.core.clock import SystemClock
+from suture.ingest.ingester import Ingester
 from suture.operate import closing, queue, reconciling, repairs
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.report import gather, page
@@ -79,11 +83,41 @@ def test_the_search_finds_what_is_planted(leak: str) -> None:
     assert found_in([("log", leak), ("metric", "suture_backlog 3")]) == ["log"]
 
 
+@pytest.fixture
+def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A file of everything that is logged, as a role logs it."""
+    path = tmp_path / "logs"
+    with path.open("w", encoding="utf-8") as stream:
+        monkeypatch.setattr("sys.stderr", stream)
+        configure_logs("debug", "test")
+        yield path
+        structlog.reset_defaults()
+
+
+@pytest.fixture
+def defects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bugs whose errors quote what they were given: in ingest, in a step (the first time) and in a page."""
+
+    def breaking(owner: type, name: str, times: int) -> None:
+        sound, left = getattr(owner, name), iter(range(times))
+
+        async def broken(*arguments: Any) -> Any:
+            if next(left, None) is not None:
+                raise KeyError(f"Zqmdefectmark of {arguments}")
+            return await sound(*arguments)
+
+        monkeypatch.setattr(owner, name, broken)
+
+    breaking(Ingester, "_ingest", 2)
+    breaking(RestBilling, "capture_charge", 1)
+    breaking(Pages, "stage", 1)
+
+
+@pytest.mark.usefixtures("defects")
 async def test_nothing_that_is_told_carries_a_patient_s_data(
-    tmp_path: Path, database: Database, vault: Vault, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, database: Database, vault: Vault, logs: Path
 ) -> None:
     asked = Asked()
-    configure_logs("debug", "test")
     async with (
         collecting() as collector,
         clinic(
@@ -105,12 +139,13 @@ async def test_nothing_that_is_told_carries_a_patient_s_data(
         feed = Feed(it.base.nats_url)
         told = [one.event for one in await feed.after(0, (), 5000)]
         await feed.close()
-    logs = "".join(capfd.readouterr())
+    logged = logs.read_text(encoding="utf-8")
+    assert all(event in logged for event in ("batch_broke", "step_broke", "page_broke")), logged
     assert len(told) > 100
     assert len(collector.spans) > 100
     assert "Zqm" in (await one_patient(vault, database)), "the marks are really in what was delivered"
     everything = [
-        ("logs", logs),
+        ("logs", logged),
         ("metrics", metrics.exposition().decode()),
         *((f"trace {n}", raw.decode(errors="replace")) for n, raw in enumerate(collector.raw)),
         *((f"event {event.type}", bytes(event.data).decode()) for event in told),
