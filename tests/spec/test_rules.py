@@ -1,5 +1,6 @@
 """The standard rules, as a table: what each side holds, and what a difference is called, costs and needs."""
 
+import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from suture.catalogue import Catalogue, CatalogueError, parse
 from suture.catalogue.reconciliation import standard_rules
 from suture.catalogue.write import template
-from suture.reconcile.comparing import MOST, TooManyDifferences, compare
+from suture.reconcile.comparing import MOST, TooManyDifferences, compare, suspects
 from suture.reconcile.differences import Difference
 from suture.reconcile.reconciler import parts
 from suture.store import holdings
@@ -79,6 +80,41 @@ def other(book: str, **told: object) -> list[Holding]:
 
 async def test_a_visit_that_is_whole_breaks_no_rule(database: Database) -> None:
     assert await differences(database, list(WHOLE.values())) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_look_at_each_day_by_itself_doubts_all_that_differs_over_all_days(
+    database: Database, seed: int
+) -> None:
+    dice, keyed = random.Random(seed), {one.book: one for one in WHOLE.values()}
+    documents = [
+        msgspec.structs.replace(
+            keyed[book],
+            key=keyed[book].key + str(number),
+            number=f"{book} {number} {copy}",
+            appointment=f"a1{number}",
+            day=DAY + timedelta(days=number % 3 if dice.random() < 0.98 else dice.randrange(3)),
+            amount=keyed[book].amount and dice.choice([keyed[book].amount] * 8 + [Decimal(7)]),
+        )
+        for number in range(200)
+        for book in keyed
+        for copy in range(dice.choice([1] * 20 + [0, 2]) if not book.startswith("suture") else 1)
+    ]
+    doubted: set[str] = set()
+    for day in (DAY + timedelta(days=number) for number in range(3)):
+        async with database.transaction() as connection:
+            if day == DAY:
+                await holdings.stage(connection, documents)
+                await holdings.merge(connection)
+            await holdings.scope_days(connection, day, day)
+            doubted |= await suspects(connection, standard_rules(), NOW, (day, day))
+    async with database.transaction() as connection:
+        await holdings.scope_keys(connection, [one.key for one in documents])
+        found = await compare(connection, standard_rules(), NOW, None)
+    differing = {key for _, key in found.raw}
+    assert differing
+    assert differing <= doubted
+    assert not {one.key for one in documents} <= doubted, "or it would say nothing"
 
 
 CASES = {

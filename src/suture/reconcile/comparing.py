@@ -14,6 +14,9 @@ from suture.store.holdings import Holding
 MOST = 5000
 """Differences of one rule in one part of a run: with more, something larger is wrong than any of them."""
 
+_MOST_SUSPECTS = 1_000_000
+"""Of one rule in one part: a key whose sides are dated apart is one too."""
+
 
 class TooManyDifferences(Exception):
     """So much differs by one rule that people could not work it off: a wrong database, or a system that lost its data.
@@ -46,9 +49,17 @@ async def compare(
     return Compared(frozenset((one.rule.name, one.key) for one in found), tuple(_first_broken(found, now)))
 
 
-async def _ask(connection: Connection, rule: Rule, now: datetime, span: tuple[date, date] | None) -> list[Difference]:
+async def suspects(connection: Connection, rules: Sequence[Rule], now: datetime, span: tuple[date, date]) -> set[str]:
+    """The keys, and their appointments, that may differ, where only what is dated together is in scope."""
+    found = [one for rule in rules for one in await _ask(connection, rule, now, span, _MOST_SUSPECTS)]
+    return {key for one in found for key in (one.key, one.appointment) if key}
+
+
+async def _ask(
+    connection: Connection, rule: Rule, now: datetime, span: tuple[date, date] | None, most: int = MOST
+) -> list[Difference]:
     if rule.right is None:
-        pairs = await holdings.standing(connection, rule.left, now - rule.grace, MOST)
+        pairs = await holdings.standing(connection, rule.left, now - rule.grace, most)
         states = {one.key: one.state for one in await _of_book(connection, rule.left.book, [p.key for p in pairs])}
         return [difference(rule, pair, states.get(pair.key, "")) for pair in pairs]
     if rule.by == "totals":
@@ -56,9 +67,9 @@ async def _ask(connection: Connection, rule: Rule, now: datetime, span: tuple[da
             return []
         return [
             difference(rule, pair)
-            for pair in await holdings.totals(connection, rule.left.book, rule.right.book, span, MOST)
+            for pair in await holdings.totals(connection, rule.left.book, rule.right.book, span, most)
         ]
-    pairs = await holdings.pairs(connection, rule.left, rule.right, rule.expects, MOST)
+    pairs = await holdings.pairs(connection, rule.left, rule.right, rule.expects, most)
     return [difference(rule, pair) for pair in pairs]
 
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-import msgspec
 import structlog
 
 from suture.canonical.events import ReconciliationFinished
@@ -16,7 +15,7 @@ from suture.catalogue import Catalogue
 from suture.catalogue.model import ServiceIndex
 from suture.core.clock import Clock
 from suture.reconcile import evidence
-from suture.reconcile.comparing import Compared, compare
+from suture.reconcile.comparing import Compared, compare, suspects
 from suture.reconcile.differences import Difference
 from suture.reconcile.folding import Fold
 from suture.reconcile.sides import Sides
@@ -37,18 +36,6 @@ _ON_ITS_WAY = timedelta(days=1)
 _LOOKED_AT_ONCE = 200
 
 Tell = Callable[[Reconciliation], None]
-
-
-class Looked(msgspec.Struct, frozen=True):
-    """What a second look at some keys came to."""
-
-    keys: frozenset[str]
-    compared: Compared
-
-    def over(self, before: Compared) -> Compared:
-        """What stands after it: of these keys what it says, of others what was seen before."""
-        others = {(rule, key) for rule, key in before.raw if key not in self.keys}
-        return Compared(self.compared.raw | others, self.compared.told)
 
 
 class Reconciler:
@@ -161,28 +148,33 @@ class Reconciler:
             await self._finish(connection, run.id)
 
     async def _compare_part(self, span: tuple[date, date]) -> Progress:
-        """What seems to differ is looked at once more before it is told: work goes on while sides are read."""
+        """First what is dated together, which is quick; then the keys that seem to differ, or did, wherever they are
+        dated; then, since work goes on while sides are read, what still differs once more from all sides.
+
+        The first look misses nothing: where each day's documents of a key agree, so do their sums."""
         async with self._database.transaction() as connection:
             await holdings.scope_days(connection, *span)
+            known = await discrepancies.in_scope(connection, span)
+            doubted = await suspects(connection, self._rules, self._clock.now(), span)
+            keys = sorted(doubted | {key for one in known for key in (one.key, one.appointment) if key})
+        if not keys:
+            return Progress()
+        async with self._database.transaction() as connection:
+            await holdings.scope_keys(connection, keys)
             compared = await compare(connection, self._rules, self._clock.now(), span)
             if not compared.told:
                 return await self._tell(connection, compared, span)
-        again = await self._look_again(compared.told, span)
+        await self._read_again(compared.told)
         async with self._database.transaction() as connection:
-            await holdings.scope_days(connection, *span)
-            return await self._tell(connection, again.over(compared), span)
+            await holdings.scope_keys(connection, keys)
+            return await self._tell(connection, await compare(connection, self._rules, self._clock.now(), span), span)
 
-    async def _look_again(self, suspects: Sequence[Difference], span: tuple[date, date]) -> Looked:
-        """The suspects, read from all sides once more and compared by themselves."""
-        appointments = sorted({one.appointment for one in suspects if one.appointment})
+    async def _read_again(self, told: Sequence[Difference]) -> None:
+        appointments = sorted({one.appointment for one in told if one.appointment})
         if appointments:
             await self.fold(None)
         for first in range(0, len(appointments), _LOOKED_AT_ONCE):
             await self._sides.read_appointments(appointments[first : first + _LOOKED_AT_ONCE])
-        keys = {key for one in suspects for key in (one.key, one.appointment) if key}
-        async with self._database.transaction() as connection:
-            await holdings.scope_keys(connection, sorted(keys))
-            return Looked(frozenset(keys), await compare(connection, self._rules, self._clock.now(), span))
 
     async def _tell(self, connection: Connection, compared: Compared, span: tuple[date, date] | None) -> Progress:
         """Open what differs and nobody knows of, close what differs no more."""

@@ -145,8 +145,13 @@ async def tallies(connection: Connection, first: date, last: date) -> list[Tally
 
 
 async def scope_days(connection: Connection, first: date, last: date) -> None:
-    """Ask the questions below, in this transaction, of all that is dated in these days."""
-    await _scope(connection, "scope_days", first, last)
+    """Ask the questions below, in this transaction, of what is dated in these days: quick, and too strict, since what
+    belongs together may be dated apart. Ask again of the keys that seem to differ."""
+    for statement in ("scope", "scoped"):
+        await connection.execute(_SQL[statement])
+    await connection.execute(_SQL["scoped_days"], first, last)
+    await connection.execute(_SQL["scope_of_scoped"])
+    await _ready(connection)
 
 
 async def scope_undated(connection: Connection) -> None:
@@ -155,14 +160,20 @@ async def scope_undated(connection: Connection) -> None:
 
 
 async def scope_keys(connection: Connection, keys: Sequence[str]) -> None:
-    """Ask of these appointments, payments or other keys, and all that belongs to them."""
+    """Ask of these appointments, payments or other keys, and all that belongs to them, whenever it is dated."""
     await _scope(connection, "scope_keys", keys)
 
 
 async def _scope(connection: Connection, chosen: str, *arguments: object) -> None:
     await connection.execute(_SQL["scope"])
     await connection.execute(_SQL[chosen], *arguments)
-    for statement in ("scope_analyze", "scoped", "scoped_index", "scoped_analyze"):
+    for statement in ("scope_analyze", "scoped", "scoped_keys"):
+        await connection.execute(_SQL[statement])
+    await _ready(connection)
+
+
+async def _ready(connection: Connection) -> None:
+    for statement in ("scoped_index", "scoped_analyze"):
         await connection.execute(_SQL[statement])
 
 

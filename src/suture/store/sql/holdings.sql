@@ -93,8 +93,12 @@ WHERE day BETWEEN $1 AND $2 ORDER BY day, book, facility
 -- name: scope
 CREATE TEMP TABLE scope (key text PRIMARY KEY) ON COMMIT DROP
 
--- name: scope_days
-INSERT INTO scope SELECT DISTINCT key FROM holding WHERE day BETWEEN $1 AND $2
+-- name: scoped_days
+-- What is dated in these days, read as it lies; a document of the same key on another day isn't looked for.
+INSERT INTO scoped SELECT * FROM holding WHERE day BETWEEN $1 AND $2
+
+-- name: scope_of_scoped
+INSERT INTO scope SELECT DISTINCT key FROM scoped
 
 -- name: scope_undated
 INSERT INTO scope SELECT DISTINCT key FROM holding WHERE day IS NULL
@@ -106,8 +110,11 @@ INSERT INTO scope SELECT DISTINCT key FROM holding WHERE appointment = ANY($1::t
 ANALYZE scope
 
 -- name: scoped
+CREATE TEMP TABLE scoped (LIKE holding) ON COMMIT DROP
+
+-- name: scoped_keys
 -- All documents of the keys in scope, found once for all questions.
-CREATE TEMP TABLE scoped ON COMMIT DROP AS SELECT holding.* FROM scope JOIN holding USING (key)
+INSERT INTO scoped SELECT holding.* FROM scope JOIN holding USING (key)
 
 -- name: scoped_index
 CREATE INDEX ON scoped (book, key)
