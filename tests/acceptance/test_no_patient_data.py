@@ -14,15 +14,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.integration.clinic import KEYS, Clinic, clinic
 from tests.integration.otlp import collecting
 
+from suture.access.roles import ADMINISTRATOR
 from suture.access.signatures import decode_secret, sign
 from suture.backbone.feed import Feed
 from suture.bootstrap.logs import configure_logs
 from suture.connectors.billing.rest import RestBilling
 from suture.console.app import create_app as create_console
-from suture.console.pages import Pages
+from suture.console.pages import today
 from suture.core.clock import SystemClock
 from suture.ingest.ingester import Ingester
-from suture.operate import closing, queue, reconciling, repairs
+from suture.operate import accounts, closing, queue, reconciling, repairs
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.report import gather, page
 from suture.simulators.clinic.day import Address, ClinicDay, Patient
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.timeout(240)
 
 MARK = re.compile(r"zqm[a-z]*mark", re.IGNORECASE)
 """What every field of a patient holds."""
-ADA = Actor("ada", "a test")
+ADA = Actor("ada", "a test", (ADMINISTRATOR,))
 _NOT_TOLD = {"delivery", "party", "payload_correction", "delivery_conflict", "data_key", "idempotency", "subscription"}
 """Tables whose content is sealed."""
 
@@ -98,19 +99,19 @@ def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def defects(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bugs whose errors quote what they were given: in ingest, in a step (the first time) and in a page."""
 
-    def breaking(owner: type, name: str, times: int) -> None:
+    def breaking(owner: object, name: str, times: int) -> None:
         sound, left = getattr(owner, name), iter(range(times))
 
-        async def broken(*arguments: Any) -> Any:
+        async def broken(*arguments: Any, **named: Any) -> Any:
             if next(left, None) is not None:
                 raise KeyError(f"Zqmdefectmark of {arguments}")
-            return await sound(*arguments)
+            return await sound(*arguments, **named)
 
         monkeypatch.setattr(owner, name, broken)
 
     breaking(Ingester, "_ingest", 2)
     breaking(RestBilling, "capture_charge", 1)
-    breaking(Pages, "stage", 1)
+    breaking(today, "of_stage", 1)
 
 
 @pytest.mark.usefixtures("defects")
@@ -222,12 +223,21 @@ async def people_look(it: Clinic) -> list[tuple[str, str]]:
 
 
 async def console_pages(it: Clinic) -> list[tuple[str, str]]:
-    paths = ["/", "/stuck", "/interfaces", "/journeys?stage=completed"]
-    paths += [f"/journeys/{plan.id}" for plan in it.day.appointments]
-    async with serving(create_console(it.base)) as url, aiohttp.ClientSession(url) as http:
+    """Every page, and what their forms answer, as an administrator sees it who gives no reason to read anything."""
+    paths = ["/", "/exceptions", "/exceptions/1", "/interfaces", "/interfaces/scheduling-appointments", "/processes"]
+    paths += ["/journeys?stage=completed", "/reconciliation", "/close", "/mappings", "/audit", "/people", "/approvals"]
+    for plan in it.day.appointments:
+        paths += [f"/journeys/{plan.id}", f"/journeys/{plan.id}/standing"]
+    invitation = await accounts.add(it.desk, ADA, "eve", full_name="Eve", email="", roles=[ADMINISTRATOR])
+    session = await accounts.accept(it.desk, invitation, "a few words that do well")
+    async with (
+        serving(create_console(it.base)) as url,
+        aiohttp.ClientSession(url, cookies={"suture": session}) as http,
+    ):
         pages = []
         for path in paths:
             async with http.get(path) as response:
+                assert response.url.path == path.partition("?")[0], "signed in"
                 pages.append((f"page {path}", await response.text()))
     return pages
 

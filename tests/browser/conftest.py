@@ -4,8 +4,9 @@ import asyncio
 import os
 import shutil
 import socket
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,24 +15,31 @@ import msgspec
 import pytest
 import uvicorn
 from playwright.async_api import Browser, Page, async_playwright
+from tests.conftest import Notice
+from tests.integration.recovery import House
 
+from suture.bootstrap.serving import Server
 from suture.bootstrap.settings import Secrets, Settings
-from suture.bootstrap.wiring import Foundation
+from suture.bootstrap.wiring import Foundation, desk
 from suture.canonical import events as facts
 from suture.canonical.events import Event
 from suture.canonical.records import Charge, Payment, PricedLine, ServiceLine, Visit
+from suture.catalogue import Catalogue
 from suture.catalogue.load import parse
 from suture.catalogue.write import template
 from suture.console.app import create_app
 from suture.core.clock import ManualClock, SystemClock
 from suture.core.ids import fact_id
 from suture.core.money import Money
+from suture.operate import accounts
+from suture.operate.actor import Actor
 from suture.operate.projection import JourneyProjection
 from suture.processes.advance import NEVER
 from suture.processes.definitions import ROUTES
-from suture.store import backlog, exceptions, gates, steering
+from suture.store import backlog, discrepancies, exceptions, gates, steering
 from suture.store.backlog import Settled
 from suture.store.database import Database
+from suture.store.discrepancies import Found
 from suture.store.events import mark_published, unpublished
 from suture.store.exceptions import Trouble
 from suture.store.inbox import Inbox
@@ -61,7 +69,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture
 async def page(browser: Browser) -> AsyncIterator[Page]:
     """A page that must stay silent: what the browser's log says of it is a failure at the end."""
-    page = await browser.new_page(viewport={"width": 1280, "height": 900})
+    page = await browser.new_page(viewport={"width": 1280, "height": 900}, timezone_id="America/New_York")
     said: list[str] = []
     page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: said.append(f"error: {error}"))
@@ -71,8 +79,10 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
 
 
 def _expected(line: str) -> bool:
-    """The browser itself logs that a page, or a look for news, was answered 404 or 503."""
-    return "Failed to load resource" in line and ("404" in line or "503" in line)
+    """The browser itself logs that a page, or a look for news, was refused."""
+    return "Failed to load resource" in line and any(
+        status in line for status in ("403", "404", "409", "422", "429", "503")
+    )
 
 
 Steps = list[tuple[str, list[tuple[str, msgspec.Struct]]]]
@@ -259,26 +269,137 @@ def clinic(database: Database, vault: Vault, clock: ManualClock) -> Clinic:
     return Clinic(database, vault, clock)
 
 
-@pytest.fixture
-async def console(clinic: Clinic, tmp_path: Path) -> AsyncIterator[str]:
-    """The address of a console over the clinic's database."""
-    base = Foundation(
-        settings=Settings(data_dir=tmp_path),
-        secrets=Secrets({}, tmp_path),
-        catalogue=parse(template(), "catalogue.yaml"),
-        clock=clinic.clock,
-        database=clinic.database,
-        vault=clinic.vault,
-        nats_url="nats://127.0.0.1:1",
-    )
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(create_app(base), log_config=None, ws="none"))
+ADMINISTRATOR = Actor("root", "a test", ("administrator",))
+
+
+class Desk:
+    """Who works at the console. `password` is everybody's."""
+
+    password = "a few words that do well"
+
+    def __init__(self, base: Foundation, url: str) -> None:
+        self.base, self.url, self.desk = base, url, desk(base)
+
+    async def has(self, name: str, *roles: str) -> str:
+        """There is such a person; answers a session of theirs."""
+        token = await accounts.add(self.desk, ADMINISTRATOR, name, full_name=name.title(), email="", roles=roles)
+        return await accounts.accept(self.desk, token, self.password)
+
+    async def signs_in(self, page: Page, name: str, *roles: str) -> None:
+        """The page is this person's from now on."""
+        await self.shows(page, await self.has(name, *roles))
+
+    async def shows(self, page: Page, session: str) -> None:
+        await page.context.clear_cookies()
+        await page.context.add_cookies([{"name": "suture", "value": session, "url": self.url, "httpOnly": True}])
+
+
+@asynccontextmanager
+async def serving_console(base: Foundation, port: int = 0) -> AsyncIterator[str]:
+    """The address of a console."""
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        server = Server(uvicorn.Config(create_app(base), log_config=None, ws="none"))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:
             await asyncio.sleep(0.01)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         await serving
+
+
+@pytest.fixture
+async def day(clinic: Clinic) -> Clinic:
+    """Five appointments: one paid, one whose posting is stuck, one cancelled, one missed, one still to come."""
+    for appointment in ("A-paid", "A-stuck", "A-cancelled", "A-missed", "A-to-come"):
+        await clinic.books(appointment)
+    await clinic.completes("A-paid", "200.00")
+    number = await clinic.bills("A-paid", "200.00")
+    await clinic.is_paid("A-paid", number, "200.00")
+    await clinic.completes("A-stuck", "1150.50")
+    await clinic.bills("A-stuck", "1150.50", stuck_at="post_invoice")
+    await clinic.cancels("A-cancelled")
+    await clinic.misses("A-missed")
+    clinic.clock.advance(timedelta(minutes=12))
+    return clinic
+
+
+@pytest.fixture
+async def night(day: Clinic, people: Desk, notice: Notice) -> House:
+    """What failed overnight, beside the day's one: three visits with a code that no table has, a message that is none,
+    a difference between the sides; Odoo is away and an interface is paused."""
+    house = House(day.database, day.vault, people.base.catalogue, day.clock)
+    for number in range(3):
+        told = notice(appointment=f"N-{number}")
+        told["data"]["entry"][-1]["resource"]["code"]["coding"][0]["code"] = "OV-NEW"
+        await house.deliver(told)
+    await house.deliver(b"not JSON")
+    await house.ingest()
+    await day.pauses("billing-payments", "ben", "statements are wrong")
+    await day.goes_away("odoo-ledger", "unreachable")
+    now = day.clock.now()
+    async with day.database.transaction() as connection:
+        await discrepancies.put(connection, [missing_invoice("A-paid")], now, now + timedelta(days=1))
+    await day.publishes()
+    return house
+
+
+def missing_invoice(appointment: str) -> Found:
+    """A charge that Odoo has no invoice for."""
+    charge = {"number": f"CH-{appointment}", "state": "posted", "amount": "200.00", "currency": "USD"}
+    evidence = {"asked": "a test", "compared": {"billing.charge": [charge], "odoo.invoice": []}, "also": {}}
+    return Found(
+        rule="charge_not_invoiced",
+        what="missing",
+        key=appointment,
+        appointment=appointment,
+        facility="MAIN",
+        party="Payer/BLUE",
+        day=date(2026, 3, 2),
+        owner="finance",
+        money=Decimal("200.00"),
+        currency="USD",
+        repair="redo",
+        evidence=msgspec.json.encode(evidence).decode(),
+        print="p1",
+    )
+
+
+@pytest.fixture
+def settings() -> dict[str, Any]:
+    """Settings that differ from the defaults."""
+    return {}
+
+
+@pytest.fixture
+def change() -> Callable[[Catalogue], Catalogue]:
+    """What of the catalogue differs from the template."""
+    return lambda catalogue: catalogue
+
+
+@pytest.fixture
+async def people(
+    page: Page, clinic: Clinic, tmp_path: Path, settings: dict[str, Any], change: Callable[[Catalogue], Catalogue]
+) -> AsyncIterator[Desk]:
+    """A console over the clinic's database, and who works at it."""
+    base = Foundation(
+        settings=Settings(data_dir=tmp_path, **settings),
+        secrets=Secrets({}, tmp_path),
+        catalogue=change(parse(template(), "catalogue.yaml")),
+        clock=clinic.clock,
+        database=clinic.database,
+        vault=clinic.vault,
+        nats_url="nats://127.0.0.1:1",
+    )
+    async with serving_console(base) as url:
+        yield Desk(base, url)
+        await page.goto("about:blank")  # it is left before the console ends
+
+
+@pytest.fixture
+async def console(people: Desk, page: Page) -> str:
+    """The address of the console; the page is an administrator's."""
+    await people.signs_in(page, "ada", "administrator")
+    return people.url
 
 
 def _steps(appointment: str, total: Money, number: str) -> Steps:

@@ -11,25 +11,9 @@ from playwright.async_api import Page, expect
 from suture.operate.runbook import CLASSES
 
 PAGES = (
-    *("/", "/stuck", "/interfaces", "/journeys?stage=posted", "/journeys/A-paid", "/journeys/A-stuck", "/search?q=A-"),
+    *("/", "/exceptions", "/interfaces", "/journeys?stage=posted", "/journeys/A-paid", "/journeys/A-stuck", "/search"),
     *("/nowhere", *(f"/runbooks/{name}" for name in CLASSES)),
 )
-
-
-@pytest.fixture
-async def day(clinic: Any) -> Any:
-    """Five appointments: one paid, one whose posting is stuck, one cancelled, one missed, one still to come."""
-    for appointment in ("A-paid", "A-stuck", "A-cancelled", "A-missed", "A-to-come"):
-        await clinic.books(appointment)
-    await clinic.completes("A-paid", "200.00")
-    number = await clinic.bills("A-paid", "200.00")
-    await clinic.is_paid("A-paid", number, "200.00")
-    await clinic.completes("A-stuck", "1150.50")
-    await clinic.bills("A-stuck", "1150.50", stuck_at="post_invoice")
-    await clinic.cancels("A-cancelled")
-    await clinic.misses("A-missed")
-    clinic.clock.advance(timedelta(minutes=12))
-    return clinic
 
 
 async def test_today_shows_how_far_the_day_came(page: Page, console: str, day: Any) -> None:
@@ -83,12 +67,16 @@ async def test_a_journey_goes_from_the_raw_delivery_to_the_invoice_number(page: 
 
 async def test_what_is_stuck_says_why_whose_it_is_and_what_to_do(page: Page, console: str, day: Any) -> None:
     await page.goto(console)
-    await page.get_by_role("navigation").get_by_role("link", name="Stuck").click()
-    cause = page.get_by_role("region", name="Odoo’s fiscal period is locked up to 2026-06-30")
-    await expect(cause).to_contain_text("Reopen the period in Odoo, or move the lock date; then retry.")
-    await expect(cause).to_contain_text("finance")
-    await expect(cause).to_contain_text("at post invoice, for 12 min")
-    await cause.get_by_role("link", name="A-stuck").click()
+    await page.get_by_role("navigation").get_by_role("link", name="Exceptions").click()
+    cause = page.get_by_role("region", name="By cause").locator("tbody tr")
+    await expect(cause).to_have_count(1)
+    for told in ("1", "Odoo’s fiscal period is locked up to 2026-06-30", "finance", "$1,150.50", "12 min", "Ledger"):
+        await expect(cause).to_contain_text(told)
+    await cause.get_by_role("link", name="Odoo’s fiscal period").click()
+    listed = page.get_by_role("form", name="Exceptions", exact=True)
+    await expect(listed).to_contain_text("Reopen the period in Odoo, or move the lock date; then retry.")
+    await expect(listed).to_contain_text("at post invoice, for 12 min")
+    await listed.get_by_role("link", name="A-stuck").click()
     await expect(page.get_by_role("region", name="Exception")).to_contain_text("Reopen the period")
     await expect(page.locator(".steps .stuck")).to_contain_text("Post invoice")
 
@@ -96,23 +84,21 @@ async def test_what_is_stuck_says_why_whose_it_is_and_what_to_do(page: Page, con
 async def test_an_exception_goes_by_its_number_and_says_when_it_is_due_and_who_has_it(
     page: Page, console: str, day: Any
 ) -> None:
-    await page.goto(f"{console}/stuck")
-    cause = page.get_by_role("region", name="Odoo’s fiscal period is locked up to 2026-06-30")
-    await expect(cause).to_contain_text("class ledger")
-    exception = cause.locator(".subjects li")
-    await expect(exception).to_contain_text(re.compile(r"no\. \d+"))
+    await page.goto(f"{console}/exceptions")
+    exception = page.get_by_role("form", name="Exceptions", exact=True).locator("tbody tr")
     await expect(exception).to_contain_text("due in 23 h 47 min")
-    await expect(exception).to_contain_text("nobody has taken it")
-    number = re.search(r"no\. (\d+)", await exception.inner_text())
-    assert number is not None
-    await day.assigns(int(number[1]), "ada")
-    day.clock.advance(timedelta(hours=25))
+    await expect(exception).to_contain_text("nobody yet")
+    number = await exception.locator("th").inner_text()
+    await day.assigns(int(number), "ada")
+    day.clock.advance(timedelta(minutes=30))
     await page.reload()
-    await expect(exception).to_contain_text("with ada")
-    await expect(exception.locator(".badge.bad")).to_have_text(re.compile(r"^overdue for 1 h 1\d min$"))
+    await expect(exception).to_contain_text("ada")
+    await expect(exception).to_contain_text("due in 23 h 17 min")
+    await exception.get_by_role("link", name=number, exact=True).click()
+    await expect(page.get_by_role("region", name="About it")).to_contain_text("$1,150.50 not settled")
 
 
-@pytest.mark.parametrize("path", ["/", "/stuck", "/journeys/A-stuck"])
+@pytest.mark.parametrize("path", ["/", "/exceptions?code=period_locked", "/journeys/A-stuck"])
 async def test_every_exception_leads_to_the_page_that_says_what_to_do(
     page: Page, console: str, day: Any, path: str
 ) -> None:
@@ -197,7 +183,7 @@ async def test_a_process_that_a_person_ended_says_so(page: Page, console: str, d
 
 async def test_search_goes_to_the_journey_or_offers_what_starts_so(page: Page, console: str, day: Any) -> None:
     await page.goto(console)
-    box = page.get_by_role("searchbox", name="Find an appointment by its id")
+    box = page.get_by_role("searchbox", name="Find by any number")
     await box.fill(" Appointment/A-paid ")
     await box.press("Enter")
     await expect(page).to_have_url(f"{console}/journeys/A-paid")

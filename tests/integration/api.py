@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from suture.access.roles import ADMINISTRATOR
 from suture.bootstrap.settings import Secrets, Settings
 from suture.bootstrap.wiring import Foundation, desk
 from suture.catalogue import Catalogue
@@ -65,7 +66,13 @@ class Api:
 
     async def client(self, name: str, scopes: Sequence[str] = tuple(SCOPES), per_minute: int = 100_000) -> str:
         return await clients.add(
-            self.desk, Actor("ada"), name, purpose="test", scopes=scopes, per_minute=per_minute, days=None
+            self.desk,
+            Actor("ada", roles=(ADMINISTRATOR,)),
+            name,
+            purpose="test",
+            scopes=scopes,
+            per_minute=per_minute,
+            days=None,
         )
 
 

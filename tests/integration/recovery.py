@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import msgspec
 
+from suture.access.roles import ADMINISTRATOR
 from suture.canonical.events import AppointmentArrived, AppointmentCancelled, Event, StockReturned
 from suture.canonical.routing import Route
 from suture.catalogue import Catalogue
@@ -40,7 +41,7 @@ NAME = "visit"
 RETRY = Retry(attempts=3, first=0.01, longest=0.02)
 BILLING, ODOO = "billing-api", "odoo-ledger"
 FACT = "suture.stock.returned.v1"
-ANN = Actor("ann", "a test")
+ANN = Actor("ann", "a test", (ADMINISTRATOR,))
 
 
 def governed(**fields: Any) -> Interface:

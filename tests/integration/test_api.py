@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from tests.integration.api import Api, serving_api
 
+from suture.access.roles import ADMINISTRATOR
 from suture.backbone.embedded import EmbeddedNats
 from suture.backbone.relay import Relay
 from suture.canonical.records import Identifier, Patient, Payer, Practitioner
@@ -66,12 +67,12 @@ async def test_without_a_key_nothing_is_said(api: Api) -> None:
 
 
 async def test_a_key_ends_when_it_is_revoked_or_runs_out(api: Api, clock: ManualClock) -> None:
-    second = await clients.add_key(api.desk, Actor("ada"), "erp", days=1)
+    second = await clients.add_key(api.desk, Actor("ada", roles=(ADMINISTRATOR,)), "erp", days=1)
     assert (await api.call("GET", "/v1/appointments", token=second)).status == 200
     clock.advance(timedelta(days=2))
     assert (await api.call("GET", "/v1/appointments", token=second)).status == 401
     assert (await api.get("/v1/appointments")).status == 200
-    await clients.revoke(api.desk, Actor("ada"), "erp")
+    await clients.revoke(api.desk, Actor("ada", roles=(ADMINISTRATOR,)), "erp")
     assert (await api.get("/v1/appointments")).status == 401
 
 

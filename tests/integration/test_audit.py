@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from suture.access.roles import ADMINISTRATOR
 from suture.core.clock import ManualClock
 from suture.operate.actor import Actor
 from suture.store import audit
@@ -120,7 +121,7 @@ async def test_people_who_act_at_once_write_one_chain(database: Database) -> Non
 async def test_an_act_that_did_not_happen_leaves_no_entry_and_no_gap(database: Database, clock: ManualClock) -> None:
     async def fails() -> None:
         async with database.transaction() as connection:
-            await Actor("ann").sign(connection, clock, "x", "y")
+            await Actor("ann", roles=(ADMINISTRATOR,)).sign(connection, clock, "x", "y")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.integration.clinic import Clinic, clinic
 
+from suture.access.roles import ADMINISTRATOR
 from suture.core.clock import SystemClock
 from suture.operate import closing, reconciling
 from suture.operate.actor import Actor, NotPossible
@@ -21,7 +22,7 @@ from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(180)
 
-ADA, BEN = Actor("ada"), Actor("ben")
+ADA, BEN = Actor("ada", roles=(ADMINISTRATOR,)), Actor("ben", roles=(ADMINISTRATOR,))
 
 
 def last_month() -> date:
@@ -134,7 +135,7 @@ async def test_an_open_difference_holds_the_close_until_it_is_repaired_or_accept
     with pytest.raises(NotPossible, match="not ready to be signed"):
         await closing.sign(it.desk, ADA, MONTH)
     (found,) = await it.discrepancies()
-    await reconciling.accept(it.desk, Actor("ada", "claimed on paper"), [found.number])
+    await reconciling.accept(it.desk, Actor("ada", "claimed on paper", (ADMINISTRATOR,)), [found.number])
     await closing.resume(it.desk, ADA, MONTH)
     await goes_on_to(it, "signed")
     assert "claimed on paper" in page(await gather(it.desk, MONTH), ZoneInfo("UTC"))
@@ -147,7 +148,7 @@ async def test_a_month_is_reopened_with_a_reason_and_closed_again(it: Clinic) ->
     await closing.sign(it.desk, ADA, MONTH)
     with pytest.raises(NotPossible, match="say why"):
         await closing.reopen(it.desk, ADA, MONTH)
-    assert await closing.reopen(it.desk, Actor("ada", "a late remittance"), MONTH) == 1
+    assert await closing.reopen(it.desk, Actor("ada", "a late remittance", (ADMINISTRATOR,)), MONTH) == 1
     assert (await closing.status(it.desk, MONTH)).period.state == "open"
     assert await closing.start(it.desk, ADA, MONTH) == 2
     told = await reaches(it, "signed")

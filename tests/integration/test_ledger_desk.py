@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from suture.access.roles import ADMINISTRATOR
 from suture.canonical.records import Patient, Payer
 from suture.catalogue import Catalogue
 from suture.connectors.odoo import OdooLedger
@@ -23,7 +24,7 @@ from suture.store.parties import Parties
 from suture.store.recorder import Recorder
 from suture.store.vault import Vault
 
-ADA = Actor("ada", "as agreed")
+ADA = Actor("ada", "as agreed", (ADMINISTRATOR,))
 TOLD = Payer(reference=PAYER.reference, name=PAYER.name)
 
 

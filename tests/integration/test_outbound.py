@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from suture.access.roles import ADMINISTRATOR, CLIENT
 from suture.canonical.examples import example
 from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
@@ -33,7 +34,7 @@ from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(60)
 
-ERP = Actor("api/erp")
+ERP = Actor("api/erp", roles=(CLIENT,))
 POSTED, VOIDED = "suture.invoice.posted.v1", "suture.charge.voided.v1"
 
 
@@ -192,7 +193,7 @@ async def test_one_that_is_gone_is_disabled_and_a_person_told(it: Bench, databas
     async with database.connection() as connection:
         (trouble,) = await exceptions.select(connection, Selection())
     assert (trouble.code, trouble.owner) == ("subscriber_disabled", "clinic operations")
-    await subscribers.switch(it.desk, Actor("ada"), number, enabled=True)
+    await subscribers.switch(it.desk, Actor("ada", roles=(ADMINISTRATOR,)), number, enabled=True)
     await it.send()
     assert await states(it, number) == ["delivered"], "what waited is delivered once it is enabled"
     async with database.connection() as connection:

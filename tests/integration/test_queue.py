@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from suture.access.roles import ADMINISTRATOR
 from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
 from suture.core.failure import Rejected
@@ -247,7 +248,7 @@ class TestDiscarded:
         await house.deliver(b"not JSON")
         await house.ingest()
         with pytest.raises(NotPossible, match="--reason"):
-            await queue.discard(house.desk, Actor("ann"), (await one(house)).number)
+            await queue.discard(house.desk, Actor("ann", roles=(ADMINISTRATOR,)), (await one(house)).number)
 
     async def test_a_process_that_wrote_nothing_is_ended(self, house: House, notice) -> None:
         await house.deliver(notice())

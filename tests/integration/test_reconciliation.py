@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from tests.integration.clinic import Clinic, clinic
 
+from suture.access.roles import ADMINISTRATOR
 from suture.connectors.port import LedgerPartner
 from suture.core.clock import SystemClock
 from suture.operate import reconciling, repairs
@@ -20,7 +21,7 @@ from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(180)
 
-ADA = Actor("ada", "the sides differ")
+ADA = Actor("ada", "the sides differ", (ADMINISTRATOR,))
 
 
 @pytest.fixture
@@ -133,8 +134,10 @@ async def test_a_claim_that_was_never_made_is_for_a_person(it: Clinic) -> None:
     with pytest.raises(NotPossible, match="mend it in billing"):
         await repairs.repair(it.bench, ADA, found.number)
     with pytest.raises(NotPossible, match="say why"):
-        await reconciling.accept(it.desk, Actor("ada"), [found.number])
-    assert await reconciling.accept(it.desk, Actor("ada", "the payer went out of business"), [found.number]) == [1]
+        await reconciling.accept(it.desk, Actor("ada", roles=(ADMINISTRATOR,)), [found.number])
+    assert await reconciling.accept(
+        it.desk, Actor("ada", "the payer went out of business", (ADMINISTRATOR,)), [found.number]
+    ) == [1]
     await it.reconcile()
     assert await it.discrepancies() == [], "what was accepted as it is stays accepted"
     (closed,) = await it.discrepancies("accepted")

@@ -1,4 +1,4 @@
-"""API keys: random, shown once, and kept as a digest. Pure but for the randomness."""
+"""API keys, sessions and invitations: random, shown once, and kept as a digest. Pure but for the randomness."""
 
 import base64
 import hashlib
@@ -17,6 +17,11 @@ def new_token() -> tuple[str, str]:
 def digest(token: str) -> bytes:
     """What is kept of a key. It is random and long, so that a plain digest can't be guessed back."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def new_secret() -> str:
+    """A session's or an invitation's secret: 256 bits for a cookie or a URL."""
+    return secrets.token_urlsafe(_SECRET_BYTES)
 
 
 def new_signing_secret() -> str:

@@ -29,6 +29,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `metrics_port` (0: none) is where a role shows its metrics and health; run all at once, the gateway has this one,
     the console the next, and workers those after. `otlp_endpoint` gets traces (OTLP over HTTP), of a `trace_ratio` of
     all journeys. `private_webhooks` lets subscribers' webhooks go to addresses inside, and over plain HTTP.
+    `console_url` is where browsers reach the console, where that isn't its own host and port: over https its cookies
+    are for https alone. `oidc_issuer` lets people sign in through an identity provider, to which Suture is
+    `oidc_client_id` (with the secret ``SUTURE_OIDC_CLIENT_SECRET``, if it has one) and which tells roles in
+    `oidc_roles_claim`.
     `lease_seconds` is how long others wait before they take over a silent worker's processes.
     """
 
@@ -47,6 +51,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lease_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     private_webhooks: bool = False
+    console_url: str | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str = "suture"
+    oidc_roles_claim: str = "roles"
     metrics_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     otlp_endpoint: str | None = None
     trace_ratio: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0

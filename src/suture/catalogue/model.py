@@ -230,8 +230,30 @@ class Compensation(_Part, frozen=True, kw_only=True):
     default_share: Decimal
 
 
+Act = Literal[
+    "exception.discard",
+    "delivery.replay",
+    "payload.correct",
+    "process.correct",
+    "process.cancel",
+    "process.compensate",
+    "codes.correct",
+    "codes.roll_back",
+    "interface.pause",
+    "interface.resume",
+    "discrepancy.repair",
+    "discrepancy.accept",
+    "period.reopen",
+    "person.add",
+    "person.roles",
+    "client.add",
+    "client.key",
+]
+"""What a second person may have to approve, as the audit trail calls it."""
+
+
 class Catalogue(_Part, frozen=True, kw_only=True):
-    """The whole catalogue."""
+    """The whole catalogue. `four_eyes` are the acts that one person asks for and another approves."""
 
     version: Literal[1]
     organisation: Organisation
@@ -245,6 +267,7 @@ class Catalogue(_Part, frozen=True, kw_only=True):
     ledger: Ledger
     compensation: Compensation
     reconciliation: Reconciliation = Reconciliation()
+    four_eyes: tuple[Act, ...] = ()
 
     def system_of_kind(self, kind: str) -> tuple[str, System]:
         """The one system of a kind, with its name. `load` guarantees that there is exactly one."""

@@ -11,6 +11,7 @@ from cyclopts import Parameter, validators
 from rich.console import Console
 from rich.table import Table
 
+from suture.access.roles import ADMINISTRATOR
 from suture.bootstrap.settings import current
 from suture.bootstrap.wiring import desk, foundation
 from suture.cli.trouble import UserError
@@ -43,8 +44,8 @@ def at_desk(act: Callable[[Desk], Awaitable[Answer]]) -> Answer:
 
 
 def me(reason: str = "") -> Actor:
-    """Whoever runs the command, by the name that the machine knows."""
-    return Actor(getpass.getuser(), reason)
+    """Whoever runs the command, by the name that the machine knows. Who can read its settings has the keys anyway."""
+    return Actor(getpass.getuser(), reason, (ADMINISTRATOR,))
 
 
 def moment(told: str | None) -> datetime | None:

@@ -205,6 +205,7 @@ def _serve(role: str, create_app: Callable[..., object], *, most: int) -> None:
     import uvicorn
 
     from suture.bootstrap.monitor import monitored
+    from suture.bootstrap.serving import Server
     from suture.bootstrap.wiring import foundation
     from suture.store.version import check_schema
 
@@ -225,7 +226,7 @@ def _serve(role: str, create_app: Callable[..., object], *, most: int) -> None:
                 timeout_graceful_shutdown=10,
             )
             with _listen(settings.host, port) as listener:
-                await uvicorn.Server(config).serve(sockets=[listener])
+                await Server(config).serve(sockets=[listener])
 
     uvloop.run(run())
     sys.exit(0)

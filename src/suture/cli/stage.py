@@ -19,11 +19,12 @@ import msgspec
 import uvloop
 from rich.console import Console
 
+from suture.access.roles import ADMINISTRATOR
 from suture.backbone.stream import BACKBONE_AWAY, connect
 from suture.bootstrap.servers import Servers, embedded_servers, sole_supervisor, wipe
 from suture.bootstrap.settings import Secrets, Settings
 from suture.bootstrap.supervise import Role, Supervisor, role_command, stop_all
-from suture.bootstrap.wiring import connect_database, connect_systems, ledger_plan
+from suture.bootstrap.wiring import connect_database, connect_systems, desk, foundation, ledger_plan
 from suture.catalogue import load
 from suture.cli.clinic_catalogue import catalogue_text
 from suture.cli.roles import environment_with, platform_roles, revive
@@ -31,11 +32,15 @@ from suture.cli.simulated import Simulated, call
 from suture.cli.trouble import UserError
 from suture.connectors.port import Balance
 from suture.core.failure import Failure
+from suture.operate import accounts
+from suture.operate.actor import Actor, NotPossible
 from suture.simulators.clinic.day import ClinicDay
 from suture.store import appointments
 from suture.store.embedded import free_port
 
 _READY_SECONDS = 60.0
+PERSON = "demo"
+"""Who signs in at a stage's console."""
 
 Given = TypeVar("Given")
 Answer = TypeVar("Answer")
@@ -129,7 +134,22 @@ class Stage:
         out.print(f"{which} is prepared: {len(created)} products, accounts and facilities created", markup=False)
         with out.status("Starting gateway, worker and web page …"):
             self._start_platform()
-        out.print(f"Web page [link]{self.console_url}[/]")
+        password = uvloop.run(self._add_person())
+        out.print(f"Web page [link]{self.console_url}[/]  sign in as [b]{PERSON}[/] with [b]{password}[/]")
+
+    async def _add_person(self) -> str:
+        """Somebody who may look and try everything, for as long as the stage stands; answers the password."""
+        password = "-".join(secrets.token_hex(2) for _ in range(4))
+        async with foundation(self._settings, self.secrets, most=1) as base:
+            acting, actor = desk(base), Actor("stage", "a stage was set up", (ADMINISTRATOR,))
+            try:
+                invitation = await accounts.add(
+                    acting, actor, PERSON, full_name="Somebody at the demo", email="", roles=[ADMINISTRATOR]
+                )
+            except NotPossible:  # a database that saw a stage before
+                invitation = await accounts.invite(acting, actor, PERSON)
+            await accounts.accept(acting, invitation, password)
+        return password
 
     def start_day(self, seconds: float) -> None:
         """Open the clinic: the day's steps happen within `seconds` (0: as fast as it goes)."""

@@ -1,6 +1,8 @@
 """The console's application: its pages, its own static files, and the headers that keep both safe."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.resources import files
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -11,11 +13,14 @@ from starlette.staticfiles import StaticFiles
 
 from suture.bootstrap.monitor import readiness
 from suture.bootstrap.wiring import Foundation
-from suture.console.pages import Pages
+from suture.console.house import House
+from suture.console.live import Pulse
+from suture.console.pages import PAGES
 from suture.console.problems import Problems, guarded
 from suture.console.render import Renderer
 
 _STATIC = Path(__file__).with_name("static")
+_HTMX = Path(str(files("js_lib_htmx"))) / "static" / "htmx"
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "; ".join(
@@ -27,6 +32,7 @@ SECURITY_HEADERS = {
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
@@ -34,20 +40,23 @@ SECURITY_HEADERS = {
 
 
 def create_app(base: Foundation) -> FastAPI:
-    """The console's application. Nothing is read from the database until a page is asked for."""
-    app = FastAPI(title="Suture console", openapi_url=None, docs_url=None, redoc_url=None)
+    """The console's application. Nothing is read from the database until a page is asked for. `state.leave` ends what
+    pages keep open, before the server stops."""
+    house = House(base)
     renderer = Renderer(base.catalogue.organisation, base.clock)
-    pages, problems = Pages(base, renderer), Problems(renderer)
-    for path, page in (
-        ("/", pages.today),
-        ("/journeys", pages.stage),
-        ("/journeys/{appointment}", pages.journey),
-        ("/stuck", pages.stuck),
-        ("/interfaces", pages.interfaces),
-        ("/runbooks/{name}", pages.runbook),
-        ("/search", pages.search),
-    ):
-        app.add_route(path, guarded(page, problems), methods=["GET"])
+    problems, pulse = Problems(renderer), Pulse(base.database, house.leaving)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await pulse.close()
+        await house.close()
+
+    app = FastAPI(title="Suture console", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.leave = house.leaving.set
+    for page in PAGES:
+        app.add_route(page.path, guarded(page, house, renderer, problems), methods=[page.method])
+    app.add_route("/live", guarded(pulse.page, house, renderer, problems), methods=["GET"])
     app.add_route("/health/live", _live, methods=["GET"])
 
     async def ready(_: Request) -> Response:
@@ -55,9 +64,10 @@ def create_app(base: Foundation) -> FastAPI:
         return JSONResponse(told, 200 if told["ready"] else 503)
 
     app.add_route("/health/ready", ready, methods=["GET"])
+    app.mount("/static/htmx", StaticFiles(directory=_HTMX))
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.add_exception_handler(HTTPException, problems.of_exception)
-    app.middleware("http")(_secure)
+    app.middleware("http")(_secure(house))
     return app
 
 
@@ -65,8 +75,14 @@ async def _live(_: Request) -> Response:
     return PlainTextResponse("alive\n")
 
 
-async def _secure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call_next(request)
-    response.headers.update(SECURITY_HEADERS)
-    response.headers["Cache-Control"] = "no-cache" if request.url.path.startswith("/static/") else "no-store"
-    return response
+def _secure(house: House) -> Callable[[Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]]:
+    async def secured(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        if house.is_secure:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        response.headers["Cache-Control"] = "no-cache" if request.url.path.startswith("/static/") else "no-store"
+        return response
+
+    return secured

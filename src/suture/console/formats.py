@@ -33,6 +33,19 @@ def quantity(value: Decimal) -> str:
     return f"{value.normalize():f}"
 
 
+def percent(share: float) -> str:
+    """A share that is near one, with the digits that tell: ``99.95 %``; never rounded up to all."""
+    hundredths = int(share * 10_000 + 1e-9)
+    return f"{hundredths / 100:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def plural(count: int, noun: str, several: str = "") -> str:
+    """``1 process``, ``1,200 processes``, ``no delivery``."""
+    if not count:
+        return f"no {noun}"
+    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+
+
 def size(octets: int) -> str:
     """``812 B``, ``4.2 kB``."""
     if octets < 1000:
@@ -65,6 +78,17 @@ def duration(value: timedelta) -> str:
     return f"{days} d {hours % 24} h"
 
 
+def sentence(text: str) -> str:
+    """A text that begins like one."""
+    return text[:1].upper() + text[1:]
+
+
+def said(words: object) -> str:
+    """What is to be said, or an error says, as a whole sentence."""
+    text = sentence(str(words))
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 def words(name: str) -> str:
     """A name from code as words: ``draft_invoice`` is ``Draft invoice``."""
     text = name.replace("_", " ")
@@ -72,12 +96,12 @@ def words(name: str) -> str:
 
 
 def local(at: datetime, style: str = "%H:%M:%S", *, zone: ZoneInfo) -> str:
-    """A time where the organisation is."""
+    """A time as a clock in the zone shows it."""
     return at.astimezone(zone).strftime(style)
 
 
 def same_day(at: datetime, now: datetime, *, zone: ZoneInfo) -> bool:
-    """Whether two times are on one day where the organisation is."""
+    """Whether two times are on one day in the zone."""
     return at.astimezone(zone).date() == now.astimezone(zone).date()
 
 

@@ -1,11 +1,12 @@
-"""The geometry of the plot of posted invoices; the template draws it."""
+"""The geometry of plots over time; the templates draw them."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 
-from suture.store.journeys import Postings
+from suture.operate.objectives import Objective
+from suture.store.journeys import Day, Postings
 
 WIDTH, HEIGHT = 600, 150
 _GAP = 0.24
@@ -48,6 +49,51 @@ def plot(postings: Sequence[Postings], span: timedelta) -> Plot | None:
     count = sum(item.count for item in postings)
     line = _line(postings, span, end - begin, count)
     return Plot(bars=bars, line=line, count=count, most=most, span=span, begin=begin, end=end)
+
+
+class DayBar(msgspec.Struct, frozen=True, kw_only=True):
+    """A day's completed visits as a column in a ``WIDTH`` by ``HEIGHT`` box; `posted_y` and below is what is posted."""
+
+    day: date
+    completed: int
+    posted: int
+    x: float
+    width: float
+    y: float
+    posted_y: float
+
+
+def day_bars(days: Sequence[Day]) -> list[DayBar]:
+    """Columns for days; none where nothing was completed on any of them."""
+    most = max((one.completed for one in days), default=0)
+    if not most:
+        return []
+    width = WIDTH / len(days)
+    return [
+        DayBar(
+            day=one.day,
+            completed=one.completed,
+            posted=one.posted,
+            x=round(number * width + width * _GAP / 2, 2),
+            width=round(width * (1 - _GAP), 2),
+            y=round(HEIGHT * (1 - one.completed / most), 2),
+            posted_y=round(HEIGHT * (1 - one.posted / most), 2),
+        )
+        for number, one in enumerate(days)
+    ]
+
+
+class BurnBar(msgspec.Struct, frozen=True):
+    """How fast an error budget burns over a window; `width` is of 100, where 100 is ten times as fast as it may."""
+
+    window: str
+    rate: float
+    width: float
+
+
+def burn_bars(objective: Objective | None) -> list[BurnBar]:
+    burn = objective.burn if objective else {}
+    return [BurnBar(window, rate, round(min(rate * 10, 100), 1)) for window, rate in burn.items()]
 
 
 def _bar(item: Postings, x: float, width: float, height: float) -> Bar:

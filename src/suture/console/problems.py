@@ -1,20 +1,26 @@
 """Pages for what went wrong: what it is and what to do next, never a traceback."""
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from urllib.parse import urlencode
 
 import msgspec
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from suture.console.formats import said
+from suture.console.house import House
+from suture.console.pages.page import Page
 from suture.console.render import Renderer
+from suture.console.visit import Ask, visit
+from suture.operate.actor import NotAllowed, NotPossible
 from suture.store.database import CONNECTION_LOST, OUT_OF_ROOM
 
 log = structlog.get_logger()
 
-Page = Callable[[Request], Awaitable[Response]]
-
+_PLAIN = {status.phrase for status in HTTPStatus}
 _UNAVAILABLE = CONNECTION_LOST + OUT_OF_ROOM + (TimeoutError,)
 
 
@@ -31,7 +37,7 @@ _NOT_FOUND = Problem(
     "Not found",
     "There is no such page.",
     "Check the id in the search box, or start from Today. An appointment is known once its first delivery was ingested;"
-    " a delivery that could not be understood is among what is stuck.",
+    " a delivery that could not be understood is among the exceptions.",
 )
 _DATABASE_AWAY = Problem(
     "The database is away",
@@ -48,47 +54,78 @@ _BROKEN = Problem(
 _REFUSED = Problem("That can't be done here", "The console does not answer such a request.", "Go back to Today.")
 
 
+_NOT_YOURS = Problem(
+    "That is not for your roles",
+    "Your roles don't allow this.",
+    "Ask somebody who has one that does, or an administrator for it. What each role may do: “suture people roles”.",
+)
+
+
 class Problems:
     """Renders problems."""
 
     def __init__(self, renderer: Renderer) -> None:
         self._render = renderer.page
 
-    def page(self, status: int, problem: Problem, detail: str = "") -> Response:
-        response: Response = self._render("problem.html", status=status, problem=problem, detail=detail)
+    def page(self, status: int, problem: Problem, detail: str = "", ask: Ask | None = None) -> Response:
+        response: Response = self._render("problem.html", ask, status=status, problem=problem, detail=detail)
         if not problem.lasting:
             response.headers["Retry-After"] = "2"
         return response
 
     async def of_exception(self, _: Request, error: Exception) -> Response:
-        """A page for what Starlette, or a page of ours, refuses."""
+        """A page for what Starlette refuses before it is anybody's."""
         if not isinstance(error, HTTPException):
             return self.page(500, _BROKEN)
-        if error.status_code == 404:
-            return self.page(404, _NOT_FOUND, error.detail if error.detail != "Not Found" else "")
-        return self.page(error.status_code, _REFUSED)
+        return self.refused(error, None)
 
-    def database_away(self) -> Response:
-        return self.page(503, _DATABASE_AWAY)
+    def of_error(self, error: Exception, ask: Ask | None) -> Response:
+        """A page for what went wrong while one was made for somebody."""
+        match error:
+            case HTTPException():
+                return self.refused(error, ask)
+            case NotAllowed():
+                return self.page(403, _NOT_YOURS, said(error), ask)
+            case NotPossible():
+                return self.page(409, _REFUSED, said(error), ask)
+        if isinstance(error, _UNAVAILABLE):
+            log.warning("database_away", role="console", error_type=type(error).__name__)
+            return self.page(503, _DATABASE_AWAY, ask=ask)
+        log.error("page_broke", role="console", error_type=type(error).__name__)
+        return self.page(500, _BROKEN, ask=ask)
 
-    def broken(self) -> Response:
-        return self.page(500, _BROKEN)
+    def refused(self, error: HTTPException, ask: Ask | None) -> Response:
+        """A page for a request that is refused by its status; what a page of ours said of it stands there."""
+        said = error.detail if error.detail not in _PLAIN else ""
+        problem = {403: _NOT_YOURS, 404: _NOT_FOUND}.get(error.status_code, _REFUSED)
+        return self.page(error.status_code, problem, said, ask)
 
 
-def guarded(page: Page, problems: Problems) -> Page:
-    """`page`, with a page of its own for every failure. Only an error's type is logged: its text could tell more."""
+def guarded(
+    page: Page, house: House, renderer: Renderer, problems: Problems
+) -> Callable[[Request], Awaitable[Response]]:
+    """`page`, for who may see it, with a page of its own for every failure. Only an error's type is logged: its text
+    could tell more."""
 
     async def answer(request: Request) -> Response:
+        ask: Ask | None = None
         try:
-            return await page(request)
-        except HTTPException:
-            raise
-        except _UNAVAILABLE as error:
-            log.warning("database_away", role="console", error_type=type(error).__name__)
-            return problems.database_away()
+            ask = await visit(house, renderer, request, public=page.public)
+            if ask.visitor is None and not page.public:
+                return _to_sign_in(request)
+            if page.act and not ask.may(page.act):
+                raise NotAllowed(page.act)
+            return await page.answer(ask)
         except Exception as error:  # whatever broke one page must not show its insides
-            log.error("page_broke", role="console", error_type=type(error).__name__)
-            return problems.broken()
+            return problems.of_error(error, ask)
 
-    answer.__name__ = page.__name__  # the route's name
     return answer
+
+
+def _to_sign_in(request: Request) -> Response:
+    """Sign in first; a fragment's whole page goes there."""
+    path = request.url.path if request.method == "GET" else "/"
+    where = f"/sign-in?{urlencode({'next': path})}" if path != "/" else "/sign-in"
+    if "HX-Request" in request.headers:
+        return Response(status_code=204, headers={"HX-Redirect": where})
+    return RedirectResponse(where, 303)

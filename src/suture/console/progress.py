@@ -8,6 +8,7 @@ from suture.operate.journey import StepView, steps_of
 from suture.store.exceptions import OpenException
 from suture.store.journeys import JourneyRow, Stage
 from suture.store.processes import ProcessView
+from suture.store.steering import ProcessDetail
 
 _TRACK = ("booked", "completed", "charged", "posted", "paid")
 _ENDED = {"cancelled": "Cancelled", "noshow": "No-show"}
@@ -69,6 +70,10 @@ def subject_link(trouble: OpenException) -> str | None:
     kind, _, identity = (trouble.subject or "").partition("/")
     if kind == "Appointment":
         return f"/journeys/{identity}"
+    if kind == "Period":
+        return f"/close/{identity}"
+    if kind == "Interface":
+        return f"/interfaces/{identity}"
     return None if trouble.delivery is None else f"/journeys/delivery-{trouble.delivery}"
 
 
@@ -86,7 +91,13 @@ def steps_shown(process: ProcessView) -> list[StepView]:
     ]
 
 
-def standing_of(process: ProcessView) -> str:
+def process_steps(process: ProcessDetail) -> list[StepView]:
+    """`steps_shown`, of a process by itself."""
+    fields = {name: getattr(process, name, None) for name in ProcessView.__struct_fields__}
+    return steps_shown(ProcessView(**(fields | {"fence": 0})))  # type: ignore[arg-type]
+
+
+def standing_of(process: ProcessView | ProcessDetail) -> str:
     """What a process waits for or how it ended, where its state alone doesn't say; empty where it does."""
     match process.state:
         case "parked":

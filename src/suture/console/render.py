@@ -1,18 +1,25 @@
-"""Templates, and the formats of the organisation that they write in."""
+"""Templates, and the formats that they write in: the organisation's money, the viewer's time."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from starlette.responses import HTMLResponse
 
 from suture.catalogue.model import Organisation
-from suture.console import formats, progress
+from suture.console import formats, progress, words
 from suture.console.facts import facts_of
 from suture.core.clock import Clock
 from suture.operate.runbook import class_of
+from suture.operate.words import describe, document_of, repair_of, side_of
+
+if TYPE_CHECKING:
+    from suture.console.visit import Ask
 
 
 class Renderer:
@@ -20,6 +27,7 @@ class Renderer:
 
     def __init__(self, organisation: Organisation, clock: Clock) -> None:
         self._clock = clock
+        self._zone = ZoneInfo(organisation.timezone)
         self._environment = Environment(
             loader=PackageLoader("suture.console"),
             autoescape=True,
@@ -27,24 +35,33 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        zone = ZoneInfo(organisation.timezone)
         self._environment.filters |= {
             "amount": partial(formats.amount, currency=organisation.currency),
             "money": formats.money,
             "number": formats.number,
+            "quantity": formats.quantity,
+            "percent": formats.percent,
             "size": formats.size,
             "seconds": formats.seconds,
             "duration": formats.duration,
             "words": formats.words,
-            "told": partial(formats.told, zone=zone),
-            "local": partial(formats.local, zone=zone),
-            "same_day": partial(formats.same_day, zone=zone),
+            "sentence": formats.sentence,
+            "plural": formats.plural,
+            "told": _in_zone(formats.told),
+            "local": _in_zone(formats.local),
+            "same_day": _in_zone(formats.same_day),
             "facts": facts_of,
             "marks": progress.marks,
             "standing": progress.standing,
             "subject_link": progress.subject_link,
             "standing_of": progress.standing_of,
             "runbook": class_of,
+            "act": words.act,
+            "queue": words.queue,
+            "describe": describe,
+            "repair": repair_of,
+            "side": side_of,
+            "document": document_of,
         }
         self._environment.globals |= {
             "organisation": organisation,
@@ -52,8 +69,24 @@ class Renderer:
             "STAGES": progress.STAGES,
         }
 
-    def page(self, template: str, *, status: int = 200, **content: object) -> HTMLResponse:
-        """The page of a template. `now` is known to every one."""
-        now: datetime = self._clock.now()
-        html = self._environment.get_template(template).render(now=now, **content)
-        return HTMLResponse(html, status_code=status)
+    def page(self, template: str, ask: "Ask | None", *, status: int = 200, **content: object) -> HTMLResponse:
+        """The page of a template. `now`, `ask` and `zone` are known to every one."""
+        told: dict[str, object] = {
+            "now": self._clock.now(),
+            "ask": ask,
+            "zone": ask.zone if ask else self._zone,
+            "layout": "fragment.html" if ask and ask.is_fragment else "base.html",
+            "notice": "",
+            **content,
+        }
+        return HTMLResponse(self._environment.get_template(template).render(told), status_code=status)
+
+
+def _in_zone(write: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that writes times as the viewer's clock shows them."""
+
+    @pass_context
+    def written(context: Context, value: datetime, *rest: object) -> Any:
+        return write(value, *rest, zone=context["zone"])
+
+    return written

@@ -1,10 +1,11 @@
-"""Who acts. Every human action goes through `operate`, which writes it to the audit trail once."""
+"""Who acts. Every human action goes through `operate`, which allows it and writes it to the audit trail, once."""
 
 from datetime import datetime
 
 import msgspec
 
-from suture.core.clock import Clock
+from suture.access.roles import may, who_may
+from suture.operate.desk import Desk
 from suture.store import audit
 from suture.store.database import Connection
 
@@ -13,17 +14,54 @@ class NotPossible(Exception):
     """What was asked for can't be done as things are. The message says why, and what can be done instead."""
 
 
+class NotAllowed(NotPossible):
+    """None of the actor's roles may do this. Ask someone who has one of those named, or an administrator for it."""
+
+    def __init__(self, act: str) -> None:
+        super().__init__(f"your roles do not allow {act}: it is for {', '.join(who_may(act))}")
+        self.act = act
+
+
+class NeedsApproval(NotPossible):
+    """The catalogue wants a second person to approve this. The console keeps what is asked for until one does."""
+
+    def __init__(self, act: str) -> None:
+        super().__init__(
+            f"{act} needs a second person's approval: ask for it on the console, where another approves it"
+        )
+        self.act = act
+
+
 class Actor(msgspec.Struct, frozen=True):
-    """A person (or account) and the reason they give, in their own words."""
+    """A person (or account), the reason they give, in their own words, and the roles by which they act. `approved_by`
+    is who else stands for it."""
 
     name: str
     reason: str = ""
+    roles: tuple[str, ...] = ()
+    approved_by: str = ""
+
+    def allows(self, act: str) -> bool:
+        return may(self.roles, act)
+
+    def check(self, desk: Desk, *acts: str) -> None:
+        """Raises `NotAllowed` where no role of theirs may do one of these, `NeedsApproval` where another must stand for
+        it and nobody does."""
+        for act in acts:
+            if not self.allows(act):
+                raise NotAllowed(act)
+            if act in desk.catalogue.four_eyes and not self.approved_by:
+                raise NeedsApproval(act)
 
     async def sign(
-        self, connection: Connection, clock: Clock, action: str, subject: str, detail: object = None
+        self, connection: Connection, desk: Desk, action: str, subject: str, detail: object = None
     ) -> datetime:
-        """Write the act to the audit trail, in the transaction that does it; answers when that was."""
-        now = clock.now()
+        """Write the act to the audit trail, in the transaction that does it; answers when that was. Where the actor may
+        not do it (`check`), nothing is done."""
+        self.check(desk, action)
+        now = desk.clock.now()
+        if self.approved_by:
+            detail = {"approved_by": self.approved_by, "detail": detail}
         await audit.record(
             connection, at=now, actor=self.name, action=action, subject=subject, reason=self.reason, detail=detail
         )

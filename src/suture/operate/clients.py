@@ -30,7 +30,7 @@ async def add(
     _check(scopes)
     async with desk.database.transaction() as connection:
         detail = {"scopes": sorted(scopes), "per_minute": per_minute}
-        now = await actor.sign(connection, desk.clock, "client.add", _subject(name), detail)
+        now = await actor.sign(connection, desk, "client.add", _subject(name), detail)
         made = await clients.add(
             connection, name, purpose=purpose, scopes=sorted(set(scopes)), per_minute=per_minute, at=now, by=actor.name
         )
@@ -47,7 +47,7 @@ async def add_key(desk: Desk, actor: Actor, name: str, days: int | None) -> str:
 
 async def _new_key(desk: Desk, actor: Actor, name: str, days: int | None, connection: Connection) -> str:
     token, prefix = new_token()
-    now = await actor.sign(connection, desk.clock, "client.key", _subject(name), {"key": prefix})
+    now = await actor.sign(connection, desk, "client.key", _subject(name), {"key": prefix})
     expires = None if days is None else now + timedelta(days=days)
     if not await clients.add_key(connection, name, prefix=prefix, digest=digest(token), at=now, expires=expires):
         raise NotPossible(f"there is no client {name}, or it was revoked; `suture clients list` shows all")
@@ -58,7 +58,7 @@ async def rescope(desk: Desk, actor: Actor, name: str, scopes: Sequence[str], pe
     _check(scopes)
     async with desk.database.transaction() as connection:
         detail = {"scopes": sorted(scopes), "per_minute": per_minute}
-        await actor.sign(connection, desk.clock, "client.scopes", _subject(name), detail)
+        await actor.sign(connection, desk, "client.scopes", _subject(name), detail)
         if not await clients.rescope(connection, name, sorted(set(scopes)), per_minute):
             raise NotPossible(f"there is no client {name}; `suture clients list` shows all")
 
@@ -66,7 +66,7 @@ async def rescope(desk: Desk, actor: Actor, name: str, scopes: Sequence[str], pe
 async def revoke(desk: Desk, actor: Actor, name: str, key: str = "") -> None:
     """End a client, or one of its keys by prefix, at once."""
     async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk.clock, "client.revoke", _subject(name), {"key": key} if key else None)
+        now = await actor.sign(connection, desk, "client.revoke", _subject(name), {"key": key} if key else None)
         ended = await (clients.revoke_key(connection, key, now) if key else clients.revoke(connection, name, now))
         if not ended:
             raise NotPossible(f"there is no {f'key {key}' if key else f'client {name}'} that is in use")

@@ -45,7 +45,7 @@ async def start(desk: Desk, actor: Actor, month: str) -> int:
     if last >= _today(desk):
         raise NotPossible(f"{month} is not over: it ends on {last}")
     async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk.clock, "period.freeze", _subject(month))
+        now = await actor.sign(connection, desk, "period.freeze", _subject(month))
         number = await periods.freeze(connection, month, actor.name, now)
         if number is None:
             known = await _period(connection, month)
@@ -86,7 +86,7 @@ async def sign(desk: Desk, actor: Actor, month: str) -> int:
     if any(signature.by == actor.name for signature in told.period.signatures):
         raise NotPossible(f"{actor.name} has signed {month} already: another person signs beside")
     async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk.clock, "period.sign", _subject(month), {"round": told.period.round})
+        now = await actor.sign(connection, desk, "period.sign", _subject(month), {"round": told.period.round})
         count = await periods.sign(connection, month, actor.name, now)
         if count is None:
             raise NotPossible(f"somebody was faster: `suture close status {month}` shows who signed")
@@ -112,7 +112,7 @@ async def reopen(desk: Desk, actor: Actor, month: str) -> int:
     if not actor.reason:
         raise NotPossible("say why: --reason; it stands in the audit trail and in the next report")
     async with desk.database.transaction() as connection:
-        await actor.sign(connection, desk.clock, "period.reopen", _subject(month))
+        await actor.sign(connection, desk, "period.reopen", _subject(month))
         number = await periods.reopen(connection, month)
         if number is None:
             raise NotPossible(f"{month} is open")

@@ -64,7 +64,7 @@ async def bill(desk: Desk, actor: Actor, visit: Visit) -> bool:
             if not isinstance(told, AppointmentCompleted) or told.visit != visit:
                 raise NotBillable([("/appointment", "this appointment is known, with other content")])
             return False
-        await actor.sign(connection, desk.clock, "visit.bill", event.subject)
+        await actor.sign(connection, desk, "visit.bill", event.subject)
         await appointments.advance(connection, [(event.subject, AppointmentStatus.FULFILLED, _FIRST)])
         await desk.recorder.record(connection, [event])
     return True

@@ -1,14 +1,19 @@
 """Interfaces as people see them: what flows, what is held up and why; pause and resume."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from suture.catalogue.model import Interface
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
-from suture.store import gates
+from suture.operate.today import start_of_day
+from suture.store import audit, figures, gates
+from suture.store.audit import Entry
 from suture.store.database import Database
+from suture.store.figures import Refusal, Traffic
 from suture.store.gate import GateRow
 
 
@@ -43,11 +48,29 @@ async def interfaces(database: Database, known: Mapping[str, Interface]) -> list
     ]
 
 
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What an interface did lately: its last days, its refusals at the door, and what people did to it."""
+
+    days: list[Traffic]
+    refusals: list[Refusal]
+    acts: list[Entry]
+
+
+async def record(database: Database, name: str, now: datetime, zone: ZoneInfo) -> Record:
+    since = start_of_day(now, zone) - timedelta(days=6)
+    async with database.connection() as connection:
+        return Record(
+            days=await figures.traffic(connection, name, since, zone.key),
+            refusals=await figures.refusals(connection, name, since.date()),
+            acts=await audit.newest(connection, f"Interface/{name}", 20),
+        )
+
+
 async def pause(desk: Desk, actor: Actor, name: str) -> None:
     """Hold an interface up: deliveries are still taken and wait, processes wait before their next call."""
     _check(desk, name)
     async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk.clock, "interface.pause", f"Interface/{name}")
+        now = await actor.sign(connection, desk, "interface.pause", f"Interface/{name}")
         if not await gates.pause(connection, name, now, actor.name, actor.reason):
             raise NotPossible(f"{name} is paused already; `suture resume {name}` lets it flow again")
 
@@ -56,7 +79,7 @@ async def resume(desk: Desk, actor: Actor, name: str) -> None:
     """Let an interface flow again; a breaker that is open tries at once."""
     _check(desk, name)
     async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk.clock, "interface.resume", f"Interface/{name}")
+        now = await actor.sign(connection, desk, "interface.resume", f"Interface/{name}")
         if not await gates.resume(connection, name, now):
             raise NotPossible(f"nothing holds {name} up: it flows")
         await desk.recorder.resolve(connection, [gates.pause_key(name)], now, by=actor.name)

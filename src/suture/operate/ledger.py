@@ -22,7 +22,7 @@ async def forget(desk: Desk, actor: Actor, name: str) -> None:
     if name not in await crosswalk.recall([name]):
         raise NotPossible(f"no record {name} was written; the exception that says it is gone names it in full")
     async with desk.database.transaction() as connection:
-        await actor.sign(connection, desk.clock, "ledger.forget", f"Record/{name}")
+        await actor.sign(connection, desk, "ledger.forget", f"Record/{name}")
     await crosswalk.forget(name)
 
 
@@ -39,7 +39,7 @@ async def book_remittance(
     once it is whole. A claim of which something found nothing to settle becomes an exception."""
     async with desk.database.transaction() as connection:
         detail = {"claims": len(remittance.claims), "deposit": str(remittance.deposit)}
-        await actor.sign(connection, desk.clock, "remittance.book", f"Remittance/{remittance.number}", detail)
+        await actor.sign(connection, desk, "remittance.book", f"Remittance/{remittance.number}", detail)
     partners = [LedgerPartner(reference=payer.reference, name=payer.name, is_company=True)]
     partners += await _patients(desk, remittance)
     posted = await ledger.post_remittance(remittance, partners, progress)

@@ -19,5 +19,5 @@ async def read(desk: Desk, actor: Actor, reference: str) -> Patient | None:
     if not isinstance(patient, Patient):
         return None
     async with desk.database.transaction() as connection:
-        await actor.sign(connection, desk.clock, "patient.read", reference)
+        await actor.sign(connection, desk, "patient.read", reference)
     return patient

@@ -14,8 +14,10 @@ from suture.canonical import events as facts
 from suture.canonical.events import Event
 from suture.core.clock import Clock
 from suture.core.failure import Rejected
+from suture.store import finding
 from suture.store.database import Database
 from suture.store.exceptions import Trouble
+from suture.store.finding import Numbered
 from suture.store.journeys import JourneyRow, upsert
 from suture.store.recorder import Recorder
 
@@ -111,6 +113,7 @@ class JourneyProjection:
         if rows:
             async with self._database.transaction() as connection:
                 await upsert(connection, rows)
+                await finding.put(connection, numbers_of(events))
 
     async def unreadable(self, subscriber: str, sequence: int) -> None:
         """A message that is no event is shown as an exception."""
@@ -144,6 +147,30 @@ def _not_an_event(subscriber: str, sequence: int) -> Trouble:
         process=f"message:{sequence}",
         step=subscriber,
     )
+
+
+_NUMBERS: dict[str, Callable[[Any], tuple[tuple[str, str], ...]]] = {
+    "suture.appointment.booked.v1": lambda d: (("patient", d.patient),),
+    "suture.appointment.completed.v1": lambda d: (("patient", d.visit.patient),),
+    "suture.charge.captured.v1": lambda d: (("charge", d.charge.number),),
+    "suture.invoice.posted.v1": lambda d: (("invoice", d.number),),
+    "suture.invoice.cancelled.v1": lambda d: (("credit note", d.number),),
+    "suture.payment.posted.v1": lambda d: (("payment", d.payment.payment),),
+    "suture.stock.consumed.v1": lambda d: (("stock move", d.number),),
+    "suture.compensation.accrued.v1": lambda d: (("accrual", d.number),),
+}
+"""Event type: the numbers that it tells, by which people look for its journey. A patient's is a reference."""
+
+
+def numbers_of(events: Sequence[Event]) -> list[Numbered]:
+    """The numbers that events tell of their appointments."""
+    return [
+        Numbered(number, kind, event.correlation_id)
+        for event in events
+        if event.type in _NUMBERS
+        for kind, number in _NUMBERS[event.type](event.payload())
+        if number
+    ]
 
 
 def merge(events: Sequence[Event]) -> list[JourneyRow]:

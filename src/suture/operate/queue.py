@@ -1,12 +1,16 @@
 """The exception queue as people work it: list, show, retry, correct, assign, discard."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 
+from suture.catalogue.model import Catalogue
 from suture.ingest.ingester import understand
 from suture.ingest.understanding import NotUnderstood
-from suture.operate import replaying, steering
+from suture.operate import mapping, replaying, steering
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.operate.replaying import Forecast
@@ -16,14 +20,15 @@ from suture.processes.definitions import DEFINITIONS
 from suture.store import audit, backlog, corrections, exceptions
 from suture.store import steering as process_store
 from suture.store.audit import Entry
-from suture.store.backlog import DeliverySelection, KnownDelivery
+from suture.store.backlog import Delivery, DeliverySelection, KnownDelivery
 from suture.store.database import Connection, Database
-from suture.store.exceptions import OpenException, Selection
+from suture.store.exceptions import Cause, OpenException, Selection
 from suture.store.steering import ProcessDetail
 
 _INPUTS = {definition.name: definition.input for definition in DEFINITIONS}
-_CODE_TABLE = "services"
 _UNMAPPED = "code_unmapped"
+_NO_ROW = re.compile(r"has no row for (\S+)$")
+_MOST_ALIKE = 1000
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +56,20 @@ async def queue(database: Database, selection: Selection, most: int = 200) -> li
         return await exceptions.select(connection, selection, most)
 
 
+async def page(
+    database: Database, selection: Selection, after: tuple[datetime, int] | None, most: int
+) -> list[OpenException]:
+    """The exceptions of a selection page by page, oldest first."""
+    async with database.connection() as connection:
+        return await exceptions.page(connection, selection, after, most)
+
+
+async def causes(database: Database) -> list[Cause]:
+    """Open exceptions by what one remedy mends."""
+    async with database.connection() as connection:
+        return await exceptions.causes(connection)
+
+
 async def account(database: Database, number: int) -> Account:
     """Raises `NotPossible` where there is no such exception."""
     async with database.connection() as connection:
@@ -69,7 +88,7 @@ async def payload(desk: Desk, actor: Actor, number: int) -> bytes:
     """What an exception's delivery said, or its process was given. Reading it is written to the audit trail."""
     async with desk.database.transaction() as connection:
         found = await _one(connection, number)
-        await actor.sign(connection, desk.clock, "payload.read", f"Exception/{number}")
+        await actor.sign(connection, desk, "payload.read", f"Exception/{number}")
         if found.delivery is not None:
             (delivery,) = await backlog.sealed(connection, [found.delivery])
             return await desk.vault.open(delivery.sealed, delivery.bound_to)
@@ -79,8 +98,26 @@ async def payload(desk: Desk, actor: Actor, number: int) -> bytes:
         return process.input.encode()
 
 
+async def forecast_retry(desk: Desk, selection: Selection) -> list[tuple[OpenException, str, bool]]:
+    """What retrying a selection would come to, each with a word on it and whether it would do anything. Nothing is
+    changed."""
+    chosen = await queue(desk.database, msgspec.structs.replace(selection, state="open"), most=_MOST_ALIKE)
+    forecasts = {one.delivery.id: one for one in await _forecasts(desk, [e.delivery for e in chosen if e.delivery])}
+    return [(one, *_expected(one, forecasts.get(one.delivery or 0))) for one in chosen]
+
+
+def _expected(one: OpenException, forecast: Forecast | None) -> tuple[str, bool]:
+    if forecast is not None:
+        return _no_replay(forecast), forecast.is_of_use
+    if one.delivery is None and one.process:
+        reason = _no_process(one.process, "")
+        return reason or f"goes on from {one.step or 'where it stopped'}", not reason
+    return "there is nothing to try again: decide, then discard it", False
+
+
 async def retry(desk: Desk, actor: Actor, selection: Selection, rate: float = steering.RATE) -> Retried:
     """Have the processes of exceptions go on, and their deliveries read again, `rate` a second."""
+    actor.check(desk, "process.resume", "delivery.replay")
     chosen = await queue(desk.database, msgspec.structs.replace(selection, state="open"), most=100_000)
     by_process = {one.process: one.number for one in chosen if one.process and one.delivery is None}
     by_delivery = {one.delivery: one.number for one in chosen if one.delivery is not None}
@@ -100,7 +137,7 @@ async def assign(desk: Desk, actor: Actor, numbers: Sequence[int], person: str |
     async with desk.database.transaction() as connection:
         found = await exceptions.assign(connection, numbers, person)
         for number in found:
-            await actor.sign(connection, desk.clock, "exception.assign", f"Exception/{number}", {"to": person})
+            await actor.sign(connection, desk, "exception.assign", f"Exception/{number}", {"to": person})
     return found
 
 
@@ -121,6 +158,7 @@ async def discard(desk: Desk, actor: Actor, number: int, *, undo: bool | None = 
         raise NotPossible(
             f"the undo of {process.key} is what is stuck: retry it, or --leave where it is settled by hand"
         )
+    actor.check(desk, "exception.discard", *(["process.compensate" if undo else "process.cancel"] if process else []))
     written = _written(process) if process is not None else set()
     if process is not None and written and undo is None:
         raise NotPossible(
@@ -129,7 +167,7 @@ async def discard(desk: Desk, actor: Actor, number: int, *, undo: bool | None = 
         )
     async with desk.database.transaction() as connection:
         found = await _one(connection, number)
-        now = await actor.sign(connection, desk.clock, "exception.discard", f"Exception/{number}", {"undo": undo})
+        now = await actor.sign(connection, desk, "exception.discard", f"Exception/{number}", {"undo": undo})
         await desk.recorder.tell_closed(
             connection, await exceptions.discard(connection, [found.id], now, actor.name), now
         )
@@ -143,25 +181,61 @@ async def discard(desk: Desk, actor: Actor, number: int, *, undo: bool | None = 
 
 
 async def correct_codes(desk: Desk, actor: Actor, number: int, rows: dict[str, str]) -> list[Forecast]:
-    """Add rows to the code table that an exception's delivery fell through; answers what a replay would come to.
-
-    The catalogue's file stays as it is: put the rows there too when it is next written.
-    """
-    services = {service.code for service in desk.catalogue.services}
-    unknown = sorted(set(rows.values()) - services)
-    if unknown:
-        raise NotPossible(f"the catalogue has no service {', '.join(unknown)}; it has {', '.join(sorted(services))}")
+    """Add rows to the code table that an exception's delivery fell through; answers what a replay would come to."""
     async with desk.database.transaction() as connection:
         found = await _one(connection, number)
         if found.code != _UNMAPPED:
             raise NotPossible(f"exception {number} is {found.code}: no row of a code table would mend it")
-        subject = f"Exception/{number}"
-        now = await actor.sign(connection, desk.clock, "codes.correct", subject, {"table": _CODE_TABLE, "rows": rows})
-        for source, code in rows.items():
-            await corrections.add_code(
-                connection, _CODE_TABLE, source, code, actor=actor.name, reason=actor.reason, at=now
-            )
+        await mapping.correct(connection, desk, actor, mapping.SERVICES, rows)
     return await _forecasts(desk, [found.delivery] if found.delivery else [])
+
+
+def unmapped(one: OpenException) -> str | None:
+    """The source's code for which the code table has no row; None for an exception of another kind."""
+    told = _NO_ROW.search(one.reason) if one.code == _UNMAPPED else None
+    return told[1] if told else None
+
+
+async def preview_codes(desk: Desk, rows: Mapping[str, str]) -> list[Forecast]:
+    """What replaying would come to, of every open exception that fell through the code table, were these rows in it.
+    Nothing is changed."""
+    mapping.check(desk.catalogue, mapping.SERVICES, rows)
+    async with desk.database.connection() as connection:
+        alike = await exceptions.select(connection, Selection(code=_UNMAPPED), _MOST_ALIKE)
+    concerned = [one.delivery for one in alike if one.delivery is not None and unmapped(one) in rows]
+    if not concerned:
+        return []
+    return await replaying.forecast(desk, DeliverySelection(ids=tuple(concerned)), rows=rows)
+
+
+async def preview_payload(desk: Desk, actor: Actor, number: int, content: bytes) -> str:
+    """What a corrected payload would be understood as, in words; nothing is changed. Raises `NotPossible` where it
+    would not be."""
+    actor.check(desk, "payload.read")
+    detail = await account(desk.database, number)
+    if detail.delivery is None:
+        _given(detail, content)
+        return "The process would be given this, and go on from its first step once it is retried."
+    async with desk.database.connection() as connection:
+        (original,) = await backlog.sealed(connection, [detail.delivery.id], original=True)
+        told = _understood(await desk.corrected_catalogue(connection), desk, original, content)
+    return f"It would be understood: {', '.join(told)}."
+
+
+async def comment(desk: Desk, actor: Actor, number: int) -> None:
+    """Say something about an exception: the words are the act's reason, and stand with the others' acts."""
+    if not actor.reason:
+        raise NotPossible("there is nothing said")
+    async with desk.database.transaction() as connection:
+        await _one(connection, number)
+        await actor.sign(connection, desk, "exception.comment", f"Exception/{number}")
+
+
+async def at_stake(database: Database, chosen: Iterable[OpenException]) -> dict[int, Decimal]:
+    """The money in exceptions about appointments, by number: what is charged and not yet settled."""
+    numbers = [one.number for one in chosen]
+    async with database.connection() as connection:
+        return await exceptions.money(connection, numbers) if numbers else {}
 
 
 async def correct_payload(desk: Desk, actor: Actor, number: int, content: bytes) -> list[Forecast]:
@@ -178,11 +252,8 @@ async def correct_payload(desk: Desk, actor: Actor, number: int, content: bytes)
         (original,) = await backlog.sealed(connection, [detail.delivery.id], original=True)
         if detail.delivery.state != "excepted":
             raise NotPossible(f"delivery {original.id} is {detail.delivery.state}: what it said can't be changed now")
-        try:
-            understand(await desk.corrected_catalogue(connection), original, content, desk.clock.now())
-        except NotUnderstood as error:
-            raise NotPossible(f"this would not be understood either: {error.reason}") from error
-        now = await actor.sign(connection, desk.clock, "payload.correct", f"Exception/{number}")
+        _understood(await desk.corrected_catalogue(connection), desk, original, content)
+        now = await actor.sign(connection, desk, "payload.correct", f"Exception/{number}")
         await corrections.add_payload(
             connection, desk.vault, original, content, actor=actor.name, reason=actor.reason, at=now
         )
@@ -198,16 +269,30 @@ async def _correct_input(desk: Desk, actor: Actor, detail: Account, content: byt
             f"{process.key} has written {', '.join(sorted(written))} by what it was given: undo it "
             f"(`suture processes compensate {process.key}`) or correct the outside systems by hand"
         )
-    try:
-        given = msgspec.json.decode(content, type=_INPUTS[process.definition])
-    except (msgspec.DecodeError, KeyError) as error:
-        raise NotPossible("this is not what such a process can be given: compare it with what it has") from error
-    corrected = msgspec.json.encode(given).decode()
+    corrected = _given(detail, content)
     change = {"from": process.input, "to": corrected}
     async with desk.database.transaction() as connection:
-        await actor.sign(connection, desk.clock, "process.correct", f"Exception/{detail.exception.number}", change)
+        await actor.sign(connection, desk, "process.correct", f"Exception/{detail.exception.number}", change)
         if not await process_store.replace_input(connection, process.key, corrected):
             raise NotPossible(f"{process.key} is {process.state}, not stuck: it can't be given anything else now")
+
+
+def _given(detail: Account, content: bytes) -> str:
+    """What a process would be given, as it is written."""
+    try:
+        given = msgspec.json.decode(content, type=_INPUTS[detail.process.definition if detail.process else ""])
+    except (msgspec.DecodeError, KeyError) as error:
+        raise NotPossible("this is not what such a process can be given: compare it with what it has") from error
+    return msgspec.json.encode(given).decode()
+
+
+def _understood(catalogue: Catalogue, desk: Desk, original: Delivery, content: bytes) -> list[str]:
+    """The types of the events that a content would be understood as."""
+    try:
+        told = understand(catalogue, original, content, desk.clock.now())
+    except NotUnderstood as error:
+        raise NotPossible(f"this would not be understood either: {error.reason}") from error
+    return [event.type for event in told.events]
 
 
 async def _one(connection: Connection, number: int) -> OpenException:

@@ -36,7 +36,7 @@ async def request(desk: Desk, actor: Actor, first: date | None = None, last: dat
         raise NotPossible(f"{first} to {last} is no span of days up to today ({window_last})")
     async with desk.database.transaction() as connection:
         at = await actor.sign(
-            connection, desk.clock, "reconciliation.run", "Reconciliation/run", {"first": first, "last": last}
+            connection, desk, "reconciliation.run", "Reconciliation/run", {"first": first, "last": last}
         )
         number = await reconciliations.request(connection, first, last, by=actor.name, at=at)
         run = await reconciliations.get(connection, number)
@@ -60,10 +60,22 @@ async def runs(database: Database, most: int = 1) -> list[Reconciliation]:
         return await reconciliations.latest(connection, most)
 
 
+async def newest(database: Database, most: int) -> list[Reconciliation]:
+    """The latest runs, under way or done or failed."""
+    async with database.connection() as connection:
+        return await reconciliations.newest(connection, most)
+
+
 async def listed(database: Database, selection: Selection, most: int = 200) -> list[Discrepancy]:
     """The discrepancies of a selection, oldest first."""
     async with database.connection() as connection:
         return await discrepancies.select(connection, selection, most)
+
+
+async def page(database: Database, selection: Selection, before: int | None, most: int = 50) -> list[Discrepancy]:
+    """Discrepancies page by page, the newest first."""
+    async with database.connection() as connection:
+        return await discrepancies.page(connection, selection, before, most)
 
 
 async def summary(database: Database) -> list[Summary]:
@@ -98,7 +110,7 @@ async def accept(desk: Desk, actor: Actor, numbers: Sequence[int]) -> list[int]:
     for number in numbers:
         async with desk.database.transaction() as connection:
             found = await one(connection, number)
-            now = await actor.sign(connection, desk.clock, "discrepancy.accept", subject(number))
+            now = await actor.sign(connection, desk, "discrepancy.accept", subject(number))
             closed = await discrepancies.close(
                 connection,
                 [number],

@@ -73,7 +73,7 @@ async def repair(bench: Bench, actor: Actor, number: int) -> str:
         return await _by_hand(bench, number, rule)
     async with bench.desk.database.transaction() as connection:
         await actor.sign(
-            connection, bench.desk.clock, "discrepancy.repair", reconciling.subject(number), {"by": found.repair}
+            connection, bench.desk, "discrepancy.repair", reconciling.subject(number), {"by": found.repair}
         )
         await discrepancies.begin_repair(connection, number, actor.name)
     return await act(bench, actor, found, rule)

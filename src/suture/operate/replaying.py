@@ -4,7 +4,7 @@ What already took effect is known by its event's id and changes nothing; of one 
 the order in which they came.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from uuid import UUID
 
 import msgspec
@@ -15,8 +15,10 @@ from suture.ingest.ingester import understand
 from suture.ingest.understanding import NotUnderstood
 from suture.operate.actor import Actor
 from suture.operate.desk import Desk, turns
+from suture.operate.mapping import SERVICES
 from suture.store import backlog, events
 from suture.store.backlog import Delivery, DeliverySelection, KnownDelivery
+from suture.store.corrections import merged
 from suture.store.database import Connection
 from suture.store.sealing import SealBroken
 
@@ -46,11 +48,13 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
         return excepted or self.verdict in (WOULD_TAKE_EFFECT, TOO_LATE)
 
 
-async def forecast(desk: Desk, selection: DeliverySelection, most: int = 10_000) -> list[Forecast]:
-    """What replaying a selection would come to. Nothing is changed."""
+async def forecast(
+    desk: Desk, selection: DeliverySelection, most: int = 10_000, rows: Mapping[str, str] | None = None
+) -> list[Forecast]:
+    """What replaying a selection would come to, were `rows` in the code table of services. Nothing is changed."""
     found: list[Forecast] = []
     async with desk.database.connection() as connection:
-        catalogue = await desk.corrected_catalogue(connection)
+        catalogue = _with_rows(await desk.corrected_catalogue(connection), rows or {})
         async for page in _pages(connection, selection, most):
             sealed = {item.id: item for item in await backlog.sealed(connection, [known.id for known in page])}
             read = [await _read(desk, catalogue, known, sealed[known.id]) for known in page]
@@ -60,12 +64,19 @@ async def forecast(desk: Desk, selection: DeliverySelection, most: int = 10_000)
     return found
 
 
+def _with_rows(catalogue: Catalogue, rows: Mapping[str, str]) -> Catalogue:
+    tables = dict(catalogue.code_tables)
+    for name in {SERVICES} & tables.keys():
+        tables[name] = msgspec.structs.replace(tables[name], rows=merged(tables[name].rows, rows))
+    return msgspec.structs.replace(catalogue, code_tables=tables)
+
+
 async def replay(desk: Desk, actor: Actor, forecasts: Iterable[Forecast], rate: float = RATE) -> list[int]:
     """Read again what would change something, `rate` deliveries a second; answers which."""
     wanted = [one for one in forecasts if one.is_of_use]
     async with desk.database.transaction() as connection:
         ids = [one.delivery.id for one in wanted]
-        now = await actor.sign(connection, desk.clock, "delivery.replay", "Inbox", {"deliveries": ids, "rate": rate})
+        now = await actor.sign(connection, desk, "delivery.replay", "Inbox", {"deliveries": ids, "rate": rate})
         times = turns(len(wanted), now, rate)
         return await backlog.replay(
             connection, [(one.delivery.id, at, one.subject) for one, at in zip(wanted, times, strict=True)]

@@ -1,6 +1,7 @@
 """Processes as people steer them: list, show, have them go on, stop them, undo them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -11,7 +12,7 @@ from suture.store import audit, exceptions, steering
 from suture.store.audit import Entry
 from suture.store.database import Connection, Database
 from suture.store.exceptions import OpenException
-from suture.store.steering import ProcessDetail, ProcessRow, ProcessSelection
+from suture.store.steering import ProcessDetail, ProcessRow, ProcessSelection, Unsettled
 
 RATE = 20.0
 """How many processes go on in a second, unless told otherwise."""
@@ -37,6 +38,20 @@ class Steered(msgspec.Struct, frozen=True, kw_only=True):
 async def processes(database: Database, selection: ProcessSelection, most: int = 100) -> list[ProcessRow]:
     async with database.connection() as connection:
         return await steering.select(connection, selection, most)
+
+
+async def page(
+    database: Database, state: str, definition: str, after: tuple[datetime, str] | None, most: int = 50
+) -> list[ProcessRow]:
+    """Processes page by page, the newest first."""
+    async with database.connection() as connection:
+        return await steering.page(connection, state, definition, after, most)
+
+
+async def unsettled(database: Database) -> list[Unsettled]:
+    """How many processes are not done, by definition and state."""
+    async with database.connection() as connection:
+        return await steering.unsettled(connection)
 
 
 async def process(database: Database, key: str) -> ProcessAccount:
@@ -99,7 +114,7 @@ async def redo(desk: Desk, actor: Actor, key: str, steps: Sequence[str]) -> Stee
 
 async def _sign(desk: Desk, connection: Connection, actor: Actor, act: str, keys: set[str]) -> None:
     for key in sorted(keys):
-        await actor.sign(connection, desk.clock, f"process.{act}", f"Process/{key}")
+        await actor.sign(connection, desk, f"process.{act}", f"Process/{key}")
 
 
 async def _steered(desk: Desk, keys: Sequence[str], done: set[str], because: dict[str, str]) -> Steered:

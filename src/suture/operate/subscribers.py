@@ -33,7 +33,7 @@ async def subscribe(
         raise NotPossible(f"webhooks can't go to this URL: {error}") from error
     secret = new_signing_secret()
     async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk.clock, "subscription.add", _subject(number), {"types": list(types)})
+        now = await actor.sign(connection, desk, "subscription.add", _subject(number), {"types": list(types)})
         sealed = await subscriptions.seal(desk.vault, number, Secrets(secret), now)
         await subscriptions.add(
             connection, number, client=actor.name, url=url, types=sorted(set(types)), sealed=sealed, now=now
@@ -60,7 +60,7 @@ async def one(desk: Desk, number: UUID, client: str = "") -> Subscription:
 
 async def remove(desk: Desk, actor: Actor, number: UUID) -> None:
     async with desk.database.transaction() as connection:
-        await actor.sign(connection, desk.clock, "subscription.remove", _subject(number))
+        await actor.sign(connection, desk, "subscription.remove", _subject(number))
         if not await subscriptions.remove(connection, number, actor.name):
             raise NoSuchSubscription(f"there is no subscription {number}")
 
@@ -69,7 +69,7 @@ async def switch(desk: Desk, actor: Actor, number: UUID, *, enabled: bool) -> No
     """Enable or disable; enabled again, what waited is delivered."""
     act = "enable" if enabled else "disable"
     async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk.clock, f"subscription.{act}", _subject(number))
+        now = await actor.sign(connection, desk, f"subscription.{act}", _subject(number))
         reason = "" if enabled else actor.reason or f"by {actor.name}"
         await subscriptions.switch(connection, number, "enabled" if enabled else "disabled", reason, now)
         if enabled:
@@ -81,7 +81,7 @@ async def rotate(desk: Desk, actor: Actor, found: Subscription) -> str:
     secret = new_signing_secret()
     before = await subscriptions.secrets_of(desk.vault, found)
     async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk.clock, "subscription.rotate", _subject(found.id))
+        now = await actor.sign(connection, desk, "subscription.rotate", _subject(found.id))
         sealed = await subscriptions.seal(desk.vault, found.id, Secrets(secret, before.current), now)
         await subscriptions.reseal(connection, found.id, sealed, now + _BOTH_VALID)
     return secret
@@ -95,7 +95,7 @@ async def deliveries(desk: Desk, number: UUID, state: str = "", most: int = 100)
 
 async def redeliver(desk: Desk, actor: Actor, number: UUID, event: UUID) -> None:
     async with desk.database.transaction() as connection:
-        await actor.sign(connection, desk.clock, "subscription.redeliver", _subject(number), {"event": str(event)})
+        await actor.sign(connection, desk, "subscription.redeliver", _subject(number), {"event": str(event)})
         if not await subscriptions.redeliver(connection, number, event):
             raise NoSuchSubscription(f"event {event} was never to be delivered to {number}, or is kept no more")
 

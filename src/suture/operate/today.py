@@ -5,10 +5,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from suture.store import exceptions, journeys
+from suture.store import exceptions, figures, journeys
 from suture.store.database import Database
 from suture.store.exceptions import OpenException
-from suture.store.journeys import Funnel, JourneyRow, Postings, Stage
+from suture.store.figures import Queue
+from suture.store.journeys import Day, Funnel, JourneyRow, Postings, Stage
 
 _SPANS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 30, 60, 300, 600, 900, 1800))
 _MOST_SPANS = 60
@@ -68,13 +69,35 @@ async def today(
         )
 
 
-async def of_stage(database: Database, now: datetime, zone: ZoneInfo, stage: Stage, most: int = 200) -> StageList:
-    """The journeys behind a figure of today's funnel."""
+async def of_stage(
+    database: Database,
+    now: datetime,
+    zone: ZoneInfo,
+    stage: Stage,
+    *,
+    after: tuple[datetime, str] | None = None,
+    most: int = 100,
+) -> StageList:
+    """The journeys behind a figure of today's funnel, after a place among them."""
     since = start_of_day(now, zone)
     async with database.connection() as connection:
         return StageList(
             stage=stage,
             since=since,
             count=getattr(await journeys.funnel(connection, since), stage.value),
-            journeys=await journeys.of_stage(connection, since, stage, most),
+            journeys=await journeys.of_stage(connection, since, stage, most, after),
         )
+
+
+async def last_days(database: Database, now: datetime, zone: ZoneInfo, count: int = 14) -> list[Day]:
+    """The organisation's last days, the present one last. It reads all that moved since the first: ask seldom."""
+    since = start_of_day(now, zone) - timedelta(days=count - 1)
+    last = now.astimezone(zone).date()
+    async with database.connection() as connection:
+        return await journeys.days(connection, last - timedelta(days=count - 1), last, zone.key, since)
+
+
+async def queues(database: Database, now: datetime) -> list[Queue]:
+    """What waits, where, and for how long."""
+    async with database.connection() as connection:
+        return await figures.queues(connection, now)

@@ -35,6 +35,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(msgspec.json.encode((*told, self.detail, self.previous.hex()))).digest()
 
 
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries: all conditions hold together, empty ones for all. `action` and `subject` may be the first part of
+    one (``exception``, ``Exception/``)."""
+
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    until: datetime | None = None
+
+
 async def record(
     connection: Connection,
     *,
@@ -66,6 +76,14 @@ async def record(
 async def newest(connection: Connection, subject: str = "", most: int = 50) -> list[Entry]:
     """The latest entries (about `subject`), newest first."""
     return [_entry(row) for row in await connection.fetch(_SQL["newest"], subject, most)]
+
+
+async def select(connection: Connection, selection: Selection, before: int | None, most: int) -> list[Entry]:
+    """The entries of a selection, newest first, before one by its number."""
+    rows = await connection.fetch(
+        _SQL["select"], selection.actor, selection.action, selection.subject, before, selection.until, most
+    )
+    return [_entry(row) for row in rows]
 
 
 async def broken_at(connection: Connection) -> int | None:

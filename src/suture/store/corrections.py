@@ -1,5 +1,7 @@
 """What people corrected afterwards: rows of code tables, and payloads of deliveries. Originals stay as they came."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -13,7 +15,7 @@ _SQL = sql("corrections")
 
 
 class CodeCorrection(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of a code table as a person set it: `source` (``system|code``) means `code` here."""
+    """A row of a code table as a person set it: `source` (``system|code``) means `code` here; empty: nothing."""
 
     id: int
     code_table: str
@@ -35,6 +37,11 @@ async def codes(connection: Connection) -> list[CodeCorrection]:
     return [CodeCorrection(**dict(row)) for row in await connection.fetch(_SQL["codes"])]
 
 
+async def history(connection: Connection, code_table: str) -> list[CodeCorrection]:
+    """Every correction of a table, oldest first; the id of each is the version of the table that it made."""
+    return [CodeCorrection(**dict(row)) for row in await connection.fetch(_SQL["history"], code_table)]
+
+
 async def add_payload(
     connection: Connection, vault: Vault, delivery: Delivery, body: bytes, *, actor: str, reason: str, at: datetime
 ) -> None:
@@ -43,11 +50,18 @@ async def add_payload(
     await connection.execute(_SQL["add_payload"], delivery.id, sealed.key_id, sealed.box, actor, reason, at)
 
 
-def corrected(catalogue: Catalogue, rows: list[CodeCorrection]) -> Catalogue:
+def corrected(catalogue: Catalogue, rows: Sequence[CodeCorrection]) -> Catalogue:
     """The catalogue with corrected code table rows in place."""
-    tables = dict(catalogue.code_tables)
+    by_table: dict[str, dict[str, str]] = defaultdict(dict)
     for row in rows:
-        if row.code_table in tables:
-            table = tables[row.code_table]
-            tables[row.code_table] = msgspec.structs.replace(table, rows={**table.rows, row.source: row.code})
+        by_table[row.code_table][row.source] = row.code
+    tables = {
+        name: msgspec.structs.replace(table, rows=merged(table.rows, by_table[name]))
+        for name, table in catalogue.code_tables.items()
+    }
     return msgspec.structs.replace(catalogue, code_tables=tables)
+
+
+def merged(rows: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]:
+    """Rows with changes in place; a change to nothing takes a row away."""
+    return {source: code for source, code in {**rows, **changes}.items() if code}

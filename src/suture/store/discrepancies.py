@@ -150,6 +150,12 @@ async def select(connection: Connection, selection: Selection, most: int = 1000)
     return [_discrepancy(row) for row in rows]
 
 
+async def page(connection: Connection, selection: Selection, before: int | None, most: int) -> list[Discrepancy]:
+    """Discrepancies of a selection's state, rule and owner, the newest first, before one by its number."""
+    rows = await connection.fetch(_SQL["page"], selection.state, selection.rule, selection.owner, before, most)
+    return [_discrepancy(row) for row in rows]
+
+
 async def summary(connection: Connection, first: date | None = None, last: date | None = None) -> list[Summary]:
     return [Summary(**dict(row)) for row in await connection.fetch(_SQL["summary"], first, last)]
 

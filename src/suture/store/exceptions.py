@@ -5,6 +5,7 @@ The same trouble of the same process step or delivery is one exception, counted,
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import msgspec
@@ -74,6 +75,21 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     interface: str | None
     code: str
     count: int
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """Open exceptions that one remedy mends: how many, since when, and the money of their appointments."""
+
+    code: str
+    outcome: str
+    reason: str
+    remedy: str
+    owner: str
+    interface: str | None
+    count: int
+    since: datetime
+    due_at: datetime
+    money: Decimal
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +165,40 @@ async def select(connection: Connection, selection: Selection, most: int = 1000)
         most,
     )
     return [_exception(row) for row in rows]
+
+
+async def page(
+    connection: Connection, selection: Selection, after: tuple[datetime, int] | None, most: int
+) -> list[OpenException]:
+    """The exceptions of a selection, oldest first, after a place in that order."""
+    at, number = after or (None, 0)
+    rows = await connection.fetch(
+        _SQL["page"],
+        selection.state,
+        selection.code,
+        selection.interface,
+        selection.owner,
+        selection.assignee,
+        selection.since,
+        selection.until,
+        selection.codes,
+        selection.except_codes,
+        at,
+        number,
+        most,
+    )
+    return [_exception(row) for row in rows]
+
+
+async def money(connection: Connection, numbers: Sequence[int]) -> dict[int, Decimal]:
+    """What is charged and not settled of the appointments that exceptions are about, by the exception's number."""
+    rows = await connection.fetch(_SQL["money"], numbers)
+    return {row["number"]: row["money"] for row in rows}
+
+
+async def causes(connection: Connection) -> list[Cause]:
+    """Open exceptions by what they have in common, the most frequent first."""
+    return [Cause(**dict(row)) for row in await connection.fetch(_SQL["causes"])]
 
 
 async def open_exceptions(connection: Connection, most: int = 200) -> list[OpenException]:

@@ -1,6 +1,6 @@
 """How the whole platform stands, in a few bounded statements: for gauges, not for lists."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import msgspec
@@ -42,6 +42,33 @@ class Share(msgspec.Struct, frozen=True):
 
     good: int
     total: int
+
+
+class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+    """A day of an interface: what came, and what became of it; `octets` is the size of the sealed boxes."""
+
+    day: date
+    received: int
+    understood: int
+    excepted: int
+    octets: int
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """What was turned away at the door on a day, and why."""
+
+    day: date
+    reason: str
+    count: int
+    last_at: datetime
+
+
+async def traffic(connection: Connection, interface: str, since: datetime, zone: str) -> list[Traffic]:
+    return [Traffic(**dict(row)) for row in await connection.fetch(_SQL["traffic"], interface, since, zone)]
+
+
+async def refusals(connection: Connection, interface: str, since: date) -> list[Refusal]:
+    return [Refusal(**dict(row)) for row in await connection.fetch(_SQL["refusals"], interface, since)]
 
 
 async def queues(connection: Connection, now: datetime) -> list[Queue]:

@@ -1,7 +1,7 @@
 """The rows that people look at: written by the projection, read by console and CLI."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -81,6 +81,14 @@ class Postings(msgspec.Struct, frozen=True):
     total: Decimal
 
 
+class Day(msgspec.Struct, frozen=True, kw_only=True):
+    """The visits completed on a day, and how many of them are posted."""
+
+    day: date
+    completed: int
+    posted: int
+
+
 class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
     """A raw delivery without its content; `size` is the sealed box's, in bytes."""
 
@@ -113,9 +121,18 @@ async def recent(connection: Connection, most: int) -> list[JourneyRow]:
     return [_row(dict(row)) for row in await connection.fetch(_SQL["recent"], most)]
 
 
-async def of_stage(connection: Connection, since: datetime, stage: Stage, most: int) -> list[JourneyRow]:
-    """The journeys behind a figure of the funnel, those that moved last first."""
-    return [_row(dict(row)) for row in await connection.fetch(_SQL["of_stage"], since, stage.value, most)]
+async def of_stage(
+    connection: Connection, since: datetime, stage: Stage, most: int, after: tuple[datetime, str] | None = None
+) -> list[JourneyRow]:
+    """The journeys behind a figure of the funnel, those that moved last first, after a place in that order."""
+    at, appointment = after or (None, "")
+    rows = await connection.fetch(_SQL["of_stage"], since, stage.value, at, appointment, most)
+    return [_row(dict(row)) for row in rows]
+
+
+async def days(connection: Connection, first: date, last: date, zone: str, since: datetime) -> list[Day]:
+    """How many visits were completed and posted, day by day, in a zone; `since` is when the first began."""
+    return [Day(**dict(row)) for row in await connection.fetch(_SQL["days"], first, last, zone, since)]
 
 
 async def postings(connection: Connection, since: datetime, span: timedelta) -> list[Postings]:

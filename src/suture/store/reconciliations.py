@@ -78,6 +78,11 @@ async def latest(connection: Connection, most: int = 1) -> list[Reconciliation]:
     return [Reconciliation(**dict(row)) for row in await connection.fetch(_SQL["latest"], most)]
 
 
+async def newest(connection: Connection, most: int) -> list[Reconciliation]:
+    """The latest runs, whatever became of them."""
+    return [Reconciliation(**dict(row)) for row in await connection.fetch(_SQL["newest"], most)]
+
+
 async def begin(connection: Connection, number: int, days: Sequence[date], at: datetime) -> None:
     await connection.execute(_SQL["begin"], number, list(days), at)
 

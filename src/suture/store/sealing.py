@@ -59,6 +59,18 @@ class MasterKey:
         """Recognises equal contents without revealing them: a keyed digest, useless to who lacks the master key."""
         return hashlib.blake2b(content, key=self._fingerprint_key, digest_size=32).digest()
 
+    def seal(self, content: bytes, bound_to: str) -> bytes:
+        """Seal what outlives every data key: a person's second factor, say."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, content, bound_to.encode())
+
+    def open(self, box: bytes, bound_to: str) -> bytes:
+        """Raises `SealBroken`."""
+        try:
+            return self._cipher.decrypt(box[:_NONCE_BYTES], box[_NONCE_BYTES:], bound_to.encode())
+        except (InvalidTag, ValueError) as error:
+            raise SealBroken("what was sealed by the master key does not open with this one") from error
+
     def new_wrapped(self) -> bytes:
         """A fresh data key, wrapped."""
         nonce = os.urandom(_NONCE_BYTES)

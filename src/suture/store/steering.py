@@ -50,6 +50,19 @@ class ProcessDetail(ProcessRow, frozen=True, kw_only=True):
     journal: Journal
 
 
+class Unsettled(msgspec.Struct, frozen=True):
+    definition: str
+    state: str
+    count: int
+
+
+_PAGES = {
+    **dict.fromkeys(("running", "waiting", "compensating", "stuck"), "page_active"),
+    "parked": "page_parked",
+    **dict.fromkeys(("cancelled", "compensated"), "page_ended"),
+}
+
+
 async def select(connection: Connection, selection: ProcessSelection, most: int = 100) -> list[ProcessRow]:
     """The processes of a selection, the newest first."""
     rows = await connection.fetch(
@@ -64,6 +77,21 @@ async def select(connection: Connection, selection: ProcessSelection, most: int 
         most,
     )
     return [ProcessRow(**dict(row)) for row in rows]
+
+
+async def page(
+    connection: Connection, state: str, definition: str, after: tuple[datetime, str] | None, most: int
+) -> list[ProcessRow]:
+    """Processes of a state and a definition (empty: any), the newest first, after a place in that order. Each kind of
+    state has the index that finds it."""
+    at, key = after or (None, "")
+    rows = await connection.fetch(_SQL[_PAGES.get(state, "page_any")], state, definition, at, key, most)
+    return [ProcessRow(**dict(row)) for row in rows]
+
+
+async def unsettled(connection: Connection) -> list[Unsettled]:
+    """How many processes are not done, by definition and state."""
+    return [Unsettled(**dict(row)) for row in await connection.fetch(_SQL["unsettled"])]
 
 
 async def one(connection: Connection, key: str) -> ProcessDetail | None:

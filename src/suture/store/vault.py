@@ -27,6 +27,14 @@ class Vault:
         """A keyed digest of `content` (`MasterKey.fingerprint`)."""
         return self._master.fingerprint(content)
 
+    def keep(self, content: bytes, bound_to: str) -> bytes:
+        """Seal what is no payload and outlives them (`MasterKey.seal`)."""
+        return self._master.seal(content, bound_to)
+
+    def kept(self, box: bytes, bound_to: str) -> bytes:
+        """Raises `SealBroken`."""
+        return self._master.open(box, bound_to)
+
     async def open(self, sealed: Sealed, bound_to: str) -> bytes:
         """The content of a box. Raises `SealBroken`."""
         key = self._by_id.get(sealed.key_id) or await self._load_id(sealed.key_id)

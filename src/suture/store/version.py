@@ -2,7 +2,7 @@
 
 from suture.store.database import Database
 
-CURRENT = "0005"
+CURRENT = "0006"
 
 
 class SchemaOutdated(Exception):

@@ -9,26 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from suture.operate import words
 from suture.operate.reconciling import Account
 from suture.store.discrepancies import Summary
 from suture.store.holdings import Tally
 
-_WHAT = {
-    "missing": "{right} has no {right_kind} for {key}; {left} has its {left_kind}",
-    "unexpected": "{right} has a {right_kind} for {key}, and {left} has nothing that it would follow from",
-    "twice": "{key} stands more than once in {right} ({right_kind})",
-    "differs": "{left} ({left_kind}) and {right} ({right_kind}) don't hold the same of {key}",
-    "overdue": "{left}'s {left_kind} of {key} has been so for too long",
-    "changed": "somebody changed {key} in {left}",
-    "deleted": "somebody deleted {key} in {left}",
-}
-_REPAIR = {
-    "fetch": "have the source tell it again",
-    "redo": "do the step again that wrote it",
-    "correct": "take back in Odoo what is too much",
-    "adopt": "take what stands in Odoo for right",
-    "by_hand": "mend it in the system itself, then have it looked at again",
-}
 _COLUMNS = (
     ("scheduling.appointment", "visits"),
     ("suture.appointment", "told"),
@@ -58,9 +43,7 @@ def summarise(left: Sequence[Summary], out: Console) -> int:
 
 def describe(told: Account, out: Console) -> None:
     one, rule = told.discrepancy, told.rule
-    sides = [rule.left.book, rule.right.book if rule and rule.right else ""] if rule else ["", ""]
-    words = _WHAT.get(one.what, one.what).format(key=one.key, **_named("left", sides[0]), **_named("right", sides[1]))
-    out.print(f"[bold]Discrepancy {one.number}[/] ({one.state}): {escape(words)}")
+    out.print(f"[bold]Discrepancy {one.number}[/] ({one.state}): {escape(words.describe(one, rule))}")
     out.print(f"  Asked        {escape(rule.asks) if rule else 'by a rule that is no more'} [dim]({one.rule})[/]")
     if one.money is not None:
         out.print(f"  At stake     {one.money:,.2f} {one.currency or ''}")
@@ -83,45 +66,22 @@ def describe(told: Account, out: Console) -> None:
 
 
 def _documents(out: Console, title: str, book: str, documents: Sequence[dict[str, Any]]) -> None:
-    lines = [_document(one) for one in documents] or ["[yellow]nothing[/]"]
+    lines = [escape(words.document_of(one)) for one in documents] or ["[yellow]nothing[/]"]
     for number, line in enumerate(lines):
-        out.print(f"  {title if not number else '':<12} {_side(book) if not number else '':<24} {line}")
+        out.print(f"  {title if not number else '':<12} {words.side_of(book) if not number else '':<24} {line}")
         title = ""
-
-
-def _document(one: dict[str, Any]) -> str:
-    parts = [str(one.get("number", "")), str(one.get("state", "")), str(one.get("day", ""))]
-    if "amount" in one:
-        parts.append(f"{Decimal(one['amount']):,.2f} {one.get('currency', '')}")
-    if "open" in one:
-        parts.append(f"open {Decimal(one['open']):,.2f}")
-    parts += [f"{name} {one[name]}" for name in ("quantity", "party", "detail") if name in one]
-    return escape("  ".join(part for part in parts if part))
 
 
 def _ending(told: Account, out: Console) -> None:
     one = told.discrepancy
     if one.state in ("open", "repairing"):
-        out.print(f"  Repair       {_REPAIR[one.repair]}: suture reconcile repair {one.number}")
+        out.print(f"  Repair       {words.repair_of(one.repair)}: suture reconcile repair {one.number}")
         out.print(f"  Or           suture reconcile accept {one.number} --reason WHY")
     elif one.closed_at is not None:
         out.print(f"  Closed       {one.closed_at:%Y-%m-%d %H:%M} UTC by {escape(one.closed_by or '-')}, {one.state}")
         out.print(f"  Because      {escape(one.reason or '-')}")
     for act in told.acts:
         out.print(f"  {act.at:%m-%d %H:%M}  {escape(act.actor)} {act.action} {escape(act.reason)}", style="dim")
-
-
-def _side(book: str) -> str:
-    """A book in words: ``billing: charge``."""
-    told = _named("", book)
-    return f"{told['']}: {told['_kind']}"
-
-
-def _named(place: str, book: str) -> dict[str, str]:
-    """Whose book it is, and of what, in words."""
-    side, _, kind = book.partition(".")
-    names = {"odoo": "Odoo", "suture": "Suture", "": "the other side"}
-    return {place: names.get(side, side), f"{place}_kind": kind.replace("_", " ") or "document"}
 
 
 def describe_days(tallies: Sequence[Tally], out: Console) -> None:

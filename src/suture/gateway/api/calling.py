@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 
+from suture.access.roles import CLIENT
 from suture.backbone.feed import Feed
 from suture.gateway.api.problems import ApiProblem
 from suture.operate.actor import Actor
@@ -49,7 +50,7 @@ def scoped(scope: str) -> Callable[[Request], Actor]:
         caller: Caller = request.state.caller
         if scope not in caller.scopes:
             raise ApiProblem(403, "scope_missing", f"This client lacks the scope {scope}.")
-        return Actor(f"api/{caller.name}")
+        return Actor(f"api/{caller.name}", roles=(CLIENT,))
 
     caller_of.scope = scope  # type: ignore[attr-defined]
     return caller_of

@@ -14,3 +14,9 @@ SELECT id, at, actor, action, subject, reason, detail, previous, hash FROM audit
 -- name: newest
 SELECT id, at, actor, action, subject, reason, detail, previous, hash FROM audit
 WHERE $1 = '' OR subject = $1 ORDER BY id DESC LIMIT $2
+
+-- name: select
+SELECT id, at, actor, action, subject, reason, detail, previous, hash FROM audit
+WHERE ($1 = '' OR actor = $1) AND ($2 = '' OR starts_with(action, $2)) AND ($3 = '' OR starts_with(subject, $3))
+    AND ($4::bigint IS NULL OR id < $4) AND ($5::timestamptz IS NULL OR at < $5)
+ORDER BY id DESC LIMIT $6

@@ -52,3 +52,9 @@ GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 -- What was closed of a span of days, and how.
 SELECT rule, state, count(*) AS count, coalesce(sum(abs(money)), 0) AS money FROM discrepancy
 WHERE state IN ('repaired', 'accepted') AND day BETWEEN $1 AND $2 GROUP BY 1, 2 ORDER BY 1, 2
+
+-- name: page
+SELECT * FROM discrepancy
+WHERE ($1 = '' OR state = $1 OR ($1 = 'open' AND state = 'repairing')) AND ($2 = '' OR rule = $2)
+    AND ($3 = '' OR owner = $3) AND ($4::bigint IS NULL OR number < $4)
+ORDER BY number DESC LIMIT $5

@@ -48,3 +48,24 @@ SELECT * FROM exception WHERE subject = ANY($1::text[]) ORDER BY opened_at
 
 -- name: count_overdue
 SELECT count(*) FROM exception WHERE state = 'open' AND due_at < $1
+
+-- name: page
+-- As select, after a place ($10, $11) in that order.
+SELECT * FROM exception
+WHERE state = $1 AND ($2 = '' OR code = $2) AND ($3 = '' OR interface = $3)
+    AND ($4 = '' OR owner = $4) AND ($5 = '' OR assignee = $5)
+    AND ($6::timestamptz IS NULL OR opened_at >= $6) AND ($7::timestamptz IS NULL OR opened_at < $7)
+    AND (cardinality($8::text[]) = 0 OR code = ANY($8)) AND code <> ALL ($9::text[])
+    AND ($10::timestamptz IS NULL OR (opened_at, number) > ($10, $11))
+ORDER BY opened_at, number LIMIT $12
+
+-- name: money
+SELECT exception.number, coalesce(residual, invoice_total, charge_total) AS money
+FROM exception JOIN journey ON exception.subject = 'Appointment/' || journey.appointment
+WHERE exception.number = ANY($1::bigint[]) AND coalesce(residual, invoice_total, charge_total) IS NOT NULL
+
+-- name: causes
+SELECT code, outcome, reason, remedy, owner, interface, count(*) AS count, min(opened_at) AS since,
+    min(due_at) AS due_at, coalesce(sum(coalesce(residual, invoice_total, charge_total)), 0) AS money
+FROM exception LEFT JOIN journey ON journey.appointment = substr(subject, 13) AND subject LIKE 'Appointment/%'
+WHERE exception.state = 'open' GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY count(*) DESC, min(opened_at) LIMIT 200

@@ -44,3 +44,13 @@ FROM journey
 WHERE updated_at >= $1 AND milestones ? 'completed' AND NOT milestones ? 'cancelled'
     AND (milestones ->> 'completed')::timestamptz >= $1
     AND (milestones ->> 'completed')::timestamptz < $2::timestamptz - make_interval(secs => $3)
+
+-- name: traffic
+-- An interface's deliveries of the last days, by the day in a zone on which they came.
+SELECT (received_at AT TIME ZONE $3)::date AS day, count(*) AS received,
+    count(*) FILTER (WHERE state = 'ingested') AS understood, count(*) FILTER (WHERE state = 'excepted') AS excepted,
+    coalesce(sum(octet_length(box)), 0) AS octets
+FROM delivery WHERE interface = $1 AND received_at >= $2 GROUP BY 1 ORDER BY 1
+
+-- name: refusals
+SELECT day, reason, count, last_at FROM refusal WHERE interface = $1 AND day >= $2 ORDER BY day DESC, reason LIMIT 20

@@ -61,7 +61,8 @@ FROM journey WHERE updated_at >= $1 AND CASE $2
     WHEN 'unposted' THEN status = 'fulfilled' AND milestones ? 'charged' AND NOT milestones ? 'posted'
     WHEN 'unpaid' THEN status = 'fulfilled' AND milestones ? 'posted' AND payment_state NOT IN ('paid', 'in_payment')
 END
-ORDER BY updated_at DESC, appointment LIMIT $3
+    AND ($3::timestamptz IS NULL OR (updated_at, appointment) < ($3, $4))
+ORDER BY updated_at DESC, appointment DESC LIMIT $5
 
 -- name: postings
 SELECT to_timestamp(floor(extract(epoch FROM (milestones ->> 'posted')::timestamptz) / $2::int) * $2::int) AS at,
@@ -96,3 +97,13 @@ FROM journey
 WHERE ($1 = '' OR status = $1) AND ($2::timestamptz IS NULL OR updated_at >= $2)
     AND ($3::timestamptz IS NULL OR (updated_at, appointment) < ($3, $4))
 ORDER BY updated_at DESC, appointment DESC LIMIT $5
+
+-- name: days
+-- The last days, by when an appointment moved last: how many visits were completed and posted, and how many not.
+SELECT day::date AS day, coalesce(completed, 0) AS completed, coalesce(posted, 0) AS posted
+FROM generate_series($1::date, $2::date, interval '1 day') AS day
+LEFT JOIN (
+    SELECT ((milestones ->> 'completed')::timestamptz AT TIME ZONE $3)::date AS at, count(*) AS completed,
+        count(*) FILTER (WHERE milestones ? 'posted') AS posted
+    FROM journey WHERE updated_at >= $4 AND milestones ? 'completed' AND status = 'fulfilled' GROUP BY 1
+) AS counted ON counted.at = day::date ORDER BY 1

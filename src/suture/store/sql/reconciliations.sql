@@ -47,3 +47,6 @@ UPDATE reconciliation SET state = $2, finished_at = $3, failure = $4 WHERE id = 
 
 -- name: announce
 SELECT pg_notify('suture_reconciliation', '')
+
+-- name: newest
+SELECT * FROM reconciliation ORDER BY id DESC LIMIT $1

@@ -46,3 +46,43 @@ UPDATE process SET input = $2 WHERE key = $1 AND state = 'stuck' AND NOT undoing
 
 -- name: announce
 SELECT pg_notify('suture_processes', '')
+
+-- name: page_active
+SELECT key, definition, version, subject, correlation_id, state, step, attempt, worker, due_at, started_at, finished_at,
+    held_by, undoing, released
+FROM process
+WHERE state IN ('running', 'waiting', 'compensating', 'stuck') AND ($1 = '' OR state = $1)
+    AND ($2 = '' OR definition = $2) AND ($3::timestamptz IS NULL OR (started_at, key) < ($3, $4))
+ORDER BY started_at DESC, key DESC LIMIT $5
+
+-- name: page_parked
+SELECT key, definition, version, subject, correlation_id, state, step, attempt, worker, due_at, started_at, finished_at,
+    held_by, undoing, released
+FROM process
+WHERE state = 'parked' AND $1 = 'parked'
+    AND ($2 = '' OR definition = $2) AND ($3::timestamptz IS NULL OR (started_at, key) < ($3, $4))
+ORDER BY started_at DESC, key DESC LIMIT $5
+
+-- name: page_ended
+SELECT key, definition, version, subject, correlation_id, state, step, attempt, worker, due_at, started_at, finished_at,
+    held_by, undoing, released
+FROM process
+WHERE state IN ('cancelled', 'compensated') AND state = $1
+    AND ($2 = '' OR definition = $2) AND ($3::timestamptz IS NULL OR (started_at, key) < ($3, $4))
+ORDER BY started_at DESC, key DESC LIMIT $5
+
+-- name: page_any
+SELECT key, definition, version, subject, correlation_id, state, step, attempt, worker, due_at, started_at, finished_at,
+    held_by, undoing, released
+FROM process
+WHERE ($1 = '' OR state = $1) AND ($2 = '' OR definition = $2)
+    AND ($3::timestamptz IS NULL OR (started_at, key) < ($3, $4))
+ORDER BY started_at DESC, key DESC LIMIT $5
+
+-- name: unsettled
+-- By the indexes of what is not done: never a look at all processes.
+SELECT definition, state, count(*) AS count FROM process
+WHERE state IN ('running', 'waiting', 'compensating', 'stuck') GROUP BY 1, 2
+UNION ALL
+SELECT definition, state, count(*) FROM process WHERE state = 'parked' GROUP BY 1, 2
+ORDER BY 1, 2

@@ -1,0 +1,79 @@
+"""Who may do what: roles, and the acts of each, by the name that the audit trail gives them."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+
+class Role(msgspec.Struct, frozen=True):
+    """What a role is for, and what it may do; `acts` of ``("*",)`` is everything."""
+
+    purpose: str
+    acts: tuple[str, ...]
+
+    def may(self, act: str) -> bool:
+        return self.acts == ("*",) or act in self.acts
+
+
+_QUEUE = (
+    *("exception.assign", "exception.comment", "exception.discard", "delivery.replay"),
+    *("process.resume", "process.cancel", "process.compensate"),
+)
+_SIDES = ("reconciliation.run", "discrepancy.repair", "process.redo")
+_READING = ("payload.read", "patient.read")
+_CODES = ("codes.correct", "codes.roll_back")
+_DECIDING = ("approval.ask", "approval.approve", "approval.refuse")
+_SUBSCRIPTIONS = (
+    *("subscription.add", "subscription.remove", "subscription.rotate", "subscription.redeliver"),
+    *("subscription.enable", "subscription.disable"),
+)
+
+ROLES: dict[str, Role] = {
+    "operations": Role(
+        "works the exception queue, steers processes, repairs what differs", (*_QUEUE, *_SIDES, *_DECIDING)
+    ),
+    "finance": Role(
+        "decides what differs, books remittances, closes the month",
+        (
+            *_QUEUE,
+            *_SIDES,
+            *_DECIDING,
+            *("discrepancy.accept", "remittance.book"),
+            *("period.freeze", "period.sign", "period.reopen"),
+        ),
+    ),
+    "steward": Role(
+        "keeps code tables and corrects what was delivered; reads patient data for it",
+        (*_QUEUE, *_READING, *_CODES, *_DECIDING, "payload.correct", "process.correct"),
+    ),
+    "engineer": Role(
+        "connects systems: interfaces, code tables, processes, subscriptions",
+        (
+            *_QUEUE,
+            *_SIDES,
+            *_CODES,
+            *_DECIDING,
+            *_SUBSCRIPTIONS,
+            *("interface.pause", "interface.resume", "ledger.forget"),
+        ),
+    ),
+    "auditor": Role(
+        "reads everything, the audit trail too, and changes nothing", ("audit.read", "people.read", *_READING)
+    ),
+    "administrator": Role("grants access to people and clients, and may do everything else", ("*",)),
+    "client": Role("another system, within the scopes of its key", ("patient.read", "visit.bill", *_SUBSCRIPTIONS)),
+}
+"""By name. A person may have several; ``client`` is no person's."""
+
+ADMINISTRATOR, CLIENT = "administrator", "client"
+OF_PEOPLE = tuple(name for name in ROLES if name != CLIENT)
+
+
+def may(roles: Iterable[str], act: str) -> bool:
+    """Whether any of these roles may do this. A role that there is no more may nothing."""
+    return any(ROLES[name].may(act) for name in roles if name in ROLES)
+
+
+def who_may(act: str) -> list[str]:
+    """The roles of people that may do this."""
+    return [name for name in OF_PEOPLE if ROLES[name].may(act)]

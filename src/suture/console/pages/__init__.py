@@ -1,0 +1,38 @@
+"""The pages, a room each: they ask `operate` and render what it answers. What changes anything is in `doing`."""
+
+from suture.console.pages import (
+    account,
+    audit,
+    close,
+    doing,
+    exceptions,
+    interfaces,
+    journeys,
+    mappings,
+    people,
+    processes,
+    reconciliation,
+    runbooks,
+    search,
+    signing,
+    today,
+)
+from suture.console.pages.page import Page
+
+PAGES: tuple[Page, ...] = (
+    *today.PAGES,
+    *journeys.PAGES,
+    *search.PAGES,
+    *exceptions.PAGES,
+    *reconciliation.PAGES,
+    *close.PAGES,
+    *processes.PAGES,
+    *interfaces.PAGES,
+    *mappings.PAGES,
+    *audit.PAGES,
+    *people.PAGES,
+    *account.PAGES,
+    *signing.PAGES,
+    *runbooks.PAGES,
+    *doing.PAGES,
+)

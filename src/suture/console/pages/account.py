@@ -1,0 +1,73 @@
+"""One's own account: password, second factor, sign out."""
+
+from starlette.responses import Response
+
+from suture.access import totp
+from suture.access.roles import ROLES
+from suture.console.formats import said
+from suture.console.pages.page import Page
+from suture.console.visit import Ask
+from suture.operate import accounts
+from suture.operate.actor import NotPossible
+
+_HERE = "/account"
+
+
+async def _mine(ask: Ask) -> Response:
+    name = ask.actor().name
+    person = await accounts.me(ask.house.desk, name)
+    return await ask.page("account.html", person=person, roles={role: ROLES[role] for role in person.roles})
+
+
+async def _password(ask: Ask) -> Response:
+    new = await ask.field("new")
+    if new != await ask.field("again"):
+        return await ask.back(_HERE, "The two new passwords are not the same.", bad=True)
+    try:
+        await accounts.change_password(ask.house.desk, ask.actor().name, await ask.field("old"), new, ask.token)
+    except NotPossible as error:
+        return await ask.back(_HERE, said(error), bad=True)
+    return await ask.back(_HERE, "The password is changed; you are signed out everywhere else.")
+
+
+async def _begin_factor(ask: Ask) -> Response:
+    """A secret to be scanned, shown this once; it counts when a code has confirmed it."""
+    name = ask.actor().name
+    try:
+        secret = await accounts.begin_factor(ask.house.desk, name)
+    except NotPossible as error:
+        return await ask.back(_HERE, said(error), bad=True)
+    address = totp.uri(secret, name, ask.house.base.catalogue.organisation.name)
+    return await ask.page("factor.html", secret=secret, picture=totp.picture(address))
+
+
+async def _confirm_factor(ask: Ask) -> Response:
+    try:
+        await accounts.confirm_factor(ask.house.desk, ask.actor().name, await ask.field("code"))
+    except NotPossible as error:
+        return await ask.back(_HERE, said(error), bad=True)
+    return await ask.back(_HERE, "From now on a code is asked for when you sign in.")
+
+
+async def _end_factor(ask: Ask) -> Response:
+    try:
+        await accounts.end_factor(ask.house.desk, ask.actor().name, await ask.field("password"))
+    except NotPossible as error:
+        return await ask.back(_HERE, said(error), bad=True)
+    return await ask.back(_HERE, "No code is asked for any more.")
+
+
+async def _sign_out(ask: Ask) -> Response:
+    await ask.form()
+    await accounts.sign_out(ask.house.desk, ask.token)
+    return ask.signed_out()
+
+
+PAGES = (
+    Page("/account", _mine),
+    Page("/account/password", _password, method="POST"),
+    Page("/account/factor", _begin_factor, method="POST"),
+    Page("/account/factor/confirm", _confirm_factor, method="POST"),
+    Page("/account/factor/end", _end_factor, method="POST"),
+    Page("/sign-out", _sign_out, method="POST"),
+)

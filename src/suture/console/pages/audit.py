@@ -1,0 +1,30 @@
+"""The audit trail: who did what to what, when and why; and whether it is whole."""
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from suture.console.pages.page import Page
+from suture.console.visit import Ask
+from suture.operate import trail
+from suture.store.audit import Selection
+
+_PAGE = 50
+
+
+async def _list(ask: Ask) -> Response:
+    before = ask.query("before")
+    if before and not before.isdecimal():
+        raise HTTPException(404)
+    chosen = Selection(actor=ask.query("actor"), action=ask.query("action"), subject=ask.query("subject"))
+    found = await trail.entries(ask.house.desk, ask.actor(), chosen, int(before) if before else None, _PAGE + 1)
+    return await ask.page(
+        "audit.html", chosen=chosen, entries=found[:_PAGE], more=found[_PAGE - 1].id if len(found) > _PAGE else None
+    )
+
+
+async def _proof(ask: Ask) -> Response:
+    """Reads the whole trail: asked for, not shown with every page."""
+    return await ask.page("proof.html", broken=await trail.broken_at(ask.house.desk, ask.actor()))
+
+
+PAGES = (Page("/audit", _list, "audit.read"), Page("/audit/proof", _proof, "audit.read"))

@@ -1,0 +1,45 @@
+"""The month-end close: which months are open, how far a close is, who signed, and its report."""
+
+from datetime import timedelta
+
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response
+
+from suture.console.pages.page import Page
+from suture.console.visit import Ask
+from suture.operate import closing
+from suture.operate.actor import NotPossible
+from suture.operate.report import gather, page
+from suture.processes.definitions.month_end_close import DEFINITION
+
+_STEPS = tuple(step.name for step in DEFINITION.steps)
+
+
+async def _list(ask: Ask) -> Response:
+    today = ask.house.desk.clock.now().astimezone(ask.house.zone).date()
+    last = f"{today.replace(day=1) - timedelta(days=1):%Y-%m}"
+    months = await closing.months(ask.house.desk)
+    standing = {one.month: one.state for one in months}
+    return await ask.page("close.html", months=months, last=last, to_begin=standing.get(last, "open") == "open")
+
+
+async def _month(ask: Ask) -> Response:
+    try:
+        told = await closing.status(ask.house.desk, ask.request.path_params["month"])
+    except NotPossible as error:
+        raise HTTPException(404, str(error)) from error
+    return await ask.page("close_month.html", told=told, steps=_STEPS)
+
+
+async def _report(ask: Ask) -> Response:
+    """The report as it is kept: a document of its own, with its styles in it."""
+    try:
+        report = await gather(ask.house.desk, ask.request.path_params["month"])
+    except NotPossible as error:
+        raise HTTPException(404, str(error)) from error
+    response = HTMLResponse(page(report, ask.house.zone))
+    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    return response
+
+
+PAGES = (Page("/close", _list), Page("/close/{month}", _month), Page("/close/{month}/report", _report))

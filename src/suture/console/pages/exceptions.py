@@ -1,0 +1,170 @@
+"""The exception queue: by cause, or one by one; and one exception with all that helps to decide."""
+
+from datetime import datetime
+from difflib import unified_diff
+
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from suture.console.pages.page import Page
+from suture.console.visit import Ask, cursor, place
+from suture.operate import accounts, queue
+from suture.operate.actor import NotPossible
+from suture.operate.runbook import CLASSES, codes_of
+from suture.operate.steering import EFFECTS
+from suture.store.exceptions import Selection
+
+_PAGE = 100
+_STATES = ("open", "resolved", "discarded")
+
+
+async def _list(ask: Ask) -> Response:
+    chosen = _selection(ask)
+    desk = ask.house.desk
+    found = await queue.page(desk.database, chosen, _place(ask), _PAGE + 1)
+    shown = found[:_PAGE]
+    return await ask.page(
+        "exceptions.html",
+        chosen=chosen,
+        chosen_class=ask.query("class"),
+        exceptions=shown,
+        causes=await queue.causes(desk.database),
+        stakes=await queue.at_stake(desk.database, shown),
+        more=cursor(shown[-1].opened_at, shown[-1].number) if len(found) > _PAGE else "",
+        classes=CLASSES,
+        states=_STATES,
+        people=await accounts.names(desk),
+        rest={name: value for name, value in ask.request.query_params.items() if name != "after"},
+    )
+
+
+async def _one(ask: Ask) -> Response:
+    told = await _account(ask)
+    desk, one = ask.house.desk, told.exception
+    stakes = await queue.at_stake(desk.database, [one])
+    written = sorted(
+        name
+        for name, record in (told.process.journal.items() if told.process else ())
+        if name in EFFECTS.get(told.process.definition if told.process else "", ())
+        and record.state in ("done", "begun")
+    )
+    return await ask.page(
+        "exception.html",
+        told=told,
+        one=one,
+        stake=stakes.get(one.number),
+        unmapped=queue.unmapped(one),
+        written=written,
+        services=desk.catalogue.services,
+        people=await accounts.names(desk),
+    )
+
+
+async def _payload(ask: Ask) -> Response:
+    """What the delivery said, to be corrected. Reading it is an act, with a reason."""
+    number = _number(ask)
+    reason = (await ask.field("reason")).strip()
+    if not reason:
+        raise NotPossible("say why you read it: it is patient data, and your reason stands in the audit trail")
+    content = await queue.payload(ask.house.desk, ask.actor(reason), number)
+    return await ask.page("correct.html", number=number, content=content.decode(errors="replace"), reason=reason)
+
+
+async def _preview_payload(ask: Ask) -> Response:
+    """What a correction changes, and what would come of it."""
+    number, content = _number(ask), await ask.field("content")
+    before = await ask.field("original")
+    try:
+        words, fits = await queue.preview_payload(ask.house.desk, ask.actor(), number, content.encode()), True
+    except NotPossible as error:
+        words, fits = str(error), False
+    lines = list(unified_diff(before.splitlines(), content.replace("\r\n", "\n").splitlines(), lineterm="", n=1))[2:]
+    return await ask.page("preview_payload.html", number=number, lines=lines, words=words, fits=fits, content=content)
+
+
+async def _preview_codes(ask: Ask) -> Response:
+    """What a new row of the code table would come to, for every exception that lacks it."""
+    source, code = await ask.field("source"), await ask.field("code")
+    try:
+        forecasts, trouble = await queue.preview_codes(ask.house.desk, {source: code}), ""
+    except NotPossible as error:
+        forecasts, trouble = [], str(error)
+    return await ask.page(
+        "preview_codes.html",
+        source=source,
+        code=code,
+        forecasts=forecasts,
+        trouble=trouble,
+        back=await ask.field("back"),
+    )
+
+
+async def _chosen(ask: Ask) -> Response:
+    """A dry run of what is to be done with several: what would come of each."""
+    form = await ask.form()
+    numbers = tuple(int(str(one)) for one in form.getlist("numbers") if str(one).isdecimal())
+    what = str(form.get("what", "retry"))
+    if not numbers:
+        return await ask.back(await ask.field("back"), "Choose at least one exception first.", bad=True)
+    desk, selection = ask.house.desk, Selection(numbers=numbers)
+    forecast = await queue.forecast_retry(desk, selection) if what == "retry" else []
+    return await ask.page(
+        "chosen.html",
+        what=what,
+        numbers=numbers,
+        forecast=forecast,
+        chosen=await queue.queue(desk.database, selection, len(numbers)),
+        people=await accounts.names(desk),
+        back=await ask.field("back"),
+    )
+
+
+async def _stuck(_: Ask) -> Response:
+    """Where the queue was before."""
+    return RedirectResponse("/exceptions", 308)
+
+
+async def _account(ask: Ask) -> queue.Account:
+    try:
+        return await queue.account(ask.house.base.database, _number(ask))
+    except NotPossible as error:
+        raise HTTPException(404, f"There is no exception {ask.request.path_params['number']}.") from error
+
+
+def _number(ask: Ask) -> int:
+    text = ask.request.path_params["number"]
+    if not text.isdecimal() or len(text) > 18:
+        raise HTTPException(404)
+    return int(text)
+
+
+def _place(ask: Ask) -> tuple[datetime, int] | None:
+    found = place(ask.query("after"))
+    return (found[0], int(found[1])) if found and found[1].isdecimal() else None
+
+
+def _selection(ask: Ask) -> Selection:
+    state, name = ask.query("state", "open"), ask.query("class")
+    if state not in _STATES or (name and name not in CLASSES):
+        raise HTTPException(404)
+    codes, others = codes_of(name) if name else ((), ())
+    return Selection(
+        state=state,
+        code=ask.query("code"),
+        codes=codes,
+        except_codes=others,
+        owner=ask.query("owner"),
+        assignee=ask.query("assignee"),
+        interface=ask.query("interface"),
+    )
+
+
+PAGES = (
+    Page("/exceptions", _list),
+    Page("/exceptions/chosen", _chosen, method="POST"),
+    Page("/exceptions/codes", _preview_codes, "codes.correct", "POST"),
+    Page("/exceptions/{number}", _one),
+    Page("/exceptions/{number}/payload", _payload, "payload.read", "POST"),
+    Page("/exceptions/{number}/payload/preview", _preview_payload, "payload.correct", "POST"),
+    Page("/stuck", _stuck),
+)

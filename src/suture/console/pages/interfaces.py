@@ -1,0 +1,38 @@
+"""Interfaces: the catalogue rendered, and whether each flows as it should."""
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from suture.console.pages.page import Page
+from suture.console.plot import burn_bars
+from suture.console.visit import Ask
+from suture.operate.interfaces import interfaces, record
+
+
+async def _list(ask: Ask) -> Response:
+    house = ask.house
+    return await ask.page(
+        "interfaces.html",
+        interfaces=await interfaces(house.base.database, house.base.catalogue.interfaces),
+        objectives={one.interface: one for one in await house.objectives.get()},
+    )
+
+
+async def _one(ask: Ask) -> Response:
+    house, name = ask.house, ask.request.path_params["name"]
+    known = house.base.catalogue.interfaces
+    if name not in known:
+        raise HTTPException(404, f"The catalogue has no interface “{name}”.")
+    (one,) = await interfaces(house.base.database, {name: known[name]})
+    objective = next((o for o in await house.objectives.get() if o.interface == name), None)
+    return await ask.page(
+        "interface.html",
+        one=one,
+        system=house.base.catalogue.systems[one.interface.system],
+        objective=objective,
+        burn=burn_bars(objective),
+        told=await record(house.base.database, name, house.base.clock.now(), house.zone),
+    )
+
+
+PAGES = (Page("/interfaces", _list), Page("/interfaces/{name}", _one))

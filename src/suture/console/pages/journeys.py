@@ -1,0 +1,57 @@
+"""A journey: one appointment from raw delivery to invoice number, and what every system holds of it now."""
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from suture.console.account import account_of
+from suture.console.pages.page import Page
+from suture.console.progress import steps_shown
+from suture.console.timeline import timeline
+from suture.console.visit import Ask
+from suture.operate import deliveries
+from suture.operate.journey import Journey, journey_of
+from suture.operate.standing import standing
+
+
+async def _journey(ask: Ask) -> Response:
+    journey = await _known(ask)
+    return await ask.page(
+        "journey.html",
+        journey=journey,
+        account=account_of(journey.events),
+        timeline=timeline(journey),
+        processes=[(process, steps_shown(process)) for process in journey.processes],
+    )
+
+
+async def _standing(ask: Ask) -> Response:
+    """What scheduling, billing and Odoo hold now: asked of them, so it may take a moment."""
+    journey = await _known(ask)
+    account = account_of(journey.events)
+    facility = journey.row.facility if journey.row else None
+    sides = await standing(ask.house.bench(), journey.appointment, facility, sorted(account.payments))
+    return await ask.page("standing.html", sides=sides, journey=journey)
+
+
+async def _delivery(ask: Ask) -> Response:
+    """What a delivery said, word for word: patient data, so that a reason is given and kept."""
+    number, reason = await ask.field("delivery"), await ask.field("reason")
+    if not number.isdecimal():
+        raise HTTPException(404)
+    content = await deliveries.read(ask.house.desk, ask.actor(reason), int(number))
+    return await ask.page("payload.html", content=content, number=int(number), back=await ask.field("back"))
+
+
+async def _known(ask: Ask) -> Journey:
+    appointment = ask.request.path_params["appointment"]
+    journey = await journey_of(ask.house.base.database, appointment)
+    if journey is None:
+        raise HTTPException(404, f"No delivery that names the appointment “{appointment}” has been understood yet.")
+    return journey
+
+
+PAGES = (
+    Page("/journeys/{appointment}", _journey),
+    Page("/journeys/{appointment}/standing", _standing),
+    Page("/deliveries/read", _delivery, "payload.read", "POST"),
+)

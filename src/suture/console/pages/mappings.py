@@ -1,0 +1,66 @@
+"""Mappings: code tables with their history, and a message tried field by field."""
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from suture.console.pages.page import Page
+from suture.console.visit import Ask
+from suture.operate import mapping, trying
+from suture.operate.actor import NotPossible
+
+
+async def _list(ask: Ask) -> Response:
+    return await ask.page("mappings.html", tables=await mapping.tables(ask.house.desk))
+
+
+async def _table(ask: Ask) -> Response:
+    name = ask.request.path_params["name"]
+    try:
+        table = await mapping.table(ask.house.desk, name)
+    except NotPossible as error:
+        raise HTTPException(404, f"There is no code table “{name}”.") from error
+    services = sorted(service.code for service in ask.house.base.catalogue.services)
+    return await ask.page("mapping.html", table=table, services=services)
+
+
+async def _version(ask: Ask) -> Response:
+    """What differs between a version and now, and the way back to it."""
+    name, text = ask.request.path_params["name"], ask.request.path_params["version"]
+    if not text.isdecimal() or len(text) > 18:
+        raise HTTPException(404)
+    try:
+        table = await mapping.table(ask.house.desk, name)
+        changes = await mapping.diff(ask.house.desk, name, table.version, int(text))
+    except NotPossible as error:
+        raise HTTPException(404, str(error).capitalize() + ".") from error
+    return await ask.page("mapping_version.html", table=table, version=int(text), changes=changes)
+
+
+async def _try(ask: Ask) -> Response:
+    return await _tried(ask, "", "", None, "")
+
+
+async def _trial(ask: Ask) -> Response:
+    """A message as it would be understood; nothing of it is kept, and it stands in no address."""
+    interface, content = await ask.field("interface"), await ask.field("content")
+    try:
+        found, trouble = await trying.trial(ask.house.desk, interface, content), ""
+    except NotPossible as error:
+        found, trouble = None, str(error)
+    return await _tried(ask, interface, content, found, trouble)
+
+
+async def _tried(ask: Ask, interface: str, content: str, trial: trying.Trial | None, trouble: str) -> Response:
+    ways_in = [name for name, one in ask.house.base.catalogue.interfaces.items() if one.direction == "in"]
+    return await ask.page(
+        "trying.html", interfaces=ways_in, interface=interface, content=content, trial=trial, trouble=trouble
+    )
+
+
+PAGES = (
+    Page("/mappings", _list),
+    Page("/mappings/try", _try),
+    Page("/mappings/try", _trial, method="POST"),
+    Page("/mappings/{name}", _table),
+    Page("/mappings/{name}/{version}", _version),
+)

@@ -1,0 +1,36 @@
+"""People and keys, and what waits for a second person."""
+
+from starlette.responses import Response
+
+from suture.access.roles import OF_PEOPLE, ROLES
+from suture.console.pages.page import Page
+from suture.console.visit import Ask
+from suture.operate import accounts, approvals, clients, commands, subscribers
+
+
+async def _people(ask: Ask) -> Response:
+    desk = ask.house.desk
+    known, keys = await clients.listed(desk)
+    return await ask.page(
+        "people.html",
+        people=await accounts.listed(desk, ask.actor()),
+        clients=known,
+        keys=keys,
+        subscriptions=await subscribers.listed(desk),
+        roles={name: ROLES[name] for name in OF_PEOPLE},
+        scopes=clients.SCOPES,
+    )
+
+
+async def _approvals(ask: Ask) -> Response:
+    found = await approvals.listed(ask.house.desk)
+    return await ask.page(
+        "approvals.html",
+        asked=[one for one in found if one.state == "asked"],
+        decided=[one for one in found if one.state != "asked"],
+        acts={name: command.acts for name, command in commands.COMMANDS.items()},
+        four_eyes=ask.house.base.catalogue.four_eyes,
+    )
+
+
+PAGES = (Page("/people", _people, "people.read"), Page("/approvals", _approvals))

@@ -1,0 +1,53 @@
+"""Processes: what is under way, what waits and why, and one with its steps."""
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from suture.console.pages.page import Page
+from suture.console.progress import process_steps
+from suture.console.visit import Ask, cursor, place
+from suture.operate import steering
+from suture.operate.actor import NotPossible
+from suture.operate.steering import EFFECTS
+
+_PAGE = 50
+_STATES = ("", "running", "waiting", "parked", "stuck", "compensating", "done", "compensated", "cancelled")
+
+
+async def _list(ask: Ask) -> Response:
+    state, definition = ask.query("state"), ask.query("definition")
+    if state not in _STATES or (definition and definition not in EFFECTS):
+        raise HTTPException(404)
+    database = ask.house.base.database
+    found = await steering.page(database, state, definition, place(ask.query("after")), _PAGE + 1)
+    shown = found[:_PAGE]
+    return await ask.page(
+        "processes.html",
+        processes=shown,
+        unsettled=await steering.unsettled(database),
+        state=state,
+        definition=definition,
+        states=_STATES,
+        definitions=sorted(EFFECTS),
+        more=cursor(shown[-1].started_at, shown[-1].key) if len(found) > _PAGE else "",
+    )
+
+
+async def _one(ask: Ask) -> Response:
+    key = ask.request.path_params["key"]
+    try:
+        told = await steering.process(ask.house.base.database, key)
+    except NotPossible as error:
+        raise HTTPException(404, f"There is no process {key}.") from error
+    process = told.process
+    written = [name for name, record in process.journal.items() if record.state in ("done", "begun")]
+    return await ask.page(
+        "process.html",
+        told=told,
+        process=process,
+        steps=process_steps(process),
+        written=sorted(set(written) & EFFECTS.get(process.definition, frozenset())),
+    )
+
+
+PAGES = (Page("/processes", _list), Page("/processes/{key:path}", _one))

@@ -1,0 +1,53 @@
+"""Reconciliation: what differs between the sides, by rule, by day, and one by one with the evidence of both."""
+
+from datetime import timedelta
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from suture.console.daily import daily
+from suture.console.pages.page import Page
+from suture.console.visit import Ask
+from suture.operate import reconciling
+from suture.operate.actor import NotPossible
+from suture.store.discrepancies import Selection
+
+_PAGE = 50
+_DAYS = 14
+_STATES = ("open", "repaired", "accepted")
+
+
+async def _list(ask: Ask) -> Response:
+    desk = ask.house.desk
+    state = ask.query("state", "open")
+    before = ask.query("before")
+    if state not in _STATES or not (before == "" or before.isdecimal()):
+        raise HTTPException(404)
+    chosen = Selection(state=state, rule=ask.query("rule"), owner=ask.query("owner"))
+    found = await reconciling.page(desk.database, chosen, int(before) if before else None, _PAGE + 1)
+    today = desk.clock.now().astimezone(ask.house.zone).date()
+    return await ask.page(
+        "reconciliation.html",
+        chosen=chosen,
+        states=_STATES,
+        summary=await reconciling.summary(desk.database),
+        found=found[:_PAGE],
+        more=found[_PAGE - 1].number if len(found) > _PAGE else None,
+        runs=await reconciling.newest(desk.database, 5),
+        days=daily(await reconciling.days(desk.database, today - timedelta(days=_DAYS - 1), today)),
+        rules={rule.name: rule for rule in desk.catalogue.reconciliation.standing},
+    )
+
+
+async def _one(ask: Ask) -> Response:
+    text = ask.request.path_params["number"]
+    if not text.isdecimal() or len(text) > 18:
+        raise HTTPException(404)
+    try:
+        told = await reconciling.account(ask.house.desk, int(text))
+    except NotPossible as error:
+        raise HTTPException(404, f"There is no discrepancy {text}.") from error
+    return await ask.page("discrepancy.html", told=told, one=told.discrepancy)
+
+
+PAGES = (Page("/reconciliation", _list), Page("/reconciliation/{number}", _one))

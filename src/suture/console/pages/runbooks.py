@@ -1,0 +1,19 @@
+"""Runbooks: what to do about a class of exceptions. They ask no database: they are needed most when one is away."""
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from suture.console.book import read
+from suture.console.pages.page import Page
+from suture.console.visit import Ask
+from suture.operate.runbook import CLASSES
+
+
+async def _runbook(ask: Ask) -> Response:
+    name = ask.request.path_params["name"]
+    if name not in CLASSES:
+        raise HTTPException(404, f"There is no class of exceptions “{name}”; there are {', '.join(CLASSES)}.")
+    return await ask.page("runbook.html", name=name, classes=CLASSES, chapter=read(name))
+
+
+PAGES = (Page("/runbooks/{name}", _runbook, public=True),)

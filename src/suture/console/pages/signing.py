@@ -1,0 +1,165 @@
+"""The ways in: by password and code, by invitation, through an identity provider."""
+
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import msgspec
+from starlette.responses import RedirectResponse, Response
+
+from suture.access import oidc
+from suture.access.oidc import Started
+from suture.console.formats import said
+from suture.console.pages.page import Page
+from suture.console.visit import Ask, ours
+from suture.operate import accounts
+from suture.operate.accounts import CodeWanted
+from suture.operate.actor import NotPossible
+from suture.store.sealing import SealBroken
+
+_TRIES_OF_A_NAME, _TRIES_OF_ALL = 10, 300
+"""A minute."""
+_UNDER_WAY, _ANSWER_WITHIN = "suture-provider", timedelta(minutes=10)
+_PASSWORD_GIVEN, _CODE_WITHIN = "suture-password-given", timedelta(minutes=5)
+_Kept = TypeVar("_Kept", bound=msgspec.Struct)
+
+
+class _Way(msgspec.Struct, frozen=True):
+    """A sign-in that is under way at the provider, kept by the browser itself, sealed."""
+
+    started: Started
+    next: str
+
+
+class _Given(msgspec.Struct, frozen=True):
+    """Whose password was given right in this browser, and until when the code may follow."""
+
+    name: str
+    until: datetime
+
+
+async def _form(ask: Ask) -> Response:
+    if ask.visitor is not None:
+        return RedirectResponse(ours(ask.query("next", "/")), 303)
+    return await _asked(ask, ask.query("next", "/"))
+
+
+async def _sign_in(ask: Ask) -> Response:
+    next_page = await ask.field("next")
+    name = (await ask.field("name")).strip().lower()
+    if not _may_try(ask, name):
+        return await _asked(ask, next_page, "Too many tries from here: wait a minute.", status=429)
+    try:
+        return ask.signed_in(await accounts.sign_in(ask.house.desk, name, await ask.field("password")), next_page)
+    except CodeWanted:
+        response = await ask.page("code.html", next_page=ours(next_page), trouble="")
+        _keep(ask, response, _PASSWORD_GIVEN, _Given(name, ask.house.base.clock.now() + _CODE_WITHIN), _CODE_WITHIN)
+        return response
+    except NotPossible as error:
+        return await _asked(ask, next_page, said(error), status=403)
+
+
+def _may_try(ask: Ask, name: str) -> bool:
+    """So many tries of a name, and so many of all from one address: behind a proxy that is everybody's."""
+    address, now = ask.request.client.host if ask.request.client else "", ask.house.base.clock.now()
+    asked = [(f"{address} {name[:80]}", _TRIES_OF_A_NAME), (address, _TRIES_OF_ALL)]
+    return all(ask.house.tries.take(key, per_minute, now).granted for key, per_minute in asked)
+
+
+async def _code(ask: Ask) -> Response:
+    """The second step: only for who gave the right password in this browser just now."""
+    next_page, code = await ask.field("next"), await ask.field("code")
+    given = _kept(ask, _PASSWORD_GIVEN, _Given)
+    if given is None or given.until < ask.house.base.clock.now():
+        return await _asked(ask, next_page, "That took too long: begin again.", status=403)
+    try:
+        response = ask.signed_in(await accounts.give_code(ask.house.desk, given.name, code), next_page)
+    except NotPossible as error:
+        return await ask.page("code.html", next_page=ours(next_page), trouble=said(error), status=403)
+    response.delete_cookie(_PASSWORD_GIVEN, path="/")
+    return response
+
+
+async def _asked(ask: Ask, next_page: str, trouble: str = "", *, status: int = 200) -> Response:
+    return await ask.page(
+        "sign_in.html",
+        next_page=ours(next_page),
+        trouble=trouble,
+        provider=ask.house.has_provider,
+        are_any=await accounts.are_any(ask.house.desk),
+        status=status,
+    )
+
+
+async def _invitation(ask: Ask) -> Response:
+    return await _invited(ask)
+
+
+async def _accept(ask: Ask) -> Response:
+    password, again = await ask.field("password"), await ask.field("again")
+    if password != again:
+        return await _invited(ask, "The two passwords are not the same.")
+    try:
+        token = await accounts.accept(ask.house.desk, ask.request.path_params["token"], password)
+    except NotPossible as error:
+        return await _invited(ask, said(error))
+    return ask.signed_in(token, "/")
+
+
+async def _invited(ask: Ask, trouble: str = "") -> Response:
+    name = await accounts.invited(ask.house.desk, ask.request.path_params["token"])
+    status = 404 if name is None else 200 if not trouble else 422
+    return await ask.page("invitation.html", name=name, trouble=trouble, status=status)
+
+
+async def _to_provider(ask: Ask) -> Response:
+    """Send the browser to the identity provider, with what its answer must fit in a sealed cookie."""
+    if not ask.house.has_provider:
+        return RedirectResponse("/sign-in", 303)
+    try:
+        started = await ask.house.provider().start()
+    except oidc.SignInRefused as error:
+        return await _asked(ask, "/", said(error), status=503)
+    response = RedirectResponse(started.url, 303)
+    _keep(ask, response, _UNDER_WAY, _Way(started, ours(ask.query("next", "/"))), _ANSWER_WITHIN)
+    return response
+
+
+async def _from_provider(ask: Ask) -> Response:
+    way = _kept(ask, _UNDER_WAY, _Way)
+    if way is None or not ask.house.has_provider:
+        return await _asked(ask, "/", "No sign-in is under way in this browser: begin again.", status=403)
+    try:
+        identity = await ask.house.provider().finish(way.started, dict(ask.request.query_params))
+        issuer = ask.house.base.settings.oidc_issuer or ""
+        token = await accounts.sign_in_by_provider(ask.house.desk, issuer, identity)
+    except (oidc.SignInRefused, NotPossible) as error:
+        return await _asked(ask, "/", said(error), status=403)
+    response = ask.signed_in(token, way.next)
+    response.delete_cookie(_UNDER_WAY, path="/")
+    return response
+
+
+def _keep(ask: Ask, response: Response, name: str, told: msgspec.Struct, within: timedelta) -> None:
+    """Leave something with the browser, sealed, for a while."""
+    sealed = ask.house.desk.vault.keep(msgspec.json.encode(told), name)
+    ask.keep(response, name, sealed.hex(), int(within.total_seconds()))
+
+
+def _kept(ask: Ask, name: str, kind: type[_Kept]) -> _Kept | None:
+    """What was left with the browser; None where there is nothing, or nothing of ours."""
+    try:
+        told = ask.house.desk.vault.kept(bytes.fromhex(ask.request.cookies.get(name, "")), name)
+    except (ValueError, SealBroken):
+        return None
+    return msgspec.json.decode(told, type=kind)
+
+
+PAGES = (
+    Page("/sign-in", _form, public=True),
+    Page("/sign-in", _sign_in, method="POST", public=True),
+    Page("/sign-in/code", _code, method="POST", public=True),
+    Page("/invitations/{token}", _invitation, public=True),
+    Page("/invitations/{token}", _accept, method="POST", public=True),
+    Page("/sign-in/provider", _to_provider, public=True),
+    Page("/sign-in/provider/answer", _from_provider, public=True),
+)

@@ -1,0 +1,59 @@
+"""Today: how far the day came, what fell out on the way, and whether everything flows."""
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from suture.console.funnel import slices
+from suture.console.pages.page import Page
+from suture.console.plot import day_bars, plot
+from suture.console.progress import subject_link
+from suture.console.visit import Ask, cursor, place
+from suture.operate.interfaces import interfaces
+from suture.operate.stuck import causes_of
+from suture.operate.today import of_stage, queues, today
+from suture.store.journeys import Stage
+
+_PAGE = 100
+
+
+async def _today(ask: Ask) -> Response:
+    house = ask.house
+    database, now = house.base.database, house.base.clock.now()
+    day = await today(database, now, house.zone)
+    known = await interfaces(database, house.base.catalogue.interfaces)
+    return await ask.page(
+        "today.html",
+        day=day,
+        slices=slices(day.funnel),
+        plot=plot(day.postings, day.span),
+        causes=causes_of(day.stuck),
+        stuck_paths={subject_link(item) for item in day.stuck},
+        interfaces=known,
+        held_up=[one for one in known if not one.gate.flowing],
+        objectives={one.interface: one for one in await house.objectives.get()},
+        queues=await queues(database, now),
+        days=day_bars(await house.days.get()),
+    )
+
+
+async def _stage(ask: Ask) -> Response:
+    """The journeys behind one figure of the day."""
+    try:
+        stage = Stage(ask.query("stage", Stage.SEEN))
+    except ValueError as error:
+        raise HTTPException(404) from error
+    house = ask.house
+    found = await of_stage(
+        house.base.database,
+        house.base.clock.now(),
+        house.zone,
+        stage,
+        after=place(ask.query("after")),
+        most=_PAGE + 1,
+    )
+    shown, last = found.journeys[:_PAGE], found.journeys[_PAGE - 1 : _PAGE]
+    more = cursor(last[0].updated_at, last[0].appointment) if found.journeys[_PAGE:] and last[0].updated_at else ""
+    return await ask.page("stage.html", found=found, journeys=shown, more=more)
+
+
+PAGES = (Page("/", _today), Page("/journeys", _stage))

@@ -1,0 +1,189 @@
+"""Who asks for a page: their session, their zone, and the token without which nothing is changed."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from suture.console.house import House
+from suture.console.render import Renderer
+from suture.operate import accounts
+from suture.operate.accounts import SESSION_LASTS, Visitor
+from suture.operate.actor import Actor
+from suture.store.database import CONNECTION_LOST
+
+_LARGEST_FORM = 2_000_000
+_MOST_FIELDS = 5_000
+_ZONES: dict[str, ZoneInfo] = {}
+
+
+class Ask:
+    """One request, and who makes it."""
+
+    def __init__(self, house: House, renderer: Renderer, request: Request, visitor: Visitor | None) -> None:
+        self.house = house
+        self.request = request
+        self.visitor = visitor
+        self.zone = _zone(request.cookies.get("zone", "")) or house.zone
+        self._renderer = renderer
+        self._form: FormData | None = None
+        self._before = request.cookies.get(_before_name(house), "") or secrets.token_urlsafe(24)
+
+    @property
+    def token(self) -> str:
+        """The session's secret; empty before sign-in."""
+        return self.request.cookies.get(_session_name(self.house), "")
+
+    @property
+    def csrf(self) -> str:
+        """What a form must carry: it follows from a cookie that no other site can read."""
+        known = self.token if self.visitor else self._before
+        return hashlib.sha256(f"suture form {known}".encode()).hexdigest()
+
+    @property
+    def is_fragment(self) -> bool:
+        """Whether only a part of a page is wanted."""
+        return "HX-Request" in self.request.headers and "HX-Boosted" not in self.request.headers
+
+    def may(self, act: str) -> bool:
+        return self.visitor is not None and self.visitor.acting().allows(act)
+
+    def actor(self, reason: str = "") -> Actor:
+        if self.visitor is None:
+            raise HTTPException(403)
+        return self.visitor.acting(reason.strip())
+
+    def query(self, name: str, default: str = "") -> str:
+        return self.request.query_params.get(name, default).replace("\0", "")[:200]
+
+    async def form(self) -> FormData:
+        """The form that was sent. Raises 403 for one that none of our pages made."""
+        if self._form is None:
+            if int(self.request.headers.get("content-length") or 0) > _LARGEST_FORM:
+                raise HTTPException(413)
+            self._form = await self.request.form(max_fields=_MOST_FIELDS, max_part_size=_LARGEST_FORM)
+            self._check(str(self._form.get("csrf", "")))
+        return self._form
+
+    async def field(self, name: str) -> str:
+        return str((await self.form()).get(name, "")).replace("\0", "")
+
+    def _check(self, told: str) -> None:
+        origin = self.request.headers.get("origin")
+        hosts = {self.request.headers.get("host", ""), urlsplit(self.house.address).netloc}
+        if origin is not None and urlsplit(origin).netloc not in hosts:
+            raise HTTPException(403, "This form came from another site.")
+        if not hmac.compare_digest(told, self.csrf):
+            raise HTTPException(403, "This form is out of date: go back, load the page again, and send it anew.")
+
+    async def page(self, template: str, *, status: int = 200, **content: object) -> Response:
+        """A page, or the fragment of one that was asked for. What was to be said is said once."""
+        notice = self.visitor.notice if self.visitor and not self.is_fragment else ""
+        if notice:
+            await accounts.tell(self.house.desk, self.token, "")
+        response = self._renderer.page(template, self, status=status, notice=notice, **content)
+        if self.visitor is None:
+            self._cookie(response, _before_name(self.house), self._before)
+        return response
+
+    async def back(self, path: str, words: str = "", *, bad: bool = False) -> Response:
+        """To another page of ours, with words to be said there."""
+        if words and self.visitor:
+            await accounts.tell(self.house.desk, self.token, ("!" if bad else "") + words)
+        return RedirectResponse(ours(path), 303)
+
+    def signed_in(self, token: str, path: str) -> Response:
+        """To a page, with a session from now on."""
+        response = RedirectResponse(ours(path), 303)
+        self._cookie(response, _session_name(self.house), token, int(SESSION_LASTS.total_seconds()))
+        return response
+
+    def signed_out(self) -> Response:
+        response = RedirectResponse("/sign-in", 303)
+        response.delete_cookie(_session_name(self.house), path="/", secure=self.house.is_secure, httponly=True)
+        return response
+
+    def keep(self, response: Response, name: str, value: str, seconds: int) -> None:
+        """A cookie of our own for a while."""
+        self._cookie(response, name, value, seconds)
+
+    def _cookie(self, response: Response, name: str, value: str, seconds: int | None = None) -> None:
+        response.set_cookie(
+            name, value, max_age=seconds, path="/", secure=self.house.is_secure, httponly=True, samesite="lax"
+        )
+
+
+async def visit(house: House, renderer: Renderer, request: Request, *, public: bool) -> Ask:
+    """Who asks. A page that is `public` doesn't need to know, and is shown while the database is away."""
+    token = request.cookies.get(_session_name(house), "")
+    visitor = None
+    if token:
+        try:
+            visitor = await accounts.visitor(house.desk, token)
+        except (*CONNECTION_LOST, TimeoutError):
+            if not public:
+                raise
+    return Ask(house, renderer, request, visitor)
+
+
+def ours(path: str) -> str:
+    """A path on this console; anything else leads to Today."""
+    clean = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if clean else "/"
+
+
+def cursor(at: datetime, key: object) -> str:
+    """A place in a list, for a link to what follows it."""
+    return f"{at.isoformat()}~{key}"
+
+
+def place(text: str) -> tuple[datetime, str] | None:
+    """The place that a link names; None for the list's beginning, and for what is no place."""
+    at, _, key = text.partition("~")
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        return None
+    return (moment, key) if moment.tzinfo else None
+
+
+def fields(form: FormData, names: Mapping[str, bool]) -> dict[str, Any]:
+    """What a form says of these fields; those that hold several (True) as lists, empty ones left out."""
+    told: dict[str, Any] = {}
+    for name, several in names.items():
+        values = [str(value).replace("\0", "") for value in form.getlist(name)]
+        values = [value for value in values if value.strip()]
+        if several:
+            told[name] = values
+        elif values:
+            told[name] = values[-1]
+    return told
+
+
+def _session_name(house: House) -> str:
+    return "__Host-suture" if house.is_secure else "suture"
+
+
+def _before_name(house: House) -> str:
+    return f"{_session_name(house)}-before"
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    if name not in _ZONES:
+        try:
+            zone = ZoneInfo(name)
+        except (ValueError, OSError):  # `ZoneInfoNotFoundError` is a `KeyError` of theirs
+            return None
+        except KeyError:
+            return None
+        _ZONES[name] = zone
+    return _ZONES[name]

@@ -1,0 +1,110 @@
+"""Four eyes: what one person asks for and another approves. The act is done in the name of who asked; the audit trail
+names both."""
+
+import msgspec
+
+from suture.operate import commands
+from suture.operate.actor import Actor, NeedsApproval, NotPossible
+from suture.operate.commands import Done
+from suture.operate.desk import Desk
+from suture.operate.repairs import Bench
+from suture.store import approvals, people
+from suture.store.approvals import Approval
+
+
+async def perform(bench: Bench, actor: Actor, name: str, arguments: msgspec.Struct) -> Done:
+    """Do a command, or keep it for a second person where the catalogue wants one."""
+    try:
+        return await commands.perform(bench, actor, name, arguments)
+    except NeedsApproval as error:
+        number = await ask(bench.desk, actor, name, arguments)
+        return Done(f"{error.act} needs a second person: it waits as no. {number} until another approves it")
+
+
+async def ask(desk: Desk, actor: Actor, name: str, arguments: msgspec.Struct) -> int:
+    """Keep what somebody asks for, who may do it but for the second person; answers its number."""
+    if not actor.reason:
+        raise NotPossible("say why: who approves it must know")
+    async with desk.database.transaction() as connection:
+        now = await actor.sign(connection, desk, "approval.ask", f"Command/{name}")
+        return await approvals.ask(
+            connection,
+            desk.vault,
+            command=name,
+            subject=commands.subject_of(arguments),
+            reason=actor.reason,
+            arguments=msgspec.json.encode(arguments),
+            by=actor.name,
+            at=now,
+        )
+
+
+async def listed(desk: Desk, state: str = "") -> list[Approval]:
+    """What waits for a second person, or was decided; the newest first."""
+    async with desk.database.connection() as connection:
+        return await approvals.newest(connection, state)
+
+
+async def waiting(desk: Desk) -> int:
+    async with desk.database.connection() as connection:
+        return await approvals.waiting(connection)
+
+
+async def approve(bench: Bench, actor: Actor, number: int) -> Done:
+    """Stand for what another asked for; it is done at once. Raises `NotPossible` for who asked, and for who might not
+    do it themselves."""
+    desk = bench.desk
+    found = await _open(desk, number)
+    if found.asked_by == actor.name:
+        raise NotPossible("who asks for something can't approve it: another person must")
+    asker = await _asker(desk, found, actor)
+    arguments = msgspec.json.decode(
+        await approvals.arguments(desk.vault, found), type=commands.COMMANDS[found.command].takes
+    )
+    for act in commands.COMMANDS[found.command].acts:
+        msgspec.structs.replace(actor, approved_by=asker.name).check(desk, act)
+    async with desk.database.transaction() as connection:
+        now = await actor.sign(connection, desk, "approval.approve", f"Approval/{number}")
+        if not await approvals.decide(connection, number, "approved", actor.name, now):
+            raise NotPossible(f"no. {number} was decided meanwhile")
+    return await _do(bench, asker, found, arguments)
+
+
+async def refuse(desk: Desk, actor: Actor, number: int) -> None:
+    """Turn down what another asked for (or one's own: it is withdrawn), with a reason."""
+    if not actor.reason:
+        raise NotPossible("say why: who asked for it must know")
+    await _open(desk, number)
+    async with desk.database.transaction() as connection:
+        now = await actor.sign(connection, desk, "approval.refuse", f"Approval/{number}")
+        if not await approvals.decide(connection, number, "refused", actor.name, now):
+            raise NotPossible(f"no. {number} was decided meanwhile")
+        await approvals.tell_outcome(connection, number, "refused", actor.reason)
+
+
+async def _do(bench: Bench, asker: Actor, found: Approval, arguments: msgspec.Struct) -> Done:
+    try:
+        done = await commands.perform(bench, asker, found.command, arguments)
+        state = "approved"
+    except NotPossible as error:
+        done, state = Done(f"it could not be done any more: {error}"), "failed"
+    async with bench.desk.database.connection() as connection:
+        await approvals.tell_outcome(connection, found.number, state, done.words)
+    return done
+
+
+async def _asker(desk: Desk, found: Approval, approver: Actor) -> Actor:
+    """Who asked, with the roles that they have now."""
+    async with desk.database.connection() as connection:
+        person = await people.one(connection, found.asked_by)
+    if person is None or person.disabled_at is not None:
+        raise NotPossible(f"{found.asked_by}, who asked for it, may not sign in any more")
+    return Actor(person.name, found.reason, tuple(person.roles), approved_by=approver.name)
+
+
+async def _open(desk: Desk, number: int) -> Approval:
+    async with desk.database.connection() as connection:
+        found = await approvals.one(connection, number)
+    if found is None or found.state != "asked":
+        raise NotPossible(f"there is no no. {number} that waits for a second person")
+    return found

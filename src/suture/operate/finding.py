@@ -1,0 +1,108 @@
+"""One search for whatever number a person has in hand: an appointment's, charge's, invoice's, payment's or claim's, a
+receipt, a delivery, an event, an exception, a process.
+
+What is asked for may be a patient's own number, so it stands in no URL and no log. Patients' identifiers are known by a
+keyed digest only, and looking one up is an act with a reason.
+"""
+
+from uuid import UUID
+
+import msgspec
+
+from suture.operate import people
+from suture.operate.actor import Actor, NotPossible
+from suture.operate.desk import Desk
+from suture.operate.journey import journey_of
+from suture.store import exceptions, finding, journeys
+from suture.store import steering as process_store
+from suture.store.exceptions import Selection
+from suture.store.finding import Numbered
+
+_LONGEST = 200
+_KINDS = ("Appointment/", "Delivery/")
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What a number may mean: a page's path, what it is called, and what of it has the number."""
+
+    path: str
+    title: str
+    kind: str
+
+
+async def find(desk: Desk, text: str, most: int = 20) -> list[Found]:
+    """Everything that is called so; where nothing is, the appointments whose id starts so."""
+    asked = cleaned(text)
+    if not asked:
+        return []
+    exact = [*await _journeys(desk, asked), *await _others(desk, asked)]
+    if exact:
+        return exact[:most]
+    async with desk.database.connection() as connection:
+        alike = await journeys.starting_with(connection, asked, most)
+        numbered = await finding.starting_with(connection, asked, most)
+    found = {one: Found(path=f"/journeys/{one}", title=one, kind="appointment") for one in alike}
+    for item in numbered:
+        found.setdefault(item.appointment, _of_number(item))
+    return list(found.values())[:most]
+
+
+async def find_patient(desk: Desk, actor: Actor, system: str, value: str) -> list[Found]:
+    """The appointments of the patient whom a source calls so. It is an act, with a reason."""
+    if not actor.reason:
+        raise NotPossible("say why you look a patient up: it stands in the audit trail")
+    actor.check(desk, "patient.read")
+    patients = await people.find(desk, actor, system, value.strip())
+    async with desk.database.connection() as connection:
+        found = [one for patient in patients for one in await finding.called(connection, patient.reference)]
+    return [_of_number(one) for one in found if one.kind == "patient"]
+
+
+def cleaned(text: str) -> str:
+    """What is looked for, without what can't be part of a number."""
+    asked = "".join(character for character in text if character.isprintable()).strip()[:_LONGEST]
+    for kind in _KINDS:
+        asked = asked.removeprefix(kind)
+    return asked
+
+
+async def _journeys(desk: Desk, asked: str) -> list[Found]:
+    if await journey_of(desk.database, asked) is not None:
+        return [Found(path=f"/journeys/{asked}", title=asked, kind="appointment")]
+    async with desk.database.connection() as connection:
+        numbered = await finding.called(connection, asked)
+        journey = await finding.journey_of_identity(connection, identity) if (identity := _uuid(asked)) else None
+        delivery = await finding.journey_of_delivery(connection, asked, desk.catalogue.interfaces)
+    found = [_of_number(one) for one in numbered if one.kind != "patient"]
+    if journey is not None:
+        found.append(Found(path=f"/journeys/{journey}", title=journey, kind="receipt or event"))
+    if delivery is not None:
+        found.append(Found(path=f"/journeys/{delivery}", title=delivery, kind="delivery"))
+    return found
+
+
+async def _others(desk: Desk, asked: str) -> list[Found]:
+    found = []
+    number = asked.removeprefix("#").removeprefix("no. ")
+    async with desk.database.connection() as connection:
+        if number.isdecimal() and len(number) < 18:
+            told = await exceptions.select(connection, Selection(numbers=(int(number),), state=""), 1)
+            found += [
+                Found(path=f"/exceptions/{one.number}", title=f"Exception {one.number}", kind="exception")
+                for one in told
+            ]
+        if await process_store.one(connection, asked) is not None:
+            found.append(Found(path=f"/processes/{asked}", title=asked, kind="process"))
+    return found
+
+
+def _of_number(one: Numbered) -> Found:
+    title = f"{one.appointment} ({one.number})" if one.kind != "patient" else one.appointment
+    return Found(path=f"/journeys/{one.appointment}", title=title, kind=one.kind)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,46 @@
+"""The numbers by which journeys are found: what other systems call the documents of an appointment."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import msgspec
+
+from suture.store.database import Connection, sql
+
+_SQL = sql("finding")
+
+
+class Numbered(msgspec.Struct, frozen=True, order=True):
+    """A number, what it is the number of, and the appointment that this belongs to."""
+
+    number: str
+    kind: str
+    appointment: str
+
+
+async def put(connection: Connection, numbers: Iterable[Numbered]) -> None:
+    """Keep numbers; those that are known already change nothing."""
+    known = sorted(set(numbers))
+    if known:
+        columns = [[getattr(one, name) for one in known] for name in Numbered.__struct_fields__]
+        await connection.execute(_SQL["put"], *columns)
+
+
+async def called(connection: Connection, number: str) -> list[Numbered]:
+    return [Numbered(**dict(row)) for row in await connection.fetch(_SQL["called"], number)]
+
+
+async def starting_with(connection: Connection, prefix: str, most: int) -> list[Numbered]:
+    return [Numbered(**dict(row)) for row in await connection.fetch(_SQL["starting_with"], prefix, most)]
+
+
+async def journey_of_identity(connection: Connection, identity: UUID) -> str | None:
+    """The journey of an event, or of the delivery that was answered this receipt."""
+    found: str | None = await connection.fetchval(_SQL["of_identity"], identity)
+    return found
+
+
+async def journey_of_delivery(connection: Connection, delivery_id: str, interfaces: Iterable[str]) -> str | None:
+    """The journey of a delivery by its sender's id."""
+    found: str | None = await connection.fetchval(_SQL["of_delivery"], delivery_id, list(interfaces))
+    return found

@@ -1,0 +1,53 @@
+"""``suture people`` as an administrator runs it."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from suture.access.roles import OF_PEOPLE
+
+pytestmark = pytest.mark.timeout(120)
+
+
+async def suture(folder: Path, database_url: str, *arguments: str) -> tuple[int, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SUTURE_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "suture", *arguments),
+        cwd=folder,
+        env={**clean, "SUTURE_DATABASE_URL": database_url, "COLUMNS": "220", "LOGNAME": "root"},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(60):
+        output, _ = await process.communicate()
+    assert b"Traceback" not in output, output.decode()
+    return process.returncode or 0, output.decode()
+
+
+async def test_people_are_added_listed_given_roles_and_disabled(tmp_path: Path, database_url: str) -> None:
+    async def run(*arguments: str) -> tuple[int, str]:
+        return await suture(tmp_path, database_url, *arguments)
+
+    assert (await run("init"))[0] == 0
+    assert "Nobody may sign in yet" in (await run("people", "list"))[1]
+    status, told = await run("people", "add", "ada", "--role", "finance", "--full-name", "Ada Lovelace")
+    assert status == 0, told
+    assert "http://127.0.0.1:8601/invitations/" in told
+    assert "there is a person ada already" in (await run("people", "add", "ada", "--role", "finance"))[1]
+    status, told = await run("people", "add", "ben", "--role", "king")
+    assert (status, "there is no role king; there are operations" in told) == (2, True), told
+    assert "steward" in (await run("people", "role", "ada", "--role", "finance", "--role", "steward"))[1]
+    told = (await run("people", "list"))[1]
+    assert "Ada Lovelace" in told
+    assert "an invitation, not used yet" in told
+    assert "may not sign in any more" in (await run("people", "disable", "ada", "--reason", "left"))[1]
+    assert "disabled" in (await run("people", "list"))[1]
+    told = (await run("people", "roles"))[1]
+    assert all(role in told for role in OF_PEOPLE)
+    told = (await run("audit"))[1]
+    assert all(act in told for act in ("person.add", "person.roles", "person.disable"))
