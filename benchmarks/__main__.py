@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from benchmarks import flow, idle, ingest, observability, odoo, reconcile
+from benchmarks import console, flow, idle, ingest, observability, odoo, reconcile
 
 BENCHMARKS = {
     "ingest": ingest.measure,
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "odoo": odoo.measure,
     "reconcile": reconcile.measure,
     "observability": observability.measure,
+    "console": console.measure,
 }
 
 
