@@ -9,6 +9,9 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 from tests.integration.recovery import House
 
+from suture.canonical.records import Identifier, Patient
+from suture.store.parties import Parties
+
 pytestmark = pytest.mark.timeout(180)
 
 PAGES = (
@@ -226,3 +229,50 @@ async def test_a_page_stays_current_by_what_the_server_sends(page: Page, console
     await day.completes("A-late", "10.00")
     await day.bills("A-late", "10.00", stuck_at="post_invoice")
     await expect(page.get_by_role("heading", level=1)).to_have_text("2 things need a person.", timeout=10_000)
+
+
+async def test_a_months_close_is_begun_and_followed(page: Page, console: str, day: Any) -> None:
+    await page.goto(f"{console}/close")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("2026-02 is over and open.")
+    await page.get_by_role("button", name="Freeze 2026-02 and begin its close").click()
+    await expect(page).to_have_url(f"{console}/close/2026-02")
+    await expect(page.get_by_role("alert")).to_contain_text("2026-02 is frozen; round 1 of its close has begun")
+    await expect(page.locator(".steps .waiting")).to_have_count(1)
+    assert await serious(page) == []
+    await page.set_viewport_size({"width": 390, "height": 844})
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    await page.get_by_role("link", name="The report").click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("2026-02")
+    await page.goto(f"{console}/close/2026-02")
+    await page.get_by_text("Reopen", exact=True).first.click()
+    await page.get_by_label("Why is it opened again?").fill("a late remittance")
+    await page.get_by_role("button", name="Reopen").click()
+    await expect(page.get_by_role("alert")).to_contain_text("2026-02 is open again; what was signed is void")
+
+
+async def test_what_was_delivered_is_read_with_a_reason(page: Page, console: str, day: Any) -> None:
+    await page.goto(f"{console}/journeys/A-paid")
+    first = page.locator(".timeline .delivery").first
+    await first.get_by_text("What it said", exact=True).click()
+    await first.get_by_label("Why do you read it?").fill("the clinic asks")
+    await first.get_by_role("button", name="Read it").click()
+    await expect(first.locator(".payload")).to_contain_text("suture.appointment.booked.v1")
+    await page.goto(f"{console}/audit?action=payload")
+    await expect(page.get_by_role("region", name="Entries")).to_contain_text("the clinic asks")
+
+
+async def test_a_patient_is_found_by_an_identifier_with_a_reason(
+    page: Page, console: str, people: Any, day: Any
+) -> None:
+    told = Patient(reference="Patient/of-A-paid", identifiers=(Identifier("urn:mrn", "778899"),), family="Doe")
+    async with day.database.transaction() as connection:
+        await Parties(day.database, day.vault).put(connection, [(told, day.clock.now())], day.clock.now())
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
+    await page.goto(f"{console}/search")
+    await page.get_by_label("Issued by (system)").fill("urn:mrn")
+    await page.get_by_role("textbox", name="Identifier").fill("778899")
+    await page.get_by_label("Why?").fill("the patient calls")
+    await page.get_by_role("button", name="Find appointments").click()
+    await expect(page.get_by_role("region", name="Found").get_by_role("link")).to_have_text(["A-paid"])
+    assert not [address for address in addresses if "778899" in address]
