@@ -28,7 +28,7 @@ _MOST_FIELDS = 400
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
     """A field of the message by its path (``entry[0].resource.status``), and what came of it: `becomes` names fields of
-    events. `effect` is ``maps``, ``required`` (with another value the message means nothing: `why`), or ``unused``."""
+    events. `effect` is ``maps``, ``required`` (any other value makes it mean nothing: `why`), or ``unused``."""
 
     path: str
     value: str
@@ -84,6 +84,7 @@ def _way(catalogue: Catalogue, read: _Reader, message: Any, leaf: _Leaf, outcome
     path, value = leaf
     differs: set[str] = set()
     refused: NotUnderstood | None = None
+    understood = False
     table = _table_of(catalogue, value)
     for other in _others(value):
         changed = json.dumps(_with(message, path, other)).encode()
@@ -92,18 +93,20 @@ def _way(catalogue: Catalogue, read: _Reader, message: Any, leaf: _Leaf, outcome
         except NotUnderstood as error:
             refused = error
             continue
+        understood = True
         differs |= {name for name in outcome.keys() | fields.keys() if outcome.get(name) != fields.get(name)}
+    effect: Literal["maps", "required", "unused"] = "unused"
     if differs:
-        effect: Literal["maps", "required", "unused"] = "maps"
-    else:
-        effect = "required" if refused else "unused"
+        effect = "maps"
+    elif refused and not understood:
+        effect = "required"
     return Way(
         path=_written(path),
         value=json.dumps(value, ensure_ascii=False),
         effect=effect,
         becomes=tuple(sorted(differs)),
         table=table if effect != "unused" else "",
-        why=refused.reason if refused and not differs else "",
+        why=refused.reason if refused and effect == "required" else "",
     )
 
 
