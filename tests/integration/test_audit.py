@@ -6,10 +6,14 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from suture.access.roles import ADMINISTRATOR
+from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
 from suture.operate.actor import Actor
+from suture.operate.desk import Desk
 from suture.store import audit
 from suture.store.database import Database
+from suture.store.recorder import Recorder
+from suture.store.vault import Vault
 
 from .recovery import rows
 
@@ -118,10 +122,14 @@ async def test_people_who_act_at_once_write_one_chain(database: Database) -> Non
     assert await rows(database, "SELECT count(DISTINCT actor), max(id) FROM audit") == [(40, 40)]
 
 
-async def test_an_act_that_did_not_happen_leaves_no_entry_and_no_gap(database: Database, clock: ManualClock) -> None:
+async def test_an_act_that_did_not_happen_leaves_no_entry_and_no_gap(
+    database: Database, vault: Vault, catalogue: Catalogue, clock: ManualClock
+) -> None:
+    desk = Desk(database, vault, Recorder(()), catalogue, clock)
+
     async def fails() -> None:
         async with database.transaction() as connection:
-            await Actor("ann", roles=(ADMINISTRATOR,)).sign(connection, clock, "x", "y")
+            await Actor("ann", roles=(ADMINISTRATOR,)).sign(connection, desk, "x", "y")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

@@ -85,11 +85,14 @@ async def diff(desk: Desk, name: str, before: int, after: int) -> list[Change]:
     return changes(_at(known, history, before), _at(known, history, after))
 
 
-async def correct(connection: Connection, desk: Desk, actor: Actor, name: str, rows: Mapping[str, str]) -> None:
-    """Set rows of a table, in this transaction (empty: take them away). The catalogue's file stays as it is: put them
-    there too when it is next written."""
+async def correct(
+    connection: Connection, desk: Desk, actor: Actor, name: str, rows: Mapping[str, str], *, about: str = ""
+) -> None:
+    """Set rows of a table, in this transaction (empty: take them away); `about` is what it is done for. The catalogue's
+    file stays as it is: put them there too when it is next written."""
     check(desk.catalogue, name, rows)
-    now = await actor.sign(connection, desk, "codes.correct", f"CodeTable/{name}", {"rows": dict(rows)})
+    detail = {"table": name, "rows": dict(rows)}
+    now = await actor.sign(connection, desk, "codes.correct", about or f"CodeTable/{name}", detail)
     await _write(connection, name, rows, actor, now)
 
 

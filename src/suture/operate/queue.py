@@ -186,7 +186,7 @@ async def correct_codes(desk: Desk, actor: Actor, number: int, rows: dict[str, s
         found = await _one(connection, number)
         if found.code != _UNMAPPED:
             raise NotPossible(f"exception {number} is {found.code}: no row of a code table would mend it")
-        await mapping.correct(connection, desk, actor, mapping.SERVICES, rows)
+        await mapping.correct(connection, desk, actor, mapping.SERVICES, rows, about=f"Exception/{number}")
     return await _forecasts(desk, [found.delivery] if found.delivery else [])
 
 
