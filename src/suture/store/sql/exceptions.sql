@@ -61,8 +61,9 @@ ORDER BY opened_at, number LIMIT $12
 
 -- name: money
 SELECT exception.number, coalesce(residual, invoice_total, charge_total) AS money
-FROM exception JOIN journey ON exception.subject = 'Appointment/' || journey.appointment
-WHERE exception.number = ANY($1::bigint[]) AND coalesce(residual, invoice_total, charge_total) IS NOT NULL
+FROM exception JOIN journey ON journey.appointment = substr(exception.subject, 13)
+WHERE exception.number = ANY($1::bigint[]) AND exception.subject LIKE 'Appointment/%'
+    AND coalesce(residual, invoice_total, charge_total) IS NOT NULL
 
 -- name: causes
 SELECT code, outcome, reason, remedy, owner, interface, count(*) AS count, min(opened_at) AS since,
