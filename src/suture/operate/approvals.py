@@ -45,11 +45,6 @@ async def listed(desk: Desk, state: str = "") -> list[Approval]:
         return await approvals.newest(connection, state)
 
 
-async def waiting(desk: Desk) -> int:
-    async with desk.database.connection() as connection:
-        return await approvals.waiting(connection)
-
-
 async def approve(bench: Bench, actor: Actor, number: int) -> Done:
     """Stand for what another asked for; it is done at once. Raises `NotPossible` for who asked, and for who might not
     do it themselves."""

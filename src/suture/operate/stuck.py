@@ -6,8 +6,6 @@ from datetime import datetime
 
 import msgspec
 
-from suture.store import exceptions
-from suture.store.database import Database
 from suture.store.exceptions import OpenException
 
 
@@ -25,14 +23,6 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def since(self) -> datetime:
         return self.exceptions[0].opened_at
-
-
-class Stuck(msgspec.Struct, frozen=True, kw_only=True):
-    """The open exceptions. `count` is all of them; `causes` hold the newest, in as many as were asked for."""
-
-    count: int
-    shown: int
-    causes: list[Cause]
 
 
 def causes_of(open_exceptions: Iterable[OpenException]) -> list[Cause]:
@@ -53,11 +43,3 @@ def causes_of(open_exceptions: Iterable[OpenException]) -> list[Cause]:
         for (code, outcome, reason, remedy, owner, interface), items in alike.items()
     ]
     return sorted(causes, key=lambda cause: (-len(cause.exceptions), cause.since))
-
-
-async def stuck(database: Database, most: int = 200) -> Stuck:
-    """What is stuck and why."""
-    async with database.connection() as connection:
-        newest = await exceptions.open_exceptions(connection, most)
-        count = await exceptions.count_open(connection)
-    return Stuck(count=count, shown=len(newest), causes=causes_of(newest))

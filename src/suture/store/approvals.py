@@ -60,12 +60,6 @@ async def newest(connection: Connection, state: str = "", most: int = 100) -> li
     return [_approval(row) for row in await connection.fetch(_SQL["newest"], state, most)]
 
 
-async def waiting(connection: Connection) -> int:
-    """How many wait for a second person."""
-    count: int = await connection.fetchval(_SQL["waiting"])
-    return count
-
-
 async def decide(connection: Connection, number: int, state: str, by: str, at: datetime) -> bool:
     """False where it was decided already."""
     return await connection.fetchval(_SQL["decide"], number, state, by, at) is not None

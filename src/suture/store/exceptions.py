@@ -153,15 +153,7 @@ async def select(connection: Connection, selection: Selection, most: int = 1000)
     rows = await connection.fetch(
         _SQL["select"],
         selection.numbers,
-        selection.state,
-        selection.code,
-        selection.interface,
-        selection.owner,
-        selection.assignee,
-        selection.since,
-        selection.until,
-        selection.codes,
-        selection.except_codes,
+        *_conditions(selection),
         most,
     )
     return [_exception(row) for row in rows]
@@ -174,15 +166,7 @@ async def page(
     at, number = after or (None, 0)
     rows = await connection.fetch(
         _SQL["page"],
-        selection.state,
-        selection.code,
-        selection.interface,
-        selection.owner,
-        selection.assignee,
-        selection.since,
-        selection.until,
-        selection.codes,
-        selection.except_codes,
+        *_conditions(selection),
         at,
         number,
         most,
@@ -219,6 +203,21 @@ async def count_overdue(connection: Connection, now: datetime) -> int:
     """How many open exceptions nobody has decided in time."""
     count: int = await connection.fetchval(_SQL["count_overdue"], now)
     return count
+
+
+def _conditions(selection: Selection) -> tuple[object, ...]:
+    """What the statements ask of a selection, but for its numbers, in their order."""
+    return (
+        selection.state,
+        selection.code,
+        selection.interface,
+        selection.owner,
+        selection.assignee,
+        selection.since,
+        selection.until,
+        selection.codes,
+        selection.except_codes,
+    )
 
 
 def _exception(row: Record) -> OpenException:

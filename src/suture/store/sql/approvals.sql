@@ -8,9 +8,6 @@ SELECT * FROM approval WHERE number = $1
 -- name: newest
 SELECT * FROM approval WHERE $1 = '' OR state = $1 ORDER BY number DESC LIMIT $2
 
--- name: waiting
-SELECT count(*) FROM approval WHERE state = 'asked'
-
 -- name: decide
 UPDATE approval SET state = $2, decided_by = $3, decided_at = $4 WHERE number = $1 AND state = 'asked' RETURNING number
 
