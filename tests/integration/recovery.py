@@ -69,8 +69,10 @@ def make_gates(
     worker: str = "w1",
     interfaces: dict[str, Interface] | None = None,
     silences: dict[str, float] | None = None,
+    pinged: frozenset[str] = frozenset(),
 ) -> Gates:
     return Gates(
+        pinged=pinged,
         database=database,
         recorder=Recorder(()),
         interfaces=interfaces or {BILLING: governed(), ODOO: governed()},

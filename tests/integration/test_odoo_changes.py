@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
+import msgspec
 import pytest
 
 from suture.catalogue import Catalogue
 from suture.connectors.http import HttpClient
-from suture.connectors.odoo import OdooLedger
+from suture.connectors.odoo import OdooLedger, changes, paging
 from suture.connectors.odoo.client import JsonRpc, Odoo
+from suture.connectors.port import ChangePage
 from suture.connectors.testing.orders import PLAN, a_payment, an_invoice, posted_invoice, usd
 from suture.core.clock import SystemClock
 from suture.core.failure import Retriable
@@ -21,7 +24,7 @@ from suture.simulators.serving import serving
 from suture.store import cursors, exceptions
 from suture.store.crosswalk import Crosswalk
 from suture.store.database import Database
-from suture.store.inbox import Inbox
+from suture.store.inbox import Inbox, InboxFull, Receipt
 from suture.store.parties import Parties
 from suture.store.recorder import Recorder
 from suture.store.vault import Vault
@@ -187,6 +190,77 @@ async def test_nothing_is_lost_when_a_look_breaks_off_in_the_middle(
     clinic.poller = clinic.a_poller()
     await clinic.look()
     assert await clinic.events() == [("invoice.changed_by_person", "Appointment/A1")]
+
+
+async def import_suppliers(clinic: Clinic, count: int) -> None:
+    """Somebody imports suppliers, far more than a page of changes holds."""
+    columns = ["id", "name", "supplier_rank"]
+    rows = [[f"ada.supplier_{number}", f"Supplier {number}", "1"] for number in range(count)]
+    await clinic.person.upsert("res.partner", columns, rows)
+
+
+async def test_an_import_by_others_is_told_page_by_page(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "PAGE", 50)
+    monkeypatch.setattr(changes, "PAGE", 50)
+    await import_suppliers(clinic, 230)
+    sizes: list[int] = []
+    read = clinic.ledger.changes
+
+    async def measured(cursor: str | None) -> ChangePage:
+        page = await read(cursor)
+        sizes.append(len(page.changes))
+        return page
+
+    monkeypatch.setattr(clinic.ledger, "changes", measured)
+    await clinic.look()
+    assert max(sizes) <= 100, "no page holds more than the rows of two models' pages"
+    assert len(sizes) >= 3
+    assert len(await clinic.events()) == 230
+    await clinic.look()
+    assert len(await clinic.events()) == 230, "told again under the same version, it is known"
+
+
+async def test_a_look_that_broke_off_goes_on_at_its_page(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "PAGE", 50)
+    await import_suppliers(clinic, 120)
+    page = await clinic.ledger.changes(await cursor_of(clinic))
+    assert page.more
+    assert msgspec.json.decode(page.cursor, type=changes.Cursor).reading is not None
+    await clinic.look()
+    assert len(await clinic.events()) == 120
+
+
+async def test_an_inbox_that_is_full_is_tried_later(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., Awaitable[None]]
+) -> None:
+    await import_suppliers(clinic, 30)
+    accept, full = clinic.inbox.accept, True
+
+    async def crowded(*delivery: Any) -> Receipt:
+        if full:
+            raise InboxFull
+        return await accept(*delivery)
+
+    monkeypatch.setattr(clinic.inbox, "accept", crowded)
+    task = asyncio.create_task(clinic.a_poller(every=0.05).run())
+    try:
+        await asyncio.sleep(0.2)
+        assert not task.done(), "a poller that waits is no reason to end the worker"
+        full = False
+
+        async def told() -> bool:
+            while await clinic.ingester.ingest_batch():
+                pass
+            return len(await clinic.events()) == 30
+
+        await eventually(told)
+    finally:
+        task.cancel()
+
+
+async def cursor_of(clinic: Clinic) -> str:
+    async with clinic.database.connection() as connection:
+        return str(await connection.fetchval("SELECT cursor FROM change_cursor WHERE interface = $1", INTERFACE))
 
 
 async def test_a_ledger_that_is_away_is_asked_again(

@@ -16,6 +16,8 @@ async def _answer(request: web.Request) -> web.Response:
     status = request.match_info["status"]
     if status == "silence":
         await asyncio.sleep(5)
+    if status == "sent-on":
+        raise web.HTTPMovedPermanently("/200")
     if status == "hangup":
         assert request.transport is not None
         request.transport.abort()
@@ -66,6 +68,27 @@ async def test_after_no_answer_a_read_may_be_repeated_and_a_write_must_look(
 async def test_the_systems_own_answers_go_back_to_the_connector(client: HttpClient, status: int) -> None:
     answer = await client.post(f"/{status}", {})
     assert (answer.status, answer.body) == (status, b"content")
+
+
+@pytest.mark.parametrize("how", [300, 301, 302, 303, 304, 307, 308])
+async def test_no_call_is_sent_on_to_another_address(client: HttpClient, how: int) -> None:
+    for call in (client.get(f"/{how}"), client.post(f"/{how}", {}), client.post(f"/{how}", {}, reading=True)):
+        with pytest.raises(Fatal) as caught:
+            await call
+        assert caught.value.code == "redirected"
+    with pytest.raises(Fatal):
+        await client.post("/sent-on", {})
+
+
+async def test_an_answer_larger_than_any_that_is_asked_for_is_given_up(url: str) -> None:
+    async with HttpClient("billing", url, headers={}, largest=6) as client:
+        with pytest.raises(Retriable) as read:
+            await client.get("/200")
+        with pytest.raises(Unknown) as written:
+            await client.post("/200", {})
+    assert read.value.code == written.value.code == "answer_too_large"
+    async with HttpClient("billing", url, headers={}, largest=7) as client:
+        assert (await client.get("/200")).body == b"content"
 
 
 async def test_a_busy_system_says_how_long_to_wait(client: HttpClient) -> None:

@@ -26,6 +26,7 @@ from suture.bootstrap.wiring import (
 from suture.catalogue import Catalogue
 from suture.catalogue.model import Interface, ServiceIndex, System
 from suture.connectors.guard import Guard
+from suture.connectors.pulse import Pulse
 from suture.ingest.ingester import Ingester
 from suture.ingest.polling import Poller
 from suture.operate.projection import JourneyProjection
@@ -86,7 +87,14 @@ def make_gates(base: Foundation, recorder: Recorder, worker: str) -> Gates:
         silences=silences,
         worker=worker,
         clock=base.clock,
+        pinged=frozenset(silences),
     )
+
+
+def make_pulse(base: Foundation, systems: Systems, gates: Gates) -> Pulse:
+    """Asks every connected system, by the gate of the interface through which we write to it."""
+    connected = (systems.scheduling, systems.billing, systems.ledger)
+    return Pulse({gates(_outbound(base.catalogue, system.name)[0]): system for system in connected})
 
 
 def guards(catalogue: Catalogue, gates: Gates) -> Callable[[str, System], Guard]:
@@ -205,6 +213,7 @@ async def work(base: Foundation) -> None:
         loops = {
             **({"polling": poller.run()} if poller is not None else {}),
             "gates": gates.run(),
+            "pulse": make_pulse(base, systems, gates).run(),
             "processes": engine.run(),
             "ingest": ingester.run(),
             "relay": relay.run(),

@@ -1,7 +1,8 @@
 """One HTTP client for every connector: bounded, and with its errors translated once.
 
 What went wrong on the wire becomes a failure that says what happens next; a status below 500 that isn't about access
-or load is the system's own answer and goes back to the connector, which knows what it means.
+or load is the system's own answer and goes back to the connector, which knows what it means. No redirect is followed:
+a call that was sent on might change something twice, or hand the credentials to somebody else.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,9 @@ from suture.core.failure import Failure, Fatal, Retriable, Throttled, Unknown
 from suture.telemetry import metrics, tracing
 
 _LONGEST_ASKED = timedelta(hours=1)
-_TOLD = frozenset({"unreachable", "no_answer", "busy", "credentials_refused"})
+_LARGEST_ANSWER = 64 * 1024 * 1024
+"""How many bytes an answer may have, unpacked."""
+_TOLD = frozenset({"unreachable", "no_answer", "busy", "credentials_refused", "redirected", "answer_too_large"})
 """Codes that a metric tells apart; others by what kind of failure they are."""
 
 
@@ -30,7 +33,8 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class HttpClient:
-    """Talks to one system. `guard` bounds its calls and tells how they went, `timeout` bounds each call in seconds."""
+    """Talks to one system. `guard` bounds its calls and tells how they went, `timeout` bounds each call in seconds,
+    `largest` each answer in bytes."""
 
     def __init__(
         self,
@@ -40,12 +44,14 @@ class HttpClient:
         headers: Mapping[str, str],
         timeout: float = 60,
         guard: Guard | None = None,
+        largest: int = _LARGEST_ANSWER,
     ) -> None:
         self.system = system
         self._base_url = base_url.rstrip("/")
         self._headers = dict(headers)
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(timeout, 10))
         self._guard = guard or Guard.unwatched(system)
+        self._largest = largest
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -108,9 +114,9 @@ class HttpClient:
         async with self._guard.call() as watched:
             try:
                 async with self._open().request(
-                    method, self._base_url + path, data=body, headers=headers, params=parameters
+                    method, self._base_url + path, data=body, headers=headers, params=parameters, allow_redirects=False
                 ) as response:
-                    answer = Answer(response.status, await response.read())
+                    answer = Answer(response.status, await self._read(response, lost))
                     _raise_for_status(self.system, answer, response.headers, lost)
                     watched.answered(answer.status)
                     return answer
@@ -122,6 +128,20 @@ class HttpClient:
                 ) from error
             except (TimeoutError, aiohttp.ClientError) as error:
                 raise lost("no_answer", f"{self.system} took the call and gave no answer") from error
+
+    async def _read(self, response: aiohttp.ClientResponse, lost: type[Retriable] | type[Unknown]) -> bytes:
+        """The whole body. One that is larger than anything we ask for is given up before it fills the memory."""
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > self._largest:
+                response.close()
+                raise lost(
+                    "answer_too_large",
+                    f"{self.system} answered more than {self._largest} bytes",
+                    f"Find out what {self.system} sends there; no answer that Suture asks for is as large.",
+                )
+        return bytes(body)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -146,6 +166,12 @@ def _raise_for_status(
 ) -> None:
     """Raises what a status says about the system itself, rather than about what was asked."""
     status = answer.status
+    if 300 <= status < 400:
+        raise Fatal(
+            "redirected",
+            f"{system} sends calls on to another address ({status}), and none was followed",
+            f"Put the address where {system} answers now into the catalogue, for example https instead of http.",
+        )
     if status == 401:
         raise Fatal(
             "credentials_refused",

@@ -5,7 +5,7 @@ all before it is committed, so nothing is lost in between.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -19,11 +19,12 @@ from suture.ingest import odoo_change
 from suture.store import cursors
 from suture.store.database import DATABASE_AWAY, Database
 from suture.store.gate import Gate
-from suture.store.inbox import Inbox
+from suture.store.inbox import Inbox, InboxFull
 
 log = structlog.get_logger()
 
 _ALMOST = 0.9
+_TOGETHER = 200
 _HINTS_TOGETHER = 0.5
 """How long (seconds) to wait for more hints before a look."""
 
@@ -74,22 +75,31 @@ class Poller:
                 await self.poll(company, gap)
             except Failure as failure:  # its gate knows; the next look goes on from the same cursor
                 log.warning("ledger_not_read", interface=self._interface, code=failure.code)
+            except InboxFull:  # what is told already is known again; the next look goes on from the same page
+                log.warning("inbox_full", interface=self._interface)
             except DATABASE_AWAY as error:
                 log.warning("database_away", role="polling", error_type=type(error).__name__)
 
     async def poll(self, company: str, gap: timedelta = timedelta(0)) -> int:
         """One look at a company's books, unless another worker had one less than `gap` ago; answers how many changes
-        it told."""
+        it told. A look at much goes page by page, each committed before the cursor moves past it."""
         name = f"{self._interface}/{company}" if company else self._interface
         async with self._database.connection() as connection:
             before = await cursors.claim(connection, name, self._clock.now(), gap)
-        if before is None:
-            return 0
-        page = await self._ledgers[company].changes(before or None)
-        await asyncio.gather(*(self._deliver(change) for change in page.changes))
-        async with self._database.connection() as connection:
-            await cursors.advance(connection, name, before, page.cursor)
-        return len(page.changes)
+        told, more = 0, before is not None
+        while more:
+            page = await self._ledgers[company].changes(before or None)
+            await self._deliver_all(page.changes)
+            async with self._database.connection() as connection:
+                moved = await cursors.advance(connection, name, before or "", page.cursor, self._clock.now())
+            told += len(page.changes)
+            before, more = page.cursor, page.more and moved
+        return told
+
+    async def _deliver_all(self, changes: Sequence[LedgerChange]) -> None:
+        """A few at a time: the inbox is also the gateway's, and its room is bounded."""
+        for first in range(0, len(changes), _TOGETHER):
+            await asyncio.gather(*(self._deliver(change) for change in changes[first : first + _TOGETHER]))
 
     async def _deliver(self, change: LedgerChange) -> None:
         told = fact_id("odoo-change", change.kind, str(change.record), change.version)

@@ -44,6 +44,7 @@ CLASSES: dict[str, frozenset[str]] = {
     "outage": frozenset(
         {
             *("unreachable", "no_answer", "busy", "server_error", "unreadable_answer", "connection_lost", "silent"),
+            "answer_too_large",
             *("system_away", "held", "subscriber_disabled"),
         }
     ),
@@ -52,7 +53,7 @@ CLASSES: dict[str, frozenset[str]] = {
             *("credentials_refused", "access_missing", "not_permitted", "database_unknown", "not_odoo"),
             *("not_understood", "not_prepared", "login_missing", "company_unknown", "unknown_definition"),
             *("cursor_unreadable",),
-            *("foreign_link", "no_stock", "tax_unknown", "other_company"),
+            *("redirected", "foreign_link", "no_stock", "tax_unknown", "other_company"),
         }
     ),
     "too_many": frozenset({"too_many_refusals", "reconciliation_stopped"}),

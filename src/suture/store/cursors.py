@@ -17,9 +17,9 @@ async def claim(connection: Connection, interface: str, now: datetime, gap: time
     return cursor
 
 
-async def advance(connection: Connection, interface: str, before: str, cursor: str) -> None:
-    """Move a cursor on from where it was; one that another worker moved stays."""
-    await connection.execute(_SQL["advance"], interface, before, cursor)
+async def advance(connection: Connection, interface: str, before: str, cursor: str, now: datetime) -> bool:
+    """Move a cursor on from where it was. False: another worker moved it, and it stays as that one left it."""
+    return await connection.fetchval(_SQL["advance"], interface, before, cursor, now) is not None
 
 
 async def hint(database: Database, interface: str) -> None:

@@ -33,7 +33,8 @@ _SHOWN_AFTER = timedelta(minutes=1)
 
 
 class Gates:
-    """The gates of all interfaces, kept in step with the database; `run` for as long as the worker works."""
+    """The gates of all interfaces, kept in step with the database; `run` for as long as the worker works. Those of
+    `pinged` interfaces are tried by a ping where no work waits; others then open at a venture."""
 
     def __init__(
         self,
@@ -44,7 +45,9 @@ class Gates:
         silences: Mapping[str, float],
         worker: str,
         clock: Clock,
+        pinged: frozenset[str] = frozenset(),
     ) -> None:
+        self._pinged = pinged
         self._database = database
         self._recorder = recorder
         self._rules = interfaces
@@ -163,17 +166,22 @@ class Gates:
             self._shown.add(row.interface)
             if not await connection.fetchval(_SQL["shown"], _outage(row.interface)):  # else it says what is wrong
                 await self._show(connection, _away(self._trouble(row.interface), row))
+        await self._probe(connection, row, rules.breaker.pause)
+        return True
+
+    async def _probe(self, connection: Connection, row: GateRow, pause: float) -> None:
+        """Have an open breaker tried when it is due: by work that waits, by a ping, or else by the next that comes."""
+        now = self._clock.now()
         if row.interface in self._trying:  # a turn ago: by now the gates here know that one may pass
             self._trying.discard(row.interface)
             await connection.execute(_SQL["drain"], row.interface, now, 1, "half_open", 0.0)
         elif row.probe_at and row.probe_at <= now:
-            pause = rules.breaker.pause
-            if await connection.fetchval(_SQL["probe"], row.interface, now, pause) is not None:
-                if row.parked:
-                    self._trying.add(row.interface)
-                else:  # nothing is there to try it with: the next that comes will
-                    await self._write(connection, Order(row.interface, "close"))
-        return True
+            if await connection.fetchval(_SQL["probe"], row.interface, now, pause) is None:
+                return
+            if row.parked:
+                self._trying.add(row.interface)
+            elif row.interface not in self._pinged:
+                await self._write(connection, Order(row.interface, "close"))
 
     async def _show(self, connection: Connection, trouble: Trouble) -> None:
         async with connection.transaction():

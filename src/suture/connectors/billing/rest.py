@@ -53,6 +53,9 @@ class RestBilling:
             return Health(system=self.name, reachable=reachable, remedies=(failure.remedy or failure.message,))
         return Health(system=self.name, reachable=True, version=f"{about.name} {about.version}".strip())
 
+    async def ping(self) -> None:
+        self._read(await self._http.get("/v1/about"), wire.About)
+
     async def check_eligibility(self, visit: Visit) -> Eligibility:
         """The payer's answer. A visit without a payer has nothing to ask: it is verified as self-pay."""
         if visit.payer is None:

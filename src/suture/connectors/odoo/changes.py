@@ -4,11 +4,12 @@
 cursor is Odoo's own time and never ours; it is read before the rows, and moves to what was newest then; rows are paged
 by id, so that equal times and rows that change meanwhile hide nothing; and each look goes back by an overlap that is
 longer than Odoo's transactions: so a change is told again, under the same version, by which whoever takes it knows it.
+A look at much, such as somebody's import, is many pages: the cursor says how far it is, and memory holds one of them.
 What was deleted leaves no time: a few of the records that we know are looked for each time, and our module in Odoo,
 where it is installed, notes deletions as they happen.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from suture.connectors.odoo import attribution
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.names import external_id
-from suture.connectors.odoo.paging import pages
+from suture.connectors.odoo.paging import PAGE
 from suture.connectors.odoo.parties import PARTNER_PRINTED
 from suture.connectors.odoo.posting import MOVE_PRINTED
 from suture.connectors.odoo.procurement import received_quantities, running_low
@@ -30,7 +31,7 @@ OVERLAP = timedelta(minutes=2)
 
 _SWEPT = ("account.move", "res.partner", "stock.picking")
 _SWEPT_AT_ONCE = 200
-_NOTES_AGAIN = 200
+_NOTES_AGAIN, _NOTES_AT_ONCE = 200, 2000
 _SWEPT_FOR = timedelta(days=400)
 _WRITTEN = ("write_date", "write_uid", "create_date", "create_uid")
 _MOVE_FIELDS = (*MOVE_PRINTED, "move_type", "ref", "payment_state", "amount_residual", "currency_id", *_WRITTEN)
@@ -40,32 +41,49 @@ _PICKING_FIELDS = ("name", "location_id", "partner_id", "date_done", *_WRITTEN)
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
-    """How far each model is read, in Odoo's time; where the search for deleted records is; what ran low already."""
+    """How far each model is read, in Odoo's time; where the search for deleted records is; what ran low already.
+
+    While a look is under way, `target` is how far it will have read and `reading` the model whose turn it is, with the
+    id after which its next page begins.
+    """
 
     until: dict[str, str] = {}
+    target: dict[str, str] = {}
+    reading: tuple[str, int] | None = None
     sweep: tuple[int, str] = (0, "")
     outbox: int = 0
     low: tuple[str, ...] = ()
 
 
 async def changes(books: Books, cursor: str | None) -> ChangePage:
-    """Raises `Fatal` where the cursor isn't one of ours."""
-    low = await running_low(books)
-    standing = tuple(sorted(_place(one) for one in low))
-    until = await _newest(books)
+    """A page of what changed. Raises `Fatal` where the cursor isn't one of ours."""
     if cursor is None:
-        _, outbox = await _noted(books, 0)
-        return ChangePage(changes=(), cursor=_written(Cursor(until=until, low=standing, outbox=outbox)))
+        return await _beginning(books)
     try:
         at = msgspec.json.decode(cursor, type=Cursor)
     except msgspec.DecodeError as error:
         raise Fatal("cursor_unreadable", "the cursor of Odoo's changes can't be read") from error
-    found = [change async for change in _found(books, at)]
+    if at.reading is None:
+        first = next((model for model in _READERS if model in at.until), None)
+        at = msgspec.structs.replace(at, target=await _newest(books), reading=(first, 0) if first else None)
+    found, reading = await _found(books, at)
+    if reading is not None:
+        at = msgspec.structs.replace(at, reading=reading)
+        return ChangePage(changes=tuple(found), cursor=_written(at), more=True)
     gone, sweep = await _sweep(books, at.sweep)
     noted, outbox = await _noted(books, at.outbox)
+    low = await running_low(books)
     ran_low = [_ran_low(one, books.clock.now()) for one in low if _place(one) not in at.low]
-    new = Cursor(until=at.until | until, sweep=sweep, low=standing, outbox=outbox)
+    new = Cursor(until=at.until | at.target, sweep=sweep, low=_places(low), outbox=outbox)
     return ChangePage(changes=(*found, *gone, *noted, *ran_low), cursor=_written(new))
+
+
+async def _beginning(books: Books) -> ChangePage:
+    """From now on: what was there before nobody needs to be told."""
+    low = await running_low(books)
+    _, outbox = await _noted(books, 0)
+    start = Cursor(until=await _newest(books), low=_places(low), outbox=outbox)
+    return ChangePage(changes=(), cursor=_written(start))
 
 
 def _written(cursor: Cursor) -> str:
@@ -93,21 +111,26 @@ async def _newest(books: Books) -> dict[str, str]:
     return newest
 
 
-async def _found(books: Books, cursor: Cursor) -> AsyncIterator[LedgerChange]:
-    us = await books.odoo.user()
-    readers = {
-        "account.move": (_moves, _MOVE_FIELDS),
-        "res.partner": (_partners, _PARTNER_FIELDS),
-        "product.product": (_products, _PRODUCT_FIELDS),
-        "stock.picking": (_receipts, _PICKING_FIELDS),
-    }
-    for model, domain in _domains(books).items():
-        if model in cursor.until:
-            attribute, fields = readers[model]
-            since = [["write_date", ">=", _earlier(cursor.until[model])], *domain]
-            async for page in pages(books.odoo, model, since, fields):
-                for change in await attribute(books, page, us):
-                    yield change
+async def _found(books: Books, at: Cursor) -> tuple[list[LedgerChange], tuple[str, int] | None]:
+    """What changed in a page or so of rows, and where the next page begins; None at the end of the look."""
+    us, domains = await books.odoo.user(), _domains(books)
+    found: list[LedgerChange] = []
+    reading, seen = at.reading, 0
+    while reading is not None and seen < PAGE:
+        model, after = reading
+        attribute, fields = _READERS[model]
+        since = [["id", ">", after], ["write_date", ">=", _earlier(at.until[model])], *domains[model]]
+        rows = await books.odoo.search(model, since, fields, limit=PAGE)
+        found += await attribute(books, rows, us) if rows else []
+        seen += len(rows)
+        reading = (model, rows[-1]["id"]) if len(rows) == PAGE else _next_model(model, at.until)
+    return found, reading
+
+
+def _next_model(model: str, until: Mapping[str, str]) -> tuple[str, int] | None:
+    models = list(_READERS)
+    later = models[models.index(model) + 1 :]
+    return next(((other, 0) for other in later if other in until), None)
 
 
 def _earlier(told: str) -> str:
@@ -162,6 +185,15 @@ async def _receipts(books: Books, rows: Sequence[Row], us: int) -> list[LedgerCh
     return [change for change in told if change is not None]
 
 
+_READERS: Mapping[str, tuple[Callable[[Books, Sequence[Row], int], Awaitable[list[LedgerChange]]], tuple[str, ...]]] = {
+    "account.move": (_moves, _MOVE_FIELDS),
+    "res.partner": (_partners, _PARTNER_FIELDS),
+    "product.product": (_products, _PRODUCT_FIELDS),
+    "stock.picking": (_receipts, _PICKING_FIELDS),
+}
+"""By model, in the order in which they are read: what its rows mean, and the fields that are read of them."""
+
+
 async def _sweep(books: Books, at: tuple[int, str]) -> tuple[list[LedgerChange], tuple[int, str]]:
     """A page of the records that we know, looked for in Odoo; and where the next look goes on."""
     which, after = at
@@ -182,14 +214,21 @@ async def _noted(books: Books, after: int) -> tuple[list[LedgerChange], int]:
     if not await books.poster.connects():
         return [], after
     domain = [["id", ">", max(after - _NOTES_AGAIN, 0)], ["what", "=", "unlink"], ["model", "in", list(_SWEPT)]]
-    notes = await books.odoo.search("suture.outbox", domain, ["model", "res_id", "at"])
-    newest = await books.odoo.search("suture.outbox", [], ["id"], order="id desc", limit=1)
+    notes = await books.odoo.search("suture.outbox", domain, ["model", "res_id", "at"], limit=_NOTES_AT_ONCE)
+    if len(notes) == _NOTES_AT_ONCE:  # the next look goes on where this one stopped
+        newest = notes[-1:]
+    else:
+        newest = await books.odoo.search("suture.outbox", [], ["id"], order="id desc", limit=1)
     gone: list[LedgerChange] = []
     for model in _SWEPT:
         at = {note["res_id"]: note["at"] for note in notes if note["model"] == model}
         known = await books.crosswalk.by_record(model, list(at))
         gone += [attribution.deleted(one, attribution.moment_of({"write_date": at[i]})) for i, one in known.items()]
     return gone, newest[0]["id"] if newest else after
+
+
+def _places(low: Sequence[RunningLow]) -> tuple[str, ...]:
+    return tuple(sorted(_place(one) for one in low))
 
 
 def _place(low: RunningLow) -> str:

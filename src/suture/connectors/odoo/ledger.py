@@ -224,6 +224,9 @@ class OdooLedger:
         for name in names:
             await books.crosswalk.forget(name)
 
+    async def ping(self) -> None:
+        await self._server.ping()
+
     async def facts(self, span: Span | None = None) -> AsyncIterator[JournalFact]:
         chosen = facts.Selection() if span is None else facts.dated(span)
         async for fact in facts.facts(await self._server.books(self._company), chosen):

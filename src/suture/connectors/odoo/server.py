@@ -103,6 +103,12 @@ class OdooServer:
                 )
             return self._books[company]
 
+    async def ping(self) -> None:
+        """One cheap call with the credentials; unlike signing in, Odoo keeps no note of it."""
+        async with self._connecting:
+            transport = await self._connect()
+        await transport.call("res.users", "context_get")
+
     async def _connect(self) -> Transport:
         if self._transport is None:
             self.version, self._major = await server_version(self.http)

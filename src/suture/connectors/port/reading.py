@@ -96,8 +96,9 @@ class LedgerChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangePage(msgspec.Struct, frozen=True, kw_only=True):
-    """Changes since a cursor, and the cursor to go on from: opaque, by the ledger's own clock. A change may be told
-    again by the next page, under the same `version`."""
+    """Changes since a cursor, a bounded number, and the cursor to go on from: opaque, by the ledger's own clock. With
+    `more` the next page can be read at once. A change may be told again by a later page, under the same `version`."""
 
     changes: tuple[LedgerChange, ...]
     cursor: str
+    more: bool = False

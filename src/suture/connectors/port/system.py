@@ -25,4 +25,9 @@ class Connector(Protocol):
 
     async def health(self) -> Health: ...
 
+    async def ping(self) -> None:
+        """One cheap call with the credentials, so that an idle system's refusal is known before work comes. Raises
+        `Failure`: `Fatal` ``credentials_refused`` where they are not accepted."""
+        ...
+
     async def close(self) -> None: ...

@@ -134,6 +134,10 @@ class FhirScheduling:
         software = f"{statement.software.name} {statement.software.version}".strip()
         return Health(system=self.name, reachable=True, version=f"{software} (FHIR {statement.fhir_version})".strip())
 
+    async def ping(self) -> None:
+        """A search for one appointment: a FHIR server tells its capabilities to anyone."""
+        self._read(await self._http.get("/Appointment?_count=1&_elements=id"), msgspec.Raw)
+
     async def facts(self, span: Span | None = None) -> AsyncIterator[JournalFact]:
         """Every appointment; `number` is its id, `state` its FHIR status, `day` the one on which it starts."""
         bounds = (

@@ -51,6 +51,9 @@ class VisitConformance:
         assert health.version
         assert health.remedies == ()
 
+    async def test_lets_us_in(self, ledger: Ledger) -> None:
+        await ledger.ping()
+
     async def test_drafts_an_invoice_once(self, ledger: Ledger, key: str) -> None:
         first = await ledger.draft_invoice(an_invoice(key))
         assert first.total == usd("200.00")
