@@ -112,6 +112,12 @@ class Clinic:
             while not (await self._day_is_over() and await self._is_quiet()):
                 await asyncio.sleep(0.1)
 
+    async def quiet(self) -> None:
+        """Wait until all that came is done, whether or not the day is played."""
+        async with asyncio.timeout(60):
+            while not await self._is_quiet():
+                await asyncio.sleep(0.05)
+
     async def projected(self) -> None:
         """Wait until what people look at has caught up."""
         posted = "SELECT count(*) FROM event WHERE type = 'suture.invoice.posted.v1'"
