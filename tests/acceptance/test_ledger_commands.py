@@ -128,6 +128,12 @@ async def test_what_can_not_be_booked_is_said_briefly_with_what_to_do(desk: Desk
     assert (status, words in said) == (2, True), said
 
 
-async def test_forgetting_what_was_never_written_is_no_secret(desk: Desk) -> None:
-    status, said = await desk.run("odoo", "forget", "suture.invoice_A1", "--reason", "deleted by mistake")
+async def test_nothing_is_prepared_unasked_where_nobody_can_be_asked(desk: Desk) -> None:
+    status, said = await desk.run("prepare")
+    assert (status, "say --yes" in said) == (2, True), said
+
+
+@pytest.mark.parametrize("name", ["rewrite", "forget"])
+async def test_what_was_never_written_can_not_be_written_again(desk: Desk, name: str) -> None:
+    status, said = await desk.run("odoo", name, "suture.invoice_A1", "--reason", "deleted by mistake")
     assert (status, "no record suture.invoice_A1 was written" in said) == (2, True), said

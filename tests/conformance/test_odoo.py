@@ -251,6 +251,17 @@ class TestOdoo(LedgerConformance):
         assert second.invoice != first.invoice
         assert (await ledger.post_invoice(key, usd("200.00"))).invoice == second.invoice
 
+    async def test_our_name_of_a_record_tells_what_document_it_is(self, ledger: Ledger, crosswalk: Memory) -> None:
+        names = {
+            external_id("invoice", "A1"): "invoice",
+            external_id("invoice_patient", "A1"): "invoice",
+            external_id("payment", "P-1"): "payment",
+            external_id("accrual", "A1"): "accrual",
+            external_id("picking", "A1"): "stock_move",
+            external_id("partner", "Payer/P1"): None,
+        }
+        assert {name: ledger.document_of(name) for name in names} == names
+
     async def test_a_deleted_contact_is_a_discrepancy(
         self, ledger: Ledger, connect: Callable[[], Ledger], odoo: Odoo, crosswalk: Memory, key: str
     ) -> None:

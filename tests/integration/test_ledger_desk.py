@@ -12,13 +12,12 @@ from suture.connectors.port import RemittanceProgress
 from suture.connectors.testing.orders import PAYER, PLAN, a_claim, a_remittance, billed_to_payer, open_of, usd
 from suture.core.clock import SystemClock
 from suture.operate import ledger as operate
-from suture.operate.actor import Actor, NotPossible
+from suture.operate.actor import Actor
 from suture.operate.desk import Desk
 from suture.processes.definitions import ROUTES
 from suture.simulators.odoo import create_app
 from suture.simulators.serving import serving
 from suture.store import audit, exceptions
-from suture.store.crosswalk import Crosswalk, Known
 from suture.store.database import Database
 from suture.store.parties import Parties
 from suture.store.recorder import Recorder
@@ -53,16 +52,6 @@ async def billed(ledger: OdooLedger, *keys: str) -> None:
 async def acts(desk: Desk) -> list[tuple[str, str, str]]:
     async with desk.database.connection() as connection:
         return [(entry.actor, entry.action, entry.subject) for entry in await audit.newest(connection)]
-
-
-async def test_a_record_is_forgotten_once_with_a_reason(desk: Desk) -> None:
-    crosswalk = Crosswalk(desk.database, desk.vault, "odoo", desk.clock)
-    await crosswalk.remember([Known(name="suture.invoice_A1", key="A1", model="account.move", record=7)])
-    await operate.forget(desk, ADA, "suture.invoice_A1")
-    assert await crosswalk.recall(["suture.invoice_A1"]) == {}
-    assert await acts(desk) == [("ada", "ledger.forget", "Record/suture.invoice_A1")]
-    with pytest.raises(NotPossible, match=r"no record suture\.invoice_A1"):
-        await operate.forget(desk, ADA, "suture.invoice_A1")
 
 
 async def test_a_remittance_is_booked_with_the_patients_that_we_know(desk: Desk, ledger: OdooLedger) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import uvloop
 from cyclopts import Parameter, validators
 from rich.console import Console
+from rich.prompt import Confirm
 from rich.table import Table
 
 from suture.access.roles import ADMINISTRATOR
@@ -81,6 +82,17 @@ def due(at: datetime) -> str:
     """How long until it is due, or for how long it has been."""
     left = at - datetime.now(UTC)
     return f"in {span(left)}" if left > timedelta(0) else f"[red]{span(-left)} over[/]"
+
+
+def agree(question: str, *, yes: bool = False) -> None:
+    """Go on only if somebody says so, by `--yes` or when asked. Raises `UserError` where not, or where nobody can be
+    asked: without a terminal nothing is assumed."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError("nothing was done: say --yes to go on without being asked")
+    if not Confirm.ask(question):
+        raise UserError("nothing was done")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

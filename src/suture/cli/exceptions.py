@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from rich.markup import escape
 
-from suture.cli.acting import Most, Number, PerSecond, age, at_desk, count, due, me, moment, out, table
+from suture.cli.acting import Most, Number, PerSecond, age, agree, at_desk, count, due, me, moment, out, table
 from suture.cli.replay import show_forecasts
 from suture.cli.trouble import UserError
 from suture.operate import queue
@@ -185,12 +185,7 @@ def retry(
 def _agree(chosen: list[OpenException], rate: float) -> None:
     codes = sorted({one.code for one in chosen})
     out.print(f"{count(len(chosen), 'exception')} ({', '.join(codes)}), {rate:g} a second", markup=False)
-    if not sys.stdin.isatty():
-        raise UserError("say --yes to try more than one without being asked")
-    from rich.prompt import Confirm
-
-    if not Confirm.ask("Try them again?"):
-        raise UserError("nothing was done")
+    agree("Try them again?")
 
 
 def _tell(retried: Retried) -> None:

@@ -12,7 +12,8 @@ from suture.bootstrap.settings import current
 from suture.bootstrap.wiring import connect_systems, desk, foundation, ledger_crosswalk
 from suture.canonical.records import Payer
 from suture.canonical.remittance import Remittance
-from suture.cli.acting import at_desk, count, me, out
+from suture.cli.acting import count, me, out
+from suture.cli.reconcile.running import at_bench
 from suture.cli.trouble import UserError
 from suture.codecs import remittance as codec
 from suture.connectors.port import PostedRemittance, RemittanceProgress
@@ -22,16 +23,17 @@ from suture.store.version import check_schema
 app = App(name="odoo", help="What Suture knows of its records in Odoo.")
 
 
-@app.command
-def forget(name: str, *, reason: str) -> None:
-    """Forget a record that someone deleted or changed in Odoo: when its work is retried, it is written again.
+@app.command(name=("rewrite", "forget"))
+def rewrite(record: str, *, reason: str) -> None:
+    """Have a record written again that someone deleted in Odoo, and close the exception about it.
 
     Args:
-        name: Its external id, as the exception names it, for example suture.invoice_A4711.
+        record: The number of the exception that says it is gone, or the record's external id, for example
+            suture.invoice_A4711. A contact that someone changed is written over.
         reason: Why; it stands in the audit trail.
     """
-    at_desk(lambda desk: operate.forget(desk, me(reason), name))
-    out.print(f"{name} is forgotten. Retry what needs it: suture exceptions list --code deleted_in_odoo", markup=False)
+    told = int(record) if record.isdigit() else record
+    out.print(f"{at_bench(lambda bench: operate.write_again(bench, me(reason), told))}.", markup=False)
 
 
 def remittance(

@@ -44,7 +44,7 @@ for _name, _where, _help in (
     ("clients", "clients:app", "Who may call the API: add, key, list, scope, revoke."),
     ("subscriptions", "subscriptions:app", "Who gets events by webhook: list, deliveries, redeliver, enable, disable."),
     ("api", "documents:app", "The API's documents: openapi, asyncapi."),
-    ("odoo", "ledger:app", "What Suture knows of its records in Odoo: forget."),
+    ("odoo", "ledger:app", "What Suture knows of its records in Odoo: rewrite."),
     ("processes", "processes:app", "Business processes: list, show, resume, cancel, compensate."),
     ("replay", "replay:replay", "Read deliveries again, after a look at what would come of it."),
     ("interfaces", "interfaces:interfaces", "List every interface and whether it flows."),

@@ -1,14 +1,13 @@
 """``suture replay``: deliveries are read again, after a look at what would come of it."""
 
 import asyncio
-import sys
 from collections import Counter
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from rich.markup import escape
 
-from suture.cli.acting import Most, Number, PerSecond, at_desk, count, me, moment, out, table
+from suture.cli.acting import Most, Number, PerSecond, agree, at_desk, count, me, moment, out, table
 from suture.cli.trouble import UserError
 from suture.operate import replaying
 from suture.operate.desk import Desk
@@ -98,14 +97,7 @@ def show_forecasts(forecasts: list[Forecast]) -> None:
 
 
 def _agree(number: int, rate: float, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UserError("say --yes to replay without being asked, or --dry-run to only look")
-    from rich.prompt import Confirm
-
-    if not Confirm.ask(f"Read {count(number, 'delivery', 'deliveries')} again, {rate:g} a second?"):
-        raise UserError("nothing was done")
+    agree(f"Read {count(number, 'delivery', 'deliveries')} again, {rate:g} a second?", yes=yes)
 
 
 async def _replay(desk: Desk, forecasts: list[Forecast], rate: float, reason: str) -> list[KnownDelivery]:

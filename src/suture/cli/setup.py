@@ -6,13 +6,13 @@ from typing import Annotated
 import uvloop
 from cyclopts import Parameter
 from rich.console import Console
-from rich.prompt import Confirm
 
 from suture.bootstrap.servers import database_address
 from suture.bootstrap.settings import current
 from suture.bootstrap.wiring import connect_database, connect_systems, ledger_plan
 from suture.catalogue import load
 from suture.catalogue.write import template
+from suture.cli.acting import agree
 from suture.cli.trouble import UserError
 from suture.processes.definitions import DEFINITIONS
 
@@ -91,8 +91,7 @@ def prepare(*, yes: Annotated[bool, Parameter(alias="-y")] = False) -> None:
         f"{' in each company' if len(catalogue.companies()) > 1 else ''}.",
         markup=False,
     )
-    if not (yes or Confirm.ask("Go on?")):
-        raise UserError("nothing was done")
+    agree("Go on?", yes=yes)
 
     async def run() -> None:
         systems = connect_systems(catalogue, secrets)

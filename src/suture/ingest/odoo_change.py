@@ -115,6 +115,11 @@ _FACTS: dict[str, Callable[[LedgerChange], tuple[str, msgspec.Struct]]] = {
 }
 
 
+def _name(change: LedgerChange) -> str:
+    """Our own name of a record that was deleted; earlier versions told it within the version alone."""
+    return change.name or change.version.removeprefix("deleted/")
+
+
 def _trouble(change: LedgerChange, event: Event) -> NotUnderstood | None:
     """Why a person must look, if one must: what we wrote is not there any more, or not as it was."""
     ours = not change.reference.startswith("odoo/")
@@ -131,9 +136,9 @@ def _trouble(change: LedgerChange, event: Event) -> NotUnderstood | None:
     elif change.what == "deleted":
         trouble = NotUnderstood(
             "deleted_in_odoo",
-            f"somebody deleted the {change.kind} of {change.reference} in Odoo",
-            "Ask who did it. To have it written again: `suture odoo forget` with the external id, then retry what "
-            "needs it. Then discard this.",
+            f"somebody deleted the {change.kind} of {change.reference} in Odoo [{_name(change)}]",
+            "Ask who did it. To have it written again: `suture odoo rewrite` with this exception's number. To leave it "
+            "deleted: discard this.",
         )
     else:
         named = ", ".join(change.fields)

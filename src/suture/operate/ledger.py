@@ -1,5 +1,6 @@
 """What people may do to what Suture knows of the ledger: have a record written again, book a remittance."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -7,23 +8,77 @@ from suture.canonical.records import Patient, Payer
 from suture.canonical.remittance import Remittance
 from suture.connectors.port import Ledger, LedgerPartner, PostedRemittance, RemittanceProgress
 from suture.core.failure import Rejected
+from suture.operate import steering
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
+from suture.operate.repairs import REDO, Bench
+from suture.store import exceptions
 from suture.store.crosswalk import Crosswalk
-from suture.store.exceptions import Trouble
+from suture.store.exceptions import OpenException, Selection, Trouble
 from suture.store.parties import Parties
 
+DELETED = "deleted_in_odoo"
+_NAMED = re.compile(r"\[(\S+)\]$")
+"""Where such an exception's reason names the record."""
+_BY_DOCUMENT = {plan.document: plan for plan in REDO.values() if plan.document}
 
-async def forget(desk: Desk, actor: Actor, name: str) -> None:
-    """Know nothing of a record in the ledger any more: one that was deleted there is then written again when its work
-    is retried, and what a person changed in a contact is written over. Raises `NotPossible` where none is known."""
+
+async def write_again(bench: Bench, actor: Actor, told: int | str) -> str:
+    """Have a record written again that somebody deleted in the ledger, named by its exception or by our own name of it;
+    answers, in words, what follows. Nothing of it is known any more, so a contact is written over as well. Raises
+    `NotPossible` where none is known."""
+    desk = bench.desk
     system, _ = desk.catalogue.system_of_kind("odoo")
     crosswalk = Crosswalk(desk.database, desk.vault, system, desk.clock)
-    if name not in await crosswalk.recall([name]):
+    name = told if isinstance(told, str) else await _named(desk, told)
+    known = (await crosswalk.recall([name])).get(name)
+    if known is None:
         raise NotPossible(f"no record {name} was written; the exception that says it is gone names it in full")
     async with desk.database.transaction() as connection:
         await actor.sign(connection, desk, "ledger.forget", f"Record/{name}")
     await crosswalk.forget(name)
+    about = await _deletions_of(desk, name)
+    words = await _redone(bench, actor, name, known.key, [one.process for one in about if one.process])
+    async with desk.database.transaction() as connection:
+        now = desk.clock.now()
+        deliveries = [one.delivery for one in about if one.delivery is not None]
+        closed = await exceptions.resolve_deliveries(connection, deliveries, now, actor.name)
+        await desk.recorder.tell_closed(connection, closed, now)
+    return words
+
+
+async def _named(desk: Desk, number: int) -> str:
+    async with desk.database.connection() as connection:
+        found = await exceptions.select(connection, Selection(numbers=(number,), state=""), 1)
+    if not found:
+        raise NotPossible(f"there is no exception {number}; `suture exceptions list` shows what there is")
+    named = _NAMED.search(found[0].reason) if found[0].code == DELETED else None
+    if named is None:
+        raise NotPossible(f"exception {number} ({found[0].code}) is not about a record that was deleted")
+    return named[1]
+
+
+async def _deletions_of(desk: Desk, name: str) -> list[OpenException]:
+    """The open exceptions that say that this very record is gone."""
+    async with desk.database.connection() as connection:
+        found = await exceptions.select(connection, Selection(code=DELETED), 10_000)
+    return [one for one in found if f"[{name}]" in one.reason]
+
+
+async def _redone(bench: Bench, actor: Actor, name: str, key: str, stopped: list[str]) -> str:
+    """Have the process that writes a document write it anew, and those go on that stopped for want of the record."""
+    document = bench.ledger.document_of(name)
+    if document is not None and key:
+        plan = _BY_DOCUMENT[document]
+        process = f"{plan.definition}:{key}"
+        steered = await steering.redo(bench.desk, actor, process, plan.steps)
+        if steered.refused:
+            raise NotPossible(f"{name} is forgotten, but {process} can't write it again: {steered.refused[0][1]}")
+        return f"{name} is forgotten: {process} writes it again"
+    if stopped:
+        steered = await steering.resume(bench.desk, actor, stopped)
+        return f"{name} is forgotten: {', '.join(steered.done)} writes it again"
+    return f"{name} is forgotten: it is written again with the next document that needs it"
 
 
 async def book_remittance(

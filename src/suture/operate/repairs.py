@@ -189,7 +189,7 @@ async def _adopt(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> 
             return f"{found.key} is taken as it is in Odoo now ({', '.join(adopted.fields) or 'nothing differs'})"
     raise NotPossible(
         f"Odoo has no contact {found.key} to take over: a product is renamed in Odoo or in the catalogue; a contact "
-        "that was deleted is restored there, or written again after `suture odoo forget`"
+        "that was deleted is restored there, or written again by `suture odoo rewrite`"
     )
 
 

@@ -104,6 +104,7 @@ def deleted(known: Known, at: datetime) -> LedgerChange:
         record=known.record,
         at=at,
         version=f"deleted/{known.name}",
+        name=known.name,
     )
 
 

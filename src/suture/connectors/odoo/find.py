@@ -68,6 +68,15 @@ class Finder:
             await self._confirm(model, [row["id"] for row in rows], wanted)
         return await self._exactly(model, wanted)
 
+    async def standing(self, model: str, kind: str, keys: Sequence[str], domain: Sequence[Any]) -> dict[str, int]:
+        """Ids by key of our records of `kind` among those that `domain` finds. What isn't among them is not asked for
+        by name: Odoo writes an error with a traceback into its log for each external id that it doesn't have."""
+        wanted = {external_id(kind, key): key for key in keys}
+        if any(not self.knows(name) for name in wanted):
+            rows = await self._odoo.search(model, domain, ["id"])
+            await self._confirm(model, [row["id"] for row in rows], wanted)
+        return {key: self._known[name] for name, key in wanted.items() if self.knows(name)}
+
     async def either(
         self, model: str, kinds: Sequence[str], keys: Sequence[str], field: str, domain: Sequence[Any]
     ) -> dict[str, dict[str, int]]:
@@ -133,7 +142,7 @@ class Finder:
                 "other_company",
                 f"{records[others[0]['id']]} is in the books of another company in Odoo",
                 "Correct the company of its facility in the catalogue; or cancel the document in the other company, "
-                "have it written again (`suture odoo forget`), and retry this.",
+                "have it written again (`suture odoo rewrite`), and retry this.",
             )
 
     async def _confirm(self, model: str, ids: Sequence[int], wanted: Mapping[str, str]) -> None:

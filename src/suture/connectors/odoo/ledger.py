@@ -28,7 +28,7 @@ from suture.connectors.odoo import (
 )
 from suture.connectors.odoo.client import writes_noted
 from suture.connectors.odoo.crosswalk import Crosswalk, Memory
-from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.names import external_id, kind_of
 from suture.connectors.odoo.server import Access, Flow, OdooServer, TransportName
 from suture.connectors.port import (
     AccrualOrder,
@@ -79,13 +79,19 @@ _ACCRUE = Flow(compensation.accrue, lambda order: order.appointment)
 _REVERSE = Flow(compensation.reverse, lambda reversal: reversal.appointment)
 _UNBILLED = Flow(unbilled.accrue, lambda order: order.period)
 
-_NAMES = {
+_NAMES: dict[DocumentKind, tuple[str, ...]] = {
     "invoice": ("invoice", "invoice_patient"),
     "payment": ("payment",),
     "accrual": ("accrual",),
     "stock_move": ("picking",),
 }
 """By kind of document: what its external ids begin with."""
+
+
+def document_of(name: str) -> DocumentKind | None:
+    """The kind of document that an external id is one of."""
+    kind = kind_of(name)
+    return next((document for document, kinds in _NAMES.items() if kind in kinds), None)
 
 
 class OdooLedger:
@@ -223,6 +229,9 @@ class OdooLedger:
         books.finder.forget(names)
         for name in names:
             await books.crosswalk.forget(name)
+
+    def document_of(self, name: str) -> DocumentKind | None:
+        return document_of(name)
 
     async def ping(self) -> None:
         await self._server.ping()

@@ -3,11 +3,18 @@
 from suture.core.ids import external_name
 
 MODULE = "suture"
+_COMPOUND = ("invoice_patient", "analytic_plan")
 
 
 def external_id(kind: str, key: str) -> str:
     """The full external id of our record of `kind` for `key`, for example ``suture.invoice_A1``."""
     return f"{MODULE}.{external_name(kind, key)}"
+
+
+def kind_of(name: str) -> str:
+    """The kind in an external id: ``invoice`` in ``suture.invoice_A1``. Kinds of two words come before their first."""
+    plain = name.removeprefix(f"{MODULE}.")
+    return next((kind for kind in _COMPOUND if plain.startswith(f"{kind}_")), plain.partition("_")[0])
 
 
 def line_id(document: str, position: int | str) -> str:

@@ -169,8 +169,9 @@ def partner_deleted(reference: str) -> Rejected:
     name = external_id("partner", reference)
     return Rejected(
         "deleted_in_odoo",
-        f"Odoo no longer has the contact of {reference}: someone deleted it",
-        f"Restore it in Odoo, or have it written again: `suture odoo forget {name}`; then retry this.",
+        f"Odoo no longer has the contact of {reference}: someone deleted it [{name}]",
+        "Restore it in Odoo and retry this, or have it written again: `suture odoo rewrite` with this exception's "
+        "number.",
     )
 
 

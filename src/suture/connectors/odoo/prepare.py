@@ -89,7 +89,7 @@ async def _facilities(books: Books, setting: Setting, places: Sequence[Place]) -
     columns = ["id", "name", "code", "plan_id/.id", "company_id/.id"]
     plan = setting.plan(FACILITIES)
     rows = {p.code: [external_id("facility", p.code), p.name, p.code, plan, setting.company] for p in places}
-    domain = [["code", "in", list(rows)], ["plan_id", "=", plan]]
+    domain = [["plan_id", "=", plan]]
     created = await _create(books, "account.analytic.account", "facility", columns, rows, domain=domain)
     return [f"analytic account of facility {code}" for code in created]
 
@@ -204,13 +204,14 @@ async def _create(
     *,
     domain: Sequence[Any] = (),
 ) -> list[str]:
-    """Creates the rows (by key) that have no record yet; answers their keys."""
-    if domain:
-        found = await books.finder.matching(model, kind, list(rows), domain)
-    else:
-        found = await books.finder.by_name(model, kind, list(rows))
+    """Creates the rows (by key) that have no record yet; answers their keys. One that a person renamed is not found by
+    `domain`, and is left alone all the same: its external id is there."""
+    found = await books.finder.standing(model, kind, list(rows), domain)
     missing = [key for key in rows if key not in found]
+    if not missing:
+        return []
+    newest = await books.odoo.search(model, [], ["id"], order="id desc", limit=1)
     ids = await books.odoo.create_missing(model, columns, [rows[key] for key in missing])
     for key, identifier in zip(missing, ids, strict=True):
         books.finder.remember(external_id(kind, key), identifier)
-    return missing
+    return [key for key, i in zip(missing, ids, strict=True) if not newest or i > newest[0]["id"]]

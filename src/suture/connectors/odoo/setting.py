@@ -113,7 +113,7 @@ async def read_setting(odoo: Odoo, finder: Finder, plan: LedgerPlan | None) -> S
         journals=await _journals(odoo, plan),
         accounts=await _accounts(odoo, finder, plan, by_code),
         adjustments=_adjustments(plan, by_code),
-        plans=await finder.by_name("account.analytic.plan", "analytic_plan", [FACILITIES, PRACTITIONERS]),
+        plans=await finder.standing("account.analytic.plan", "analytic_plan", [FACILITIES, PRACTITIONERS], []),
         stock=await _stock(odoo, finder),
     )
 
@@ -184,7 +184,8 @@ async def _stock(odoo: Odoo, finder: Finder) -> Stock | None:
         raise
     if not houses:
         return None
-    location = await finder.by_name("stock.location", "location", [setup_key(odoo, CONSUMPTION)])
+    consumed = [["usage", "=", "production"], ["company_id", "=", odoo.company]]
+    location = await finder.standing("stock.location", "location", [setup_key(odoo, CONSUMPTION)], consumed)
     return Stock(
         outgoing_type=houses[0]["out_type_id"],
         incoming_type=houses[0]["in_type_id"],

@@ -111,6 +111,10 @@ class Ledger(Connector, Protocol):
         """Know nothing of a document any more, so that doing it again writes it anew: somebody deleted it there."""
         ...
 
+    def document_of(self, name: str) -> DocumentKind | None:
+        """Which kind of document our own `name` of a record stands for; None where it is no document."""
+        ...
+
     def facts(self, span: Span | None = None) -> AsyncIterator[JournalFact]:
         """Every invoice, payment, stock move and accrual of ours (dated within `span`) as the ledger holds it, a page
         at a time."""

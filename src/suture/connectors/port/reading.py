@@ -79,6 +79,7 @@ class LedgerChange(msgspec.Struct, frozen=True, kw_only=True):
     `what` is the past-tense fact (``posted``, ``changed``, ``paid``, ``cancelled``, ``deleted``, ``registered``,
     ``updated``, ``validated``, ``running_low``), `reference` the business key (an appointment, a party's reference, a
     product's code) or, for records that we never wrote, ``odoo/<model>/<id>``. `fields` are names, never contents.
+    `name` is our own name of a record that was deleted.
     """
 
     kind: ChangeKind
@@ -90,6 +91,7 @@ class LedgerChange(msgspec.Struct, frozen=True, kw_only=True):
     fields: tuple[str, ...] = ()
     number: str = ""
     state: str = ""
+    name: str = ""
     total: Money | None = None
     residual: Money | None = None
     quantities: dict[str, Decimal] = {}
