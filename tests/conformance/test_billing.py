@@ -248,6 +248,8 @@ LINE = {"code": "S1010", "quantity": "1", "unit_price": "85.00"}
         (200, GOOD | {"external_id": "other", "lines": [LINE]}, Rejected, "charge_differs"),
         (200, GOOD | {"external_id": "A", "lines": [LINE | {"code": "S9"}]}, Rejected, "charge_differs"),
         (200, GOOD | {"external_id": "A", "lines": [LINE], "total": "1"}, Rejected, "charge_differs"),
+        (200, GOOD | {"external_id": "A", "lines": [LINE], "total": "Infinity"}, Rejected, "charge_differs"),
+        (200, GOOD | {"external_id": "A", "lines": [LINE | {"unit_price": "NaN"}]}, Rejected, "charge_differs"),
         (200, GOOD | {"external_id": "A", "lines": [LINE], "currency": "EUR"}, Rejected, "charge_differs"),
         (200, GOOD | {"external_id": "A", "lines": [LINE], "status": "voided"}, Rejected, "charge_differs"),
     ],

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from suture.core.money import Money, quantum, round_money, total
+from suture.core.money import Money, quantum, round_money, total, unusable
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,41 @@ def test_rounds_half_away_from_zero(amount: str, currency: str, rounded: str) ->
     assert Money(Decimal(amount), currency).rounded() == Money(Decimal(rounded), currency)
 
 
-@pytest.mark.parametrize(("currency", "smallest"), [("USD", "0.01"), ("EUR", "0.01"), ("JPY", "1"), ("KWD", "0.001")])
-def test_knows_minor_units(currency: str, smallest: str) -> None:
-    assert quantum(currency) == Decimal(smallest)
+_NONE = "XOF XAF UGX RWF VND GNF KMF BIF DJF PYG UYI VUV XPF JPY KRW CLP ISK"
+_THREE = "LYD IQD BHD KWD OMR TND JOD"
+
+
+@pytest.mark.parametrize(
+    ("currencies", "smallest"),
+    [("USD EUR CHF MGA XXX ???", "0.01"), (_NONE, "1"), (_THREE, "0.001"), ("CLF", "0.0001")],
+)
+def test_knows_the_minor_units_of_every_currency(currencies: str, smallest: str) -> None:
+    assert {quantum(currency) for currency in currencies.split()} == {Decimal(smallest)}
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "why"),
+    [
+        ("120.00", "USD", ""),
+        ("-120.000", "USD", ""),
+        ("999999999999.99", "USD", ""),
+        ("100", "XOF", ""),
+        ("0.001", "IQD", ""),
+        ("120.005", "USD", "has more decimals than USD"),
+        ("0.5", "VND", "has more decimals than VND"),
+        ("0.0001", "LYD", "has more decimals than LYD"),
+        ("1e-400", "USD", "has more decimals than USD"),
+        ("1e30", "USD", "is larger than any amount can be"),
+        ("-1e12", "USD", "is larger than any amount can be"),
+        ("1e999999", "USD", "is larger than any amount can be"),
+        ("Infinity", "USD", "is not a number"),
+        ("-Infinity", "USD", "is not a number"),
+        ("NaN", "USD", "is not a number"),
+        ("sNaN", "USD", "is not a number"),
+    ],
+)
+def test_what_is_no_amount_of_a_currency_says_why(amount: str, currency: str, why: str) -> None:
+    assert unusable(Decimal(amount), currency) == why
 
 
 def test_adds_subtracts_and_multiplies() -> None:

@@ -1,6 +1,8 @@
 """A remittance adds up, or says where it doesn't; and it is read from its document without a guess."""
 
-from contextlib import suppress
+import re
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 
 import msgspec
 import pytest
@@ -58,6 +60,87 @@ def test_the_example_document_is_a_remittance_that_balances() -> None:
 def test_what_is_no_remittance_is_refused_in_words(document: bytes) -> None:
     with pytest.raises(codec.Unreadable, match="not a remittance"):
         codec.decode(document)
+
+
+def a_document(**told: object) -> bytes:
+    return msgspec.json.encode(msgspec.json.decode(codec.EXAMPLE) | told)
+
+
+def with_claim(**told: object) -> bytes:
+    (claim,) = msgspec.json.decode(codec.EXAMPLE)["claims"]
+    return a_document(claims=[claim | told])
+
+
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "sNaN", "1e30", "1e999999", "120.005", "1e-9"])
+@pytest.mark.parametrize(
+    ("place", "document"),
+    [
+        ("$.deposit", lambda number: a_document(deposit=number)),
+        ("$.claims[0].charged", lambda number: with_claim(charged=number)),
+        ("$.claims[0].paid", lambda number: with_claim(paid=number)),
+        ("$.claims[0].patient_responsibility", lambda number: with_claim(patient_responsibility=number)),
+        (
+            "$.claims[0].adjustments[1].amount",
+            lambda number: with_claim(
+                adjustments=[{"group": "CO", "reason": r, "amount": n} for r, n in (("45", "1"), ("96", number))]
+            ),
+        ),
+        (
+            "$.provider_adjustments[0].amount",
+            lambda number: a_document(provider_adjustments=[{"reason": "WO", "amount": number}]),
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_number_that_is_no_amount_of_the_currency_is_refused_with_its_place(
+    place: str, document: Callable[[str], bytes], number: str
+) -> None:
+    with pytest.raises(codec.Unreadable, match=re.escape(f"not a remittance: {place} ")):
+        codec.decode(document(number))
+
+
+@pytest.mark.parametrize(("currency", "refused"), [("USD", False), ("KWD", False), ("XOF", True), ("JPY", True)])
+def test_decimals_are_those_of_the_currency(currency: str, refused: bool) -> None:
+    document = a_document(currency=currency, deposit="95.50")
+    with pytest.raises(codec.Unreadable, match="has more decimals than") if refused else nullcontext():
+        codec.decode(document)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"currency": "USX"}, "$.currency is no currency's code"),
+        ({"currency": ""}, "$.currency is no currency's code"),
+        ({"number": "  "}, "$.number is empty"),
+        ({"payer": {"reference": "P1", "name": "N"}}, "$.payer.reference is no reference"),
+    ],
+)
+def test_what_tells_remittances_apart_must_be_there(told: dict[str, object], words: str) -> None:
+    with pytest.raises(codec.Unreadable, match=re.escape(words)):
+        codec.decode(a_document(**told))
+
+
+@pytest.mark.parametrize("status", ["1", "2", "3", "4", "19", "20", "21", "22", "23", "25", "5", "27", "?"])
+def test_any_claim_status_is_read(status: str) -> None:
+    told, _ = codec.decode(with_claim(status=status))
+    assert told.claims[0].status == status
+    assert told.claims[0].answered == (status in {"1", "2", "3", "4", "19", "20", "21"})
+    assert told.claims[0].reverses == (status == "22")
+
+
+def test_without_its_own_field_the_patients_part_is_what_the_adjustments_say() -> None:
+    claim = msgspec.json.decode(with_claim(adjustments=[{"group": "PR", "reason": "1", "amount": "30.00"}]))
+    del claim["claims"][0]["patient_responsibility"]
+    told, _ = codec.decode(msgspec.json.encode(claim))
+    assert told.claims[0].patient_responsibility == usd("30.00")
+
+
+@pytest.mark.parametrize("status", ["22", "23", "25", "5"])
+def test_of_what_is_not_booked_as_told_only_the_money_must_add_up(status: str) -> None:
+    odd = a_claim("A", status=status, paid="-20.00", patient="0.00", **{"PR-1": "-7.00"})
+    assert list(imbalances(a_remittance("A", odd))) == []
+    told = msgspec.structs.replace(a_remittance("A", odd), deposit=usd("0.00"))
+    assert list(imbalances(told)) == ["remittance A-era: 0.00 USD deposited, -20.00 USD by its claims and adjustments"]
 
 
 @given(st.binary(max_size=300))

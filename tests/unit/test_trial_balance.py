@@ -68,3 +68,12 @@ def test_only_what_moved_or_should_have_is_told_and_receivables_are_one() -> Non
         ("6300", "0.00", "60.00", False),
         (RECEIVABLE, "200.00", "200.00", True),
     ]
+
+
+@pytest.mark.parametrize(("currency", "printed"), [("USD", "12.00"), ("XOF", "12"), ("KWD", "12.000")])
+def test_amounts_are_printed_with_their_currencys_decimals(currency: str, printed: str) -> None:
+    moved = Balance(
+        account="1", name="One", kind="income", debit=Money(Decimal(12), currency), credit=Money.zero(currency)
+    )
+    (move,) = account_moves([], [moved], {})
+    assert (move.moved, Decimal(move.expected)) == (printed, 0)

@@ -20,7 +20,22 @@ class ClaimStatus(StrEnum):
     SECONDARY = "2"
     TERTIARY = "3"
     DENIED = "4"
+    PRIMARY_FORWARDED = "19"
+    SECONDARY_FORWARDED = "20"
+    TERTIARY_FORWARDED = "21"
     REVERSAL = "22"
+    NOT_OUR_CLAIM = "23"
+    PREDETERMINATION = "25"
+
+
+ANSWERED = frozenset(
+    {
+        *(ClaimStatus.PRIMARY, ClaimStatus.SECONDARY, ClaimStatus.TERTIARY, ClaimStatus.DENIED),
+        *(ClaimStatus.PRIMARY_FORWARDED, ClaimStatus.SECONDARY_FORWARDED, ClaimStatus.TERTIARY_FORWARDED),
+    }
+)
+"""The statuses under which a payer says what becomes of a claim's money. To whom it was forwarded changes nothing of
+that; a reversal takes it back; any other status is not about money, and what it says of amounts is not booked."""
 
 
 class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,14 +55,15 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
 class ClaimPayment(msgspec.Struct, frozen=True, kw_only=True):
     """One claim's part of a remittance (loop 2100).
 
-    `claim` is our claim number (CLP01), `status` CLP02, `charged` CLP03, `paid` CLP04, `patient_responsibility` what
-    the patient owes (CLP05), and `patient` that patient's reference. `adjustments` may leave out group PR, which is
-    what CLP05 says; those given must add up to it. For a reversal all amounts are negative.
+    `claim` is our claim number (CLP01), `status` CLP02 (any code: those that matter are `ClaimStatus`), `charged`
+    CLP03, `paid` CLP04, `patient_responsibility` what the patient owes (CLP05), and `patient` that patient's reference.
+    `adjustments` may leave out group PR, which is what CLP05 says; those given must add up to it. For a reversal all
+    amounts are negative, and CLP05 is not used: group PR alone says the patient's part.
     """
 
     claim: str
     appointment: str
-    status: ClaimStatus
+    status: str
     charged: Money
     paid: Money
     patient_responsibility: Money
@@ -55,9 +71,24 @@ class ClaimPayment(msgspec.Struct, frozen=True, kw_only=True):
     adjustments: tuple[Adjustment, ...] = ()
 
     @property
+    def reverses(self) -> bool:
+        """Whether it takes back what the payer said before."""
+        return self.status == ClaimStatus.REVERSAL
+
+    @property
+    def answered(self) -> bool:
+        """Whether it says what becomes of the claim's money. One that takes money without reversing doesn't."""
+        return self.status in ANSWERED and self.paid.amount >= 0
+
+    @property
     def own_adjustments(self) -> tuple[Adjustment, ...]:
         """Those that nobody owes any more: all but the patient's responsibility."""
         return tuple(a for a in self.adjustments if a.group != "PR")
+
+    @property
+    def explained(self) -> Money:
+        """The patient's responsibility by the adjustments of group PR."""
+        return total((a.amount for a in self.adjustments if a.group == "PR"), self.paid.currency)
 
     @property
     def settled(self) -> Money:
@@ -86,12 +117,16 @@ class Remittance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def imbalances(remittance: Remittance) -> Iterator[str]:
-    """What in a remittance doesn't add up, in words with references and amounts; nothing where it balances."""
+    """What in a remittance doesn't add up, in words with references and amounts; nothing where it balances.
+
+    Of a claim that is reversed, or not answered, only what was paid counts: nothing else that it says is booked.
+    """
     currency = remittance.deposit.currency
     for claim in remittance.claims:
-        patient = total((a.amount for a in claim.adjustments if a.group == "PR"), currency)
-        if patient and patient != claim.patient_responsibility:
-            share = claim.patient_responsibility
+        patient, share = claim.explained, claim.patient_responsibility
+        if not claim.answered:
+            continue
+        if patient and patient != share:
             yield f"claim {claim.claim}: the patient's share is {share}, its PR adjustments are {patient}"
         elif claim.charged != claim.settled:
             yield f"claim {claim.claim}: charged {claim.charged}, paid and adjusted {claim.settled}"

@@ -3,14 +3,17 @@
 Amounts are decimal strings in one currency; names are X12 835's. `suture remittance --example` prints one.
 """
 
+import re
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
 import msgspec
+from iso4217 import Currency
 
 from suture.canonical.records import Payer
-from suture.canonical.remittance import Adjustment, ClaimPayment, ClaimStatus, ProviderAdjustment, Remittance
-from suture.core.money import Money
+from suture.canonical.remittance import Adjustment, ClaimPayment, ProviderAdjustment, Remittance
+from suture.core.money import Money, total, unusable
 
 EXAMPLE = b"""{
   "number": "TRN-2026-1107",
@@ -43,10 +46,10 @@ class _Adjustment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     claim: str
     appointment: str
-    status: ClaimStatus
+    status: str
     charged: Decimal
     paid: Decimal
-    patient_responsibility: Decimal = Decimal(0)
+    patient_responsibility: Decimal | None = None
     patient: str | None = None
     adjustments: tuple[_Adjustment, ...] = ()
 
@@ -68,14 +71,17 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 def decode(document: bytes) -> tuple[Remittance, Payer]:
-    """The remittance and its payer. Raises `Unreadable`."""
+    """The remittance and its payer. Raises `Unreadable`: also where a number is no amount of its currency, since none
+    is ever rounded."""
     try:
         told = msgspec.json.decode(document, type=_Document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"not a remittance: {error}") from error
+        raise Unreadable(f"not a remittance: {_QUOTED.sub('…', str(error))}") from error
+    for place, why in _faults(told):
+        raise Unreadable(f"not a remittance: {place} {why}")
     currency = told.currency
     remittance = Remittance(
-        number=told.number,
+        number=told.number.strip(),
         payer=told.payer.reference,
         deposit=Money(told.deposit, currency),
         received_on=told.received_on,
@@ -88,16 +94,55 @@ def decode(document: bytes) -> tuple[Remittance, Payer]:
     return remittance, told.payer
 
 
+_QUOTED = re.compile(r"'[^']*'")
+_REFERENCE = re.compile(r"(Patient|Payer|Practitioner)/\S+")
+
+
+def _faults(told: _Document) -> Iterator[tuple[str, str]]:
+    """Where a document says what no remittance can, as a JSON path, and why."""
+    try:
+        Currency(told.currency)
+    except ValueError:
+        yield "$.currency", "is no currency's code (ISO 4217)"
+        return
+    if not told.number.strip():
+        yield "$.number", "is empty: a payer's number (TRN02) tells one remittance from another"
+    if not _REFERENCE.fullmatch(told.payer.reference):
+        yield "$.payer.reference", "is no reference, such as Payer/P1"
+    for place, amount in _amounts(told):
+        if why := unusable(amount, told.currency):
+            yield place, why
+    for number, claim in enumerate(told.claims):
+        if not claim.claim.strip() or not claim.appointment.strip():
+            yield f"$.claims[{number}]", "names no claim (CLP01) or no appointment"
+
+
+def _amounts(told: _Document) -> Iterator[tuple[str, Decimal]]:
+    yield "$.deposit", told.deposit
+    for number, claim in enumerate(told.claims):
+        place = f"$.claims[{number}]"
+        yield f"{place}.charged", claim.charged
+        yield f"{place}.paid", claim.paid
+        yield f"{place}.patient_responsibility", claim.patient_responsibility or Decimal(0)
+        for n, adjustment in enumerate(claim.adjustments):
+            yield f"{place}.adjustments[{n}].amount", adjustment.amount
+    for number, kept in enumerate(told.provider_adjustments):
+        yield f"$.provider_adjustments[{number}].amount", kept.amount
+
+
 def _claim(told: _Claim, currency: str) -> ClaimPayment:
+    adjustments = tuple(
+        Adjustment(group=a.group, reason=a.reason, amount=Money(a.amount, currency)) for a in told.adjustments
+    )
+    share = told.patient_responsibility
+    explained = total((a.amount for a in adjustments if a.group == "PR"), currency)
     return ClaimPayment(
         claim=told.claim,
         appointment=told.appointment,
-        status=told.status,
+        status=told.status.strip().lstrip("0"),
         charged=Money(told.charged, currency),
         paid=Money(told.paid, currency),
-        patient_responsibility=Money(told.patient_responsibility, currency),
+        patient_responsibility=explained if share is None else Money(share, currency),
         patient=told.patient,
-        adjustments=tuple(
-            Adjustment(group=a.group, reason=a.reason, amount=Money(a.amount, currency)) for a in told.adjustments
-        ),
+        adjustments=adjustments,
     )

@@ -2,16 +2,36 @@
 
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from typing import Self
 
 import msgspec
+from iso4217 import Currency
 
-_MINOR_UNITS = {"JPY": 0, "KRW": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "OMR": 3, "TND": 3, "JOD": 3}
+LARGEST = Decimal(10) ** 12
+"""Amounts from here on are mistakes, and more than ledgers that count in binary floating point keep exactly."""
 
 
+@cache
 def quantum(currency: str) -> Decimal:
     """The smallest amount of a currency (ISO 4217 minor unit), for example ``Decimal("0.01")``."""
-    return Decimal(1).scaleb(-_MINOR_UNITS.get(currency, 2))
+    try:
+        digits = Currency(currency).exponent
+    except ValueError:
+        digits = None
+    return Decimal(1).scaleb(-(2 if digits is None else digits))
+
+
+def unusable(amount: Decimal, currency: str) -> str:
+    """Why a number that came from outside is no amount of a currency, in words that follow "it"; empty where it is
+    one. Amounts are never rounded on their way in: what a sender means by half a cent is not ours to guess."""
+    if not amount.is_finite():
+        return "is not a number"
+    if abs(amount) >= LARGEST:
+        return "is larger than any amount can be"
+    if amount != round_money(amount, currency):
+        return f"has more decimals than {currency}"
+    return ""
 
 
 def round_money(amount: Decimal, currency: str) -> Decimal:

@@ -7,11 +7,10 @@ import msgspec
 
 from suture.canonical.events import PaymentPosted
 from suture.canonical.records import Payment
-from suture.core.money import Money, round_money
+from suture.core.money import Money, unusable
 from suture.ingest.understanding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 
 _REMEDY = "Ask the billing platform's owner to send it as the contract says, then retry it or discard this."
-_TOO_MUCH = Decimal(10) ** 15
 
 
 class _Payment(msgspec.Struct, frozen=True):
@@ -67,6 +66,6 @@ def _check_amount(told: _Payment, context: Context) -> None:
     currency = context.catalogue.organisation.currency
     if told.currency != currency:
         raise NotUnderstood("currency_differs", f"a payment in {told.currency}, where {currency} is kept", _REMEDY)
-    usable = told.amount.is_finite() and 0 < told.amount < _TOO_MUCH
-    if not usable or told.amount != round_money(told.amount, currency):
-        raise NotUnderstood("amount_invalid", f"{told.amount} is not a payment's amount in {currency}", _REMEDY)
+    why = unusable(told.amount, currency) or ("" if told.amount > 0 else "is not more than nothing")
+    if why:
+        raise NotUnderstood("amount_invalid", f"the payment's amount {why}", _REMEDY)

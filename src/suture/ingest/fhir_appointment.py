@@ -21,6 +21,7 @@ from suture.canonical.events import (
 )
 from suture.canonical.records import Identifier, Patient, Payer, Practitioner, ServiceLine, Visit
 from suture.codecs import fhir
+from suture.core.money import LARGEST, unusable
 from suture.ingest.understanding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 from suture.store.parties import Party
 
@@ -180,8 +181,11 @@ def _service_line(item: fhir.ChargeItem, context: Context) -> ServiceLine:
     if item.price_override and item.price_override.currency not in ("", currency):
         raise NotUnderstood("currency_differs", f"a price in another currency than {currency}", _REMEDY)
     quantity, price = item.quantity.value, item.price_override.value if item.price_override else None
-    if not quantity.is_finite() or quantity <= 0 or not (price is None or (price.is_finite() and price >= 0)):
-        raise NotUnderstood("amount_invalid", "a ChargeItem's quantity or price is not a usable number", _REMEDY)
+    if not quantity.is_finite() or not 0 < quantity < LARGEST:
+        raise NotUnderstood("amount_invalid", "a ChargeItem's quantity is not a usable number", _REMEDY)
+    why = "" if price is None else unusable(price, currency) or ("is less than nothing" if price < 0 else "")
+    if why:
+        raise NotUnderstood("amount_invalid", f"a ChargeItem's price {why}", _REMEDY)
     return ServiceLine(service=service, quantity=quantity, unit_price=price)
 
 

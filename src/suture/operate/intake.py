@@ -9,7 +9,7 @@ import msgspec
 from suture.canonical.events import AppointmentCompleted, Event, InvoicePaid, PaymentPosted
 from suture.canonical.records import AppointmentStatus, Visit
 from suture.core.ids import fact_id
-from suture.core.money import Money
+from suture.core.money import Money, unusable
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.store import appointments, events, steering
@@ -84,6 +84,9 @@ async def _problems(desk: Desk, visit: Visit) -> list[tuple[str, str]]:
     problems = [
         (where, verdict.reason) for (where, _, _), verdict in zip(asked, verdicts, strict=True) if not verdict.usable
     ]
+    currency = desk.catalogue.organisation.currency
+    prices = ((f"/lines/{n}/unit_price", line.unit_price) for n, line in enumerate(visit.lines))
+    problems += [(at, f"it {why}") for at, price in prices if price is not None and (why := unusable(price, currency))]
     if visit.ended_at < visit.started_at:
         problems.append(("/ended_at", "it is before the start"))
     if visit.ended_at > desk.clock.now():

@@ -12,6 +12,7 @@ import msgspec
 
 from suture.canonical import events as facts
 from suture.connectors.port import Balance, LedgerPlan
+from suture.core.money import round_money
 
 RECEIVABLE = "receivables"
 _KIND = "asset_receivable"
@@ -70,7 +71,8 @@ def _book(moves: dict[str, Decimal], debit: str, credit: str, amount: Decimal) -
 def account_moves(
     before: Sequence[Balance], after: Sequence[Balance], expected: Mapping[str, Decimal]
 ) -> tuple[AccountMove, ...]:
-    """Every account that moved or should have, by code."""
+    """Every account that moved or should have, by code; amounts with their currency's decimals."""
+    currency = next((balance.balance.currency for balance in (*after, *before)), "")
     names = {_code(balance): _name(balance) for balance in (*before, *after)}
     moved: dict[str, Decimal] = defaultdict(Decimal)
     for sign, balances in ((-1, before), (1, after)):
@@ -81,8 +83,8 @@ def account_moves(
         AccountMove(
             account=code,
             name=names.get(code, ""),
-            moved=f"{moved[code]:.2f}",
-            expected=f"{expected.get(code, Decimal(0)):.2f}",
+            moved=str(round_money(moved[code], currency)),
+            expected=str(round_money(expected.get(code, Decimal(0)), currency)),
         )
         for code in sorted(told)
     )

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from suture.canonical.records import Charge, EligibilityStatus, JournalFact, PricedLine, ServiceLine, Visit
-from suture.core.money import Money, round_money
+from suture.core.money import LARGEST, Money, round_money, unusable
 
 ELIGIBILITY = {
     "active": EligibilityStatus.VERIFIED,
@@ -119,6 +119,9 @@ def charge_of(wire: WireCharge) -> Charge:
 
 def difference(visit: Visit, wire: WireCharge, currency: str) -> str | None:
     """In which respect a captured charge is not the visit's, or None where it is."""
+    figures = [wire.total, *(figure for line in wire.lines for figure in (line.quantity, line.unit_price))]
+    if not all(figure.is_finite() and abs(figure) < LARGEST for figure in figures) or unusable(wire.total, currency):
+        return "total"
     amounts = (round_money(line.quantity * line.unit_price, currency) for line in wire.lines)
     checks = {
         "external_id": wire.external_id == visit.appointment,

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from suture.canonical.remittance import ClaimPayment, ClaimStatus
+from suture.canonical.remittance import ClaimPayment
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.matching import ITEM_FIELDS, Item, item, items_of
 from suture.connectors.odoo.names import source
@@ -34,12 +34,12 @@ class ClaimItems:
         return Face(items[0].account, items[0].partner) if items else self._otherwise
 
     def settled_by(self, claim: ClaimPayment) -> list[Item]:
-        if claim.status is ClaimStatus.REVERSAL:
+        if claim.reverses:
             return self._open(claim_label(claim))
         return [one for one in self._invoices.get(claim.appointment, ()) if one.posted and not one.settled]
 
     def share_settled_by(self, claim: ClaimPayment) -> list[Item]:
-        return self._open(share_label(claim)) if claim.status is ClaimStatus.REVERSAL else []
+        return self._open(share_label(claim)) if claim.reverses else []
 
     def _open(self, label: str) -> list[Item]:
         found = self._earlier.get(label)
@@ -58,7 +58,7 @@ async def read_items(books: Books, remittance: str, claims: Sequence[ClaimPaymen
     """What is open for claims, once what reversals undo was taken apart. Nothing in a `remittance` reverses what it
     books itself."""
     invoices = await _invoices(books, claims)
-    reversals = [claim for claim in claims if claim.status is ClaimStatus.REVERSAL]
+    reversals = [claim for claim in claims if claim.reverses]
     earlier: dict[str, Item] = {}
     if reversals:
         earlier = await _earlier(books, remittance, reversals)

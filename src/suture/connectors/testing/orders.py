@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from suture.canonical.records import Component, JournalFact, Payment, PricedLine
-from suture.canonical.remittance import Adjustment, ClaimPayment, ClaimStatus, ProviderAdjustment, Remittance
+from suture.canonical.remittance import Adjustment, ClaimPayment, ProviderAdjustment, Remittance
 from suture.connectors.port import (
     AccrualOrder,
     AdjustmentAccount,
@@ -110,7 +110,7 @@ def a_claim(key: str, **told: str) -> ClaimPayment:
     return ClaimPayment(
         claim=f"{key}-claim",
         appointment=key,
-        status=ClaimStatus(amounts["status"]),
+        status=amounts["status"],
         charged=usd(amounts["charged"]),
         paid=usd(amounts["paid"]),
         patient_responsibility=usd(amounts["patient"]),
