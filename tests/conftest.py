@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
@@ -22,6 +24,18 @@ from suture.store.sealing import MasterKey
 from suture.store.vault import Vault
 
 _numbers = itertools.count()
+_MEMORY, _ENOUGH_BYTES = Path("/dev/shm"), 4 * 1024**3
+
+
+def _work_in_memory() -> None:
+    """Temporary folders lie in memory where there is enough of it: a fresh database is hundreds of small files, and on
+    a disk those cost more time than all that is tried with it."""
+    roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ENOUGH_BYTES
+    if roomy and "TMPDIR" not in os.environ:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
+
+
+_work_in_memory()
 FIXTURES = Path(__file__).resolve().parents[2] / "shared" / "fixtures"
 
 
@@ -36,14 +50,24 @@ def server_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres_url(server_folder: Path) -> Iterator[str]:
-    """A running Postgres whose database `suture` is migrated and serves as a template."""
+    """A running Postgres whose database `suture` is migrated and serves as a template. Tests of what survives a crash
+    start servers of their own; this one need not wait for its disk."""
     server = EmbeddedPostgres(server_folder)
     url = server.start()
     try:
         asyncio.run(migrate(url))
+        asyncio.run(_hurry(url))
         yield url
     finally:
         server.stop()
+
+
+async def _hurry(url: str) -> None:
+    admin = await asyncpg.connect(url)
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        await admin.execute(f"ALTER SYSTEM SET {setting} = off")
+    await admin.execute("SELECT pg_reload_conf()")
+    await admin.close()
 
 
 @pytest.fixture
@@ -53,7 +77,7 @@ async def database_url(postgres_url: str) -> AsyncIterator[str]:
     admin_url = postgres_url.rpartition("/")[0] + "/postgres"
     admin = await asyncpg.connect(admin_url)
     try:
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE suture")
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE suture STRATEGY FILE_COPY")
         yield postgres_url.rpartition("/")[0] + f"/{name}"
         await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
