@@ -37,6 +37,7 @@ lock: $(STAMP)   ## compile requirements/*.txt again (needs uv); no file names a
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements/dev.txt
 
 clean:           ## forget the set-up and the demo's data
+	@test ! -d .suture || PYTHONPATH=src $(PYTHON) -m suture.store.places .suture
 	rm -rf $(VENV) .suture
 
 $(STAMP): requirements/dev.txt pyproject.toml

@@ -19,14 +19,12 @@ import psutil
 
 from suture.core.interrupts import interrupts_wait
 from suture.store.embedded import free_port, is_free
+from suture.store.logfiles import last_lines, log_file
+from suture.store.places import EmbeddedFailed
 
 _START_SECONDS = 20
 _STOP_SECONDS = 15
 _CLUSTER = "suture"
-
-
-class EmbeddedFailed(Exception):
-    """The embedded NATS didn't start. The message says where its log is."""
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -85,12 +83,11 @@ class Node:
 
     def launch(self, chosen: _State, routes: Sequence[int]) -> None:
         """Start the server; `await_up` says when it is there."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
         command = [_binary(), "-a", "127.0.0.1", "-p", str(chosen.port), "-js", "-sd", str(self._store)]
         if routes:
             command += ["-n", self.name, "--cluster_name", _CLUSTER, "--cluster", f"nats://127.0.0.1:{chosen.routes}"]
             command += ["--routes", ",".join(f"nats://127.0.0.1:{port}" for port in routes)]
-        with self.log.open("ab") as log, interrupts_wait():
+        with log_file(self.log) as log, interrupts_wait():
             self._child = subprocess.Popen(
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )
@@ -102,7 +99,7 @@ class Node:
         while not _accepts(self.port or 0):
             if self.pid is None or time.monotonic() > deadline:
                 self.stop()
-                raise EmbeddedFailed(f"NATS did not start; see {self.log}")
+                raise EmbeddedFailed(f"NATS did not start:{last_lines(self.log)}\nAll of it: {self.log}")
             time.sleep(0.05)
 
     def stop(self) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from suture.backbone.embedded import EmbeddedFailed as NatsFailed
 from suture.backbone.embedded import EmbeddedNats
 from suture.bootstrap.settings import Settings, SettingsError
-from suture.store.embedded import EmbeddedFailed as PostgresFailed
 from suture.store.embedded import EmbeddedPostgres
+from suture.store.logfiles import rotate
+from suture.store.places import EmbeddedFailed
 
 _LOCK_FILE = "suture.lock"
 
@@ -55,7 +55,7 @@ def sole_supervisor(folder: Path) -> Iterator[None]:
 
 def wipe(folder: Path) -> None:
     """Empty a data folder that this process supervises; servers that a killed supervisor left end first."""
-    EmbeddedPostgres(folder).stop_any()
+    EmbeddedPostgres(folder).wipe()
     for nodes in (1, 3):
         EmbeddedNats(folder, nodes).stop_any()
     for path in folder.iterdir():
@@ -69,6 +69,7 @@ class Servers:
     def __init__(self, settings: Settings) -> None:
         self.postgres = None if settings.database_url else EmbeddedPostgres(settings.data_dir)
         self.nats = None if settings.nats_url else EmbeddedNats(settings.data_dir, settings.nats_nodes)
+        self._logs = settings.data_dir / "log"
         self.database_url = settings.database_url or ""
         self.nats_url = settings.nats_url or ""
         self._failing: set[str] = set()
@@ -79,6 +80,11 @@ class Servers:
             self.database_url = self.postgres.start()
         if self.nats is not None:
             self.nats_url = self.nats.start()
+
+    @property
+    def notes(self) -> list[str]:
+        """What whoever started them should know, a line each."""
+        return [self.postgres.note] if self.postgres is not None and self.postgres.note else []
 
     def as_environment(self) -> dict[str, str]:
         """The variables that tell roles where the servers are."""
@@ -93,21 +99,23 @@ class Servers:
         return {name: pid for name, pid in found.items() if pid is not None}
 
     def revive(self) -> list[str]:
-        """Start again what died; answers what happened, a line for each. What won't start is tried again next time."""
+        """Start again what died; answers what happened, a line for each. What won't start is tried again next time.
+        Logs that have grown large are put aside on the way."""
+        rotate(self._logs)
         said = []
         if self.postgres is not None:
             try:
                 if self.postgres.revive():
                     said.append("PostgreSQL had ended and was started again")
                     self._failing.discard("postgres")
-            except PostgresFailed as error:
+            except EmbeddedFailed as error:
                 said += self._once("postgres", error)
         if self.nats is not None:
             try:
                 names = self.nats.revive()
                 said += [f"{name} had ended and was started again" for name in names]
                 self._failing.discard("nats")
-            except NatsFailed as error:
+            except EmbeddedFailed as error:
                 said += self._once("nats", error)
         return said
 

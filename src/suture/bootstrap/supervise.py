@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from suture.core.interrupts import interrupts_wait
+from suture.store.logfiles import log_file
 
 _STOP_SECONDS = 30.0
 _LONGEST_PAUSE = 30.0
@@ -31,9 +32,8 @@ class Role:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self._output.parent.mkdir(parents=True, exist_ok=True)
         self._started_at = time.monotonic()
-        with self._output.open("ab") as output, interrupts_wait():
+        with log_file(self._output) as output, interrupts_wait():
             self.process = subprocess.Popen(
                 self._command,
                 env=self._environment,

@@ -14,7 +14,7 @@ from suture.catalogue import CatalogueError, load
 from suture.operate.interfaces import interfaces
 from suture.store import exceptions, gates
 from suture.store.database import CONNECTION_LOST
-from suture.store.embedded import EmbeddedFailed
+from suture.store.places import EmbeddedFailed
 from suture.store.version import SchemaOutdated, check_schema
 
 out = Console(highlight=False)

@@ -6,14 +6,13 @@ from importlib.metadata import version
 from cyclopts import App
 from rich.console import Console
 
-from suture.backbone.embedded import EmbeddedFailed as NatsFailed
 from suture.bootstrap.settings import SettingsError
 from suture.catalogue import CatalogueError
 from suture.cli.trouble import UserError
 from suture.core.failure import Failure
 from suture.operate.actor import NotPossible
 from suture.store.database import CONNECTION_LOST
-from suture.store.embedded import EmbeddedFailed as PostgresFailed
+from suture.store.places import EmbeddedFailed
 from suture.store.sealing import SealBroken
 from suture.store.version import SchemaOutdated
 
@@ -63,8 +62,7 @@ _EXPECTED = (
     NotPossible,
     CatalogueError,
     SettingsError,
-    NatsFailed,
-    PostgresFailed,
+    EmbeddedFailed,
     SealBroken,
     SchemaOutdated,
     Failure,

@@ -32,6 +32,8 @@ def up() -> None:
         _check_before_start(settings, secrets)
         stopping = _stop_on_signals()
         with embedded_servers(settings) as servers:
+            for line in servers.notes:
+                out.print(line, markup=False)
             environment = settings.as_environment() | servers.as_environment()
             _migrate(environment)
             roles = platform_roles(settings, environment)

@@ -12,6 +12,7 @@ import msgspec
 
 from suture.cli.trouble import UserError
 from suture.core.interrupts import interrupts_wait
+from suture.store.logfiles import last_lines, log_file
 
 _PACKAGE = "suture.simulators"
 _STOP_SECONDS = 10
@@ -30,8 +31,7 @@ class Simulated:
     def start(self, name: str, options: list[str], environment: Mapping[str, str]) -> int:
         """Start a system and wait until it is ready; answers its process id."""
         log = self._logs / f"simulated-{name}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as errors, interrupts_wait():
+        with log_file(log) as errors, interrupts_wait():
             process = subprocess.Popen(
                 [sys.executable, "-m", _PACKAGE, name, *options],
                 env=environment,
@@ -43,7 +43,7 @@ class Simulated:
             self._processes.append(process)
         line = process.stdout.readline() if process.stdout else b""
         if not line:
-            raise UserError(f"the simulated {name} did not start; see {log}")
+            raise UserError(f"the simulated {name} did not start:{last_lines(log)}\nAll of it: {log}")
         self.urls[name] = str(msgspec.json.decode(line)["url"])
         return process.pid
 

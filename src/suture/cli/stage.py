@@ -126,6 +126,8 @@ class Stage:
         self._settings = self._make_settings()
         with out.status("Starting PostgreSQL and NATS …"):
             self._start_servers()
+        for line in self.servers.notes:
+            out.print(line, markup=False)
         with out.status("Starting the scheduling system, the billing platform and Odoo …"):
             self._start_simulators()
         with out.status("Preparing Odoo: products, accounts, facilities …"):

