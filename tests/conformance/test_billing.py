@@ -30,6 +30,7 @@ from suture.simulators.webhooks import WebhookTarget
 
 DAY = generate(seed=1, appointments=60, day=date(2025, 3, 3))
 TOKEN = "secret"
+DAY_OF_SERVICE = date(2025, 3, 3)
 PLANS = [plan for plan in DAY.appointments if plan.lines]
 
 
@@ -129,17 +130,17 @@ def test_it_is_a_billing() -> None:
 async def test_a_charge_is_captured_once() -> None:
     async with bench() as it:
         visit = visit_of(PLANS[0])
-        charge = await it.billing.capture_charge(visit)
+        charge = await it.billing.capture_charge(visit, DAY_OF_SERVICE)
         assert charge.appointment == visit.appointment
         assert [line.service for line in charge.lines] == [line.service for line in visit.lines]
-        assert await it.billing.capture_charge(visit) == charge
+        assert await it.billing.capture_charge(visit, DAY_OF_SERVICE) == charge
         assert (await it.progress())["charges"] == 1
 
 
 async def test_concurrent_calls_capture_one_charge() -> None:
     async with bench() as it:
         charges: list[Charge] = await asyncio.gather(
-            *(it.billing.capture_charge(visit_of(PLANS[0])) for _ in range(10))
+            *(it.billing.capture_charge(visit_of(PLANS[0]), DAY_OF_SERVICE) for _ in range(10))
         )
         assert len({charge.number for charge in charges}) == 1
         assert (await it.progress())["charges"] == 1
@@ -148,19 +149,19 @@ async def test_concurrent_calls_capture_one_charge() -> None:
 async def test_an_agreed_price_is_billed() -> None:
     async with bench() as it:
         line = ServiceLine(service="S1010", quantity=Decimal(3), unit_price=Decimal("0.10"))
-        charge = await it.billing.capture_charge(visit_of(PLANS[0], lines=(line,)))
+        charge = await it.billing.capture_charge(visit_of(PLANS[0], lines=(line,)), DAY_OF_SERVICE)
         assert charge.total == Money(Decimal("0.30"), "USD")
 
 
 async def test_voiding_twice_is_voiding_once() -> None:
     async with bench(delay=60) as it:
         visit = visit_of(PLANS[0])
-        charge = await it.billing.capture_charge(visit)
+        charge = await it.billing.capture_charge(visit, DAY_OF_SERVICE)
         await it.billing.void_charge(visit.appointment, charge.number)
         await it.billing.void_charge(visit.appointment, charge.number)
         assert [fact.state for fact in await it.facts() if fact.kind == "charge"] == ["voided"]
         with pytest.raises(Rejected) as caught:
-            await it.billing.capture_charge(visit)
+            await it.billing.capture_charge(visit, DAY_OF_SERVICE)
         assert caught.value.code == "charge_voided"
 
 
@@ -168,14 +169,14 @@ async def test_a_charge_is_voided_by_its_appointment_where_its_number_is_not_kno
     async with bench(delay=60) as it:
         visit = visit_of(PLANS[0])
         assert await it.billing.void_charge(visit.appointment) == "", "there is nothing to void"
-        charge = await it.billing.capture_charge(visit)
+        charge = await it.billing.capture_charge(visit, DAY_OF_SERVICE)
         assert await it.billing.void_charge(visit.appointment) == charge.number
         assert [fact.state for fact in await it.facts() if fact.kind == "charge"] == ["voided"]
 
 
 async def test_that_a_charge_is_paid_is_known_before_it_is_to_be_voided() -> None:
     async with bench(delay=0) as it:
-        charge = await it.billing.capture_charge(visit_of(PLANS[0]))
+        charge = await it.billing.capture_charge(visit_of(PLANS[0]), DAY_OF_SERVICE)
         async with asyncio.timeout(15):
             while not any(fact.kind == "payment" for fact in await it.facts()):
                 await asyncio.sleep(0.02)
@@ -183,7 +184,7 @@ async def test_that_a_charge_is_paid_is_known_before_it_is_to_be_voided() -> Non
             await it.billing.check_voidable(charge.number)
         assert caught.value.code == "charge_paid"
     async with bench(delay=60) as it:
-        charge = await it.billing.capture_charge(visit_of(PLANS[0]))
+        charge = await it.billing.capture_charge(visit_of(PLANS[0]), DAY_OF_SERVICE)
         await it.billing.check_voidable(charge.number)
 
 
@@ -198,10 +199,10 @@ async def test_that_a_charge_is_paid_is_known_before_it_is_to_be_voided() -> Non
 async def test_a_refusal_says_what_must_change(change: dict[str, Any], code: str) -> None:
     async with bench() as it:
         if code == "external_id_conflict":
-            await it.billing.capture_charge(visit_of(PLANS[0]))
+            await it.billing.capture_charge(visit_of(PLANS[0]), DAY_OF_SERVICE)
         visit = visit_of(PLANS[0], **change)
         with pytest.raises(Rejected) as caught:
-            await it.billing.capture_charge(visit)
+            await it.billing.capture_charge(visit, DAY_OF_SERVICE)
         assert caught.value.code == code
         assert caught.value.remedy
         assert visit.patient not in str(caught.value)
@@ -210,7 +211,7 @@ async def test_a_refusal_says_what_must_change(change: dict[str, Any], code: str
 async def test_a_wrong_token_is_fatal() -> None:
     async with bench(token="wrong") as it:
         with pytest.raises(Fatal):
-            await it.billing.capture_charge(visit_of(PLANS[0]))
+            await it.billing.capture_charge(visit_of(PLANS[0]), DAY_OF_SERVICE)
         health = await it.billing.health()
         assert health.reachable
         assert health.remedies
@@ -219,7 +220,7 @@ async def test_a_wrong_token_is_fatal() -> None:
 async def test_a_platform_that_is_not_there() -> None:
     billing = RestBilling("billing", "http://127.0.0.1:1", TOKEN, "USD")
     with pytest.raises(Retriable):
-        await billing.capture_charge(visit_of(PLANS[0]))
+        await billing.capture_charge(visit_of(PLANS[0]), DAY_OF_SERVICE)
     assert not (await billing.health()).reachable
     await billing.close()
 
@@ -228,9 +229,9 @@ async def test_a_platform_that_is_not_there() -> None:
 async def test_after_an_unknown_outcome_calling_again_is_enough(fault: str) -> None:
     async with bench(FaultPlan(**{fault: 1})) as it:
         with pytest.raises(Unknown):
-            await it.billing.capture_charge(visit_of(PLANS[0]))
+            await it.billing.capture_charge(visit_of(PLANS[0]), DAY_OF_SERVICE)
         it.faults.plan = FaultPlan()
-        await it.billing.capture_charge(visit_of(PLANS[0]))
+        await it.billing.capture_charge(visit_of(PLANS[0]), DAY_OF_SERVICE)
         assert (await it.progress())["charges"] == 1
 
 
@@ -260,7 +261,7 @@ async def test_odd_answers_are_never_taken_for_a_charge(
     async with answering(status, body) as billing:
         visit = visit_of(PLANS[0], appointment="A", lines=(ServiceLine(service="S1010"),))
         with pytest.raises(failure) as caught:
-            await billing.capture_charge(visit)
+            await billing.capture_charge(visit, DAY_OF_SERVICE)
         assert caught.value.code == code
 
 
@@ -268,28 +269,28 @@ async def test_eligibility_is_the_payer_s_answer() -> None:
     words = {"active": EligibilityStatus.VERIFIED, "inactive": EligibilityStatus.REFUSED}
     async with bench() as it:
         for plan in [plan for plan in PLANS if plan.payer][:20]:
-            answer = await it.billing.check_eligibility(visit_of(plan))
+            answer = await it.billing.check_eligibility(visit_of(plan), DAY_OF_SERVICE)
             assert answer.status == words.get(plan.eligible, EligibilityStatus.UNKNOWN)
             assert answer.payer == f"Payer/{plan.payer}"
 
 
 async def test_a_visit_without_a_payer_has_nothing_to_ask() -> None:
     billing = RestBilling("billing", "http://127.0.0.1:1", TOKEN, "USD")
-    answer = await billing.check_eligibility(visit_of(PLANS[0], payer=None))
+    answer = await billing.check_eligibility(visit_of(PLANS[0], payer=None), DAY_OF_SERVICE)
     assert answer == Eligibility(status=EligibilityStatus.VERIFIED, payer=None, reason="self_pay")
 
 
 async def test_a_busy_platform_s_eligibility_may_be_asked_again() -> None:
     async with answering(500, {}) as billing:
         with pytest.raises(Retriable):
-            await billing.check_eligibility(visit_of(next(plan for plan in PLANS if plan.payer)))
+            await billing.check_eligibility(visit_of(next(plan for plan in PLANS if plan.payer)), DAY_OF_SERVICE)
 
 
 async def test_facts_are_all_charges_and_payments_over_many_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("suture.connectors.billing.rest.PAGE", "7")
     async with bench() as it:
         for plan in PLANS:
-            await it.billing.capture_charge(visit_of(plan))
+            await it.billing.capture_charge(visit_of(plan), DAY_OF_SERVICE)
         progress = await it.settled()
         facts = await it.facts()
         assert Counter(fact.kind for fact in facts) == {
@@ -306,7 +307,7 @@ async def test_a_storm_loses_and_doubles_nothing() -> None:
     async with bench(PRESETS["storm"]) as it:
 
         async def capture(plan: AppointmentPlan) -> None:
-            await persistently(lambda: it.billing.capture_charge(visit_of(plan)))
+            await persistently(lambda: it.billing.capture_charge(visit_of(plan), DAY_OF_SERVICE))
 
         await asyncio.gather(*map(capture, PLANS))
         progress = await it.settled()
@@ -319,7 +320,7 @@ async def test_a_storm_loses_and_doubles_nothing() -> None:
 async def test_the_payment_notice() -> None:
     plan = next(plan for plan in PLANS if plan.payer and len(plan.payments) == 1)
     async with bench() as it:
-        charge = await it.billing.capture_charge(visit_of(plan))
+        charge = await it.billing.capture_charge(visit_of(plan), DAY_OF_SERVICE)
         await it.settled()
         (body,) = it.subscriber.bodies
         payment = body["data"]["payment"]

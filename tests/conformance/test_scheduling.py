@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import aiohttp
@@ -16,7 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from suture.canonical.records import JournalFact
-from suture.connectors.port import Scheduling
+from suture.catalogue import Catalogue
+from suture.catalogue.days import Days
+from suture.catalogue.model import Facility
+from suture.connectors.port import Scheduling, Span
 from suture.connectors.scheduling import FhirScheduling
 from suture.core.failure import Failure, Fatal, Rejected, Retriable
 from suture.simulators.clinic.generate import generate
@@ -227,3 +230,27 @@ async def test_advice_among_the_results_is_passed_over() -> None:
         scheduling = FhirScheduling("scheduling", f"{url}/fhir", TOKEN)
         assert [fact.key async for fact in scheduling.facts()] == ["a"]
         await scheduling.close()
+
+
+async def test_an_appointment_is_of_its_facilitys_day_and_a_span_holds_those_that_began_the_evening_before(
+    catalogue: Catalogue,
+) -> None:
+    asked: list[str] = []
+    night = {"start": "2026-11-01T09:30:00Z", "end": "2026-11-01T10:30:00Z"}  # over midnight in Honolulu
+    there = [{"actor": {"reference": "Location/NORTH"}}]
+    appointment = {"resourceType": "Appointment", "id": "a", "status": "fulfilled", "participant": there, **night}
+
+    async def answer(request: Request) -> Response:
+        asked.extend(request.query_params.getlist("date"))
+        return JSONResponse(page(entry=[{"resource": appointment}]))
+
+    north = Facility(code="NORTH", name="North", timezone="Pacific/Honolulu")
+    days = Days(msgspec.structs.replace(catalogue, facilities=(*catalogue.facilities, north)))
+    day = date(2026, 11, 1)
+    async with serving(Starlette(routes=[Route("/fhir/Appointment", answer)])) as url:
+        scheduling = FhirScheduling("scheduling", f"{url}/fhir", TOKEN, days=days)
+        assert [fact.day async for fact in scheduling.facts(Span(day, day))] == [day]
+        await scheduling.close()
+    begin, end = (datetime.fromisoformat(bound[2:]) for bound in asked)
+    assert begin <= datetime.fromisoformat(night["start"]) < end
+    assert end == datetime(2026, 11, 2, 10, tzinfo=UTC), "the day ends last in Honolulu"

@@ -336,7 +336,25 @@ async def test_a_visit_is_recorded_with_all_that_billing_needs(desk: Desk, notic
         "started_at": "2026-03-02T09:00:00-05:00",
         "ended_at": "2026-03-02T09:30:00-05:00",
         "lines": [{"service": "OV-EST", "quantity": "1", "unit_price": None}],
+        "day": "2026-03-02",
     }
     assert (facility, correlation_id) == ("MAIN", "a1")
     assert occurred_at == datetime(2026, 3, 2, 10, 9, tzinfo=UTC)
     assert [(causation_id,)] == await desk.rows("SELECT receipt FROM delivery")
+
+
+async def test_what_was_recorded_before_days_were_is_the_same_told_again(desk: Desk, notice) -> None:
+    await desk.deliver(notice("completed", version=9))
+    await desk.ingest()
+    for table, column in (("event", "data"), ("process", "input")):
+        await desk.rows(f"UPDATE {table} SET {column} = replace({column}, ',\"day\":\"2026-03-02\"', '')")
+    ((data,),) = await desk.rows("SELECT data FROM event WHERE type LIKE '%completed%'")
+    assert "day" not in msgspec.json.decode(data)["visit"]
+    await desk.deliver(notice("completed", version=9), notice("completed", version=10))
+    await desk.ingest()
+    assert await desk.exceptions() == []
+    other = notice("completed", version=9)
+    other["data"]["entry"] = [e for e in other["data"]["entry"] if e["resource"]["resourceType"] != "Coverage"]
+    await desk.deliver(other)
+    await desk.ingest()
+    assert [one.code for one in await desk.exceptions()] == ["told_differently"]

@@ -5,12 +5,15 @@ its own; a check is a function that looks at what came of its file.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.integration.clinic import clinic
 from tests.integration.trouble import Player, steps_of
 
+from suture.catalogue import Catalogue
 from suture.core.clock import SystemClock
 from suture.store.database import Database
 from suture.store.vault import Vault
@@ -48,3 +51,35 @@ async def test_a_visit_that_is_played_is_billed_to_its_payer(player: Player, fix
 
 async def _billed(player: Player) -> None:
     assert await player.billed("C28") == "Payer/PAY-ALPINE"
+
+
+async def test_a_visits_day_is_its_facilitys_on_charge_invoice_and_in_the_books(
+    tmp_path: Path, database: Database, vault: Vault, fixtures: Path
+) -> None:
+    async with clinic(tmp_path, database, vault, SystemClock(), appointments=1, change=_in_zones) as made:
+        player = Player(made)
+        await judged(player, fixtures, {"01": _of_halloween("C01Z", "C01L"), "22": _of_halloween("C22")})
+        await made.reconcile()
+        found = {(one.rule, one.day) for one in await made.discrepancies()}
+        assert found == {("visit_not_told", date(2026, 10, 31))}, "the simulated scheduling system knows none of them"
+
+
+def _in_zones(catalogue: Catalogue) -> Catalogue:
+    zones = {"NORTH": "Pacific/Honolulu"}
+    places = tuple(
+        msgspec.structs.replace(place, timezone=zones.get(place.code, "America/New_York"))
+        for place in catalogue.facilities
+    )
+    return msgspec.structs.replace(catalogue, facilities=places)
+
+
+def _of_halloween(*appointments: str) -> Check:
+    async def check(player: Player) -> None:
+        for appointment in appointments:
+            billed = await player.clinic.call("billing", f"/v1/charges?external_id={appointment}", method="GET")
+            (invoice,) = await player.moves(appointment)
+            told = await player.visit(appointment)
+            days = {billed["charges"][0]["service_date"], invoice["invoice_date"], told and told["day"]}
+            assert days == {"2026-10-31"}, (appointment, days)
+
+    return check

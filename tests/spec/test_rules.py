@@ -3,6 +3,7 @@
 import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -115,6 +116,22 @@ async def test_a_look_at_each_day_by_itself_doubts_all_that_differs_over_all_day
     assert differing
     assert differing <= doubted
     assert not {one.key for one in documents} <= doubted, "or it would say nothing"
+
+
+@pytest.mark.parametrize(("zone", "rules"), [("America/New_York", []), ("UTC", ["charge_gone"])])
+async def test_what_a_system_says_no_time_of_is_not_old_before_its_day_is_over(
+    database: Database, zone: str, rules: list[str]
+) -> None:
+    evening = datetime(2026, 3, 3, 3, tzinfo=UTC)  # still the 2nd in New York
+    documents = [
+        msgspec.structs.replace(one, seen_at=evening - timedelta(minutes=1)) for one in without("billing.charge")
+    ]
+    async with database.transaction() as connection:
+        await holdings.stage(connection, documents)
+        await holdings.merge(connection)
+        await holdings.scope_days(connection, DAY, DAY)
+        found = await compare(connection, [RULES["charge_gone"]], evening, (DAY, DAY), ZoneInfo(zone))
+    assert [one.rule.name for one in found.told] == rules
 
 
 CASES = {

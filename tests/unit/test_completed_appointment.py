@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -23,7 +23,8 @@ from suture.canonical.records import (
     Visit,
 )
 from suture.catalogue import Catalogue, Service
-from suture.catalogue.model import Product, ServiceIndex
+from suture.catalogue.days import Days
+from suture.catalogue.model import Facility, Product, ServiceIndex
 from suture.connectors.port import DraftedInvoice, LedgerEntry, PostedInvoice, StockDocument
 from suture.core.failure import Rejected
 from suture.core.money import Money
@@ -53,10 +54,12 @@ class Outside:
     async def get(self, reference: str) -> object:
         return PEOPLE.get(reference)
 
-    async def check_eligibility(self, visit: Visit) -> Eligibility:
+    async def check_eligibility(self, visit: Visit, on: date) -> Eligibility:
+        self.calls.append(("check_eligibility", on))
         return self.eligibility
 
-    async def capture_charge(self, visit: Visit) -> Charge:
+    async def capture_charge(self, visit: Visit, on: date) -> Charge:
+        self.calls.append(("capture_charge", on))
         lines = tuple(
             PricedLine(service=line.service, quantity=line.quantity, unit_price=self.prices[line.service])
             for line in visit.lines
@@ -126,7 +129,7 @@ def tools(catalogue: Catalogue, outside: Outside) -> Toolbox:
         parties=outside,  # type: ignore[arg-type]
         catalogue=governed,
         services=ServiceIndex(governed),
-        zone=ZoneInfo("America/New_York"),
+        days=Days(governed),
         calendar=EveryDayOpen(),  # type: ignore[arg-type]
         closing=None,  # type: ignore[arg-type]
     )
@@ -307,6 +310,23 @@ def test_compensation_is_a_share_of_each_service_rounded_once(
     assert str(order.amount.amount) == share
 
 
+def test_all_that_follows_from_a_visit_is_of_its_day_at_its_facility(tools: Toolbox, outside: Outside) -> None:
+    honolulu = Facility(code="NORTH", name="North", timezone="Pacific/Honolulu")
+    governed = msgspec.structs.replace(tools.catalogue, facilities=(*tools.catalogue.facilities, honolulu))
+    tools = replace(tools, catalogue=governed, days=Days(governed))
+    evening = visit(("VISIT", 1), facility="NORTH", ended_at=datetime(2026, 11, 1, 9, 30, tzinfo=UTC))
+    Played(evening, tools).forward()
+    called = dict(outside.calls)
+    days = {
+        called["check_eligibility"],
+        called["capture_charge"],
+        called["draft_invoice"].invoice_date,
+        called["consume_stock"].on,
+        called["accrue_compensation"].on,
+    }
+    assert days == {date(2026, 10, 31)}
+
+
 def test_the_payer_is_invoiced_and_the_ledger_learns_of_no_patient(tools: Toolbox, outside: Outside) -> None:
     Played(visit(("VISIT", 1)), tools).forward()
     order = dict(outside.calls)["draft_invoice"]
@@ -358,4 +378,4 @@ def test_a_refused_coverage_comes_to_a_person(tools: Toolbox, outside: Outside) 
     with pytest.raises(Rejected, match="plan ended") as caught:
         Played(visit(("VISIT", 1)), tools).forward()
     assert caught.value.code == "coverage_refused"
-    assert outside.calls == []
+    assert [call for call, _ in outside.calls] == ["check_eligibility"]

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from suture.bootstrap.servers import backbone_address, database_address
 from suture.bootstrap.settings import Secrets, Settings, SettingsError
 from suture.catalogue import Catalogue, load
+from suture.catalogue.days import Days
 from suture.catalogue.model import System
 from suture.connectors.billing import RestBilling
 from suture.connectors.guard import Guard
@@ -113,7 +113,7 @@ def connect_systems(
         secrets.get(system.secret),
         guard=guard(name, system),
         timeout=system.timeout,
-        zone=ZoneInfo(catalogue.organisation.timezone),
+        days=Days(catalogue),
     )
     name, system = catalogue.system_of_kind("rest-billing")
     billing = RestBilling(

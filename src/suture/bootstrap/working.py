@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -24,6 +23,7 @@ from suture.bootstrap.wiring import (
     watch,
 )
 from suture.catalogue import Catalogue
+from suture.catalogue.days import Days
 from suture.catalogue.model import Interface, ServiceIndex, System
 from suture.connectors.guard import Guard
 from suture.connectors.pulse import Pulse
@@ -115,7 +115,7 @@ def toolbox(base: Foundation, systems: Systems, parties: Parties) -> Toolbox:
         parties=parties,
         catalogue=catalogue,
         services=ServiceIndex(catalogue),
-        zone=ZoneInfo(catalogue.organisation.timezone),
+        days=Days(catalogue),
         calendar=Calendar(base.database, base.clock),
         closing=Closing(base.database, base.clock, catalogue.organisation.currency),
     )

@@ -37,6 +37,7 @@ EXAMPLES: dict[type[msgspec.Struct], msgspec.Struct] = {
                 started_at=NOON,
                 ended_at=NOON,
                 lines=(ServiceLine(service="OV-EST", unit_price=Decimal("200.00")),),
+                day=date(2026, 3, 2),
             )
         ),
         facts.AppointmentCancelled(appointment="a1", reason="weather"),

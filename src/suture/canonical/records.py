@@ -73,7 +73,11 @@ class ServiceLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
-    """A completed appointment with everything that billing and the ledger need to act on it."""
+    """A completed appointment with everything that billing and the ledger need to act on it.
+
+    `day` is the day of service, the local date at the facility on which the visit ended. It follows from the other
+    fields and the catalogue (`catalogue.days`); visits that were recorded before it was have none.
+    """
 
     appointment: str
     patient: str
@@ -83,6 +87,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     ended_at: datetime
     lines: tuple[ServiceLine, ...]
+    day: date | None = None
 
 
 class PricedLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -84,10 +84,7 @@ def _unreadable(error: Exception, text: str, file: str) -> Problem:
 
 def _contradictions(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """What the types can't see: references to nothing, doubles and missing parts, with their place in the file."""
-    try:
-        ZoneInfo(catalogue.organisation.timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        yield ("organisation", "timezone"), f"there is no time zone {catalogue.organisation.timezone!r}"
+    yield from _unknown_zones(catalogue)
     yield from _missing_systems(catalogue)
     yield from _bad_interfaces(catalogue)
     for index, policy in enumerate(catalogue.system_of_record):
@@ -98,6 +95,18 @@ def _contradictions(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...
     yield from _dangling_codes(catalogue)
     yield from _bad_shares(catalogue)
     yield from _bad_rules(catalogue)
+
+
+def _unknown_zones(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    named: dict[tuple[str | int, ...], str | None] = {("organisation", "timezone"): catalogue.organisation.timezone}
+    named |= {("facilities", number, "timezone"): one.timezone for number, one in enumerate(catalogue.facilities)}
+    for place, name in named.items():
+        if name is None:
+            continue
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            yield place, f"there is no time zone {name!r}; it is a name of the IANA database, such as America/New_York"
 
 
 def _missing_systems(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -36,11 +36,13 @@ class Organisation(_Part, frozen=True, kw_only=True):
 
 
 class Facility(_Part, frozen=True, kw_only=True):
-    """Where care is given. `company` is the Odoo company, by name, in whose books it is; unset, the system's own."""
+    """Where care is given. `company` is the Odoo company, by name, in whose books it is; unset, the system's own.
+    `timezone` is the one in which its days begin and end; unset, the organisation's."""
 
     code: Code
     name: Name
     company: Name | None = None
+    timezone: Name | None = None
 
 
 class System(_Part, frozen=True, kw_only=True):

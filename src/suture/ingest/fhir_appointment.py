@@ -20,6 +20,7 @@ from suture.canonical.events import (
     AppointmentRescheduled,
 )
 from suture.canonical.records import Identifier, Patient, Payer, Practitioner, ServiceLine, Visit
+from suture.catalogue.days import Days
 from suture.codecs import fhir
 from suture.core.money import LARGEST, unusable
 from suture.ingest.understanding import UNREADABLE, Context, NotUnderstood, Understood, make_event
@@ -163,7 +164,7 @@ def _completed(told: _Told) -> AppointmentCompleted:
             if item.status not in _NOT_CHARGED
         ),
     )
-    return AppointmentCompleted(visit=visit)
+    return AppointmentCompleted(visit=Days(told.context.catalogue).dated(visit))
 
 
 def _service_line(item: fhir.ChargeItem, context: Context) -> ServiceLine:

@@ -1,11 +1,11 @@
 """The month-end close as people do it: begin, see how far it is, sign, go on, reopen."""
 
 from datetime import date
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from suture.canonical.events import Event, PeriodFrozen, PeriodReopened, PeriodSigned
+from suture.catalogue.days import Days
 from suture.core.ids import fact_id
 from suture.operate import steering
 from suture.operate.actor import Actor, NotPossible
@@ -42,7 +42,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 async def start(desk: Desk, actor: Actor, month: str) -> int:
     """Freeze a month and begin its close; answers the round. Raises `NotPossible` where it isn't over or open."""
     last = _month(month)[1]
-    if last >= _today(desk):
+    if last > Days(desk.catalogue).everywhere_over(desk.clock.now()):
         raise NotPossible(f"{month} is not over: it ends on {last}")
     async with desk.database.transaction() as connection:
         now = await actor.sign(connection, desk, "period.freeze", _subject(month))
@@ -133,10 +133,6 @@ def _month(month: str) -> tuple[date, date]:
         return first_of(month), last_of(month)
     except ValueError as error:
         raise NotPossible(f"{month!r} is no month; write it like 2026-10") from error
-
-
-def _today(desk: Desk) -> date:
-    return desk.clock.now().astimezone(ZoneInfo(desk.catalogue.organisation.timezone)).date()
 
 
 async def _period(connection: Connection, month: str) -> Period:

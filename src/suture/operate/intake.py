@@ -8,6 +8,7 @@ import msgspec
 
 from suture.canonical.events import AppointmentCompleted, Event, InvoicePaid, PaymentPosted
 from suture.canonical.records import AppointmentStatus, Visit
+from suture.catalogue.days import Days
 from suture.core.ids import fact_id
 from suture.core.money import Money, unusable
 from suture.operate.actor import Actor, NotPossible
@@ -161,5 +162,5 @@ def _event(desk: Desk, actor: Actor, visit: Visit) -> Event:
         recorded_at=now,
         correlation_id=visit.appointment,
         sequence=_FIRST,
-        data=msgspec.Raw(msgspec.json.encode(AppointmentCompleted(visit=visit))),
+        data=msgspec.Raw(msgspec.json.encode(AppointmentCompleted(visit=Days(desk.catalogue).dated(visit)))),
     )

@@ -7,6 +7,8 @@ from decimal import Decimal
 
 import msgspec
 
+from suture.canonical.records import Visit
+from suture.catalogue.days import Days
 from suture.catalogue.model import Catalogue
 from suture.ingest.ingester import understand
 from suture.ingest.understanding import NotUnderstood
@@ -214,7 +216,7 @@ async def preview_payload(desk: Desk, actor: Actor, number: int, content: bytes)
     actor.check(desk, "payload.read")
     detail = await account(desk.database, number)
     if detail.delivery is None:
-        _given(detail, content)
+        _given(desk, detail, content)
         return "The process would be given this, and go on from its first step once it is retried."
     async with desk.database.connection() as connection:
         (original,) = await backlog.sealed(connection, [detail.delivery.id], original=True)
@@ -269,7 +271,7 @@ async def _correct_input(desk: Desk, actor: Actor, detail: Account, content: byt
             f"{process.key} has written {', '.join(sorted(written))} by what it was given: undo it "
             f"(`suture processes compensate {process.key}`) or correct the outside systems by hand"
         )
-    corrected = _given(detail, content)
+    corrected = _given(desk, detail, content)
     change = {"from": process.input, "to": corrected}
     async with desk.database.transaction() as connection:
         await actor.sign(connection, desk, "process.correct", f"Exception/{detail.exception.number}", change)
@@ -277,13 +279,24 @@ async def _correct_input(desk: Desk, actor: Actor, detail: Account, content: byt
             raise NotPossible(f"{process.key} is {process.state}, not stuck: it can't be given anything else now")
 
 
-def _given(detail: Account, content: bytes) -> str:
+def _given(desk: Desk, detail: Account, content: bytes) -> str:
     """What a process would be given, as it is written."""
+    process = detail.process
     try:
-        given = msgspec.json.decode(content, type=_INPUTS[detail.process.definition if detail.process else ""])
+        given = msgspec.json.decode(content, type=_INPUTS[process.definition if process else ""])
     except (msgspec.DecodeError, KeyError) as error:
         raise NotPossible("this is not what such a process can be given: compare it with what it has") from error
+    if isinstance(given, Visit) and process is not None:
+        given = _dated(desk, given, msgspec.json.decode(process.input, type=Visit))
     return msgspec.json.encode(given).decode()
+
+
+def _dated(desk: Desk, given: Visit, before: Visit) -> Visit:
+    """A corrected visit is of the day that follows from its end and its facility, and of no other."""
+    dated = Days(desk.catalogue).dated(given)
+    if given.day not in (before.day, dated.day):
+        raise NotPossible(f"the day follows from `ended_at` and the facility's zone, it is {dated.day}: correct those")
+    return dated
 
 
 def _understood(catalogue: Catalogue, desk: Desk, original: Delivery, content: bytes) -> list[str]:

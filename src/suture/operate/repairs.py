@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from suture.canonical.events import ChargeCaptured
 from suture.canonical.records import PricedLine
+from suture.catalogue.days import Days
 from suture.catalogue.reconciliation import Rule
 from suture.connectors.port import Billing, CreditOrder, DocumentKind, Ledger, Scheduling
 from suture.core.failure import Rejected
@@ -147,7 +147,7 @@ async def _credit_excess(bench: Bench, found: Discrepancy) -> str:
     order = CreditOrder(
         key=f"discrepancy-{found.number}",
         appointment=found.appointment,
-        on=_today(bench),
+        on=_today(bench, found),
         total=excess,
         lines=(PricedLine(service=service, quantity=Decimal(1), unit_price=excess.amount),),
         names={service: "Correction"},
@@ -171,7 +171,7 @@ async def _reverse_twin(bench: Bench, actor: Actor, found: Discrepancy) -> str:
     held = found.evidence["compared"].get("odoo.payment", [])
     for number in reversed([one["number"] for one in held]):
         try:
-            entry = await ledger.reverse_twin(found.key, number, _today(bench))
+            entry = await ledger.reverse_twin(found.key, number, _today(bench, found))
         except Rejected as failure:
             if failure.code != "no_twin":
                 raise
@@ -201,5 +201,6 @@ _ACTS: dict[str, Callable[[Bench, Actor, Discrepancy, Rule], Awaitable[str]]] = 
 }
 
 
-def _today(bench: Bench) -> date:
-    return bench.desk.clock.now().astimezone(ZoneInfo(bench.desk.catalogue.organisation.timezone)).date()
+def _today(bench: Bench, found: Discrepancy) -> date:
+    """Where it is written: what is taken back is dated by the facility's calendar."""
+    return Days(bench.desk.catalogue).on(bench.desk.clock.now(), found.facility)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from suture.canonical.records import Patient, Payer, Practitioner
+from suture.catalogue.days import Days
 from suture.catalogue.model import Catalogue, ServiceIndex
 from suture.connectors.port import Billing, Ledger
 from suture.core.failure import Rejected
@@ -15,15 +15,14 @@ from suture.store.periods import Calendar
 
 @dataclass(frozen=True)
 class Toolbox:
-    """Handed to every step. `zone` is the organisation's: it decides on which day a visit falls; the `calendar` decides
-    on which day it is booked."""
+    """Handed to every step. `days` say on which day a visit falls; the `calendar` says on which day it is booked."""
 
     billing: Billing
     ledger: Ledger
     parties: Parties
     catalogue: Catalogue
     services: ServiceIndex
-    zone: ZoneInfo
+    days: Days
     calendar: Calendar
     closing: Closing
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -16,6 +17,9 @@ MOST = 5000
 
 _MOST_SUSPECTS = 1_000_000
 """Of one rule in one part: a key whose sides are dated apart is one too."""
+
+
+_UTC = ZoneInfo("UTC")
 
 
 class TooManyDifferences(Exception):
@@ -37,29 +41,42 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 async def compare(
-    connection: Connection, rules: Sequence[Rule], now: datetime, span: tuple[date, date] | None
+    connection: Connection,
+    rules: Sequence[Rule],
+    now: datetime,
+    span: tuple[date, date] | None,
+    zone: ZoneInfo = _UTC,
 ) -> Compared:
-    """Ask every rule; `span` are the days of totals. The scope is set before (`holdings.scope_days`, `scope_keys`)."""
+    """Ask every rule; `span` are the days of totals, `zone` is where days end last. The scope is set before
+    (`holdings.scope_days`, `scope_keys`)."""
     found: list[Difference] = []
     for rule in rules:
-        asked = await _ask(connection, rule, now, span)
+        asked = await _ask(connection, rule, now, span, zone=zone)
         if len(asked) >= MOST:
             raise TooManyDifferences(rule.name)
         found += asked
     return Compared(frozenset((one.rule.name, one.key) for one in found), tuple(_first_broken(found, now)))
 
 
-async def suspects(connection: Connection, rules: Sequence[Rule], now: datetime, span: tuple[date, date]) -> set[str]:
+async def suspects(
+    connection: Connection, rules: Sequence[Rule], now: datetime, span: tuple[date, date], zone: ZoneInfo = _UTC
+) -> set[str]:
     """The keys, and their appointments, that may differ, where only what is dated together is in scope."""
-    found = [one for rule in rules for one in await _ask(connection, rule, now, span, _MOST_SUSPECTS)]
+    found = [one for rule in rules for one in await _ask(connection, rule, now, span, zone=zone, most=_MOST_SUSPECTS)]
     return {key for one in found for key in (one.key, one.appointment) if key}
 
 
 async def _ask(
-    connection: Connection, rule: Rule, now: datetime, span: tuple[date, date] | None, most: int = MOST
+    connection: Connection,
+    rule: Rule,
+    now: datetime,
+    span: tuple[date, date] | None,
+    *,
+    zone: ZoneInfo,
+    most: int = MOST,
 ) -> list[Difference]:
     if rule.right is None:
-        pairs = await holdings.standing(connection, rule.left, now - rule.grace, most)
+        pairs = await holdings.standing(connection, rule.left, now - rule.grace, most=most, zone=zone)
         states = {one.key: one.state for one in await _of_book(connection, rule.left.book, [p.key for p in pairs])}
         return [difference(rule, pair, states.get(pair.key, "")) for pair in pairs]
     if rule.by == "totals":
@@ -67,9 +84,9 @@ async def _ask(
             return []
         return [
             difference(rule, pair)
-            for pair in await holdings.totals(connection, rule.left.book, rule.right.book, span, most)
+            for pair in await holdings.totals(connection, rule.left.book, rule.right.book, span, most=most, zone=zone)
         ]
-    pairs = await holdings.pairs(connection, rule.left, rule.right, rule.expects, most)
+    pairs = await holdings.pairs(connection, rule.left, rule.right, rule.expects, most=most, zone=zone)
     return [difference(rule, pair) for pair in pairs]
 
 

@@ -1,14 +1,14 @@
 """Suture's own side: what was told to it and what it told, folded from recorded events into its books. Pure."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from suture.canonical import events as facts
 from suture.canonical.events import Event
+from suture.catalogue.days import Days
 from suture.catalogue.model import ServiceIndex
 from suture.core.money import Money
 from suture.reconcile.books import COMPLETED
@@ -30,9 +30,9 @@ class Fold:
     """Folds events, in the order in which they were recorded. Folding the tail again comes to the same: each event
     writes the whole of what it says, and what it ends is ended by its key."""
 
-    def __init__(self, services: ServiceIndex, zone: ZoneInfo) -> None:
+    def __init__(self, services: ServiceIndex, days: Days) -> None:
         self._services = services
-        self._zone = zone
+        self._days = days
         self._build: dict[str, Callable[[Event, Any], Iterable[Holding]]] = {
             "suture.appointment.completed.v1": self._completed,
             "suture.charge.captured.v1": self._charged,
@@ -59,7 +59,8 @@ class Fold:
 
     def _completed(self, event: Event, told: facts.AppointmentCompleted) -> Iterable[Holding]:
         visit = told.visit
-        yield self._of(event, APPOINTMENT, visit.appointment, COMPLETED, ended=visit.ended_at, party=visit.payer or "")
+        day, party = self._days.of_visit(visit), visit.payer or ""
+        yield self._of(event, APPOINTMENT, visit.appointment, COMPLETED, day=day, party=party)
 
     def _moved(self, event: Event, told: Any) -> Iterable[Holding]:
         yield self._of(event, APPOINTMENT, told.appointment, _STATES[event.type], stands=False)
@@ -99,7 +100,7 @@ class Fold:
         state: str,
         *,
         amount: Money | None = None,
-        ended: datetime | None = None,
+        day: date | None = None,
         party: str = "",
         stands: bool = True,
     ) -> Holding:
@@ -109,7 +110,7 @@ class Fold:
             number=key,
             state=state,
             stands=stands,
-            day=(ended or event.occurred_at).astimezone(self._zone).date(),
+            day=day or self._days.on(event.occurred_at, event.facility),
             facility=event.facility,
             party=party,
             appointment=key,

@@ -6,12 +6,12 @@ broken off goes on where it was, and memory is bounded by a part.
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from suture.canonical.events import ReconciliationFinished
 from suture.catalogue import Catalogue
+from suture.catalogue.days import Days
 from suture.catalogue.model import ServiceIndex
 from suture.core.clock import Clock
 from suture.reconcile import evidence
@@ -49,7 +49,8 @@ class Reconciler:
         self._clock = clock
         self._rules = catalogue.reconciliation.standing
         self._folded = 0
-        self._fold = Fold(ServiceIndex(catalogue), ZoneInfo(catalogue.organisation.timezone))
+        self._days = Days(catalogue)
+        self._fold = Fold(ServiceIndex(catalogue), self._days)
 
     async def run(self, run: Reconciliation, tell: Tell = lambda _: None) -> Reconciliation:
         """Do a run to its end, or go on with it. Raises what reading raises; it can be gone on with then."""
@@ -73,7 +74,7 @@ class Reconciler:
         async with self._database.transaction() as connection:
             await holdings.tally_days_of(connection, appointments, self._clock.now())
             await holdings.scope_keys(connection, [*keys, *appointments])
-            compared = await compare(connection, self._rules, self._clock.now(), None)
+            compared = await self._differences(connection, None)
             return await self._tell(connection, compared, None)
 
     async def fold(self, run: int | None, tell: Tell = lambda _: None) -> None:
@@ -142,7 +143,7 @@ class Reconciler:
             await self._told(run.id, tell)
         async with self._database.transaction() as connection:
             await holdings.scope_undated(connection)
-            compared = await compare(connection, self._rules, self._clock.now(), None)
+            compared = await self._differences(connection, None)
             progress = await self._tell(connection, compared, None)
             await reconciliations.advance(connection, run.id, "comparing", position, progress)
             await self._finish(connection, run.id)
@@ -154,20 +155,24 @@ class Reconciler:
         The first look misses nothing: where each day's documents of a key agree, so do their sums."""
         async with self._database.transaction() as connection:
             await holdings.scope_days(connection, *span)
-            known = await discrepancies.in_scope(connection, span)
-            doubted = await suspects(connection, self._rules, self._clock.now(), span)
+            known, now = await discrepancies.in_scope(connection, span), self._clock.now()
+            doubted = await suspects(connection, self._rules, now, span, self._days.westernmost(now))
             keys = sorted(doubted | {key for one in known for key in (one.key, one.appointment) if key})
         if not keys:
             return Progress()
         async with self._database.transaction() as connection:
             await holdings.scope_keys(connection, keys)
-            compared = await compare(connection, self._rules, self._clock.now(), span)
+            compared = await self._differences(connection, span)
             if not compared.told:
                 return await self._tell(connection, compared, span)
         await self._read_again(compared.told)
         async with self._database.transaction() as connection:
             await holdings.scope_keys(connection, keys)
-            return await self._tell(connection, await compare(connection, self._rules, self._clock.now(), span), span)
+            return await self._tell(connection, await self._differences(connection, span), span)
+
+    async def _differences(self, connection: Connection, span: tuple[date, date] | None) -> Compared:
+        now = self._clock.now()
+        return await compare(connection, self._rules, now, span, self._days.westernmost(now))
 
     async def _read_again(self, told: Sequence[Difference]) -> None:
         appointments = sorted({one.appointment for one in told if one.appointment})

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from suture.catalogue import Catalogue
+from suture.catalogue.days import Days
 from suture.core.clock import Clock
 from suture.core.failure import Failure, Rejected
 from suture.reconcile.comparing import TooManyDifferences
@@ -101,8 +101,8 @@ class Watch:
 
 
 def window(catalogue: Catalogue, clock: Clock) -> tuple[date, date]:
-    """The days that every run reads: the catalogue's window up to today, where the organisation is."""
-    today = clock.now().astimezone(ZoneInfo(catalogue.organisation.timezone)).date()
+    """The days that every run reads: the catalogue's window up to today, at whichever facility that comes first."""
+    today = Days(catalogue).last_begun(clock.now())
     return today - timedelta(days=catalogue.reconciliation.window_days - 1), today
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -84,7 +85,7 @@ async def stage(connection: Connection, holdings: Iterable[Holding]) -> None:
     latest = {(one.book, one.key, one.number): one for one in holdings}
     rows = [msgspec.structs.astuple(one) for one in latest.values()]
     await connection.copy_records_to_table("staged", records=rows, columns=Holding.__struct_fields__)
-    for statement in ("stage_analyze", "fill_payments", "fill_parties_known", "fill_parties", "fill"):
+    for statement in ("stage_analyze", "fill_payments", "fill_parties_known", "fill_parties", "fill", "fill_visits"):
         await connection.execute(_SQL[statement])
 
 
@@ -178,25 +179,28 @@ async def _ready(connection: Connection) -> None:
 
 
 async def pairs(
-    connection: Connection, left: Side, right: Side, expects: Sequence[Expectation], most: int
+    connection: Connection, left: Side, right: Side, expects: Sequence[Expectation], *, most: int, zone: ZoneInfo
 ) -> list[Pair]:
-    """Keys in scope of which two books differ."""
+    """Keys in scope of which two books differ. In `zone` days end last."""
     wanted = [name in expects for name in ("once", "amount", "open", "quantity")]
     sides = (left.book, list(left.states), right.book, list(right.states))
-    rows = await connection.fetch(_SQL["pairs"], *sides, *wanted, left.insured, most)
+    rows = await connection.fetch(_SQL["pairs"], *sides, *wanted, left.insured, most, zone.key)
     return [Pair(**dict(row)) for row in rows]
 
 
-async def standing(connection: Connection, side: Side, before: datetime, most: int) -> list[Pair]:
-    """Keys in scope that are in a book since before a time (where the system says none, that are dated before its
-    day)."""
-    rows = await connection.fetch(_SQL["standing"], side.book, list(side.states), before, before.date(), most)
+async def standing(connection: Connection, side: Side, before: datetime, *, most: int, zone: ZoneInfo) -> list[Pair]:
+    """Keys in scope that are in a book since before a time (where the system says none, that are dated before its day,
+    in the zone where days end last)."""
+    day = before.astimezone(zone).date()
+    rows = await connection.fetch(_SQL["standing"], side.book, list(side.states), before, day, most, zone.key)
     return [Pair(**dict(row)) for row in rows]
 
 
-async def totals(connection: Connection, left: str, right: str, span: tuple[date, date], most: int) -> list[Pair]:
+async def totals(
+    connection: Connection, left: str, right: str, span: tuple[date, date], *, most: int, zone: ZoneInfo
+) -> list[Pair]:
     """Parties and days whose sums differ between two books; the key is ``<party> <day>``."""
-    return [Pair(**dict(row)) for row in await connection.fetch(_SQL["totals"], left, right, *span, most)]
+    return [Pair(**dict(row)) for row in await connection.fetch(_SQL["totals"], left, right, *span, most, zone.key)]
 
 
 async def documents(connection: Connection, keys: Sequence[str]) -> list[Holding]:

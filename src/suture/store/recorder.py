@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
-from suture.canonical.events import Event, ExceptionRaised, ExceptionResolved
+from suture.canonical.events import EVENT_TYPES, Event, ExceptionRaised, ExceptionResolved, as_told
 from suture.canonical.routing import Route, awaiting
 from suture.core.failure import Rejected
 from suture.core.ids import fact_id
@@ -127,7 +127,7 @@ class Recorder:
         changed = [
             effect
             for effect in again
-            if before[effect.key]["input"] != effect.input
+            if not effect.is_given(before[effect.key]["input"])
             or before[effect.key]["undone"]
             or before[effect.key]["state"] == "cancelled"
         ]
@@ -172,7 +172,7 @@ class Recorder:
         rows = await connection.fetch(_SQL["told_before"], [event.id for event in again])
         before = {row["id"]: row["data"].encode() for row in rows}
         for event in again:
-            if before[event.id] == bytes(event.data):
+            if before[event.id] == bytes(event.data) or _says_the_same(event, before[event.id]):
                 continue
             trouble = Trouble(
                 code="told_differently",
@@ -257,6 +257,12 @@ class Recorder:
                 await connection.execute(_SQL["announce"])
 
 
+def _says_the_same(event: Event, before: bytes) -> bool:
+    """Whether what was recorded says what is told now; in which form, and what was found out here, doesn't count."""
+    recorded = msgspec.json.decode(before, type=EVENT_TYPES[event.type])
+    return bool(as_told(recorded) == as_told(event.payload()))
+
+
 def _may_begin_anew(row: Record, effects: frozenset[str]) -> bool:
     """Whether nobody works on a process, and none of its steps changed something outside."""
     journal: dict[str, dict[str, object]] = msgspec.json.decode(row["journal"])
@@ -273,6 +279,16 @@ class _Effect(msgspec.Struct, frozen=True):
     payload: msgspec.Struct
 
     @property
+    def given(self) -> msgspec.Struct:
+        """What a started process gets."""
+        return self.route.input(self.payload) if self.route.input else self.payload
+
+    @property
     def input(self) -> str:
         """What a started process gets (JSON)."""
-        return msgspec.json.encode(self.route.input(self.payload) if self.route.input else self.payload).decode()
+        return msgspec.json.encode(self.given).decode()
+
+    def is_given(self, before: str) -> bool:
+        """Whether an input says what this event says."""
+        given = self.given
+        return before == self.input or as_told(msgspec.json.decode(before, type=type(given))) == as_told(given)

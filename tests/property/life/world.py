@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from unittest import mock
-from zoneinfo import ZoneInfo
 
 import asyncpg
 import structlog
 
 from suture.bootstrap.wiring import ledger_plan
 from suture.catalogue import Catalogue
+from suture.catalogue.days import Days
 from suture.catalogue.model import Retry, ServiceIndex
 from suture.connectors import patience
 from suture.connectors.billing import RestBilling
@@ -112,7 +112,7 @@ class Worker:
             parties=Parties(world.database, world.vault),
             catalogue=catalogue,
             services=ServiceIndex(catalogue),
-            zone=ZoneInfo(catalogue.organisation.timezone),
+            days=Days(catalogue),
             calendar=Calendar(world.database, world.clock),
             closing=Closing(world.database, world.clock, catalogue.organisation.currency),
         )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import date
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -56,17 +57,17 @@ class RestBilling:
     async def ping(self) -> None:
         self._read(await self._http.get("/v1/about"), wire.About)
 
-    async def check_eligibility(self, visit: Visit) -> Eligibility:
+    async def check_eligibility(self, visit: Visit, on: date) -> Eligibility:
         """The payer's answer. A visit without a payer has nothing to ask: it is verified as self-pay."""
         if visit.payer is None:
             return Eligibility(status=EligibilityStatus.VERIFIED, payer=None, reason="self_pay")
-        request = wire.eligibility_request(visit, visit.payer)
+        request = wire.eligibility_request(visit, visit.payer, on)
         answer = self._read(await self._http.post("/v1/eligibility", request, reading=True), wire.WireEligibility)
         status = wire.ELIGIBILITY.get(answer.status, EligibilityStatus.UNKNOWN)
         return Eligibility(status=status, payer=visit.payer, reason=_as_code(answer.reason))
 
-    async def capture_charge(self, visit: Visit) -> Charge:
-        answer = await self._http.post("/v1/charges", wire.charge_request(visit))
+    async def capture_charge(self, visit: Visit, on: date) -> Charge:
+        answer = await self._http.post("/v1/charges", wire.charge_request(visit, on))
         charge = self._written(answer, wire.WireCharge)
         differs = wire.difference(visit, charge, self._currency)
         if differs is not None:

@@ -89,11 +89,11 @@ class About(msgspec.Struct, frozen=True):
     version: str = ""
 
 
-def eligibility_request(visit: Visit, payer: str) -> dict[str, Any]:
-    return {"patient": _bare(visit.patient), "payer": _bare(payer), "service_date": visit.started_at.date()}
+def eligibility_request(visit: Visit, payer: str, on: date) -> dict[str, Any]:
+    return {"patient": _bare(visit.patient), "payer": _bare(payer), "service_date": on}
 
 
-def charge_request(visit: Visit) -> dict[str, Any]:
+def charge_request(visit: Visit, on: date) -> dict[str, Any]:
     """The visit as a charge to capture; its appointment is the key that makes doing it again harmless."""
     return {
         "external_id": visit.appointment,
@@ -101,7 +101,7 @@ def charge_request(visit: Visit) -> dict[str, Any]:
         "practitioner": _bare(visit.practitioner),
         "facility": visit.facility,
         "payer": None if visit.payer is None else _bare(visit.payer),
-        "service_date": visit.started_at.date(),
+        "service_date": on,
         "lines": [_line_request(line) for line in visit.lines],
     }
 

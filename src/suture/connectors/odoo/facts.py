@@ -27,7 +27,6 @@ _KINDS = (
 )
 _TWINS = {"invoice": "out_invoice", "payment": "entry"}
 """What people may write beside ours: recognised by its reference alone. Other entries share theirs with accruals."""
-_FARTHEST_ZONE = timedelta(days=1)
 _LINE = "account.move.line"
 
 
@@ -41,11 +40,12 @@ class Selection(msgspec.Struct, frozen=True):
 
 
 def dated(span: Span) -> Selection:
-    """What is dated within a span. Transfers are dated by a moment, which falls on another day elsewhere."""
-    first, last = span.first - _FARTHEST_ZONE, span.last + 2 * _FARTHEST_ZONE
+    """What is dated within a span. A transfer is of the day for which it was planned, at noon: when it was put through
+    is another matter."""
+    last = span.last + timedelta(days=1)
     return Selection(
         moves=(["date", ">=", span.first.isoformat()], ["date", "<=", span.last.isoformat()]),
-        pickings=(["date_done", ">=", f"{first} 00:00:00"], ["date_done", "<", f"{last} 00:00:00"]),
+        pickings=(["scheduled_date", ">=", f"{span.first} 00:00:00"], ["scheduled_date", "<", f"{last} 00:00:00"]),
     )
 
 
@@ -188,7 +188,7 @@ def _moment(told: object) -> datetime | None:
 
 async def _pickings(books: Books, consumption: int, chosen: Sequence[Any]) -> AsyncIterator[JournalFact]:
     """One fact a done transfer into consumption; ``returned`` where its articles came back."""
-    fields = ["origin", "name", "state", "date_done", "write_date"]
+    fields = ["origin", "name", "state", "scheduled_date", "write_date"]
     out = [["state", "=", "done"], ["location_dest_id", "=", consumption], *chosen]
     async for page in pages(books.odoo, "stock.picking", out, fields):
         origins = [row["origin"] for row in page]
@@ -196,13 +196,13 @@ async def _pickings(books: Books, consumption: int, chosen: Sequence[Any]) -> As
         returned = {row["origin"] for row in await books.odoo.search("stock.picking", back, ["origin"])}
         moved = await _quantities(books, [row["id"] for row in page])
         for row in page:
-            done = _moment(row["date_done"])
+            planned = _moment(row["scheduled_date"])
             yield JournalFact(
                 kind="stock_move",
                 key=row["origin"] or "",
                 number=row["name"],
                 state="returned" if row["origin"] in returned else row["state"],
-                day=done.date() if done else None,
+                day=planned.date() if planned else None,
                 quantity=moved.get(row["id"], Decimal(0)),
                 changed_at=_moment(row["write_date"]),
             )

@@ -1,6 +1,7 @@
 """The systems that tell of visits and money: scheduling and billing."""
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
@@ -13,8 +14,8 @@ class Scheduling(Connector, Protocol):
     """The system of record for appointments."""
 
     def facts(self, span: Span | None = None) -> AsyncIterator[JournalFact]:
-        """Every appointment (that starts within `span`) as the scheduling system holds it (kind ``appointment``, state
-        its FHIR status)."""
+        """Every appointment (of `span`, where it is given; others of the days around it may be among them) as the
+        scheduling system holds it (kind ``appointment``, state its FHIR status)."""
         ...
 
     def facts_of(self, appointments: Sequence[str]) -> AsyncIterator[JournalFact]:
@@ -30,10 +31,12 @@ class Scheduling(Connector, Protocol):
 class Billing(Connector, Protocol):
     """The system of record for charges, prices and payments."""
 
-    async def check_eligibility(self, visit: Visit) -> Eligibility: ...
+    async def check_eligibility(self, visit: Visit, on: date) -> Eligibility:
+        """Whether the visit's payer covers its patient on the day of service."""
+        ...
 
-    async def capture_charge(self, visit: Visit) -> Charge:
-        """Capture the visit's charge once; again answers the charge that exists."""
+    async def capture_charge(self, visit: Visit, on: date) -> Charge:
+        """Capture the visit's charge, of this day of service, once; again answers the charge that exists."""
         ...
 
     async def check_voidable(self, number: str) -> None:

@@ -1,13 +1,14 @@
 """Scheduling over FHIR R4 (https://hl7.org/fhir/R4/http.html): read only, for proof and for what got lost."""
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, TypeVar
 from urllib.parse import quote, urlencode, urljoin
 
 import msgspec
 
 from suture.canonical.records import JournalFact
+from suture.catalogue.days import Days
 from suture.connectors.guard import Guard
 from suture.connectors.http import Answer, HttpClient
 from suture.connectors.patience import read_patiently
@@ -19,6 +20,7 @@ PAGE = "200"
 Body = TypeVar("Body")
 
 
+_LONGEST_VISIT = timedelta(hours=12)
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _TYPES = {
@@ -56,6 +58,7 @@ class _Appointment(msgspec.Struct, frozen=True):
     status: str
     meta: _Meta = _Meta()
     start: _Instant | None = None
+    end: _Instant | None = None
     participant: tuple[_Participant, ...] = ()
 
 
@@ -113,11 +116,11 @@ class FhirScheduling:
         *,
         guard: Guard | None = None,
         timeout: float = 30,
-        zone: tzinfo = UTC,
+        days: Days | None = None,
     ) -> None:
-        """`zone` is the one in which the organisation's days begin and end."""
+        """`days` say on which day something falls at a facility; without them it is UTC's."""
         self.name = name
-        self._zone = zone
+        self._days = days
         self._base = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/fhir+json"}
         self._http = HttpClient(name, url, headers=headers, guard=guard, timeout=timeout)
@@ -139,10 +142,13 @@ class FhirScheduling:
         self._read(await self._http.get("/Appointment?_count=1&_elements=id"), msgspec.Raw)
 
     async def facts(self, span: Span | None = None) -> AsyncIterator[JournalFact]:
-        """Every appointment; `number` is its id, `state` its FHIR status, `day` the one on which it starts."""
-        bounds = (
-            () if span is None else (("date", f"ge{self._begin(span.first)}"), ("date", f"lt{self._end(span.last)}"))
-        )
+        """Every appointment; `number` is its id, `state` its FHIR status, `day` the one on which it is to end.
+
+        FHIR searches by when an appointment starts, which for the first of a span's may be on the day before."""
+        bounds: tuple[tuple[str, str], ...] = ()
+        if span is not None:
+            begin, end = self._moments(span)
+            bounds = (("date", f"ge{(begin - _LONGEST_VISIT).isoformat()}"), ("date", f"lt{end.isoformat()}"))
         async for fact in self._facts((("_count", PAGE), *bounds)):
             yield fact
 
@@ -202,16 +208,23 @@ class FhirScheduling:
             key=appointment.id,
             number=appointment.id,
             state=appointment.status,
-            day=appointment.start.astimezone(self._zone).date() if appointment.start else None,
+            day=self._day(appointment, place),
             facility=place,
             changed_at=appointment.meta.last_updated,
         )
 
-    def _begin(self, day: date) -> str:
-        return datetime.combine(day, time(), self._zone).isoformat()
+    def _day(self, appointment: _Appointment, facility: str | None) -> date | None:
+        """The day as planned; of a visit that was told, reconciliation knows when it did end."""
+        ends = appointment.end or appointment.start
+        if ends is None:
+            return None
+        return self._days.on(ends, facility) if self._days else ends.astimezone(UTC).date()
 
-    def _end(self, day: date) -> str:
-        return self._begin(day + timedelta(days=1))
+    def _moments(self, span: Span) -> tuple[datetime, datetime]:
+        if self._days:
+            return self._days.moments(span.first, span.last)
+        end = datetime.combine(span.last + timedelta(days=1), time(), UTC)
+        return datetime.combine(span.first, time(), UTC), end
 
     async def _page(self, path: str) -> _Bundle:
         async def read() -> _Bundle:

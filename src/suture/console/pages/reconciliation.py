@@ -5,6 +5,7 @@ from datetime import timedelta
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from suture.catalogue.days import Days
 from suture.console.daily import daily
 from suture.console.pages.page import Page
 from suture.console.visit import Ask
@@ -25,7 +26,7 @@ async def _list(ask: Ask) -> Response:
         raise HTTPException(404)
     chosen = Selection(state=state, rule=ask.query("rule"), owner=ask.query("owner"))
     found = await reconciling.page(desk.database, chosen, int(before) if before else None, _PAGE + 1)
-    today = desk.clock.now().astimezone(ask.house.zone).date()
+    today = Days(desk.catalogue).last_begun(desk.clock.now())
     return await ask.page(
         "reconciliation.html",
         chosen=chosen,

@@ -81,7 +81,7 @@ def is_covered(run: VisitRun, _: Toolbox) -> bool:
 
 async def check_eligibility(run: VisitRun, tools: Toolbox) -> Outcome:
     """The payer is asked whether it covers the patient on that day. A refusal is a person's to decide."""
-    answer: Eligibility = await tools.billing.check_eligibility(run.input)
+    answer: Eligibility = await tools.billing.check_eligibility(run.input, tools.days.of_visit(run.input))
     if answer.status is EligibilityStatus.REFUSED and run.input.payer:
         payer = await tools.payer(run.input.payer)
         raise Rejected(
@@ -95,7 +95,7 @@ async def check_eligibility(run: VisitRun, tools: Toolbox) -> Outcome:
 
 
 async def capture_charge(run: VisitRun, tools: Toolbox) -> Outcome:
-    charge = await tools.billing.capture_charge(run.input)
+    charge = await tools.billing.capture_charge(run.input, tools.days.of_visit(run.input))
     return Outcome(charge, (("suture.charge.captured.v1", ChargeCaptured(charge=charge)),))
 
 
@@ -139,7 +139,7 @@ async def draft_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
 
 async def cancel_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
     """A draft is cancelled; a posted invoice is reversed by a credit note, dated today: its own period may be shut."""
-    today = run.now.astimezone(tools.zone).date()
+    today = tools.days.on(run.now, run.input.facility)
     number = await tools.ledger_of(run.input.facility).cancel_invoice(run.input.appointment, today)
     if not run.was_done("draft_invoice"):
         return Outcome()  # it was refused: at most a draft stood, and nobody was told of it
@@ -195,7 +195,7 @@ async def accrue_compensation(run: VisitRun, tools: Toolbox) -> Outcome:
 
 
 async def reverse_compensation(run: VisitRun, tools: Toolbox) -> Outcome:
-    today = run.now.astimezone(tools.zone).date()
+    today = tools.days.on(run.now, run.input.facility)
     entry: LedgerEntry = await tools.ledger_of(run.input.facility).reverse_compensation(run.input.appointment, today)
     if not run.was_done("accrue_compensation"):
         return Outcome()
@@ -263,8 +263,8 @@ def _charge(run: VisitRun) -> Charge:
 
 
 async def _day(visit: Visit, tools: Toolbox) -> date:
-    """The day on which the visit ended, where the clinic is; one in a month that is being closed is booked after it."""
-    return await tools.calendar.open_day(visit.ended_at.astimezone(tools.zone).date())
+    """The day on which the visit is booked: its own; one in a month that is being closed is booked after it."""
+    return await tools.calendar.open_day(tools.days.of_visit(visit))
 
 
 async def _partner(visit: Visit, tools: Toolbox) -> LedgerPartner:

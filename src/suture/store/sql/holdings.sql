@@ -39,6 +39,12 @@ UPDATE staged SET day = visit.day FROM staged visit
 WHERE staged.book IN ('suture.charge', 'suture.supplies', 'suture.share', 'suture.invoice')
     AND visit.book = 'suture.appointment' AND visit.key = staged.appointment AND visit.state = 'fulfilled'
 
+-- name: fill_visits
+-- A scheduling system's plan says when a visit is to end; that it did end, and on which day, stands in what it told.
+UPDATE staged SET day = visit.day FROM holding visit
+WHERE staged.book = 'scheduling.appointment' AND staged.state = 'fulfilled' AND visit.book = 'suture.appointment'
+    AND visit.key = staged.key AND visit.number = staged.key AND visit.state = 'fulfilled'
+
 -- name: fill_staged
 UPDATE staged SET facility = visit.facility FROM staged visit
 WHERE staged.facility IS NULL AND visit.book = 'suture.appointment' AND visit.key = staged.appointment
@@ -124,17 +130,18 @@ ANALYZE scoped (book, key)
 
 -- name: pairs
 -- Keys whose two sides differ: how often each stands, and what must agree ($5 once, $6 amount, $7 open, $8 quantity).
+-- What a system says no time of is as old as its day, which ends last in the zone $11.
 WITH l AS (
     SELECT key, sum(counts) AS count, sum(amount) AS amount, sum(open) AS open, sum(quantity) AS quantity,
         min(day) AS day, max(facility) AS facility, max(party) AS party, max(appointment) AS appointment,
-        max(currency) AS currency, max(least(changed_at, seen_at, (day + 1)::timestamp AT TIME ZONE 'UTC')) AS at
+        max(currency) AS currency, max(least(changed_at, seen_at, (day + 1)::timestamp AT TIME ZONE $11)) AS at
     FROM scoped
     WHERE book = $1 AND stands AND (cardinality($2::text[]) = 0 OR state = ANY($2)) AND (NOT $9 OR party <> '')
     GROUP BY key
 ), r AS (
     SELECT key, sum(counts) AS count, sum(amount) AS amount, sum(open) AS open, sum(quantity) AS quantity,
         min(day) AS day, max(facility) AS facility, max(party) AS party, max(appointment) AS appointment,
-        max(currency) AS currency, max(least(changed_at, seen_at, (day + 1)::timestamp AT TIME ZONE 'UTC')) AS at
+        max(currency) AS currency, max(least(changed_at, seen_at, (day + 1)::timestamp AT TIME ZONE $11)) AS at
     FROM scoped
     WHERE book = $3 AND stands AND (cardinality($4::text[]) = 0 OR state = ANY($4))
     GROUP BY key
@@ -157,7 +164,7 @@ ORDER BY key LIMIT $10
 SELECT key, sum(counts) AS left_count, 0 AS right_count, sum(amount) AS left_amount, NULL::numeric AS right_amount,
     sum(open) AS left_open, NULL::numeric AS right_open, sum(quantity) AS left_quantity,
     NULL::numeric AS right_quantity, min(day) AS day, max(facility) AS facility, max(party) AS party,
-    max(appointment) AS appointment, max(currency) AS currency, max(least(changed_at, seen_at, (day + 1)::timestamp AT TIME ZONE 'UTC')) AS at
+    max(appointment) AS appointment, max(currency) AS currency, max(least(changed_at, seen_at, (day + 1)::timestamp AT TIME ZONE $6)) AS at
 FROM scoped
 WHERE book = $1 AND stands AND (cardinality($2::text[]) = 0 OR state = ANY($2)) AND coalesce(changed_at < $3, day < $4, true)
 GROUP BY key ORDER BY key LIMIT $5
@@ -166,7 +173,7 @@ GROUP BY key ORDER BY key LIMIT $5
 -- Sums by party, day and currency that differ. What came late for a closed month is booked in a later one: it counts to
 -- its day.
 WITH l AS (
-    SELECT party, day, currency, sum(counts) AS count, sum(amount) AS amount, max(least(changed_at, seen_at, (day + 1)::timestamp AT TIME ZONE 'UTC')) AS at
+    SELECT party, day, currency, sum(counts) AS count, sum(amount) AS amount, max(least(changed_at, seen_at, (day + 1)::timestamp AT TIME ZONE $6)) AS at
     FROM holding WHERE book = $1 AND stands AND party <> '' AND day BETWEEN $3 AND $4 GROUP BY 1, 2, 3
 ), r AS (
     SELECT booked.party, coalesce(paid.day, booked.day) AS day, booked.currency, sum(booked.counts) AS count,
