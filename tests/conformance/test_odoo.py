@@ -4,8 +4,9 @@ SUTURE_TEST_ODOO_URL, _DB, _API_KEY and, for JSON-RPC, _LOGIN and _TRANSPORT nam
 """
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -14,14 +15,22 @@ import msgspec
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from suture.canonical.records import Component, PricedLine
+from suture.canonical.records import Component, JournalFact, PricedLine
 from suture.connectors.http import HttpClient
 from suture.connectors.odoo import OdooLedger, remittances
 from suture.connectors.odoo.client import Json2, JsonRpc, Odoo, Row, server_version
 from suture.connectors.odoo.crosswalk import Memory
 from suture.connectors.odoo.find import Finder
 from suture.connectors.odoo.names import external_id
-from suture.connectors.port import Ledger, LedgerPartner, LedgerPlan, Place, RemittanceProgress, StockOrder
+from suture.connectors.port import (
+    Ledger,
+    LedgerPartner,
+    LedgerPlan,
+    Place,
+    RemittanceProgress,
+    StockOrder,
+    WriteOffOrder,
+)
 from suture.connectors.testing import LedgerConformance
 from suture.connectors.testing.orders import (
     DAY,
@@ -45,6 +54,7 @@ from suture.connectors.testing.orders import (
     usd,
     whole_visit,
 )
+from suture.connectors.testing.receivables import a_correction
 from suture.core.failure import Fatal, Rejected, Unknown
 from suture.core.money import Money
 from suture.simulators.odoo import create_app
@@ -440,6 +450,24 @@ class TestOdoo(LedgerConformance):
         assert isinstance(await failure_of(ledger.post_invoice(key, usd("200.00"))), Rejected)
         assert [fact.kind for fact in await facts_of(west, key)] == ["invoice", "payment"]
 
+    async def test_what_stands_on_another_day_than_ordered_is_told_unless_a_person_dated_the_draft(
+        self, ledger: Ledger, connect: Callable[[], Ledger], odoo: Odoo, key: str
+    ) -> None:
+        first = await ledger.accrue_compensation(an_accrual(key))
+        (entry,) = [row["id"] for row in await odoo.search("account.move", [["ref", "=", key]], ["name"])]
+        await odoo.do("account.move", "button_draft", [entry])
+        await redated(odoo, entry, DAY - timedelta(days=40))
+        second = await ledger.accrue_compensation(an_accrual(key))
+        worker = connect()
+        assert await worker.accrue_compensation(an_accrual(key)) == second, "a person's day is followed"
+        await odoo.do("account.move", "button_draft", [entry])
+        await redated(odoo, entry, DAY - timedelta(days=80))
+        await odoo.do("account.move", "action_post", [entry])
+        failure = await failure_of(worker.accrue_compensation(an_accrual(key)))
+        await worker.close()
+        assert (failure.code, f"dated {DAY}" in str(failure)) == ("date_moved", True)
+        assert (second.amount, second.number != first.number) == (first.amount, True)
+
     async def test_a_reference_edited_by_a_person_misleads_nobody(
         self, ledger: Ledger, connect: Callable[[], Ledger], odoo: Odoo, key: str
     ) -> None:
@@ -480,6 +508,13 @@ async def told_of(ledger: Ledger, cursor: str, key: str) -> list[tuple[str, str,
         told |= {c.version: (c.what, c.reference, c.fields) for c in page.changes if c.reference.startswith(key)}
         cursor = page.cursor
     return sorted(set(told.values()))
+
+
+async def redated(odoo: Odoo, move: int, day: date) -> None:
+    """What a person does to a draft: another day, and no number, which would be of another period."""
+    await odoo.do(
+        "account.move", "write", [move], vals={"date": day.isoformat(), "name": "/" if odoo.version < 18 else False}
+    )
 
 
 PLACE = ("stock.location", "location", "suture-test-north")
@@ -611,20 +646,80 @@ async def test_nothing_is_posted_into_a_locked_period(simulated: Target) -> None
     assert await facts_of_new(simulated, "locked") == []
 
 
-async def test_a_lock_that_comes_between_is_seen_by_the_date_that_moved(simulated: Target) -> None:
+async def test_what_is_locked_in_between_waits_on_its_own_day_until_it_is_open(simulated: Target) -> None:
+    """Odoo would post it into the next open period without a word."""
     ledger = connector(simulated)
     await ledger.prepare(PLAN)
-    await posted_invoice(ledger, "before-lock")  # the lock dates are known now, for a minute
-    await lock(simulated, DAY.isoformat())
-    await ledger.draft_invoice(an_invoice("moved"))
-    try:
-        failure = await failure_of(ledger.post_invoice("moved", usd("200.00")))
-    finally:
+    for key in ("paid", "credited", "corrected", "left"):
+        await posted_invoice(ledger, key)
+    steps: list[Callable[[], Awaitable[object]]] = [
+        lambda: ledger.accrue_compensation(an_accrual("accrued")),
+        lambda: ledger.apply_payment(a_payment("paid", "200.00")),
+        lambda: ledger.cancel_invoice("credited", DAY),
+        lambda: ledger.credit_invoice(a_correction("corrected", "50.00")),
+        lambda: ledger.write_off(WriteOffOrder(key="left-w", appointment="left", on=DAY)),
+        lambda: posted_invoice(ledger, "invoiced"),
+    ]
+    stood = await standing(ledger)
+    for step in steps:
+        await lock(simulated, DAY.isoformat())  # the lock dates are known to be others, for a minute
+        failures = [await failure_of(step()), await failure_of(step())]
+        assert [failure.code for failure in failures] == ["period_locked"] * 2
+        assert all(f"the period {DAY:%Y-%m}" in str(failure) for failure in failures)
+        assert await standing(ledger) == stood
         await lock(simulated, False)
+        await step()
+        stood = await standing(ledger)
+        assert {fact.day for fact in stood} == {DAY}
+    await ledger.close()
+    assert len([fact for fact in stood if fact.state == "reversed"]) == 1
+    assert len(stood) == len(("paid", "credited", "corrected", "left")) + 5
+
+
+async def standing(ledger: Ledger) -> list[JournalFact]:
+    """All that is posted, whenever it was last written."""
+    return [msgspec.structs.replace(fact, changed_at=None) for fact in await facts_of(ledger, "")]
+
+
+class LockingLate:
+    """Refuses every import of entries, as an Odoo does for reasons that don't name the lock."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.refuses = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _whole_body(receive) if scope["type"] == "http" else ""
+
+        async def again() -> Message:
+            return {"type": "http.request", "body": body.encode(), "more_body": False}
+
+        if not (self.refuses and "load" in (body + scope["path"]) and "account.move" in (body + scope["path"])):
+            await self._app(scope, again if body else receive, send)
+            return
+        told = {"ids": False, "messages": [{"message": "You cannot add entries prior to the lock date."}]}
+        answer = told if scope["path"].startswith("/json/2") else {"jsonrpc": "2.0", "id": 1, "result": told}
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": msgspec.json.encode(answer)})
+
+
+@pytest.mark.parametrize("name", SIMULATED)
+async def test_a_refusal_in_a_locked_period_names_the_period(name: str) -> None:
+    chosen = SIMULATED[name]
+    app = LockingLate(simulated_odoo(chosen))
+    async with serving(app) as url:
+        target = Target(chosen.transport, chosen.version, url)
+        ledger = connector(target)
+        await ledger.prepare(PLAN)
+        app.refuses = True
+        codes = [(await failure_of(ledger.draft_invoice(an_invoice("refused")))).code]
+        await lock(target, DAY.isoformat())
+        for attempt in (ledger.draft_invoice(an_invoice("A1")), ledger.accrue_compensation(an_accrual("A1"))):
+            failure = await failure_of(attempt)
+            codes.append(failure.code)
+            assert f"the period {DAY:%Y-%m}" in str(failure)
         await ledger.close()
-    assert isinstance(failure, Rejected)
-    assert failure.code == "date_moved"
-    assert f"dated {DAY}" in str(failure)
+    assert codes == ["not_importable", "period_locked", "period_locked"]
 
 
 class LosingAnswers:

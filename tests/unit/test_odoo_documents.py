@@ -8,6 +8,7 @@ import pytest
 
 from suture.canonical.records import Payment
 from suture.connectors.odoo.articles import Article
+from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.documents import Document, invoices, table
 from suture.connectors.odoo.entries import accrual, payment
 from suture.connectors.odoo.matching import Item
@@ -130,8 +131,18 @@ def test_sales_are_locked_by_either_lock_date() -> None:
     company = {"id": 1, "user_fiscalyear_lock_date": "2026-01-31", "user_sale_lock_date": "2026-03-31"}
     locks = read_locks(company)
     assert locks == Locks(everything=date(2026, 1, 31), sales=date(2026, 3, 31))
-    assert locks.until("out_invoice") == date(2026, 3, 31)
-    assert locks.until("entry") == date(2026, 1, 31)
+    assert locks.binding(a_move("out_invoice")) == date(2026, 3, 31)
+    assert locks.binding(a_move("entry")) == date(2026, 1, 31)
+
+
+def test_what_is_taxed_is_locked_by_the_tax_lock_date_as_well() -> None:
+    locks = read_locks({"id": 1, "fiscalyear_lock_date": "2026-01-31", "tax_lock_date": "2026-02-28"})
+    assert locks.binding(a_move("out_invoice", untaxed=100.0)) == date(2026, 2, 28)
+    assert locks.binding(a_move("out_invoice")) == locks.binding(a_move("entry", untaxed=0.0)) == date(2026, 1, 31)
+
+
+def a_move(kind: str, *, untaxed: float = 115.0) -> Row:
+    return {"move_type": kind, "amount_total": 115.0, "amount_untaxed": untaxed}
 
 
 def test_journals_are_found_by_code_or_as_the_first_of_their_type() -> None:

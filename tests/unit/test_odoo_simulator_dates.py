@@ -2,7 +2,8 @@
 
 import pytest
 
-from suture.simulators.odoo.errors import RedirectWarning, UserError
+from suture.simulators.odoo.errors import RedirectWarning, UserError, ValidationError
+from suture.simulators.odoo.numbers import numbered
 
 from .test_odoo_simulator import Desk, desk
 
@@ -145,3 +146,24 @@ def test_resetting_to_draft_keeps_the_number_and_undoes_matches(desk: Desk) -> N
     assert (booked(desk, invoice)[1], desk.paid(invoice)) == ("INV/2026/00001", ("not_paid", 100.0))
     desk("account.move", "button_cancel", [invoice])
     assert desk.read("account.move", invoice, "state")["state"] == "cancel"
+
+
+def test_first_drafts_that_come_at_once_get_one_number_on_17_and_one_of_them_is_posted(desk: Desk) -> None:
+    unnumbered = numbered(desk.db)
+    bot, values = (
+        desk.db.users["bot"],
+        {"move_type": "out_invoice", "invoice_date": DATED, "partner_id": desk.partner()},
+    )
+    line = {"invoice_line_ids": [(0, 0, {"name": "Visit", "price_unit": 1})]}
+    first, second = (
+        desk.server.run(bot, "account.move", "create", [values | line], {}, numbers=unnumbered) for _ in range(2)
+    )
+    names = [desk.read("account.move", move, "name")["name"] for move in (first, second)]
+    assert names == (["INV/2026/00001"] * 2 if desk.version == 17 else [False] * 2)
+    desk("account.move", "action_post", [first])
+    if desk.version == 17:
+        with pytest.raises(ValidationError):
+            desk("account.move", "action_post", [second])
+        desk("account.move", "write", [second], {"name": "/"})
+    desk("account.move", "action_post", [second])
+    assert booked(desk, second) == (DATED, "INV/2026/00002")

@@ -49,7 +49,10 @@ async def book(books: Books, drafts: Sequence[Draft]) -> dict[str, Booked | Fail
     written = await books.write("account.move", [draft.document for draft in drafts])
     moves = {d.name: outcome for d, outcome in zip(drafts, written, strict=True) if isinstance(outcome, int)}
     posted = await books.post(
-        moves, {d.name: d.total for d in drafts if d.total is not None}, settles=_sets(drafts, moves)
+        moves,
+        {d.name: d.total for d in drafts if d.total is not None},
+        ordered={d.name: d.document.day for d in drafts},
+        settles=_sets(drafts, moves),
     )
     done = {name: row for name, row in posted.items() if not isinstance(row, Failure)}
     settling = [draft for draft in drafts if draft.name in done and draft.settles]

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from suture.connectors.odoo.articles import Articles
@@ -11,7 +11,7 @@ from suture.connectors.odoo.crosswalk import Crosswalk
 from suture.connectors.odoo.documents import Document, table
 from suture.connectors.odoo.find import Finder
 from suture.connectors.odoo.parties import Parties
-from suture.connectors.odoo.posting import MOVE_FIELDS, MOVE_PRINTED, Poster
+from suture.connectors.odoo.posting import MOVE_FIELDS, MOVE_PRINTED, Poster, parse_day
 from suture.connectors.odoo.setting import Setting, read_setting
 from suture.connectors.port import LedgerPlan
 from suture.core.clock import Clock
@@ -114,6 +114,7 @@ class Books:
         moves: Mapping[str, int],
         expected: Mapping[str, Money] | None = None,
         *,
+        ordered: Mapping[str, date] | None = None,
         before: Mapping[int, Row] | None = None,
         settles: Sequence[Sequence[Any]] = (),
         ahead: bool = False,
@@ -121,7 +122,9 @@ class Books:
         """Moves (id by external id) posted and read back, or why not (`Poster.post`). What they hold now is kept in
         mind: a later change is somebody else's."""
         totals = {moves[name]: amount for name, amount in (expected or {}).items() if name in moves}
-        posted = await self.poster.post(list(moves.values()), totals, before=before, settles=settles, ahead=ahead)
+        rows = before if before is not None else await self.odoo.read("account.move", list(moves.values()), MOVE_FIELDS)
+        days = await self._ordered(moves, rows, ordered or {})
+        posted = await self.poster.post(rows, list(moves.values()), totals, ordered=days, settles=settles, ahead=ahead)
         outcome = {name: posted[identifier] for name, identifier in moves.items()}
         await self.crosswalk.remember(
             [
@@ -136,6 +139,20 @@ class Books:
             ]
         )
         return outcome
+
+    async def _ordered(
+        self, moves: Mapping[str, int], rows: Mapping[int, Row], ordered: Mapping[str, date]
+    ) -> dict[int, date]:
+        """The day that each move was ordered for. One that we have seen standing on another day was dated so by a
+        person, whom we have followed."""
+        days = {moves[name]: day for name, day in ordered.items() if name in moves}
+        standing = {name: rows[i] for name, i in moves.items() if i in rows and rows[i]["state"] == "posted"}
+        elsewhere = {n: row for n, row in standing.items() if n in ordered and parse_day(row["date"]) != ordered[n]}
+        known = await self.crosswalk.recall(list(elsewhere)) if elsewhere else {}
+        for name, row in elsewhere.items():
+            if name in known and known[name].prints.get("date") == self._prints(row)["date"]:
+                days[row["id"]] = parse_day(row["date"])
+        return days
 
     def _prints(self, row: Row) -> dict[str, str]:
         return self.crosswalk.prints({field: row[field] for field in MOVE_PRINTED})

@@ -41,6 +41,11 @@ class Document(msgspec.Struct, frozen=True):
         return str(self.values.get("ref") or self.values.get("origin") or "")
 
     @property
+    def day(self) -> date:
+        """The day that it is to be booked on: an invoice's own, an entry's."""
+        return date.fromisoformat(self.values.get("invoice_date") or self.values["date"])
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns of its rows, its lines' after its own."""
         return (*self.values, *(f"{self.lines_field}/{column}" for column in self.lines[0]))

@@ -64,20 +64,20 @@ from suture.core.clock import Clock, SystemClock
 from suture.core.failure import Failure
 from suture.core.money import Money
 
-_DRAFT = Flow(invoices.draft, lambda order: order.appointment)
+_DRAFT = Flow(invoices.draft, lambda order: order.appointment, lambda order: order.invoice_date)
 _POST = Flow(invoices.post, lambda posting: posting.appointment)
-_CANCEL = Flow(credits.cancel, lambda cancellation: cancellation.appointment)
-_CREDIT = Flow(credits.credit, lambda order: order.appointment)
-_APPLY = Flow(payments.apply, lambda paying: paying.payment.appointment)
-_REVERSE_PAYMENT = Flow(payments.reverse, lambda reversal: reversal.payment)
-_WRITE_OFF = Flow(adjustments.write_off, lambda order: order.appointment)
-_TRANSFER = Flow(adjustments.transfer, lambda order: order.appointment)
-_REFUND = Flow(refunds.refund, lambda order: order.credit)
+_CANCEL = Flow(credits.cancel, lambda cancellation: cancellation.appointment, lambda cancellation: cancellation.on)
+_CREDIT = Flow(credits.credit, lambda order: order.appointment, lambda order: order.on)
+_APPLY = Flow(payments.apply, lambda paying: paying.payment.appointment, lambda paying: paying.payment.received_on)
+_REVERSE_PAYMENT = Flow(payments.reverse, lambda reversal: reversal.payment, lambda reversal: reversal.on)
+_WRITE_OFF = Flow(adjustments.write_off, lambda order: order.appointment, lambda order: order.on)
+_TRANSFER = Flow(adjustments.transfer, lambda order: order.appointment, lambda order: order.on)
+_REFUND = Flow(refunds.refund, lambda order: order.credit, lambda order: order.on)
 _CONSUME = Flow(stock.consume, lambda order: order.appointment, abreast=1)  # quantities on hand are hot rows
 _RETURN = Flow(stock.give_back, lambda appointment: appointment, abreast=1)
-_ACCRUE = Flow(compensation.accrue, lambda order: order.appointment)
-_REVERSE = Flow(compensation.reverse, lambda reversal: reversal.appointment)
-_UNBILLED = Flow(unbilled.accrue, lambda order: order.period)
+_ACCRUE = Flow(compensation.accrue, lambda order: order.appointment, lambda order: order.on)
+_REVERSE = Flow(compensation.reverse, lambda reversal: reversal.appointment, lambda reversal: reversal.on)
+_UNBILLED = Flow(unbilled.accrue, lambda order: order.period, lambda order: order.on)
 
 _NAMES: dict[DocumentKind, tuple[str, ...]] = {
     "invoice": ("invoice", "invoice_patient"),
@@ -255,7 +255,7 @@ class OdooLedger:
 
     async def locked_until(self) -> date | None:
         books = await self._server.books(self._company)
-        locks = await books.poster.read_locks()
+        locks = await books.poster.reread_locks()
         until = max(locks.everything, locks.sales)
         return None if until == date.min else until
 

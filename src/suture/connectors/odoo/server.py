@@ -6,6 +6,7 @@ Concurrent calls of one kind become few calls of many: a gather a flow, with the
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from suture.connectors.http import HttpClient
@@ -14,9 +15,10 @@ from suture.connectors.odoo.client import JSON2_SINCE, Json2, JsonRpc, Odoo, Tra
 from suture.connectors.odoo.crosswalk import Crosswalk
 from suture.connectors.odoo.failures import one_item_at_fault
 from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.posting import period_locked
 from suture.connectors.port import LedgerPlan
 from suture.core.clock import Clock
-from suture.core.failure import Failure, Fatal
+from suture.core.failure import Failure, Fatal, Rejected
 from suture.core.gather import Gather
 from suture.core.pace import Pace
 
@@ -33,10 +35,12 @@ _LANES = 4
 @dataclass(frozen=True)
 class Flow(Generic[Item, Result]):
     """A way to do many orders of one kind at once. `record` names what an order changes: orders of one record are done
-    one after the other. `abreast` batches of a company run side by side: Odoo has several workers."""
+    one after the other. `day` is what it is dated, where it says so. `abreast` batches of a company run side by side:
+    Odoo has several workers."""
 
     run: Callable[[Books, Sequence[Item]], Awaitable[Sequence[Result | Failure]]]
     record: Callable[[Item], Hashable]
+    day: Callable[[Item], date] | None = None
     abreast: int = 2
 
 
@@ -124,7 +128,7 @@ class OdooServer:
                     return await flow.run(books, items)
                 except Failure as failure:
                     if not _was_outdated(books, failure):
-                        raise
+                        raise await _for_a_lock(books, flow, items, failure) or failure from failure
                 return await flow.run(books, items)
 
         return Gather(
@@ -159,6 +163,17 @@ async def _company_id(transport: Transport, name: str | None) -> int:
             "Companies).",
         )
     return int(found[0]["id"])
+
+
+async def _for_a_lock(
+    books: Books, flow: Flow[Item, Result], items: Sequence[Item], failure: Failure
+) -> Rejected | None:
+    """Odoo's refusals don't say that a period is locked: one order alone that is dated in such a one is told so, by the
+    lock dates as they are now."""
+    if failure.code not in ("refused_by_odoo", "not_importable") or len(items) > 1 or flow.day is None:
+        return None
+    locks = await books.poster.reread_locks()
+    return period_locked(str(flow.record(items[0])), flow.day(items[0]), max(locks.everything, locks.sales))
 
 
 def _was_outdated(books: Books, failure: Failure) -> bool:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from suture.connectors.odoo import entries
 from suture.connectors.odoo.books import Books, unwrap
 from suture.connectors.odoo.client import Row
-from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.documents import Document
 from suture.connectors.odoo.payments import lines_of
 from suture.connectors.odoo.posting import total_of
 from suture.connectors.port import UnbilledAccrual, UnbilledOrder
@@ -35,7 +35,10 @@ async def _accrue(books: Books, order: UnbilledOrder) -> UnbilledAccrual | Failu
     if isinstance(written, Failure):
         return written
     expected = total((line.amount.rounded() for line in order.lines), currency)
-    accrued = (await books.post({document.name: written}, {document.name: expected}))[document.name]
+    posted = await books.post(
+        {document.name: written}, {document.name: expected}, ordered={document.name: document.day}
+    )
+    accrued = posted[document.name]
     if isinstance(accrued, Failure):
         return accrued
     turned = await _turn(books, order, written, order.on + timedelta(days=1))
@@ -56,8 +59,7 @@ async def _turn(books: Books, order: UnbilledOrder, accrual: int, on: date) -> R
     (written,) = await books.write("account.move", [document])
     if isinstance(written, Failure):
         return written
-    name = external_id("unbilled_reversal", order.period)
-    return (await books.post({name: written}, ahead=True))[name]
+    return await _posted_ahead(books, document, written)
 
 
 async def undo(books: Books, period: str, on: date) -> None:
@@ -75,4 +77,10 @@ async def _undone(books: Books, kind: str, period: str, move: int, on: date) -> 
     (written,) = await books.write("account.move", [document])
     if isinstance(written, Failure):
         return written
-    return (await books.post({document.name: written}, ahead=True))[document.name]
+    return await _posted_ahead(books, document, written)
+
+
+async def _posted_ahead(books: Books, document: Document, move: int) -> Row | Failure:
+    """Posted, although its day may be yet to come."""
+    posted = await books.post({document.name: move}, ordered={document.name: document.day}, ahead=True)
+    return posted[document.name]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 import msgspec
 import pytest
@@ -23,6 +24,8 @@ from suture.connectors.port import (
 )
 from suture.core.failure import Failure, Retriable, Unknown
 from suture.core.money import Money
+
+Result = TypeVar("Result")
 
 PLAN = LedgerPlan(
     currency="USD",
@@ -171,7 +174,7 @@ async def whole_visit(ledger: Ledger, key: str) -> None:
     await settled(lambda: ledger.apply_payment(a_payment(key, "200.00")))
 
 
-async def settled(step: Callable[[], Awaitable[object]]) -> object:
+async def settled(step: Callable[[], Awaitable[Result]]) -> Result:
     """A step's result, tried again where it may not have happened."""
     for _ in range(5):
         try:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from suture.connectors.port import Ledger, StockOrder
@@ -21,6 +22,7 @@ from suture.connectors.testing.orders import (
     facts_of,
     failure_of,
     posted_invoice,
+    settled,
     usd,
     whole_visit,
 )
@@ -108,6 +110,26 @@ class VisitConformance:
         posted = await asyncio.gather(*(ledger.post_invoice(k, usd("200.00")) for k in keys))
         assert len({invoice.number for invoice in posted}) == len(keys)
         assert len(await facts_of(ledger, key)) == len(keys)
+
+    async def test_two_workers_open_a_journals_new_period(
+        self, ledger: Ledger, connect: Callable[[], Ledger], key: str
+    ) -> None:
+        """17 may give both their first drafts one number; each is posted with its own all the same."""
+        day = DAY.replace(year=1970 + int(key[-6:], 16) % 40)
+        other = connect()
+
+        async def visit(worker: Ledger, one: str) -> list[str]:
+            order = msgspec.structs.replace(an_invoice(one), invoice_date=day)
+            await settled(lambda: worker.draft_invoice(order))
+            invoice = await settled(lambda: worker.post_invoice(one, usd("200.00")))
+            accrual = msgspec.structs.replace(an_accrual(one), on=day)
+            return [invoice.number, (await settled(lambda: worker.accrue_compensation(accrual))).number]
+
+        try:
+            numbers = await asyncio.gather(*(visit((ledger, other)[n % 2], f"{key}-{n}") for n in range(8)))
+        finally:
+            await other.close()
+        assert len({number for of in numbers for number in of}) == 16
 
     async def test_another_worker_goes_on(self, ledger: Ledger, connect: Callable[[], Ledger], key: str) -> None:
         drafted = await ledger.draft_invoice(an_invoice(key))

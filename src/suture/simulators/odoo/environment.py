@@ -10,19 +10,29 @@ from suture.simulators.odoo.errors import AccessError, PythonError
 from suture.simulators.odoo.fields import Field
 from suture.simulators.odoo.invoicing import compute_move
 from suture.simulators.odoo.model import Model
+from suture.simulators.odoo.numbers import numbered
 from suture.simulators.odoo.store import Row
 
 Getter = Callable[[Row], Any]
 
 
 class Environment:
-    """The database, who calls, and the context. The whole call has one time (`stamp`)."""
+    """The database, who calls, and the context. The whole call has one time (`stamp`), and knows which periods of
+    journals were `numbered` as it began."""
 
-    def __init__(self, db: Database, user: int, context: Row, classes: dict[str, type[Model]]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        user: int,
+        context: Row,
+        classes: dict[str, type[Model]],
+        numbers: frozenset[str] | None = None,
+    ) -> None:
         self.db = db
         self.user = user
         self.context = context
         self.stamp = db.now()
+        self.numbered = numbered(db) if numbers is None else numbers
         self.companies = self._companies()
         self.company = self.companies[0]
         self._allowed = frozenset(self.companies)

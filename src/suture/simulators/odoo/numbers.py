@@ -7,6 +7,7 @@ from suture.simulators.odoo.documents import MOVE, REFUNDS
 from suture.simulators.odoo.store import Row
 
 if TYPE_CHECKING:
+    from suture.simulators.odoo.database import Database
     from suture.simulators.odoo.environment import Environment
 
 _YEARLY = ("sale", "bank", "cash")
@@ -24,20 +25,52 @@ def give_name(env: "Environment", move: Row) -> None:
     stem = _stem(env, move)
     if move.get("name") not in NONE and (move.get("posted_before") or str(move["name"]).startswith(stem)):
         return
+    env.db.store.set(MOVE, move, "name", _name(stem, env.next_number(_key(move, stem))))
+
+
+def _name(stem: str, number: int) -> str:
     width = 4 if stem.count("/") == 3 else 5
-    env.db.store.set(MOVE, move, "name", f"{stem}{env.next_number(_key(move, stem)):0{width}}")
+    return f"{stem}{number:0{width}}"
 
 
 def name_first_draft(env: "Environment", move: Row) -> None:
-    """17 names a draft at once where it is the first of its period."""
-    if env.db.version < 18 and not env.db.store.sequences.get(_key(move, _stem(env, move))):
+    """17 names a draft at once where it is the first of its period that its transaction sees: two that come at the same
+    moment get one name, of which only one can be posted."""
+    if env.db.version >= 18:
+        return
+    stem = _stem(env, move)
+    key = _key(move, stem)
+    if not env.db.store.sequences.get(key):
         give_name(env, move)
+    elif key not in env.numbered:
+        env.db.store.set(MOVE, move, "name", _name(stem, 1))
+
+
+def numbered(db: "Database") -> frozenset[str]:
+    """The periods of journals that have a number in this moment."""
+    return frozenset(key for key, count in db.store.sequences.items() if count)
+
+
+def is_of_its_period(env: "Environment", move: Row) -> bool:
+    """Whether a move's name is of the period of its date: one that was posted before keeps its name."""
+    return str(move["name"]).startswith(_stem(env, move))
+
+
+def is_taken(env: "Environment", move: Row) -> bool:
+    """Whether another posted entry of the journal has its name."""
+    if move.get("name") in NONE:
+        return False
+    bearers = env.db.by(MOVE, "name", move["name"])
+    return any(
+        row["id"] != move["id"] and row["journal_id"] == move["journal_id"] and row["state"] == "posted"
+        for row in bearers
+    )
 
 
 def release_name(env: "Environment", move: Row) -> None:
-    """A deleted move's number is given again if it was the last."""
+    """A deleted move's number is given again if it was the last, and nobody else has it."""
     stem, _, number = str(move.get("name") or "").rpartition("/")
-    if number.isdigit():
+    if number.isdigit() and not env.db.by(MOVE, "name", move["name"]):
         env.db.store.release_number(_key(move, f"{stem}/"), int(number))
 
 

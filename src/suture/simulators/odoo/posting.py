@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from suture.simulators.odoo.dates import locked_until, posted_on
 from suture.simulators.odoo.documents import INVOICES, LINE, MOVE, PURCHASES, SALES, lines_of, touch_lines
-from suture.simulators.odoo.errors import UserError
-from suture.simulators.odoo.numbers import give_name
+from suture.simulators.odoo.errors import UserError, ValidationError
+from suture.simulators.odoo.numbers import give_name, is_of_its_period, is_taken
 from suture.simulators.odoo.open_items import settle
 from suture.simulators.odoo.reconciliation import reconcile, reconcile_marked, refresh, unreconcile
 from suture.simulators.odoo.store import Row
@@ -73,6 +73,10 @@ def _post(env: "Environment", move: Row) -> None:
         env.db.store.set(MOVE, move, "invoice_date", env.today.isoformat())
     env.db.store.set(MOVE, move, "date", posted_on(env, move).isoformat())
     give_name(env, move)
+    if not is_of_its_period(env, move):
+        raise ValidationError(f"The Date you've entered isn't aligned with the existing number ({move['name']}).")
+    if is_taken(env, move):
+        raise ValidationError("The operation cannot be completed: Another entry with the same name already exists.")
     env.db.store.set(MOVE, move, "state", "posted")
     env.db.store.set(MOVE, move, "posted_before", True)
     if move["move_type"] == "out_invoice" and not move.get("payment_reference"):

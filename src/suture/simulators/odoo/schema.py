@@ -80,7 +80,7 @@ INDEXED: Mapping[str, Iterable[str]] = {
     **dict.fromkeys(_COMMON, ()),
     "res.partner": ("ref", "parent_id"),
     "account.analytic.account": ("code",),
-    "account.move": ("ref", "invoice_origin", "reversed_entry_id", "partner_id"),
+    "account.move": ("name", "ref", "invoice_origin", "reversed_entry_id", "partner_id"),
     "account.move.line": ("move_id", "matching_number", "full_reconcile_id", "partner_id"),
     "account.partial.reconcile": ("debit_move_id", "credit_move_id", "full_reconcile_id"),
     "product.product": ("default_code",),

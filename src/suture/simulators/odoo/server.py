@@ -75,15 +75,25 @@ class Server:
         of: Any = self.classes.get(model, Model)
         return _kind(of, method, self.db.version)
 
-    def run(self, user: int, model: str, method: str, positional: Sequence[Any], named: Row) -> Any:
-        """The method's result. Raises `OdooError`, `CannotBind`; nothing of a failed call remains."""
+    def run(
+        self,
+        user: int,
+        model: str,
+        method: str,
+        positional: Sequence[Any],
+        named: Row,
+        *,
+        numbers: frozenset[str] | None = None,
+    ) -> Any:
+        """The method's result. `numbers` are the periods that were numbered as the call came, where that was before it
+        runs. Raises `OdooError`, `CannotBind`; nothing of a failed call remains."""
         context = named.pop("context", None) or {}
         of: Any = self.classes.get(model, Model)
         try:
             _signature(of, method).bind(*positional, **named)
         except TypeError as error:
             raise CannotBind(str(error)) from error
-        bound = getattr(Environment(self.db, user, context, self.classes).model(model), method)
+        bound = getattr(Environment(self.db, user, context, self.classes, numbers).model(model), method)
         return self._transaction(bound, positional, named)
 
     def _transaction(self, bound: Callable[..., Any], positional: Sequence[Any], named: Row) -> Any:
