@@ -14,7 +14,15 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from suture.canonical.events import AppointmentArrived, AppointmentCancelled, Event, InvoiceDrafted, StockReturned
+from suture.canonical.events import (
+    AppointmentArrived,
+    AppointmentBooked,
+    AppointmentCancelled,
+    EligibilityAnswered,
+    Event,
+    InvoiceDrafted,
+    StockReturned,
+)
 from suture.canonical.routing import Route
 from suture.catalogue.model import Retry
 from suture.core.clock import Clock, ManualClock, SystemClock
@@ -808,3 +816,59 @@ async def _end_connections(url: str) -> None:
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     await connection.close()
+
+
+class TestWhatIsToldAnewToAProcessThatWroteNothing:
+    """It begins at its first step by what it is told now; what a refused step may have left outside is remembered."""
+
+    @staticmethod
+    def _booked(facility: str) -> Event:
+        at = datetime(2026, 3, 2, 9, tzinfo=UTC)
+        data = AppointmentBooked(appointment="a", patient="Patient/p", practitioner=None, facility=facility, start=at)
+        return _event("suture.appointment.booked.v1", data, "a")
+
+    @staticmethod
+    def _steps(world: World) -> tuple[Step, Step]:
+        async def ask(run: Any, _: Any) -> Outcome:
+            answer = EligibilityAnswered(appointment="a", payer=run.input.facility)
+            return Outcome(facts=(("suture.eligibility.verified.v1", answer),))
+
+        return Step("ask", ask), world.step("write")
+
+    @pytest.fixture
+    def anew(self, bench: Bench) -> Bench:
+        start = Route(
+            type="suture.appointment.booked.v1",
+            action="start",
+            definition=NAME,
+            version=1,
+            key=_key,
+            effects=frozenset({"write"}),
+        )
+        stop = Route(type="suture.appointment.cancelled.v1", action="cancel", definition=NAME, version=1, key=_key)
+        bench.recorder = Recorder((start, stop))
+        bench.store = ProcessStore(bench.database, bench.recorder)
+        return bench
+
+    async def test_is_told_as_a_fact_of_its_own(self, anew: Bench, world: World) -> None:
+        world.failures["write"] = [Rejected("unknown_code", "no such code")]
+        await anew.record(self._booked("MAIN"))
+        async with running(anew.engine(*self._steps(world), input_type=AppointmentBooked)):
+            await anew.until("a", "stuck")
+            await anew.record(self._booked("NORTH"))
+            await anew.until("a", "done")
+        assert await anew.exceptions() == [], "another answer by another input is no fact told differently"
+        async with anew.database.connection() as connection:
+            told = await connection.fetch("SELECT data FROM event WHERE type LIKE '%eligibility%' ORDER BY seq")
+        assert [msgspec.json.decode(row["data"])["payer"] for row in told] == ["MAIN", "NORTH"]
+
+    async def test_does_not_forget_what_a_refused_step_left_outside(self, anew: Bench, world: World) -> None:
+        world.failures["write"] = [Rejected("charge_differs", "it stands, and differs")]
+        await anew.record(self._booked("MAIN"))
+        async with running(anew.engine(*self._steps(world), input_type=AppointmentBooked)):
+            await anew.until("a", "stuck")
+        await anew.record(self._booked("NORTH"))
+        await anew.cancel("a")
+        async with running(anew.engine(*self._steps(world), input_type=AppointmentBooked)):
+            await anew.until("a", "compensated")
+        assert world.of("a") == ["write", "write:undo"]

@@ -393,8 +393,9 @@ class TestCorrected:
         given = msgspec.json.decode(await queue.payload(house.desk, ANN, number))
         given["payer"] = None
         assert await queue.correct_payload(house.desk, ANN, number, msgspec.json.encode(given)) == []
-        ((told,),) = await house.rows("SELECT input FROM process")
+        ((told, journal, round_),) = await house.rows("SELECT input, journal, round FROM process")
         assert msgspec.json.decode(told)["payer"] is None
+        assert (journal, round_) == ("{}", 1), "it begins at its first step, and what it tells then is new"
         ((detail,),) = await house.rows("SELECT detail FROM audit WHERE action = 'process.correct'")
         assert "Payer/o1" in detail, "the trail has what it was before"
 
@@ -408,6 +409,18 @@ class TestCorrected:
         content = await queue.payload(house.desk, ANN, number)
         with pytest.raises(NotPossible, match="has written capture_charge by what it was given"):
             await queue.correct_payload(house.desk, ANN, number, content)
+
+    async def test_the_day_of_a_corrected_visit_follows_from_its_end(self, house: House, notice) -> None:
+        await house.deliver(notice())
+        await house.ingest()
+        number = await house.stick(A1)
+        given = msgspec.json.decode(await queue.payload(house.desk, ANN, number))
+        given["ended_at"] = "2026-03-04T04:30:00Z"  # the 3rd in New York
+        await queue.correct_payload(house.desk, ANN, number, msgspec.json.encode(given))
+        ((told,),) = await house.rows("SELECT input FROM process")
+        assert msgspec.json.decode(told)["day"] == "2026-03-03"
+        with pytest.raises(NotPossible, match="the day follows from `ended_at`"):
+            await queue.correct_payload(house.desk, ANN, number, msgspec.json.encode(given | {"day": "2026-03-09"}))
 
     @pytest.mark.parametrize("content", [b"{}", b"not JSON", b'{"appointment": 1}'])
     async def test_what_a_process_can_not_be_given_is_refused(self, house: House, notice, content: bytes) -> None:

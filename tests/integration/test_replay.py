@@ -337,9 +337,14 @@ class TestToldAgain:
         await house.stick("completed_appointment:a1", **journal)
         await house.deliver(notice("completed", version=5, patient="p9"))
         await house.ingest()
-        ((told, state, written, fence),) = await house.rows("SELECT input, state, journal, fence FROM process")
+        ((told, state, written, fence, round_),) = await house.rows(
+            "SELECT input, state, journal, fence, round FROM process"
+        )
         assert msgspec.json.decode(told)["patient"] == "Patient/p9"
-        assert (state, written, fence) == ("running", "{}", 1)
+        assert (state, fence, round_) == ("running", 1, 1)
+        kept = {step: record["state"] for step, record in msgspec.json.decode(written).items()}
+        left_behind = {step: state for step, state in journal.items() if state == "refused"}
+        assert kept == left_behind, "what a refused step may have left outside is not forgotten"
         assert await house.exceptions() == []
         (resolved,) = await house.exceptions("resolved")
         assert resolved.resolved_by == "told anew"

@@ -57,7 +57,8 @@ class AwaitEvent:
 
 @dataclass(frozen=True)
 class Definition(Generic[Input]):
-    """A business process. Steps are found by name, so that a running process survives a new version."""
+    """A business process. Steps are found by name, so that a running process survives a new version: what may change of
+    one, and what needs another name, is held by `tests/unit/test_definitions.py`."""
 
     name: str
     version: int

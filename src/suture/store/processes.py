@@ -50,7 +50,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """A process in a worker's hands until its lease ends.
 
     `in_doubt`: the worker before fell silent, and a step may have been begun. `round` counts how often steps that had
-    been done were to be done again: what they tell then are new facts.
+    been done were to be done again, or all of them by another input: what they tell then are new facts.
     """
 
     key: str

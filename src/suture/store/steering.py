@@ -122,7 +122,8 @@ async def compensate(connection: Connection, keys: Sequence[str], at: datetime) 
 
 
 async def replace_input(connection: Connection, key: str, content: str) -> bool:
-    """Give a stuck process another input. False: it isn't stuck on its way forward any more."""
+    """Give a stuck process another input, by which it begins at its first step. False: it isn't stuck on its way
+    forward any more."""
     return await connection.fetchval(_SQL["replace_input"], key, content) is not None
 
 

@@ -25,8 +25,12 @@ SELECT key, state, input, journal::text AS journal, cancel_requested OR undoing 
 FROM process WHERE key = ANY($1::text[]) ORDER BY key FOR UPDATE
 
 -- name: begin_anew
--- A process that nobody holds and that had no effect takes what it is told now.
-UPDATE process SET input = new.input, causation_id = new.causation_id, journal = '{}', state = 'running', step = '',
+-- A process that nobody holds and that had no effect takes what it is told now. What it tells from here on are new
+-- facts: another round. A step that was refused may have left something outside all the same (a charge that is not as
+-- it was asked for), which is to be found and undone if the visit is: it is remembered.
+UPDATE process SET input = new.input, causation_id = new.causation_id, round = round + 1, state = 'running', step = '',
+    journal = (SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(process.journal)
+        WHERE value ->> 'state' = 'refused'),
     cancel_requested = false, undoing = false, finished_at = NULL, attempt = 0, failing_since = NULL, held_by = NULL, awaits = NULL, due_at = new.at, fence = fence + 1, released = true
 FROM unnest($1::text[], $2::text[], $3::uuid[], $4::timestamptz[]) AS new (key, input, causation_id, at)
 WHERE process.key = new.key

@@ -42,7 +42,10 @@ WHERE key = $1 AND released AND state = 'done' AND NOT undoing
 RETURNING key
 
 -- name: replace_input
-UPDATE process SET input = $2 WHERE key = $1 AND state = 'stuck' AND NOT undoing RETURNING key
+-- It begins at its first step, in another round, as one that was told anew does (recorder.sql: begin_anew).
+UPDATE process SET input = $2, round = round + 1, journal = (SELECT coalesce(jsonb_object_agg(key, value), '{}')
+    FROM jsonb_each(process.journal) WHERE value ->> 'state' = 'refused')
+WHERE key = $1 AND state = 'stuck' AND NOT undoing RETURNING key
 
 -- name: announce
 SELECT pg_notify('suture_processes', '')
