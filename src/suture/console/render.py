@@ -16,7 +16,7 @@ from suture.console import formats, progress, words
 from suture.console.facts import facts_of
 from suture.core.clock import Clock
 from suture.operate.runbook import class_of
-from suture.operate.words import describe, document_of, repair_of, side_of
+from suture.operate.words import describe, document_of, held, repair_of, side_of
 
 if TYPE_CHECKING:
     from suture.console.visit import Ask
@@ -62,6 +62,7 @@ class Renderer:
             "repair": repair_of,
             "side": side_of,
             "document": document_of,
+            "held": held,
         }
         self._environment.globals |= {
             "organisation": organisation,

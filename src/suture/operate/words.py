@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from suture.catalogue.reconciliation import Rule
+from suture.core.money import round_money
 from suture.store.discrepancies import Discrepancy
 
 _WHAT = {
@@ -43,15 +44,29 @@ def side_of(book: str) -> str:
     return f"{told['']}: {told['_kind']}"
 
 
+def held(told: Any) -> dict[str, list[Mapping[str, Any]]]:
+    """What both sides held, by book: of the evidence of a difference, or of the documents that proved it gone."""
+    if isinstance(told, Mapping):
+        return dict(told.get("compared", {}))
+    books: dict[str, list[Mapping[str, Any]]] = {}
+    for document in told or ():
+        books.setdefault(document.get("book", ""), []).append(document)
+    return books
+
+
 def document_of(one: Mapping[str, Any]) -> str:
     """A document of the evidence in a line."""
     parts = [str(one.get("number", "")), str(one.get("state", "")), str(one.get("day", ""))]
-    if "amount" in one:
-        parts.append(f"{Decimal(one['amount']):,.2f} {one.get('currency', '')}")
-    if "open" in one:
-        parts.append(f"open {Decimal(one['open']):,.2f}")
-    parts += [f"{name} {one[name]}" for name in ("quantity", "party", "detail") if name in one]
-    return "  ".join(part for part in parts if part)
+    for name, before in (("amount", ""), ("open", "open ")):
+        if one.get(name) is not None:
+            parts.append(f"{before}{_amount(one[name], one.get('currency') or '')}")
+    parts += [f"{name} {one[name]}" for name in ("quantity", "party", "detail") if one.get(name) not in (None, "")]
+    return "  ".join(part for part in parts if part not in ("", "None"))
+
+
+def _amount(told: Any, currency: str) -> str:
+    amount = Decimal(told)
+    return f"{amount:,.2f}" if not currency else f"{round_money(amount, currency):,} {currency}"
 
 
 def _named(place: str, book: str) -> dict[str, str]:
