@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -15,7 +15,9 @@ import pytest
 from suture.canonical.records import Patient
 from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
-from suture.ingest.ingester import Ingester
+from suture.ingest import fhir_appointment
+from suture.ingest.ingester import DECODERS, Ingester
+from suture.ingest.understanding import Context, Understood
 from suture.processes.definitions import ROUTES
 from suture.store import exceptions
 from suture.store.database import Database
@@ -108,7 +110,9 @@ class TestOneDelivery:
         assert await desk.states() == ["ingested"]
         assert await desk.events() == [("completed", 4, False)]
         assert await desk.processes() == {"completed_appointment:a1": "running"}
-        assert await desk.rows("SELECT * FROM appointment") == [("Appointment/a1", "fulfilled", 4)]
+        assert await desk.rows("SELECT reference, status, sequence FROM appointment") == [
+            ("Appointment/a1", "fulfilled", 4)
+        ]
 
     async def test_of_a_payment_starts_its_process(self, desk: Desk) -> None:
         await desk.deliver(PAYMENT, interface="billing-payments")
@@ -128,7 +132,7 @@ class TestOneDelivery:
         broken = notice("completed", appointment="a2", family=MARK)
         broken["data"]["entry"][3]["resource"]["identifier"] = []
         unreadable = msgspec.json.encode(notice(family=MARK)).replace(b'"status"', b'"status":[],"x"', 1)
-        poisoned = notice("booked", appointment="a\x00", family=MARK)
+        poisoned = notice("booked", appointment=f"{MARK} 1950", family=MARK)
         await desk.deliver(notice("completed", family=MARK), broken, unreadable, poisoned)
         await desk.ingest()
         assert sorted(await desk.states()) == ["excepted", "excepted", "excepted", "ingested"]
@@ -172,11 +176,28 @@ class TestOneDelivery:
         assert [trouble.code for trouble in await desk.exceptions()] == ["seal_broken"]
 
 
+@pytest.fixture
+def poison(monkeypatch: pytest.MonkeyPatch, notice) -> dict[str, Any]:
+    """A delivery that is understood, and that the database won't take."""
+
+    def spoilt(body: bytes, context: Context) -> Understood:
+        told = fhir_appointment.decode(body, context)
+        events = tuple(
+            msgspec.structs.replace(event, correlation_id="\x00") if event.subject == "Appointment/poison" else event
+            for event in told.events
+        )
+        return msgspec.structs.replace(told, events=events)
+
+    monkeypatch.setitem(cast("dict[str, Any]", DECODERS), "fhir-appointment.v1", spoilt)
+    poisoned: dict[str, Any] = notice("completed", appointment="poison")
+    return poisoned
+
+
 class TestABatch:
     @pytest.mark.parametrize("place", [0, 37, 74])
-    async def test_loses_nothing_but_the_poisoned_delivery(self, desk: Desk, notice, place: int) -> None:
+    async def test_loses_nothing_but_the_poisoned_delivery(self, desk: Desk, notice, poison, place: int) -> None:
         bodies: list[object] = [notice("completed", appointment=f"a{n}") for n in range(75)]
-        bodies[place] = notice("completed", appointment="a\x00")  # Postgres takes no NUL
+        bodies[place] = poison
         bodies[(place + 5) % 75] = b"not JSON"
         await desk.deliver(*bodies)
         await desk.ingest()
@@ -184,9 +205,9 @@ class TestABatch:
         assert {trouble.code for trouble in await desk.exceptions()} == {"ingest_broke", "invalid_payload"}
         assert len(await desk.processes()) == 73
 
-    async def test_finds_the_poisoned_delivery_by_halving(self, desk: Desk, notice, monkeypatch) -> None:
+    async def test_finds_the_poisoned_delivery_by_halving(self, desk: Desk, notice, poison) -> None:
         bodies: list[object] = [notice("completed", appointment=f"a{n}") for n in range(64)]
-        bodies[63] = notice("completed", appointment="a\x00")
+        bodies[63] = poison
         await desk.deliver(*bodies)
         ingester, rounds = desk.ingester(), 0
         while await ingester.ingest_batch():
@@ -333,9 +354,10 @@ async def test_a_visit_is_recorded_with_all_that_billing_needs(desk: Desk, notic
         "practitioner": "Practitioner/d1",
         "facility": "MAIN",
         "payer": "Payer/o1",
+        "guarantor": None,
         "started_at": "2026-03-02T09:00:00-05:00",
         "ended_at": "2026-03-02T09:30:00-05:00",
-        "lines": [{"service": "OV-EST", "quantity": "1", "unit_price": None}],
+        "lines": [{"service": "OV-EST", "quantity": "1", "unit_price": None, "factor": "1"}],
         "day": "2026-03-02",
     }
     assert (facility, correlation_id) == ("MAIN", "a1")

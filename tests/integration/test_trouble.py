@@ -44,9 +44,14 @@ async def judged(player: Player, fixtures: Path, checks: Mapping[str, Check]) ->
     assert not wrong, "\n".join(wrong)
 
 
-async def test_a_visit_that_is_played_is_billed_to_its_payer(player: Player, fixtures: Path) -> None:
-    await judged(player, fixtures, {"28": _billed})
-    assert "C28-1" in player.answers
+async def _payor_in_any_form(player: Player) -> None:
+    assert await player.billed("C02V") == "Payer/PAY-ALPINE"
+    assert await player.billed("C02R") == "RelatedPerson/MUM"
+    assert (await player.partner("RelatedPerson/MUM"))["name"] == "Mum Example"
+    for unclear in ("C02C", "C02U", "C02I"):
+        assert await player.moves(unclear) == [], unclear
+        (asked,) = await player.exceptions(f"Appointment/{unclear}")
+        assert asked.code == "payer_unclear"
 
 
 async def _billed(player: Player) -> None:
@@ -83,3 +88,84 @@ def _of_halloween(*appointments: str) -> Check:
             assert days == {"2026-10-31"}, (appointment, days)
 
     return check
+
+
+async def _coverage_that_applies(player: Player) -> None:
+    assert await player.billed("C04O") == "Payer/PAY-ALPINE"
+    assert await player.billed("C04S") == "Payer/PAY-ALPINE"
+
+
+async def _optional_elements(player: Player) -> None:
+    for form in ("SSN", "YEAR", "NULL", "END", "ACTOR", "LANG", "CODE", "NPI", "DEL"):
+        assert await player.billed(f"C05{form}") == "Payer/PAY-ALPINE", form
+        assert await player.exceptions(f"Appointment/C05{form}") == []
+
+
+async def _who_took_part(player: Player) -> None:
+    declined, mother = await player.visit("C06D"), await player.visit("C06P")
+    assert declined is not None
+    assert declined["practitioner"] == "Practitioner/D-YES"
+    assert mother is not None
+    assert mother["patient"] == "Patient/MOTHER"
+    shares = await player.rows("account.move", [["ref", "in", ["C06D"]], ["move_type", "=", "entry"]], ["id"])
+    lines = [["move_id", "in", [row["id"] for row in shares]]]
+    assert not [row for row in await player.rows("account.move.line", lines, ["name"]) if "D-NO" in str(row["name"])]
+
+
+async def _names_and_addresses(player: Player) -> None:
+    married = await player.partner("Patient/P-C07O")
+    assert (married["name"], married["street"], married["city"]) == ("Jo Married", "New street 2", "Newtown")
+    told = await player.partner("Patient/P-C07T")
+    assert told["name"] == "Derrick Lin"
+    for partner in (married, told):
+        (country,) = await player.rows("res.country", [["id", "=", partner["country_id"]]], ["code"])
+        (state,) = await player.rows("res.country.state", [["id", "=", partner["state_id"]]], ["code"])
+        assert (country["code"], state["code"]) == ("US", "NY")
+
+
+async def _what_is_referenced(player: Player) -> None:
+    visits = {name: await player.visit(name) for name in ("C08N", "C08R", "C08E")}
+    assert {name: visit and visit["facility"] for name, visit in visits.items()} == {
+        "C08N": "NORTH",
+        "C08R": "MAIN",
+        "C08E": "MAIN",
+    }
+    assert visits["C08E"] is not None
+    assert visits["C08E"]["started_at"].startswith("2026-11-23")
+
+
+async def _versions_and_references(player: Player) -> None:
+    for one in ("C10H", "C10U"):
+        visit = await player.visit(one)
+        assert visit is not None
+        assert visit["patient"] == "Patient/P1"
+        assert await player.billed(one) == "Payer/PAY-ALPINE"
+
+
+async def _undone_without_a_location(player: Player) -> None:
+    (invoice,) = await player.moves("C23")
+    assert (invoice["payment_state"], invoice["amount_residual"]) == ("reversed", 0)
+    assert await player.exceptions("Appointment/C23") == []
+
+
+async def _contradiction(player: Player) -> None:
+    assert await player.billed("C24") == "Payer/PAY-ALPINE"
+    (asked,) = await player.exceptions("Appointment/C24")
+    assert asked.code == "version_contradicts"
+
+
+SCHEDULING: dict[str, Check] = {
+    "02": _payor_in_any_form,
+    "04": _coverage_that_applies,
+    "05": _optional_elements,
+    "06": _who_took_part,
+    "07": _names_and_addresses,
+    "08": _what_is_referenced,
+    "10": _versions_and_references,
+    "23": _undone_without_a_location,
+    "24": _contradiction,
+}
+
+
+async def test_what_scheduling_tells_comes_out_right(player: Player, fixtures: Path) -> None:
+    await judged(player, fixtures, SCHEDULING)

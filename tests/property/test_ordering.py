@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from suture.canonical.events import Event
 from suture.core.ids import fact_id
 from suture.ingest.ordering import Told, fold
+from suture.store.appointments import State
 
 STATUSES = ("booked", "arrived", "fulfilled", "cancelled", "noshow")
 
@@ -50,21 +51,20 @@ def histories(draw: st.DrawFn) -> tuple[list[Told], list[list[Told]]]:
 @given(histories())
 def test_the_end_is_that_of_the_right_order(history: tuple[list[Told], list[list[Told]]]) -> None:
     made, batches = history
-    versions: dict[str, int] = {}
-    statuses: dict[str, str] = {}
+    known: dict[str, State] = {}
     recorded: set[UUID] = set()
     took_effect: list[Told] = []
     for batch in batches:
-        stale, states = fold(versions, batch)
-        for subject, state in states.items():
-            assert state.sequence > versions.get(subject, -1), "a version went back"
-            versions[subject], statuses[subject] = state.sequence, state.status
+        folded = fold(known, batch)
+        assert not folded.contradictions
+        for subject, state in folded.states.items():
+            assert state.sequence >= known.get(subject, state).sequence, "a version went back"
+        known |= folded.states
         for item in batch:  # as the recorder does: an event recorded before is passed over
-            if item.event.id not in stale and item.event.id not in recorded:
+            if item.event.id not in folded.stale and item.event.id not in recorded:
                 took_effect.append(item)
             recorded.add(item.event.id)
     newest = {item.event.subject: item for item in made}
-    assert versions == {subject: item.event.sequence for subject, item in newest.items()}
-    assert statuses == {subject: item.status for subject, item in newest.items()}
+    assert known == {subject: State(item.status, item.event.sequence or 0) for subject, item in newest.items()}
     assert {item.event.id for item in newest.values()} <= {item.event.id for item in took_effect}
     assert len({item.event.id for item in took_effect}) == len(took_effect)

@@ -12,7 +12,10 @@ from suture.operate.projection import merge
 from suture.processes.definition import AwaitEvent
 from suture.processes.definitions import DEFINITIONS, ROUTES
 
-ABOUT_PEOPLE = {"suture.patient.registered.v1", "suture.practitioner.registered.v1", "suture.payer.registered.v1"}
+ABOUT_PEOPLE = {
+    *("suture.patient.registered.v1", "suture.practitioner.registered.v1", "suture.payer.registered.v1"),
+    *("suture.relatedperson.registered.v1", "suture.patient.linked.v1"),
+}
 """Told to whoever keeps records of people elsewhere; no appointment's journey changes by them."""
 ABOUT_THE_LEDGER = {
     *("suture.discrepancy.found.v1", "suture.service.updated.v1", "suture.receipt.validated.v1"),

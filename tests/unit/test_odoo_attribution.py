@@ -98,6 +98,7 @@ CONTACT: dict[str, Any] = {
     "street": "1 Way",
     "city": "Ash",
     "zip": False,
+    "state_id": False,
     "country_id": 1,
     "supplier_rank": 0,
     "write_date": "2026-03-02 10:00:00",

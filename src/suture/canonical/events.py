@@ -50,6 +50,15 @@ class PartyRegistered(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
 
 
+class PatientLinked(msgspec.Struct, frozen=True, kw_only=True):
+    """A source told that two records are of one person (FHIR R4 Patient.link): `link` is ``replaced-by``, ``replaces``,
+    ``refer`` or ``seealso``. Nothing is merged by it."""
+
+    patient: str
+    other: str
+    link: str
+
+
 class EligibilityAnswered(msgspec.Struct, frozen=True, kw_only=True):
     appointment: str
     payer: str | None
@@ -262,7 +271,9 @@ EVENT_TYPES: dict[str, type[msgspec.Struct]] = {
     "suture.appointment.cancelled.v1": AppointmentCancelled,
     "suture.appointment.no_show.v1": AppointmentNoShow,
     "suture.patient.registered.v1": PartyRegistered,
+    "suture.patient.linked.v1": PatientLinked,
     "suture.practitioner.registered.v1": PartyRegistered,
+    "suture.relatedperson.registered.v1": PartyRegistered,
     "suture.payer.registered.v1": PartyRegistered,
     "suture.eligibility.verified.v1": EligibilityAnswered,
     "suture.eligibility.refused.v1": EligibilityAnswered,

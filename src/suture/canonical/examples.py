@@ -43,6 +43,7 @@ EXAMPLES: dict[type[msgspec.Struct], msgspec.Struct] = {
         facts.AppointmentCancelled(appointment="a1", reason="weather"),
         facts.AppointmentNoShow(appointment="a1"),
         facts.PartyRegistered(reference="Patient/p1"),
+        facts.PatientLinked(patient="Patient/p1", other="Patient/p0", link="replaces"),
         facts.EligibilityAnswered(appointment="a1", payer="Payer/o1"),
         facts.ChargeCaptured(
             charge=Charge(

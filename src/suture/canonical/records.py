@@ -43,6 +43,21 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     city: str | None = None
     postal_code: str | None = None
     country: str | None = None
+    state: str | None = None
+
+
+class RelatedPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """Someone who answers for a patient's bill (FHIR R4 RelatedPerson). Sealed wherever it is stored."""
+
+    reference: str
+    identifiers: tuple[Identifier, ...]
+    family: str
+    given: str = ""
+    address_line: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+    state: str | None = None
 
 
 class Practitioner(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,19 +79,21 @@ class ServiceLine(msgspec.Struct, frozen=True, kw_only=True):
     """One service as delivered. `service` is the organisation's own code, after the catalogue's tables.
 
     `unit_price` is set where the source agreed a price for this visit (FHIR R4 ChargeItem.priceOverride);
-    otherwise billing, which owns prices, decides.
+    otherwise billing, which owns prices, decides, and the price counts `factor` times (ChargeItem.factorOverride).
     """
 
     service: str
     quantity: Decimal = Decimal(1)
     unit_price: Decimal | None = None
+    factor: Decimal = Decimal(1)
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """A completed appointment with everything that billing and the ledger need to act on it.
 
     `day` is the day of service, the local date at the facility on which the visit ended. It follows from the other
-    fields and the catalogue (`catalogue.days`); visits that were recorded before it was have none.
+    fields and the catalogue (`catalogue.days`); visits that were recorded before it was have none. Without a `payer`
+    the bill goes to the `guarantor` (``RelatedPerson/…`` or another ``Patient/…``), else to the patient.
     """
 
     appointment: str
@@ -88,6 +105,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime
     lines: tuple[ServiceLine, ...]
     day: date | None = None
+    guarantor: str | None = None
 
 
 class PricedLine(msgspec.Struct, frozen=True, kw_only=True):

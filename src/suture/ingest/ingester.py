@@ -7,7 +7,7 @@ becomes an exception too. Neither keeps the next from its turn.
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -44,6 +44,42 @@ DECODERS: Mapping[str, Decoder] = {
 _LONGEST_SLEEP = 2.0
 _BATCH = 100
 _UNKNOWN_EVERY = timedelta(minutes=1)
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+class _Heard:
+    """What came of a delivery: the parts that are understood, the refusals of the others, and why a person must look at
+    what was understood."""
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        parts: list[Understood],
+        refusals: list[NotUnderstood],
+        trouble: NotUnderstood | None = None,
+    ) -> None:
+        self.delivery = delivery
+        self.parts = parts
+        self.refusals = refusals
+        self.trouble = trouble
+
+    def refuse(self, why: Callable[[Understood], NotUnderstood | None]) -> None:
+        """Take out the parts for which there is a reason."""
+        judged = [(part, why(part)) for part in self.parts]
+        self.parts = [part for part, error in judged if error is None]
+        self.refusals += [error for _, error in judged if error is not None]
+
+    def subjects(self) -> Iterator[str]:
+        """What is told of that has an id of its source."""
+        events = (event for part in self.parts for event in part.events)
+        yield from (event.subject for event in events if kind_of(event.subject) in ("Appointment", "Payment"))
+
+    @property
+    def settled(self) -> Settled:
+        subjects = [event.subject for part in self.parts for event in part.events]
+        if self.refusals:
+            return Settled("excepted", self.refusals[0].subject)
+        return Settled("ingested", subjects[0] if subjects else None)
 
 
 class Ingester:
@@ -133,32 +169,47 @@ class Ingester:
 
     async def _ingest(self, connection: Connection, deliveries: list[Delivery]) -> None:
         now = self._clock.now()
-        settled: dict[int, Settled] = {}
-        understood: list[Understood] = []
-        for delivery in deliveries:
-            try:
-                told = await self._understand(delivery, now)
-                self._trace(delivery, told)
-                understood.append(told)
-                settled[delivery.id] = Settled("ingested", told.events[0].subject if told.events else None)
-                if told.trouble is not None:
-                    await self._except(connection, delivery, told.trouble, now, refused=False)
-            except NotUnderstood as error:
-                settled[delivery.id] = Settled("excepted", error.subject)
-                metrics.count("suture_transformation_errors_total", self._known(delivery), error.code)
-                await self._except(connection, delivery, error, now)
-        understood.sort(key=lambda item: max(event.occurred_at for event in item.events))
-        stale = await self._order(connection, understood)
-        changed = await self._parties.put(connection, list(_current_parties(understood, stale)), now)
+        heard = [await self._hear(delivery, now) for delivery in deliveries]
+        stale = await self._order(connection, heard)
+        understood = sorted((part for one in heard for part in one.parts), key=lambda part: part.told_at)
+        told = list(_current_parties(understood, stale))
+        presumed = await self._unknown(party for part in understood for party in part.presumed)
+        changed = await self._parties.put(connection, [*((party, _EVER) for party in presumed), *told], now)
         events = [self._registered(reference, now) for reference in changed]
-        events += [event for item in understood for event in item.events]
+        events += [event for part in understood for event in (*part.events, *part.beside)]
         await self._recorder.record(connection, events, stale=stale)
+        for one in heard:
+            await self._tell_trouble(connection, one, now)
+        settled = {one.delivery.id: one.settled for one in heard}
         await backlog.settle(connection, settled, now)
         await self._resolve(connection, [d.id for d in deliveries if d.replays and _is_ingested(settled[d.id])], now)
         for delivery in deliveries:
             metrics.count("suture_ingested_total", self._known(delivery), settled[delivery.id].state)
             if _is_ingested(settled[delivery.id]):
                 self._gate(delivery).succeeded()
+
+    async def _hear(self, delivery: Delivery, now: datetime) -> "_Heard":
+        """What a delivery says, appointment by appointment."""
+        try:
+            told = await self._understand(delivery, now)
+        except NotUnderstood as error:
+            return _Heard(delivery, [], [error])
+        self._trace(delivery, told)
+        return _Heard(delivery, list(told.each()), list(told.refusals), told.trouble)
+
+    async def _tell_trouble(self, connection: Connection, heard: "_Heard", now: datetime) -> None:
+        delivery, several = heard.delivery, len(heard.parts) + len(heard.refusals) > 1
+        for error in heard.refusals:
+            metrics.count("suture_transformation_errors_total", self._known(delivery), error.code)
+            await self._except(connection, delivery, error, now, step=error.subject if several else None)
+        if heard.trouble is not None:
+            await self._except(connection, delivery, heard.trouble, now, refused=False)
+
+    async def _unknown(self, presumed: Iterable[Party]) -> list[Party]:
+        """Those of whom nobody told more than a reference."""
+        by_reference = {party.reference: party for party in presumed}
+        known = await self._parties.known(list(by_reference)) if by_reference else set()
+        return [party for reference, party in by_reference.items() if reference not in known]
 
     def _trace(self, delivery: Delivery, told: Understood) -> None:
         """The journey that a delivery is about is known only now: the span says by which delivery."""
@@ -185,19 +236,37 @@ class Ingester:
             raise NotUnderstood("seal_broken", str(error), "Check SUTURE_MASTER_KEY, then retry it.") from error
         return understand(self._corrected, delivery, body, now)
 
-    async def _order(self, connection: Connection, understood: list[Understood]) -> frozenset[UUID]:
+    async def _order(self, connection: Connection, heard: "list[_Heard]") -> frozenset[UUID]:
+        """Take out of what was heard what another interface told first and what contradicts what is known; answers what
+        of the rest came too late."""
+        await self._refuse_strangers(connection, heard)
         told = [
-            Told(event, item.appointment_status)
-            for item in understood
-            for event in item.events
-            if item.appointment_status is not None
+            Told(event, part.appointment_status, part.changed_at)
+            for one in heard
+            for part in one.parts
+            for event in part.events
+            if part.appointment_status is not None
         ]
         if not told:
             return frozenset()
         known = await appointments.lock(connection, (item.event.subject for item in told))
-        stale, latest = fold(known, told)
-        await appointments.advance(connection, ((s, state.status, state.sequence) for s, state in latest.items()))
-        return stale
+        folded = fold(known, told)
+        for one in heard:
+            one.refuse(lambda part: next((folded.contradictions.get(event.id) for event in part.events), None))
+        await appointments.advance(connection, folded.states)
+        return folded.stale
+
+    async def _refuse_strangers(self, connection: Connection, heard: "list[_Heard]") -> None:
+        """An id that another interface of the same contract uses is another's: nothing of it takes effect."""
+        told: dict[str, str] = {}
+        for one in heard:
+            for subject in one.subjects():
+                told.setdefault(subject, one.delivery.interface)
+        if not told:
+            return
+        first = await appointments.tellers(connection, told, self._inbound)
+        for one in heard:
+            one.refuse(lambda part, by=one.delivery.interface: _stranger(part, by, first))  # type: ignore[misc]
 
     async def _except(
         self,
@@ -207,13 +276,14 @@ class Ingester:
         now: datetime,
         *,
         refused: bool = True,
+        step: str | None = None,
     ) -> None:
         interface = self._catalogue.interfaces.get(delivery.interface)
         if refused:
             self._gate(delivery).refused(Rejected(error.code, error.reason, error.remedy))
         await self._recorder.open_exception(
             connection,
-            _trouble(delivery, interface, error),
+            _trouble(delivery, interface, error, step),
             now,
             correlation_id=_journey_of(error.subject) or f"delivery-{delivery.id}",
             causation_id=delivery.receipt,
@@ -286,11 +356,25 @@ def _current_parties(understood: Iterable[Understood], stale: frozenset[UUID]) -
     back."""
     for item in understood:
         if all(event.id not in stale for event in item.events):
-            told_at = max(event.occurred_at for event in item.events)
-            yield from ((party, told_at) for party in item.parties)
+            yield from ((party, item.told_at) for party in item.parties)
 
 
-def _trouble(delivery: Delivery, interface: Interface | None, error: NotUnderstood) -> Trouble:
+def _stranger(part: Understood, interface: str, first: Mapping[str, str]) -> NotUnderstood | None:
+    for event in part.events:
+        known = first.get(event.subject, interface)
+        if known != interface:
+            error = NotUnderstood(
+                "told_by_another",
+                f"{event.subject} was told by {known} before: two interfaces use one id for different things",
+                "Nothing of it took effect. Have only one interface tell this in the catalogue (`suture check` says "
+                "which do), and enter the other's by hand; then discard this.",
+            )
+            error.subject = event.subject
+            return error
+    return None
+
+
+def _trouble(delivery: Delivery, interface: Interface | None, error: NotUnderstood, step: str | None) -> Trouble:
     return Trouble(
         code=error.code,
         outcome=Rejected.outcome,
@@ -299,6 +383,7 @@ def _trouble(delivery: Delivery, interface: Interface | None, error: NotUndersto
         owner=interface.owner if interface else "integration",
         interface=delivery.interface,
         delivery=delivery.id,
+        step=step,
         subject=error.subject or f"Delivery/{delivery.id}",
         sla=timedelta(hours=interface.sla_hours) if interface else timedelta(days=1),
     )

@@ -1,7 +1,7 @@
 """What a decoder makes of a delivery, and what it says when it can't."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding JSON raises: not of the expected shape, not UTF-8, nested too deeply."""
 
 _QUOTED = re.compile(r"'[^']*'")
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class NotUnderstood(Exception):
@@ -46,13 +47,33 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Understood(msgspec.Struct, frozen=True, kw_only=True):
-    """The canonical content of a delivery. `appointment_status` is what its event puts the appointment in; `trouble` is
-    why a person must look at what was understood."""
+    """The canonical content of a delivery.
+
+    `appointment_status` is what its event puts the appointment in, `changed_at` when its source changed it, where it
+    says. `beside` are facts that hold whether or not the events came too late. `presumed` are parties of whom only a
+    reference was told: they count as long as nobody told more. `trouble` is why a person must look at what was
+    understood. A delivery that tells of several appointments has a part for each, whose events are its own, and a
+    refusal for each that isn't understood.
+    """
 
     events: tuple[Event, ...]
+    beside: tuple[Event, ...] = ()
     trouble: NotUnderstood | None = None
     parties: tuple[Party, ...] = ()
+    presumed: tuple[Party, ...] = ()
     appointment_status: str | None = None
+    changed_at: datetime | None = None
+    parts: tuple["Understood", ...] = ()
+    refusals: tuple[NotUnderstood, ...] = ()
+
+    def each(self) -> tuple["Understood", ...]:
+        """Its parts; itself where it has none."""
+        return self.parts if self.parts or self.refusals else (self,)
+
+    @property
+    def told_at(self) -> datetime:
+        """When the last of its events was so."""
+        return max((event.occurred_at for event in self.events), default=_EVER)
 
 
 def make_event(

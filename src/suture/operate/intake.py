@@ -14,6 +14,7 @@ from suture.core.money import Money, unusable
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.store import appointments, events, steering
+from suture.store.appointments import State
 from suture.store.parties import Parties
 
 Kind = Literal["patient", "practitioner", "payer", "facility", "service"]
@@ -60,13 +61,13 @@ async def bill(desk: Desk, actor: Actor, visit: Visit) -> bool:
     event = _event(desk, actor, visit)
     async with desk.database.transaction() as connection:
         before = (await appointments.lock(connection, [event.subject]))[event.subject]
-        if before >= 0:
+        if before.sequence >= 0:
             told = (await events.latest_of_type(connection, _COMPLETED, [visit.appointment])).get(visit.appointment)
             if not isinstance(told, AppointmentCompleted) or told.visit != visit:
                 raise NotBillable([("/appointment", "this appointment is known, with other content")])
             return False
         await actor.sign(connection, desk, "visit.bill", event.subject)
-        await appointments.advance(connection, [(event.subject, AppointmentStatus.FULFILLED, _FIRST)])
+        await appointments.advance(connection, {event.subject: State(AppointmentStatus.FULFILLED, _FIRST)})
         await desk.recorder.record(connection, [event])
     return True
 

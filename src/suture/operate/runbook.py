@@ -14,12 +14,14 @@ CLASSES: dict[str, frozenset[str]] = {
             *("invalid_payload", "unknown_type", "status_differs", "no_appointment", "no_version", "no_patient"),
             *("no_start", "no_encounter", "no_practitioner", "currency_differs", "amount_invalid", "seal_broken"),
             *("interface_unknown", "party_unknown", "nothing_to_bill", "no_lines", "not_fhir"),
+            *("patient_unclear", "practitioner_unclear", "facility_unclear", "encounter_unclear", "charge_unclear"),
+            *("payer_unclear", "time_implausible", "id_invalid", "no_name"),
         }
     ),
     "contradiction": frozenset(
         {
             *("told_again", "told_differently", "external_id_conflict", "changed_in_odoo", "twin_in_odoo"),
-            *("no_twin", "status_untold"),
+            *("no_twin", "status_untold", "version_contradicts", "told_by_another"),
         }
     ),
     "coverage": frozenset({"coverage_refused"}),

@@ -109,5 +109,5 @@ def _estimate(visit: Visit | None, prices: dict[str, Decimal]) -> Decimal | None
         price = line.unit_price if line.unit_price is not None else prices.get(line.service)
         if price is None:
             return None
-        amount += line.quantity * price
+        amount += line.quantity * line.factor * price
     return amount

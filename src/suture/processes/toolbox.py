@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import TypeVar
 
-from suture.canonical.records import Patient, Payer, Practitioner
+from suture.canonical.records import Patient, Payer, Practitioner, RelatedPerson
 from suture.catalogue.days import Days
 from suture.catalogue.model import Catalogue, ServiceIndex
 from suture.connectors.port import Billing, Ledger
 from suture.core.failure import Rejected
 from suture.processes.closing import Closing
-from suture.store.parties import Parties
+from suture.store.parties import Parties, kind_of
 from suture.store.periods import Calendar
 
 
@@ -35,6 +35,12 @@ class Toolbox:
 
     async def practitioner(self, reference: str) -> Practitioner:
         return _expect(await self.parties.get(reference), Practitioner, reference)
+
+    async def guarantor(self, reference: str) -> Patient | RelatedPerson:
+        """Who answers for a patient's bill."""
+        if kind_of(reference) == "Patient":
+            return await self.patient(reference)
+        return _expect(await self.parties.get(reference), RelatedPerson, reference)
 
     async def payer(self, reference: str) -> Payer:
         return _expect(await self.parties.get(reference), Payer, reference)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from suture.canonical.records import Patient, Payer, Practitioner
+from suture.canonical.records import Patient, Payer, Practitioner, RelatedPerson
 from suture.core.gather import Gather
 from suture.store.database import Connection, Database, sql
 from suture.store.sealing import Sealed
@@ -13,12 +13,17 @@ from suture.store.vault import Vault
 
 _SQL = sql("parties")
 
-Party = Patient | Practitioner | Payer
-_TYPES: dict[str, type[Party]] = {"Patient": Patient, "Practitioner": Practitioner, "Payer": Payer}
+Party = Patient | Practitioner | Payer | RelatedPerson
+_TYPES: dict[str, type[Party]] = {
+    "Patient": Patient,
+    "Practitioner": Practitioner,
+    "Payer": Payer,
+    "RelatedPerson": RelatedPerson,
+}
 
 
 def kind_of(reference: str) -> str:
-    """``Patient``, ``Practitioner`` or ``Payer``."""
+    """``Patient``, ``Practitioner``, ``Payer`` or ``RelatedPerson``."""
     return reference.partition("/")[0]
 
 

@@ -2,7 +2,7 @@
 
 from suture.store.database import Database
 
-CURRENT = "0006"
+CURRENT = "0007"
 
 
 class SchemaOutdated(Exception):

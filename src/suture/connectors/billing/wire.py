@@ -189,10 +189,15 @@ def _bare(reference: str) -> str:
 
 
 def _line_request(line: ServiceLine) -> dict[str, Any]:
-    request: dict[str, Any] = {"code": line.service, "quantity": line.quantity}
+    request: dict[str, Any] = {"code": line.service, "quantity": _priced_quantity(line)}
     return request if line.unit_price is None else request | {"unit_price": line.unit_price}
 
 
 def _same_line(ours: ServiceLine, theirs: WireLine) -> bool:
     agreed = ours.unit_price is None or ours.unit_price == theirs.unit_price
-    return agreed and (ours.service, ours.quantity) == (theirs.code, theirs.quantity)
+    return agreed and (ours.service, _priced_quantity(ours)) == (theirs.code, theirs.quantity)
+
+
+def _priced_quantity(line: ServiceLine) -> Decimal:
+    """How many times billing's price counts: a factor of the visit is part of it."""
+    return line.quantity if line.factor == 1 else line.quantity * line.factor

@@ -17,8 +17,8 @@ from suture.connectors.port import Discrepancy, LedgerPartner, Registered
 from suture.core.failure import Rejected
 from suture.store.crosswalk import Known
 
-PARTNER_PRINTED = ("name", "ref", "is_company", "street", "city", "zip", "country_id")
-_COLUMNS = ("id", *PARTNER_PRINTED[:-1], "country_id/.id")
+PARTNER_PRINTED = ("name", "ref", "is_company", "street", "city", "zip", "state_id", "country_id")
+_COLUMNS = ("id", *(f"{field}/.id" if field.endswith("_id") else field for field in PARTNER_PRINTED))
 _REMEMBERED = 20_000
 
 
@@ -31,6 +31,7 @@ class Parties:
         self._crosswalk = crosswalk
         self._standing: dict[str, tuple[LedgerPartner, Registered]] = {}
         self._countries: dict[str, int] | None = None
+        self._states: dict[tuple[int, str], int] | None = None
         self._writing = asyncio.Lock()  # two batches that create one contact at once would fail each other
 
     def forget(self) -> None:
@@ -56,7 +57,8 @@ class Parties:
 
     async def _write(self, partners: Sequence[LedgerPartner]) -> dict[str, Registered]:
         countries = await self._country_ids()
-        wanted = {external_id("partner", p.reference): (p, _values(p, countries)) for p in partners}
+        states = await self._state_ids() if any(p.state for p in partners) else {}
+        wanted = {external_id("partner", p.reference): (p, _values(p, countries, states)) for p in partners}
         known = await self._crosswalk.recall(list(wanted))
         standing = await self._odoo.external_ids("res.partner", [record.record for record in known.values()])
         deleted = {name for name, record in known.items() if standing.get(record.record) != name}
@@ -133,6 +135,14 @@ class Parties:
             self._countries = {**{str(row["name"]).upper(): row["id"] for row in rows}, **codes}
         return self._countries
 
+    async def _state_ids(self) -> dict[tuple[int, str], int]:
+        """States by their country's id and their code or name."""
+        if self._states is None:
+            rows = await self._odoo.search("res.country.state", [], ["code", "name", "country_id"])
+            named = {(row["country_id"], str(row["name"]).upper()): row["id"] for row in rows}
+            self._states = named | {(row["country_id"], str(row["code"]).upper()): row["id"] for row in rows}
+        return self._states
+
 
 class _Plan:
     """What to write into a contact: `values` with what a person changed left as it is, `kept` those fields."""
@@ -184,7 +194,8 @@ def unknown_facility(code: str) -> Rejected:
     )
 
 
-def _values(partner: LedgerPartner, countries: Mapping[str, int]) -> Row:
+def _values(partner: LedgerPartner, countries: Mapping[str, int], states: Mapping[tuple[int, str], int]) -> Row:
+    country = countries.get((partner.country or "").upper(), 0)
     return {
         "name": partner.name,
         "ref": partner.reference,
@@ -192,7 +203,8 @@ def _values(partner: LedgerPartner, countries: Mapping[str, int]) -> Row:
         "street": partner.street or False,
         "city": partner.city or False,
         "zip": partner.postal_code or False,
-        "country_id": countries.get((partner.country or "").upper(), False),
+        "state_id": states.get((country, (partner.state or "").upper()), False),
+        "country_id": country or False,
     }
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from suture.canonical.records import Patient
+from suture.canonical.records import Patient, RelatedPerson
 
 Role = Literal["patient", "payer", "guarantor", "practitioner", "supplier"]
 
@@ -13,7 +13,7 @@ class LedgerPartner(msgspec.Struct, frozen=True, kw_only=True):
     """A contact in the ledger: who owes (a payer, a patient, a guarantor) or is owed (a practitioner, a supplier).
 
     `reference` is ours, such as ``Payer/P1``. A supplier is the ledger's own to change: it is created where it is
-    missing and never written again.
+    missing and never written again. `country` is an ISO 3166-1 alpha-2 code, `state` its state's own (``NY``).
     """
 
     reference: str
@@ -24,18 +24,24 @@ class LedgerPartner(msgspec.Struct, frozen=True, kw_only=True):
     city: str | None = None
     postal_code: str | None = None
     country: str | None = None
+    state: str | None = None
 
     @classmethod
     def of_patient(cls, patient: Patient) -> "LedgerPartner":
+        return cls.of_person(patient, "patient")
+
+    @classmethod
+    def of_person(cls, person: Patient | RelatedPerson, role: Role) -> "LedgerPartner":
         return cls(
-            reference=patient.reference,
-            name=f"{patient.given} {patient.family}".strip(),
+            reference=person.reference,
+            name=f"{person.given} {person.family}".strip(),
             is_company=False,
-            role="patient",
-            street=patient.address_line,
-            city=patient.city,
-            postal_code=patient.postal_code,
-            country=patient.country,
+            role=role,
+            street=person.address_line,
+            city=person.city,
+            postal_code=person.postal_code,
+            country=person.country,
+            state=person.state,
         )
 
 

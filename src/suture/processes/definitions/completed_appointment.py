@@ -51,6 +51,7 @@ async def resolve(run: VisitRun, tools: Toolbox) -> Outcome:
         tools.patient(visit.patient),
         tools.practitioner(visit.practitioner),
         *([tools.payer(visit.payer)] if visit.payer else []),
+        *([tools.guarantor(visit.guarantor)] if visit.guarantor else []),
     )
     if not visit.lines:
         raise Rejected(
@@ -268,7 +269,9 @@ async def _day(visit: Visit, tools: Toolbox) -> date:
 
 
 async def _partner(visit: Visit, tools: Toolbox) -> LedgerPartner:
-    """Who gets the invoice: the payer, or the patient who pays alone. Odoo learns of no other patient."""
+    """Who gets the invoice: the payer, else the guarantor, else the patient. Odoo learns of no other patient."""
+    if visit.payer is None and visit.guarantor is not None:
+        return LedgerPartner.of_person(await tools.guarantor(visit.guarantor), "guarantor")
     if visit.payer is None:
         return LedgerPartner.of_patient(await tools.patient(visit.patient))
     payer = await tools.payer(visit.payer)

@@ -35,5 +35,6 @@ JOURNALS = (
 TAXES = (("15%", 15.0, "sale", SALE_TAX), ("15%", 15.0, "purchase", PURCHASE_TAX))
 CURRENCIES = (("USD", "$", True), ("EUR", "€", True), ("GBP", "£", False), ("CHF", "CHF", False))
 COUNTRIES = (("US", "United States"), ("CA", "Canada"), ("GB", "United Kingdom"), ("DE", "Germany"), ("FR", "France"))
+STATES = (("US", "NY", "New York"), ("US", "ME", "Maine"), ("US", "CA", "California"), ("CA", "ON", "Ontario"))
 MODULES = ("base", "account", "stock", "sale", "purchase", "product", "base_automation", "product_expiry")
 EURO_RATE = 0.8

@@ -35,6 +35,7 @@ _BASE: Models = {
         "company_id": one("res.company"),
     },
     "res.country": plain("char", "name", "code"),
+    "res.country.state": {**plain("char", "name", "code"), "country_id": one("res.country")},
     "res.users": {
         **plain("char", "name", "login", "lang", "tz"),
         **plain("boolean", "active", "share"),
@@ -47,6 +48,7 @@ _BASE: Models = {
         **plain("boolean", "is_company", "active"),
         **plain("integer", "customer_rank", "supplier_rank"),
         "country_id": one("res.country"),
+        "state_id": one("res.country.state"),
         "company_id": one("res.company"),
         "parent_id": one("res.partner"),
         "property_account_receivable_id": one("account.account", computed=True),

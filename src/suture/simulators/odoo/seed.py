@@ -31,9 +31,11 @@ def _world(db: "Database") -> None:
     for name, symbol, active in chart.CURRENCIES:
         row = {"name": name, "symbol": symbol, "active": active, "rounding": 0.01, "decimal_places": 2}
         add("res.currency", row)
-    for code, name in chart.COUNTRIES:
-        country = add("res.country", {"code": code, "name": name})
+    countries = {code: add("res.country", {"code": code, "name": name}) for code, name in chart.COUNTRIES}
+    for code, country in countries.items():
         db.store.name(f"base.{code.lower()}", "res.country", country, noupdate=False)
+    for code, state, name in chart.STATES:
+        add("res.country.state", {"code": state, "name": name, "country_id": countries[code]})
     for name in chart.MODULES:
         version = f"{db.version}.0.1.0"
         versions = {"latest_version": version, "installed_version": version}

@@ -1,0 +1,251 @@
+"""A Bundle's resources, and what a reference in one of them means.
+
+Followed are: literal references (relative, absolute, of a version), ``urn:uuid:`` by `Bundle.entry.fullUrl`, contained
+ones (``#id``), logical ones by identifier, and conditional ones (``Patient?identifier=system|value``).
+https://hl7.org/fhir/R4/references.html, https://hl7.org/fhir/R4/bundle.html#references
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from suture.codecs.fhir.resources import Identifier, Meta, Reference, Resource, soft
+from suture.codecs.fhir.values import moment
+
+R = TypeVar("R", bound=Resource)
+
+_LITERAL = re.compile(
+    r"(?P<base>.*/|)(?P<kind>[A-Z][A-Za-z]{2,40})/(?P<id>[^/?#\s]+)(?:/_history/(?P<version>[^/?#]+))?/?"
+)
+_CONDITIONAL = re.compile(r"(?:.*/|)(?P<kind>[A-Z][A-Za-z]{2,40})\?(?P<query>.+)")
+
+Tree = dict[str, Any]
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A resource as it stands in a bundle: its place, where it says who it is, and what contains it (itself, unless it
+    is contained)."""
+
+    kind: str
+    id: str
+    tree: Tree
+    url: str = ""
+    root: Tree | None = None
+
+    @property
+    def contained(self) -> bool:
+        return self.root is not None
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Whom a reference means: `held` where the bundle has it. Without an `id` nobody else can name it."""
+
+    kind: str
+    id: str
+    held: Held | None = None
+
+    @property
+    def reference(self) -> str:
+        return f"{self.kind}/{self.id}"
+
+
+class Read(msgspec.Struct, Generic[R], frozen=True):
+    """A resource decoded, with where it stands: references in it are followed from there."""
+
+    resource: R
+    held: Held
+
+    @property
+    def id(self) -> str:
+        return self.held.id
+
+
+class Contents:
+    """The resources of a bundle. Decoding one raises `msgspec.ValidationError`, whose text names the place and never
+    the content."""
+
+    def __init__(self, entries: list[Any]) -> None:
+        self._kinds: dict[str, list[Held]] = defaultdict(list)
+        self._urls: dict[str, Held] = {}
+        for entry in entries:
+            held = _held(entry)
+            if held is not None:
+                self._kinds[held.kind].append(held)
+                self._urls.setdefault(_unversioned(held.url), held)
+        self._urls.pop("", None)
+
+    def held(self, kind: type[Resource]) -> list[Held]:
+        """Every resource of a type, as it stands."""
+        return list(self._kinds[kind.__name__])
+
+    def of(self, kind: type[R]) -> list[Read[R]]:
+        """Every resource of a type."""
+        return [self.read(held, kind) for held in self._kinds[kind.__name__]]
+
+    def readable(self, kind: type[R]) -> list[Read[R]]:
+        """Every resource of a type that can be decoded: one that can't may be none of ours."""
+        found = []
+        for held in self._kinds[kind.__name__]:
+            try:
+                found.append(self.read(held, kind))
+            except msgspec.ValidationError:
+                continue
+        return found
+
+    def read(self, held: Held, kind: type[R]) -> Read[R]:
+        return Read(msgspec.convert(_present(held.tree), kind, strict=False), held)
+
+    def target(self, reference: Reference, within: Held, *, kind: str = "") -> Target | None:
+        """Whom a reference means that stands `within` a resource; None where that can't be told. `kind` is the one
+        type that it may mean where it doesn't say."""
+        text = reference.reference.strip()
+        said = reference.type.rpartition("/")[2] or kind
+        found = self._literal(text, within, said) if text else None
+        logical = self._by_identifier(soft(Identifier, reference.identifier), said)
+        if found is None or (found.held is None and logical is not None and logical.id == found.id):
+            return logical or found
+        return self._elsewhere(found)
+
+    def _literal(self, text: str, within: Held, kind: str) -> Target | None:
+        if text.startswith("#"):
+            return _contained(text[1:], within)
+        by_url = self._urls.get(_unversioned(text))
+        if by_url is not None:
+            return _of(by_url)
+        if text.lower().startswith(("urn:uuid:", "urn:oid:")):
+            return self._by_bare_id(text.rpartition(":")[2], kind)
+        conditional = _CONDITIONAL.fullmatch(text)
+        if conditional is not None:
+            return self._by_identifier(_asked_for(conditional["query"]), conditional["kind"])
+        literal = _LITERAL.fullmatch(text)
+        if literal is None:
+            return self._by_bare_id(text, kind) if kind and "/" not in text else None
+        return self._by_id(literal["kind"], literal["id"], literal["base"], literal["version"] or "")
+
+    def _by_id(self, kind: str, identity: str, base: str, version: str) -> Target:
+        """The resource of this id; of several (versions, or other servers' records) the one that is meant."""
+        same = [one for one in self._kinds[kind] if one.id == identity and _may_be_at(one, base)]
+        meant = [one for one in same if version and _meta(one).version_id == version] or same
+        return Target(kind, identity, newest(meant) if meant else None)
+
+    def _by_bare_id(self, identity: str, kind: str) -> Target | None:
+        """A resource by its id alone: of one type, or the only one of this id."""
+        kinds = [kind] if kind else list(self._kinds)
+        found = [one for name in kinds for one in self._kinds.get(name, ()) if one.id.lower() == identity.lower()]
+        return _of(found[0]) if len(found) == 1 else None
+
+    def _by_identifier(self, identifiers: list[Identifier], kind: str) -> Target | None:
+        """The one resource of a type that is called so. A system that isn't said may be any."""
+        for wanted in identifiers:
+            if not wanted.value or not kind:
+                continue
+            found = {one.id: one for one in self._kinds.get(kind, ()) if _is_called(one, wanted)}
+            if len(found) == 1:
+                return _of(next(iter(found.values())))
+        return None
+
+    def _elsewhere(self, target: Target) -> Target:
+        """A contained record is the one of the bundle that has the same identifier, where there is one."""
+        if target.held is None or not target.held.contained:
+            return target
+        named = soft(Identifier, target.held.tree.get("identifier"))
+        return self._by_identifier([one for one in named if one.system], target.kind) or target
+
+
+def entries_of(data: Tree) -> list[Any]:
+    """The entries of a Bundle; a resource that came alone is the only one. Raises `msgspec.ValidationError`."""
+    if not isinstance(data.get("resourceType"), str):
+        raise msgspec.ValidationError("Object missing required field `resourceType`")
+    if data["resourceType"] != "Bundle":
+        return [{"resource": data}]
+    entries = data.get("entry") or []
+    if not isinstance(entries, list):
+        raise msgspec.ValidationError("Expected `array` - at `$.entry`")
+    return entries
+
+
+def _held(entry: Any) -> Held | None:
+    """The resource of an entry: a deletion, or the answer to a request, has none."""
+    tree = entry.get("resource") if isinstance(entry, Mapping) else None
+    kind = tree.get("resourceType") if isinstance(tree, dict) else None
+    if tree is None or not isinstance(kind, str):
+        return None
+    url, identity = entry.get("fullUrl"), tree.get("id")
+    url = url if isinstance(url, str) else ""
+    if not isinstance(identity, str) or not identity:
+        literal = _LITERAL.fullmatch(url)
+        identity = literal["id"] if literal else url.rpartition(":")[2] if url.startswith("urn:") else ""
+    return Held(kind, identity, tree, url)
+
+
+def _contained(identity: str, within: Held) -> Target | None:
+    root = within.root or within.tree
+    if not identity:
+        return Target(str(root.get("resourceType", "")), str(root.get("id", "")))
+    contained = root.get("contained")
+    for tree in contained if isinstance(contained, list) else ():
+        if isinstance(tree, dict) and str(tree.get("id", "")).lstrip("#") == identity:
+            kind = str(tree.get("resourceType", ""))
+            return Target(kind, "", Held(kind, "", tree, root=root))
+    return None
+
+
+def _of(held: Held) -> Target:
+    return Target(held.kind, held.id, held)
+
+
+def _unversioned(url: str) -> str:
+    return url.partition("/_history/")[0].rstrip("/")
+
+
+def _meta(held: Held) -> Meta:
+    return next(iter(soft(Meta, _present(held.tree.get("meta")))), Meta())
+
+
+def newest(same: Sequence[Held]) -> Held:
+    """The newest of what a bundle says of one record: by `meta.lastUpdated`, then by version, then the last."""
+
+    def age(place: int) -> tuple[datetime, int, int]:
+        meta = _meta(same[place])
+        version = int(meta.version_id) if meta.version_id.isascii() and meta.version_id.isdigit() else -1
+        return moment(meta.last_updated) or datetime.min.replace(tzinfo=UTC), version, place
+
+    return same[max(range(len(same)), key=age)]
+
+
+def _may_be_at(held: Held, base: str) -> bool:
+    """Whether a resource may be the one of a server: unless both say which, and differ."""
+    if "://" not in base or "://" not in held.url:
+        return True
+    return held.url.startswith(base)
+
+
+def _is_called(held: Held, wanted: Identifier) -> bool:
+    names = soft(Identifier, held.tree.get("identifier"))
+    return any(one.value == wanted.value and wanted.system in ("", one.system) for one in names)
+
+
+def _asked_for(query: str) -> list[Identifier]:
+    """The identifiers that a conditional reference's search asks for."""
+    told = [value for name, value in parse_qsl(query) if name == "identifier"]
+    return [Identifier(value=one.rpartition("|")[2], system=one.rpartition("|")[0]) for one in told]
+
+
+def _present(tree: Any) -> Any:
+    """A tree without its nulls: where a value is missing FHIR writes null into an array, and some servers elsewhere."""
+    if isinstance(tree, dict):
+        return {name: _present(value) for name, value in tree.items() if value is not None}
+    if isinstance(tree, list):
+        return [_present(value) for value in tree if value is not None]
+    return tree
+
+
+def decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
+    """A decoder of JSON that keeps numbers as they are written."""
+    return msgspec.json.Decoder(kind, float_hook=Decimal)

@@ -1,0 +1,124 @@
+"""What is billed: the ChargeItems of the visit's Encounter that are billable, each once.
+
+FHIR R4 ChargeItem: status, context, code, quantity, factorOverride, priceOverride.
+"""
+
+from decimal import Decimal
+
+from suture.canonical.records import ServiceLine
+from suture.codecs import fhir
+from suture.core.money import LARGEST, unusable
+from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told
+from suture.ingest.understanding import NotUnderstood
+
+_BILLED, _UNCERTAIN = "billable", ("unknown", "")
+_NOT_BILLED = frozenset({"planned", "not-billable", "aborted", "billed", "entered-in-error"})
+_CODE_TABLE = "services"
+
+Item = fhir.Read[fhir.ChargeItem]
+
+
+def service_lines(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter]) -> tuple[ServiceLine, ...]:
+    """The visit's services. Raises `NotUnderstood`."""
+    ours = [item for item in _once(told) if _is_ours(told, item, patient, encounter)]
+    return tuple(_service_line(told, item.resource) for item in ours if _is_billed(item.resource))
+
+
+def _once(told: Told) -> list[Item]:
+    """Each item once, as it is newest: what is sent twice is charged once."""
+    found: dict[object, list[Item]] = {}
+    for place, item in enumerate(told.contents.of(fhir.ChargeItem)):
+        found.setdefault(item.id or place, []).append(item)
+    return [_latest(same) for same in found.values()]
+
+
+def _latest(same: list[Item]) -> Item:
+    newest = next(item for item in same if item.held is fhir.newest([item.held for item in same]))
+    version = newest.resource.meta
+    if any(item.resource != newest.resource and item.resource.meta == version for item in same):
+        raise NotUnderstood(
+            "charge_unclear", "a ChargeItem is told twice with different content, and neither is newer", SAY_WHICH
+        )
+    return newest
+
+
+def _is_ours(told: Told, item: Item, patient: str, encounter: fhir.Read[fhir.Encounter]) -> bool:
+    """Whether an item is of this visit; one that doesn't say is where the delivery tells of no other. Raises
+    `NotUnderstood`."""
+    context, subject = item.resource.context, item.resource.subject
+    target = told.follow(context, item.held, "Encounter")
+    whose = told.follow(subject, item.held, "Patient")
+    theirs = whose is not None and whose.kind == "Patient" and bool(whose.id) and whose.reference != patient
+    if target is not None and target.kind == "Encounter":
+        if target.id != encounter.id:
+            return False
+        if theirs and item.resource.status not in _NOT_BILLED:
+            raise NotUnderstood("charge_unclear", "a ChargeItem of the visit is another patient's", SAY_WHICH)
+        return not theirs
+    if theirs or item.resource.status in _NOT_BILLED:
+        return False
+    if not told.alone or (target is None and context != fhir.Reference()):
+        raise NotUnderstood("charge_unclear", "a ChargeItem doesn't say of which visit it is", SAY_WHICH)
+    return True
+
+
+def _is_billed(item: fhir.ChargeItem) -> bool:
+    if item.status != _BILLED and item.status not in _NOT_BILLED:
+        what = "unknown" if item.status in _UNCERTAIN else "none of FHIR's"
+        raise NotUnderstood("charge_unclear", f"the status of a ChargeItem is {what}: is it to be billed?", SAY_WHICH)
+    return item.status == _BILLED
+
+
+def _service_line(told: Told, item: fhir.ChargeItem) -> ServiceLine:
+    currency = told.context.catalogue.organisation.currency
+    price = item.price_override
+    if price is not None and price.currency not in ("", currency):
+        raise NotUnderstood("currency_differs", f"a price in another currency than {currency}", REMEDY)
+    quantity = _count(Decimal(1) if item.quantity is None else item.quantity.value, "quantity")
+    factor = _count(Decimal(1) if item.factor_override is None else item.factor_override, "factorOverride")
+    if price is None:
+        return ServiceLine(service=_service(told, item.code), quantity=quantity, factor=factor)
+    # A price that overrides billing's is what was agreed in the end: a factor beside it only says why.
+    return ServiceLine(service=_service(told, item.code), quantity=quantity, unit_price=_price(price.value, currency))
+
+
+def _count(number: Decimal | None, what: str) -> Decimal:
+    if number is None or not number.is_finite() or not 0 < number < LARGEST:
+        raise NotUnderstood("amount_invalid", f"a ChargeItem's {what} is not a usable number", REMEDY)
+    return number
+
+
+def _price(amount: Decimal | None, currency: str) -> Decimal:
+    if amount is None:
+        raise NotUnderstood("amount_invalid", "a ChargeItem's priceOverride has no value", REMEDY)
+    why = unusable(amount, currency) or ("is less than nothing" if amount < 0 else "")
+    if why:
+        raise NotUnderstood("amount_invalid", f"a ChargeItem's price {why}", REMEDY)
+    return amount
+
+
+def _service(told: Told, code: fhir.CodeableConcept) -> str:
+    """Our own code, by the code table: by system and code, else by the code alone. Raises `NotUnderstood`."""
+    rows = told.context.catalogue.code_tables[_CODE_TABLE].rows
+    codings = [coding for coding in code.coding if coding.code]
+    for key in ("{0.system}|{0.code}", "{0.code}"):
+        chosen = {rows[name] for one in codings if one.user_selected and (name := key.format(one)) in rows}
+        found = {rows[name] for one in codings if (name := key.format(one)) in rows}
+        for services in (chosen, found):
+            if len(services) == 1:
+                return services.pop()
+        if found:
+            raise NotUnderstood(
+                "charge_unclear",
+                f"a ChargeItem's codes mean {len(found)} services ({', '.join(sorted(found))})",
+                SAY_WHICH,
+            )
+    shown = next(
+        (one for one in codings if fhir.is_code(one.code) and (not one.system or fhir.is_system(one.system))), None
+    )
+    what = "a ChargeItem without a code" if not codings else "a ChargeItem's code, which is not of a code's form"
+    raise NotUnderstood(
+        "code_unmapped",
+        f"the code table {_CODE_TABLE} has no row for {f'{shown.system}|{shown.code}' if shown else what}",
+        'Say what it means here: `suture exceptions edit NUMBER --map "system|code=SERVICE" --reason … --retry`.',
+    )

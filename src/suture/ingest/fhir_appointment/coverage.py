@@ -1,0 +1,172 @@
+"""Who is billed: the payer of the coverage that applies, a guarantor, or the patient.
+
+FHIR R4 Coverage (status, period, order, payor) and Account (coverage.priority, guarantor). A visit with a coverage that
+applies is never taken for self-pay: whose payor can't be told is a person's to say.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from math import inf
+
+import msgspec
+
+from suture.canonical.records import Payer
+from suture.codecs import fhir
+from suture.ingest.fhir_appointment.told import SAY_WHICH, Told, covers, distinct, named
+from suture.ingest.understanding import NotUnderstood
+
+_ACTIVE, _UNCONFIRMED = ("active", ""), "draft"
+_USABLE_ACCOUNTS = ("active", "on-hold", "unknown", "")
+_ROLES = {"Organization": 0, "RelatedPerson": 1, "Patient": 2}
+"""Who may pay; of coverages that nothing else puts in order, an insurer's comes first."""
+
+
+class Billed(msgspec.Struct, frozen=True):
+    """Who gets the bill: a payer, a guarantor, or (neither) the patient. `told` is the payer as far as the delivery
+    says its name, `presumed` as far as only a reference does."""
+
+    payer: str | None = None
+    guarantor: fhir.Target | None = None
+    told: Payer | None = None
+    presumed: Payer | None = None
+
+
+class _Cover(msgspec.Struct, frozen=True):
+    """A coverage with its place in the order of benefits."""
+
+    read: fhir.Read[fhir.Coverage]
+    priority: float
+    payors: list[fhir.Target]
+
+    @property
+    def rank(self) -> tuple[float, float, int]:
+        order = self.read.resource.order
+        return self.priority, inf if order is None else order, _ROLES[self.payors[0].kind] if self.payors else 0
+
+
+def billed(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter], day: date) -> Billed:
+    """Who is billed for a visit on a day. Raises `NotUnderstood`."""
+    accounts = _accounts(told, patient, encounter)
+    covers_ = _applying(told, patient, accounts, day)
+    if not covers_:
+        return _of_guarantors(told, patient, accounts, day)
+    first = min(cover.rank for cover in covers_)
+    chosen = [cover for cover in covers_ if cover.rank == first]
+    if any(not cover.payors for cover in chosen):
+        raise NotUnderstood(
+            "payer_unclear",
+            "the coverage of the visit names its payor in a way that nothing in the delivery answers",
+            "Ask the scheduling system's owner to send Coverage.payor as a reference to an Organization; or set it in "
+            "the payload here (`suture exceptions edit NUMBER --payload FILE --reason … --retry`).",
+        )
+    payors = distinct(payor for cover in chosen for payor in _foremost(cover.payors))
+    if len(payors) > 1:
+        raise NotUnderstood(
+            "payer_unclear", f"{len(payors)} payors may be billed first, and nothing says which", SAY_WHICH
+        )
+    return _billed(told, patient, payors[0], chosen[0])
+
+
+def _billed(told: Told, patient: str, payor: fhir.Target, cover: _Cover | None) -> Billed:
+    reference = named(payor, "payer_unclear")
+    if payor.kind != "Organization":
+        return Billed(guarantor=None if reference == patient else payor)
+    name = _name(told, payor)
+    payer = f"Payer/{payor.id}"
+    if name:
+        return Billed(payer, told=Payer(reference=payer, name=name))
+    displayed = next((one.display for one in cover.read.resource.payor if one.display), "") if cover else ""
+    return Billed(payer, presumed=Payer(reference=payer, name=displayed or payor.id))
+
+
+def _name(told: Told, payor: fhir.Target) -> str:
+    """What an Organization is called, where the delivery has it and it can be read."""
+    if payor.held is None:
+        return ""
+    found = fhir.soft(fhir.Organization, payor.held.tree)
+    return found[0].name if found else ""
+
+
+def _applying(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]], day: date) -> list[_Cover]:
+    """The coverages of the patient that are active and cover the day: those that the visit is billed to by its
+    accounts, where these say so. Raises `NotUnderstood`."""
+    priorities = _priorities(told, accounts)
+    every = [one for one in told.contents.of(fhir.Coverage) if _is_of(told, one, patient)]
+    ours = [one for one in every if one.id in priorities] if priorities else every
+    if priorities and not ours and not every:
+        raise NotUnderstood(
+            "payer_unclear", "the visit's Account names a Coverage that the delivery doesn't have", SAY_WHICH
+        )
+    covering = [one for one in ours or every if covers(one.resource.period, day, told.zone)]
+    active = [one for one in covering if one.resource.status in _ACTIVE]
+    if not active and any(one.resource.status == _UNCONFIRMED for one in covering):
+        raise NotUnderstood(
+            "payer_unclear", "the only Coverage of the visit is a draft that nobody confirmed", SAY_WHICH
+        )
+    return [_Cover(one, priorities.get(one.id, inf), _payors(told, one)) for one in _newest(active)]
+
+
+def _newest(coverages: list[fhir.Read[fhir.Coverage]]) -> list[fhir.Read[fhir.Coverage]]:
+    """Each coverage once: the same one may be sent twice."""
+    return list({one.id or str(place): one for place, one in enumerate(coverages)}.values())
+
+
+def _is_of(told: Told, read: fhir.Read[fhir.Coverage], patient: str) -> bool:
+    """Whether a coverage may be the patient's: one that doesn't say whose may be."""
+    target = told.follow(read.resource.beneficiary, read.held, "Patient")
+    return target is None or not target.id or target.reference == patient
+
+
+def _payors(told: Told, read: fhir.Read[fhir.Coverage]) -> list[fhir.Target]:
+    """Those whom a coverage's payors mean, as far as they can be told and known by an id."""
+    targets = (told.follow(payor, read.held) for payor in read.resource.payor)
+    found = [target for target in targets if target is not None and target.id and target.kind in _ROLES]
+    return _foremost(distinct(found))
+
+
+def _foremost(payors: list[fhir.Target]) -> list[fhir.Target]:
+    """Of several payors the insurers, where there are any."""
+    best = min((_ROLES[one.kind] for one in payors), default=0)
+    return [one for one in payors if _ROLES[one.kind] == best]
+
+
+def _accounts(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter]) -> list[fhir.Read[fhir.Account]]:
+    """The accounts that the visit is billed to: the Encounter's; where it names none, the patient's."""
+    targets = [told.follow(one, encounter.held, "Account") for one in encounter.resource.account]
+    ours = [account for target in targets if (account := told.resource(target, fhir.Account)) is not None]
+    found = ours or [one for one in told.contents.readable(fhir.Account) if patient in _subjects(told, one)]
+    return [one for one in found if one.resource.status in _USABLE_ACCOUNTS]
+
+
+def _subjects(told: Told, account: fhir.Read[fhir.Account]) -> Iterator[str]:
+    for reference in account.resource.subject:
+        target = told.follow(reference, account.held)
+        if target is not None:
+            yield target.reference
+
+
+def _priorities(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> dict[str, float]:
+    """The coverages that accounts name, each with its priority there."""
+    found: dict[str, float] = {}
+    for account in accounts:
+        for one in account.resource.coverage:
+            target = told.follow(one.coverage, account.held, "Coverage")
+            priority = inf if one.priority is None else float(one.priority)
+            if target is not None and target.id:
+                found[target.id] = min(priority, found.get(target.id, inf))
+    return found
+
+
+def _of_guarantors(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]], day: date) -> Billed:
+    """Who answers for the account where no coverage does; the patient where nobody else does."""
+    answering = [
+        (one.party, account.held)
+        for account in accounts
+        for one in account.resource.guarantor
+        if not one.on_hold and covers(one.period, day, told.zone)
+    ]
+    targets = [told.follow(party, within) for party, within in answering]
+    known = distinct(one for one in targets if one is not None and one.id and one.kind in _ROLES)
+    if None in targets or len(known) > 1 or (targets and not known):
+        raise NotUnderstood("payer_unclear", "who answers for the visit's Account can't be told", SAY_WHICH)
+    return _billed(told, patient, known[0], None) if known else Billed()

@@ -1,0 +1,319 @@
+"""From a delivery's bytes to the events of the appointments that it tells of."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from suture.canonical.events import (
+    AppointmentArrived,
+    AppointmentBooked,
+    AppointmentCancelled,
+    AppointmentCompleted,
+    AppointmentNoShow,
+    AppointmentRescheduled,
+    PatientLinked,
+)
+from suture.canonical.records import Patient, Practitioner, RelatedPerson, Visit
+from suture.catalogue.days import Days
+from suture.codecs import fhir
+from suture.ingest.fhir_appointment import charges, coverage, encounter, facility, participants, people
+from suture.ingest.fhir_appointment.told import REMEDY, Told, check_id
+from suture.ingest.understanding import UNREADABLE, Context, NotUnderstood, Understood, make_event
+from suture.store.parties import Party
+
+_NUMBER = re.compile("[0-9]{1,18}")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_SERVERS = datetime(1990, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(days=2)
+"""How far a source's clock may be ahead before its times are not believed."""
+
+Data = msgspec.Struct
+Parties = tuple[tuple[Party, ...], tuple[Party, ...]]
+
+
+class _Webhook(msgspec.Struct, frozen=True):
+    type: str
+    timestamp: str
+    data: dict[str, Any]
+
+
+class _Said(msgspec.Struct, frozen=True):
+    """What an appointment's event says: its data, where it was, and who is in it: as told, and as only presumed."""
+
+    data: Data
+    facility: str | None
+    named: tuple[Party, ...] = ()
+    presumed: tuple[Party, ...] = ()
+
+
+class _Order(msgspec.Struct, frozen=True):
+    """The place of what is told among all that is told of the appointment. `changed_at` is when the source changed it,
+    as far as it says; `version` what tells two changes of one moment apart."""
+
+    sequence: int
+    changed_at: datetime | None
+    version: str = ""
+
+
+_WEBHOOK = fhir.decoder(_Webhook)
+
+
+def decode(body: bytes, context: Context) -> Understood:
+    """Raises `NotUnderstood`."""
+    try:
+        webhook = _WEBHOOK.decode(body)
+        contents = fhir.Contents(fhir.entries_of(webhook.data))
+        appointments = contents.held(fhir.Appointment)
+    except UNREADABLE as error:
+        raise NotUnderstood.invalid(error, REMEDY) from error
+    if not appointments:
+        raise NotUnderstood("no_appointment", "the bundle holds no Appointment", REMEDY)
+    read = [_read(webhook, contents, context, held, appointments) for held in _about(webhook, appointments)]
+    understood = tuple(one for one in read if isinstance(one, Understood))
+    refused = tuple(one for one in read if isinstance(one, NotUnderstood))
+    if len(read) == 1:
+        if refused:
+            raise refused[0]
+        return understood[0]
+    return Understood(events=tuple(e for one in understood for e in one.events), parts=understood, refusals=refused)
+
+
+def _about(webhook: _Webhook, appointments: list[fhir.Held]) -> list[fhir.Held]:
+    """The appointments that a delivery tells of: where there are several, those that its type means and the others
+    from whose status something follows, each version once."""
+    if len(appointments) == 1:
+        return appointments
+    versions = {(one.id, str(one.tree.get("meta")), str(one.tree.get("status"))): one for one in appointments}
+    telling = [one for one in versions.values() if _kind(webhook, one)]
+    return telling or list(versions.values())
+
+
+def _kind(webhook: _Webhook, held: fhir.Held) -> str:
+    """What is told of an appointment of several, as a webhook's type: the delivery's own, or what its status says."""
+    status = str(held.tree.get("status"))
+    return webhook.type if status in _STATUSES.get(webhook.type, ()) else _BY_STATUS.get(status, "")
+
+
+def _read(
+    webhook: _Webhook, contents: fhir.Contents, context: Context, held: fhir.Held, appointments: list[fhir.Held]
+) -> Understood | NotUnderstood:
+    """What is told of one appointment, or why that isn't understood; either names the appointment."""
+    try:
+        check_id(held.id, "Appointment")
+    except NotUnderstood as error:
+        return error
+    alone = len({one.id for one in appointments}) == 1
+    try:
+        kind = webhook.type if len(appointments) == 1 else _kind(webhook, held) or webhook.type
+        sent_at = fhir.moment(webhook.timestamp)
+        if sent_at is None:
+            raise NotUnderstood("invalid_payload", "the webhook's timestamp is not a time with its zone", REMEDY)
+        read = contents.read(held, fhir.Appointment)
+        return _understood(kind, Told(context, contents, read, sent_at, alone))
+    except UNREADABLE as error:
+        refusal = NotUnderstood.invalid(error, REMEDY)
+    except NotUnderstood as error:
+        refusal = error
+    refusal.subject = f"Appointment/{held.id}"
+    return refusal
+
+
+def _understood(kind: str, told: Told) -> Understood:
+    if kind not in _EVENTS:
+        raise NotUnderstood("unknown_type", "the webhook's type is not one of the contract's", REMEDY)
+    event_type, build = _EVENTS[kind]
+    if told.appointment.status not in _STATUSES[kind]:
+        raise NotUnderstood("status_differs", "Appointment.status does not say what the webhook's type says", REMEDY)
+    order = _order(told)
+    said = build(told)
+    occurred_at = order.changed_at or told.sent_at
+    event = make_event(
+        told.context,
+        event_type,
+        said.data,
+        subject=f"Appointment/{told.id}",
+        correlation_id=told.id,
+        occurred_at=occurred_at,
+        facility=said.facility,
+        sequence=order.sequence,
+        part=order.version,
+    )
+    links = tuple(
+        make_event(
+            told.context,
+            "suture.patient.linked.v1",
+            link,
+            subject=link.patient,
+            correlation_id=told.id,
+            occurred_at=occurred_at,
+            part=f"{link.other} {link.link}",
+        )
+        for link in _links(told)
+    )
+    return Understood(
+        events=(event,),
+        beside=links,
+        parties=tuple({one.reference: one for one in (*_people(told), *said.named)}.values()),
+        presumed=said.presumed,
+        appointment_status=told.appointment.status,
+        changed_at=order.changed_at,
+    )
+
+
+def _order(told: Told) -> _Order:
+    """By version number; where the source's versions are no numbers by the time of the change, else by when it was
+    sent. Raises `NotUnderstood`."""
+    meta = told.appointment.meta
+    changed_at = _believed(told, fhir.moment(meta.last_updated))
+    if _NUMBER.fullmatch(meta.version_id):
+        return _Order(int(meta.version_id), changed_at)
+    at = changed_at or _believed(told, told.sent_at)
+    if at is None:
+        raise NotUnderstood(
+            "no_version",
+            "neither Appointment.meta (versionId, lastUpdated) nor the webhook's timestamp says what came first",
+            REMEDY,
+        )
+    return _Order((at - _EPOCH) // timedelta(microseconds=1), changed_at, meta.version_id or "unversioned")
+
+
+def _believed(told: Told, when: datetime | None) -> datetime | None:
+    plausible = when is not None and _FIRST_SERVERS <= when <= told.context.received_at + _AHEAD
+    return when if plausible else None
+
+
+def _booked(told: Told) -> _Said:
+    return _booking(told, AppointmentBooked)
+
+
+def _rescheduled(told: Told) -> _Said:
+    return _booking(told, AppointmentRescheduled)
+
+
+def _booking(told: Told, kind: type[AppointmentBooked]) -> _Said:
+    place = facility.facility(told)
+    data = kind(
+        appointment=told.id,
+        patient=participants.patient(told),
+        practitioner=participants.planned_practitioner(told),
+        facility=place,
+        start=encounter.start(told),
+    )
+    return _Said(data, place)
+
+
+def _completed(told: Told) -> _Said:
+    finished = encounter.encounter(told)
+    place = facility.facility(told, finished)
+    told = msgspec.structs.replace(told, place=place)
+    patient = participants.patient(told, finished)
+    practitioner = participants.practitioner(told, finished)
+    began, ended = encounter.times(told, finished)
+    bill = coverage.billed(told, patient, finished, fhir.local_day(ended, told.zone))
+    visit = Visit(
+        appointment=told.id,
+        patient=patient,
+        practitioner=practitioner,
+        facility=place,
+        payer=bill.payer,
+        guarantor=bill.guarantor.reference if bill.guarantor else None,
+        started_at=began,
+        ended_at=ended,
+        lines=charges.service_lines(told, patient, finished),
+    )
+    named = [bill.told] if bill.told else []
+    presumed: list[Party] = [bill.presumed] if bill.presumed else []
+    presumed += _presumed_practitioner(told, practitioner)
+    return _Said(
+        AppointmentCompleted(visit=Days(told.context.catalogue).dated(visit)),
+        place,
+        (*named, *_billed_person(told, visit)),
+        tuple(presumed),
+    )
+
+
+def _billed_person(told: Told, visit: Visit) -> Iterator[Party]:
+    """The record of whoever gets the bill without a payer, who needs a name for it. Raises `NotUnderstood`."""
+    reference = visit.guarantor or visit.patient
+    if visit.payer is not None:
+        return
+    kind, _, identity = reference.partition("/")
+    for record in _records(told, kind, {identity}):
+        if isinstance(record, Patient | RelatedPerson) and not (record.family or record.given):
+            raise NotUnderstood("no_name", f"{reference} is to be billed, and has no name", REMEDY)
+        yield record
+
+
+def _presumed_practitioner(told: Told, reference: str) -> Iterator[Practitioner]:
+    """A practitioner of whom the delivery has no record, by what the Appointment calls them: to be used as long as no
+    record was told."""
+    for participant in told.appointment.participant:
+        target = told.follow(participant.actor, told.read.held)
+        if target is not None and target.held is None and target.reference == reference and participant.actor.display:
+            yield Practitioner(reference=reference, identifiers=(), name=participant.actor.display)
+
+
+def _people(told: Told) -> Iterator[Party]:
+    """Everyone of whom the delivery has a record that can be named."""
+    for kind in ("Patient", "Practitioner"):
+        yield from _records(told, kind)
+
+
+def _records(told: Told, kind: str, wanted: Iterable[str] | None = None) -> Iterator[Party]:
+    resource, record = _PEOPLE[kind]
+    same: dict[str, list[fhir.Held]] = {}
+    for held in told.contents.held(resource):
+        if fhir.is_id(held.id) and (wanted is None or held.id in wanted):
+            same.setdefault(held.id, []).append(held)
+    for versions in same.values():
+        yield record(told, told.contents.read(fhir.newest(versions), resource))
+
+
+def _links(told: Told) -> Iterator[PatientLinked]:
+    """What patients' records say of other records of the same person (FHIR R4 Patient.link)."""
+    for read in told.contents.readable(fhir.Patient):
+        for link in fhir.soft(fhir.Link, read.resource.link):
+            other = told.follow(link.other, read.held, "Patient")
+            kinds = ("replaced-by", "replaces", "refer", "seealso")
+            if other is not None and fhir.is_id(other.id) and fhir.is_id(read.id) and link.type in kinds:
+                yield PatientLinked(patient=f"Patient/{read.id}", other=other.reference, link=link.type)
+
+
+def _only_named(kind: type[Any]) -> Callable[[Told], _Said]:
+    """What undoes or precedes a visit needs no more than the appointment."""
+    return lambda told: _Said(kind(appointment=told.id), facility.facility_or_none(told))
+
+
+_PEOPLE: dict[str, tuple[type[Any], Callable[[Told, fhir.Read[Any]], Party]]] = {
+    "Patient": (fhir.Patient, people.patient),
+    "Practitioner": (fhir.Practitioner, people.practitioner),
+    "RelatedPerson": (fhir.RelatedPerson, people.related_person),
+}
+
+_EVENTS: dict[str, tuple[str, Callable[[Told], _Said]]] = {
+    "appointment.booked": ("suture.appointment.booked.v1", _booked),
+    "appointment.rescheduled": ("suture.appointment.rescheduled.v1", _rescheduled),
+    "appointment.arrived": ("suture.appointment.arrived.v1", _only_named(AppointmentArrived)),
+    "appointment.completed": ("suture.appointment.completed.v1", _completed),
+    "appointment.cancelled": ("suture.appointment.cancelled.v1", _only_named(AppointmentCancelled)),
+    "appointment.noshow": ("suture.appointment.no_show.v1", _only_named(AppointmentNoShow)),
+}
+"""Webhook type: event type, and how its data is read."""
+
+_STATUSES = {
+    "appointment.booked": {"booked", "pending", "proposed"},
+    "appointment.rescheduled": {"booked", "pending", "proposed"},
+    "appointment.arrived": {"arrived", "checked-in"},
+    "appointment.completed": {"fulfilled"},
+    "appointment.cancelled": {"cancelled", "entered-in-error"},
+    "appointment.noshow": {"noshow"},
+}
+"""Webhook type: the FHIR R4 Appointment.status that goes with it."""
+
+_BY_STATUS = {
+    status: kind for kind, statuses in _STATUSES.items() if kind != "appointment.rescheduled" for status in statuses
+}
+"""Appointment.status: what is told of an appointment that stands beside those of the webhook's type."""
