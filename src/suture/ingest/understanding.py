@@ -70,6 +70,12 @@ class Understood(msgspec.Struct, frozen=True, kw_only=True):
         """Its parts; itself where it has none."""
         return self.parts if self.parts or self.refusals else (self,)
 
+    def whole(self) -> "Understood":
+        """Itself, where all that was told is understood. Raises `NotUnderstood`."""
+        for refusal in self.refusals:
+            raise refusal
+        return self
+
     @property
     def told_at(self) -> datetime:
         """When the last of its events was so."""

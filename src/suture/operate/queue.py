@@ -302,7 +302,7 @@ def _dated(desk: Desk, given: Visit, before: Visit) -> Visit:
 def _understood(catalogue: Catalogue, desk: Desk, original: Delivery, content: bytes) -> list[str]:
     """The types of the events that a content would be understood as."""
     try:
-        told = understand(catalogue, original, content, desk.clock.now())
+        told = understand(catalogue, original, content, desk.clock.now()).whole()
     except NotUnderstood as error:
         raise NotPossible(f"this would not be understood either: {error.reason}") from error
     return [event.type for event in told.events]

@@ -107,6 +107,7 @@ async def _read(desk: Desk, catalogue: Catalogue, known: KnownDelivery, delivery
     try:
         body = await desk.vault.open(delivery.sealed, delivery.bound_to)
         told = understand(catalogue, delivery, body, desk.clock.now())
+        told = told if told.events else told.whole()
     except (NotUnderstood, SealBroken) as error:
         return _Read(delivery=known, reason=str(error), subject=getattr(error, "subject", None))
     return _Read(delivery=known, events=told.events, subject=told.events[0].subject if told.events else None)

@@ -112,7 +112,7 @@ def _way(catalogue: Catalogue, read: _Reader, message: Any, leaf: _Leaf, outcome
 
 def _read(interface: str, now: datetime, catalogue: Catalogue, content: bytes) -> Understood:
     delivery = Delivery(0, interface, "a-trial", now, Sealed(0, b""))
-    return understand(catalogue, delivery, content, now)
+    return understand(catalogue, delivery, content, now).whole()
 
 
 def _fields(told: Understood) -> dict[str, str]:
