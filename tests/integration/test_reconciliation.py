@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
+from tests.integration import by_hand
 from tests.integration.clinic import Clinic, clinic
 
 from suture.access.roles import ADMINISTRATOR
@@ -13,7 +13,7 @@ from suture.connectors.port import LedgerPartner
 from suture.core.clock import SystemClock
 from suture.operate import reconciling, repairs
 from suture.operate.actor import Actor, NotPossible
-from suture.simulators.clinic.day import AppointmentPlan
+from suture.simulators.clinic.day import AppointmentPlan, ClinicDay
 from suture.store import audit
 from suture.store.database import Database
 from suture.store.discrepancies import Discrepancy
@@ -63,17 +63,6 @@ async def repaired(it: Clinic, found: Discrepancy) -> str:
 async def acts(it: Clinic, number: int) -> list[str]:
     async with it.base.database.connection() as connection:
         return [entry.action for entry in await audit.newest(connection, reconciling.subject(number))]
-
-
-async def the_move(it: Clinic, reference: str, move_type: str) -> Any:
-    """A posted document, as a person finds it in Odoo."""
-    domain = [["ref", "=", reference], ["move_type", "=", move_type], ["state", "=", "posted"]]
-    (row,) = await found_by_hand(it, "account.move", domain, ["name", "journal_id", "date"])
-    return row
-
-
-async def found_by_hand(it: Clinic, model: str, domain: list[Any], fields: list[str]) -> Any:
-    return await it.by_hand(model, "search_read", domain=domain, fields=fields, load="")
 
 
 async def test_a_day_without_faults_yields_nothing(it: Clinic) -> None:
@@ -147,12 +136,8 @@ async def test_a_claim_that_was_never_made_is_for_a_person(it: Clinic) -> None:
 async def test_an_invoice_edited_by_hand(it: Clinic) -> None:
     await it.play()
     visit = a_visit(it)
-    invoice = await the_move(it, visit.id, "out_invoice")
-    domain = [["move_id", "=", invoice["id"]], ["display_type", "=", "product"]]
-    line, *_ = await found_by_hand(it, "account.move.line", domain, ["price_unit"])
-    await it.by_hand("account.move", "button_draft", [invoice["id"]])
-    await it.by_hand("account.move.line", "write", [line["id"]], vals={"price_unit": line["price_unit"] + 50})
-    await it.by_hand("account.move", "action_post", [invoice["id"]])
+    invoice = await by_hand.the_move(it, visit.id, "out_invoice")
+    await by_hand.repriced(it, invoice, 50)
     found = await the_one(it)
     assert (found.rule, found.what, found.key) == ("invoice_changed", "differs", visit.id)
     assert (str(found.money), found.currency, found.owner) == ("50.00", "USD", "finance")
@@ -162,7 +147,7 @@ async def test_an_invoice_edited_by_hand(it: Clinic) -> None:
 async def test_an_invoice_deleted_by_hand(it: Clinic) -> None:
     await it.play()
     visit = a_visit(it)
-    invoice = await the_move(it, visit.id, "out_invoice")
+    invoice = await by_hand.the_move(it, visit.id, "out_invoice")
     await it.by_hand("account.move", "button_draft", [invoice["id"]])
     await it.by_hand("account.move", "unlink", [invoice["id"]])
     found = await the_one(it)
@@ -174,13 +159,8 @@ async def test_a_payment_posted_twice(it: Clinic) -> None:
     await it.play()
     visit = a_visit(it, payments=1)
     (payment,) = (await it.call("billing", f"/v1/payments?charge_external_id={visit.id}", method="GET"))["payments"]
-    ours = await the_move(it, payment["id"], "entry")
-    fields = ["account_id", "partner_id", "debit", "credit"]
-    lines = await found_by_hand(it, "account.move.line", [["move_id", "=", ours["id"]]], fields)
-    copies = [[0, 0, {field: line[field] for field in fields}] for line in lines]
-    twin = {"move_type": "entry", "ref": payment["id"], "date": ours["date"], "line_ids": copies}
-    made = await it.by_hand("account.move", "create", vals_list=[twin | {"journal_id": ours["journal_id"]}])
-    await it.by_hand("account.move", "action_post", made)
+    ours = await by_hand.the_move(it, payment["id"], "entry")
+    await by_hand.copied(it, ours, ref=payment["id"])
     found = await the_one(it)
     assert (found.rule, found.what, found.key) == ("payment_not_applied", "twice", payment["id"])
     assert found.money == msgspec.convert(payment["amount"], type=type(found.money), strict=False)
@@ -193,10 +173,82 @@ async def test_a_supplier_renamed(it: Clinic) -> None:
         LedgerPartner(reference="Supplier/S1", name="Glove Works", is_company=True, role="supplier")
     )
     await it.play()
-    (supplier,) = await found_by_hand(it, "res.partner", [["ref", "=", "Supplier/S1"]], ["name"])
+    (supplier,) = await by_hand.found(it, "res.partner", [["ref", "=", "Supplier/S1"]], ["name"])
     await it.by_hand("res.partner", "write", [supplier["id"]], vals={"name": "Glove Works & Sons"})
     found = await the_one(it)
     assert (found.rule, found.what, found.key) == ("master_data", "changed", "Supplier/S1")
     assert [one["detail"] for one in found.evidence["compared"]["odoo.master_data"]] == ["name"]
     assert "Glove" not in msgspec.json.encode(found.evidence).decode(), "what changed is named, not said"
     assert "taken as it is in Odoo" in await repaired(it, found)
+
+
+async def test_a_correction_reads_both_sides_right_before_it_credits(it: Clinic) -> None:
+    await it.play()
+    visit = a_visit(it)
+    invoice = await by_hand.the_move(it, visit.id, "out_invoice")
+    await by_hand.repriced(it, invoice, 50)
+    found = await the_one(it)
+    await by_hand.repriced(it, invoice, -20)
+    with pytest.raises(NotPossible, match="has changed since"):
+        await repairs.repair(it.bench, ADA, found.number)
+    (now,) = await it.discrepancies()
+    assert (now.number, str(now.money), now.state) == (found.number, "30.00", "open")
+    await by_hand.repriced(it, invoice, -30)
+    assert await repairs.repair(it.bench, ADA, found.number) == "it had been mended outside"
+    domain = [["reversed_entry_id", "=", invoice["id"]]]
+    assert await by_hand.found(it, "account.move", domain, ["name"]) == [], "nothing was credited"
+
+
+async def test_a_twin_that_is_credited_in_part_is_not_mended(it: Clinic) -> None:
+    await it.play()
+    visit = a_visit(it)
+    invoice = await by_hand.the_move(it, visit.id, "out_invoice")
+    line, *_ = await by_hand.product_lines(it, invoice["id"], ["product_id"])
+    values = {"move_type": "out_invoice", "partner_id": invoice["partner_id"], "ref": visit.id}
+    of = {"product_id": line["product_id"], "quantity": 1, "price_unit": 219.75, "tax_ids": [[6, 0, []]]}
+    twin = await by_hand.posted(it, values | {"invoice_date": invoice["date"]}, [of], "invoice_line_ids")
+    found = await the_one(it)
+    assert (found.what, str(found.money)) == ("twice", "219.75")
+    made = {"id": twin, "partner_id": invoice["partner_id"], "date": invoice["date"]}
+    await by_hand.credit_note(it, made, 25.0, reversed_entry_id=twin)
+    after = await repairs.verify(it.bench, found.number)
+    assert (after.state, after.what, str(after.money)) == ("open", "twice", "194.75")
+    await by_hand.credit_note(it, made, 194.75, reversed_entry_id=twin)
+    assert (await repairs.verify(it.bench, found.number)).state == "repaired"
+
+
+async def test_a_document_entered_by_hand_is_told_until_it_is_credited(it: Clinic) -> None:
+    await it.play()
+    invoice = await by_hand.the_move(it, a_visit(it).id, "out_invoice")
+    line, *_ = await by_hand.product_lines(it, invoice["id"], ["product_id"])
+    values = {"move_type": "out_invoice", "partner_id": invoice["partner_id"], "invoice_date": invoice["date"]}
+    of = {"product_id": line["product_id"], "quantity": 1, "price_unit": 99.0, "tax_ids": [[6, 0, []]]}
+    entered = await by_hand.posted(it, values, [of], "invoice_line_ids")
+    found = await the_one(it)
+    assert (found.rule, found.what, str(found.money)) == ("entered_by_hand", "by_hand", "99.00")
+    assert found.party.startswith("Payer/")
+    with pytest.raises(NotPossible, match="credit it in Odoo"):
+        await repairs.repair(it.bench, ADA, found.number)
+    await by_hand.credit_note(it, {**invoice, "id": entered}, 99.0, reversed_entry_id=entered)
+    assert await repairs.repair(it.bench, ADA, found.number) == "it had been mended outside"
+
+
+async def test_a_visit_that_was_cancelled_in_silence_is_told_as_such_and_fetched(
+    tmp_path: Path, database: Database, vault: Vault
+) -> None:
+    chosen: list[AppointmentPlan] = []
+
+    def cancelled_later(day: ClinicDay) -> ClinicDay:
+        plan = next(one for one in day.appointments if one.story[-1] == "completed" and one.eligible == "active")
+        chosen.append(msgspec.structs.replace(plan, story=(*plan.story, "cancelled"), payments=()))
+        told = tuple(chosen[0] if one is plan else one for one in day.appointments)
+        return msgspec.structs.replace(day, appointments=told)
+
+    async with clinic(tmp_path, database, vault, SystemClock(), alter=cancelled_later) as it:
+        visit = chosen[0]
+        it.lossy.lost.add(f"{visit.id}-v{len(visit.story)}")
+        await it.play()
+        found = await the_one(it)
+        assert (found.rule, found.what, found.key) == ("visit_not_told", "not_completed", visit.id)
+        assert found.repair == "fetch"
+        await repaired(it, found)

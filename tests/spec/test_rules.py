@@ -13,11 +13,15 @@ from hypothesis import strategies as st
 from suture.catalogue import Catalogue, CatalogueError, parse
 from suture.catalogue.reconciliation import standard_rules
 from suture.catalogue.write import template
+from suture.operate import words
 from suture.reconcile.comparing import MOST, TooManyDifferences, compare, suspects
 from suture.reconcile.differences import Difference
+from suture.reconcile.evidence import by_key as evidence_by_key
+from suture.reconcile.evidence import found
 from suture.reconcile.reconciler import parts
 from suture.store import holdings
 from suture.store.database import Database
+from suture.store.discrepancies import Discrepancy
 from suture.store.holdings import Holding
 
 DAY = date(2026, 3, 2)
@@ -63,8 +67,8 @@ async def differences(database: Database, documents: list[Holding], now: datetim
         await holdings.merge(connection)
         await connection.execute("DROP TABLE staged")
         await holdings.scope_days(connection, DAY, DAY + timedelta(days=1))
-        found = await compare(connection, standard_rules(), now, (DAY, DAY + timedelta(days=1)))
-    return list(found.told)
+        compared = await compare(connection, standard_rules(), now, (DAY, DAY + timedelta(days=1)))
+    return list(compared.told)
 
 
 def without(*books: str) -> list[Holding]:
@@ -77,6 +81,17 @@ def also(*more: Holding) -> list[Holding]:
 
 def other(book: str, **told: object) -> list[Holding]:
     return [*without(book), msgspec.structs.replace(WHOLE[book], **told)]
+
+
+def fallen(book: str, state: str) -> list[Holding]:
+    """A document that is there and stands no more."""
+    return other(book, state=state, stands=False)
+
+
+def about(state: str, key: str = "Patient/p1", number: str = "patient 7") -> Holding:
+    """A contact or product as Odoo has it."""
+    bare = {"appointment": "", "party": "", "facility": None, "amount": None, "currency": None}
+    return held("odoo.master_data", key, number=number, state=state, **bare)
 
 
 async def test_a_visit_that_is_whole_breaks_no_rule(database: Database) -> None:
@@ -138,12 +153,37 @@ CASES = {
     "webhook lost": (without("suture.appointment"), "visit_not_told", "missing", None, "fetch"),
     "told, and not so": (
         other("scheduling.appointment", state="cancelled", stands=False),
-        *("visit_not_told", "unexpected", None, "fetch"),
+        *("visit_not_told", "not_completed", None, "fetch"),
+    ),
+    "visit deleted at its source": (
+        without("scheduling.appointment"),
+        *("visit_not_told", "gone", None, "by_hand"),
+    ),
+    "charge voided there": (fallen("billing.charge", "voided"), "charge_gone", "voided", "200.00", "by_hand"),
+    "charge stands that was voided": (
+        fallen("suture.charge", "voided"),
+        *("charge_gone", "not_undone", "200.00", "by_hand"),
+    ),
+    "charge keyed at billing for a visit": (
+        without("suture.charge"),
+        *("charge_gone", "unexpected", "200.00", "by_hand"),
+    ),
+    "walk-in keyed at billing": (
+        also(held("billing.charge", "w1", number="CHG-W1", appointment="w1")),
+        *("charge_gone", "walk_in", "200.00", "by_hand"),
     ),
     "charge deleted": (without("billing.charge"), "charge_gone", "missing", "200.00", "redo"),
     "charge corrected there": (
         other("billing.charge", amount=Decimal("180.00")),
         *("charge_gone", "differs", "20.00", "by_hand"),
+    ),
+    "charge at another facility": (
+        other("billing.charge", facility="EAST"),
+        *("charge_gone", "facility_changed", "200.00", "by_hand"),
+    ),
+    "share at another facility": (
+        other("odoo.accrual", facility="none"),
+        *("share_not_accrued", "facility_changed", "200.00", "by_hand"),
     ),
     "never charged": (
         without("billing.charge", "suture.charge"),
@@ -151,7 +191,7 @@ CASES = {
     ),
     "charged for nothing": (
         [one for one in WHOLE.values() if not one.book.endswith("appointment")],
-        *("visit_not_charged", "unexpected", "200.00", "by_hand"),
+        *("visit_not_charged", "walk_in", "200.00", "by_hand"),
     ),
     "not claimed": (without("billing.claim"), "charge_not_claimed", "missing", "200.00", "by_hand"),
     "claim unanswered": (
@@ -171,6 +211,47 @@ CASES = {
         also(held("odoo.invoice", number="INV/2")),
         *("invoice_changed", "twice", "200.00", "by_hand"),
     ),
+    "invoice cancelled": (fallen("odoo.invoice", "cancel"), "invoice_changed", "cancelled", "200.00", "by_hand"),
+    "invoice reset to draft": (fallen("odoo.invoice", "draft"), "invoice_changed", "draft", "200.00", "redo"),
+    "invoice credited wholly": (fallen("odoo.invoice", "credited"), "invoice_changed", "credited", "200.00", "by_hand"),
+    "invoice taken back by Suture itself": (
+        fallen("odoo.invoice", "reversed"),
+        *("invoice_changed", "missing", "200.00", "redo"),
+    ),
+    "invoice credited in part": (
+        also(held("odoo.invoice", number="RINV/1", counts=0, amount=Decimal("-25.00"), open=None)),
+        *("invoice_changed", "partly_credited", "25.00", "by_hand"),
+    ),
+    "twin credited in part": (
+        also(
+            held("odoo.invoice", number="INV/2"),
+            held("odoo.invoice", number="RINV/1", counts=0, amount=Decimal("-25.00"), open=None),
+        ),
+        *("invoice_changed", "twice", "175.00", "by_hand"),
+    ),
+    "invoice at another facility": (
+        other("odoo.invoice", facility="EAST"),
+        *("invoice_changed", "facility_changed", "200.00", "by_hand"),
+    ),
+    "invoice still stands": (
+        fallen("suture.invoice", "cancelled"),
+        "invoice_changed",
+        "not_undone",
+        "200.00",
+        "by_hand",
+    ),
+    "another contact on an invoice": (
+        also(held("odoo.alteration", state="party", open=None)),
+        *("document_altered", "party_changed", "200.00", "by_hand"),
+    ),
+    "another reference on an invoice": (
+        also(held("odoo.alteration", state="reference", open=None)),
+        *("document_altered", "reference_changed", "200.00", "by_hand"),
+    ),
+    "invoice entered by hand": (
+        also(held("odoo.by_hand", "INV/9", appointment="", open=None)),
+        *("entered_by_hand", "by_hand", "200.00", "by_hand"),
+    ),
     "never invoiced": (
         without("odoo.invoice", "suture.invoice"),
         *("charge_not_invoiced", "missing", "200.00", "redo"),
@@ -180,6 +261,15 @@ CASES = {
     "payment only in Odoo": (
         without("billing.payment", "suture.payment"),
         *("payment_not_applied", "unexpected", "200.00", "by_hand"),
+    ),
+    "payment reversed there": (
+        fallen("odoo.payment", "undone"),
+        *("payment_not_applied", "reversed", "200.00", "by_hand"),
+    ),
+    "payment reset to draft": (fallen("odoo.payment", "draft"), "payment_not_applied", "draft", "200.00", "redo"),
+    "payment of another amount": (
+        other("odoo.payment", amount=Decimal("150.00")),
+        *("payment_not_applied", "differs", "50.00", "by_hand"),
     ),
     "payment posted twice": (
         also(held("odoo.payment", "p1", number="BNK/2")),
@@ -191,6 +281,23 @@ CASES = {
         other("odoo.stock_move", quantity=Decimal(2)),
         *("supplies_not_taken", "differs", None, "by_hand"),
     ),
+    "supplies put back": (
+        fallen("odoo.stock_move", "returned"),
+        *("supplies_not_taken", "returned", None, "by_hand"),
+    ),
+    "share reversed there": (
+        fallen("odoo.accrual", "undone"),
+        *("share_not_accrued", "reversed", "200.00", "by_hand"),
+    ),
+    "share reset to draft": (fallen("odoo.accrual", "draft"), "share_not_accrued", "draft", "200.00", "redo"),
+    "share accrued twice": (
+        also(held("odoo.accrual", number="MISC/2")),
+        *("share_not_accrued", "twice", "200.00", "by_hand"),
+    ),
+    "contact changed": (also(about("changed")), "master_data", "changed", None, "adopt"),
+    "contact archived": (also(about("archived")), "master_data", "archived", None, "by_hand"),
+    "contact deleted": (also(about("deleted")), "master_data", "deleted", None, "by_hand"),
+    "product renamed": (also(about("changed", "S1210", "service 7")), "master_data", "renamed", None, "by_hand"),
     "share not accrued": (without("odoo.accrual"), "share_not_accrued", "missing", "200.00", "redo"),
     "another share": (
         other("odoo.accrual", amount=Decimal("60.00")),
@@ -202,14 +309,36 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 async def test_a_difference_is_named_priced_and_given_a_repair(database: Database, case: str) -> None:
     documents, rule, what, money, repair = CASES[case]
-    found = await differences(database, documents)
-    assert [(one.rule.name, one.what, one.repair) for one in found] == [(rule, what, repair)]
+    told = await differences(database, documents)
+    assert [(one.rule.name, one.what, one.repair) for one in told] == [(rule, what, repair)]
     if what != "differs" or money is not None:
-        assert found[0].money == (None if money is None else Decimal(money))
+        assert told[0].money == (None if money is None else Decimal(money))
 
 
 def test_every_standard_rule_has_a_case() -> None:
-    assert RULES.keys() - {rule for _, rule, *_ in CASES.values()} == {"payer_totals", "master_data"}
+    assert RULES.keys() - {rule for _, rule, *_ in CASES.values()} == {"payer_totals"}
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_a_difference_is_told_in_words_with_both_sides_and_what_to_do(
+    database: Database, catalogue: Catalogue, case: str
+) -> None:
+    documents, *_ = CASES[case]
+    (one,) = await differences(database, documents)
+    kept = found(one, evidence_by_key(documents), catalogue)
+    told = Discrepancy(
+        **{name: getattr(kept, name) for name in kept.__struct_fields__},
+        **dict.fromkeys(("closed_at", "closed_by", "reason", "proof")),
+        **dict.fromkeys(("opened_at", "seen_at", "due_at"), NOW),
+        number=1,
+        state="open",
+    )
+    sentence = words.describe(told, one.rule)
+    assert told.key in sentence
+    assert "{" not in sentence
+    assert sentence != told.what, "each has a sentence of its own"
+    if one.repair == "by_hand" and one.what not in ("differs", "twice", "overdue", "unexpected", "missing"):
+        assert words.remedy(told, one.rule)
 
 
 async def test_totals_differ_where_a_day_s_payments_are_another_payer_s(database: Database) -> None:

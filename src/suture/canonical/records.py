@@ -164,7 +164,8 @@ class JournalFact(msgspec.Struct, frozen=True, kw_only=True):
     else a ledger of ours holds; `key` is the appointment (for payments the payment) it belongs to, `of` the appointment
     that a payment pays; `state` is the system's own word and `day` the document's own date. `party` is who owes or paid
     (``Payer/P1``; empty: the patient, or nobody that the system names), `open` what of `amount` is not settled,
-    `quantity` how many units moved. `changed_at` is the system's time of its last change, where it keeps one.
+    `quantity` how many units moved. `changed_at` is the system's time of its last change, where it keeps one; `detail`
+    what else is to be seen of it, in a word, never anything personal.
     """
 
     kind: str
@@ -179,3 +180,4 @@ class JournalFact(msgspec.Struct, frozen=True, kw_only=True):
     open: Money | None = None
     quantity: Decimal | None = None
     changed_at: datetime | None = None
+    detail: str = ""

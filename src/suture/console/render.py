@@ -16,7 +16,7 @@ from suture.console import formats, progress, words
 from suture.console.facts import facts_of
 from suture.core.clock import Clock
 from suture.operate.runbook import class_of
-from suture.operate.words import describe, document_of, held, repair_of, side_of
+from suture.operate.words import describe, document_of, held, remedy, repair_of, side_of
 
 if TYPE_CHECKING:
     from suture.console.visit import Ask
@@ -60,6 +60,7 @@ class Renderer:
             "queue": words.queue,
             "describe": describe,
             "repair": repair_of,
+            "remedy": remedy,
             "side": side_of,
             "document": document_of,
             "held": held,

@@ -14,7 +14,7 @@ from suture.catalogue.reconciliation import Rule
 from suture.connectors.port import Billing, CreditOrder, DocumentKind, Ledger, Scheduling
 from suture.core.failure import Rejected
 from suture.core.money import Money
-from suture.operate import reconciling, steering
+from suture.operate import reconciling, steering, words
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.reconcile.reconciler import Reconciler
@@ -60,17 +60,27 @@ class Bench:
 
 
 async def repair(bench: Bench, actor: Actor, number: int) -> str:
-    """Do what is proposed for a discrepancy; answers, in words, what was done. It is closed once both sides, read
-    again, agree (`verify`). Raises `NotPossible` where a person must mend it outside."""
+    """Do what is proposed for a discrepancy; answers, in words, what was done. Both sides are read right before, so
+    that nothing is mended twice, and again after (`verify`): it is closed once they agree. Raises `NotPossible` where
+    a person must mend it outside, and where it isn't any more what that person saw."""
     told = await reconciling.account(bench.desk, number)
-    found, rule = told.discrepancy, told.rule
-    if found.state not in ("open", "repairing"):
-        raise NotPossible(f"discrepancy {number} is {found.state} already")
+    before, rule = told.discrepancy, told.rule
+    if before.state not in ("open", "repairing"):
+        raise NotPossible(f"discrepancy {number} is {before.state} already")
     if rule is None:
-        raise NotPossible(f"the catalogue has no rule {found.rule} any more: accept it with a reason")
+        raise NotPossible(f"the catalogue has no rule {before.rule} any more: accept it with a reason")
+    actor.check(bench.desk, "discrepancy.repair")
+    found = await verify(bench, number)
+    if found.state not in ("open", "repairing"):
+        return "it had been mended outside"
     act = _ACTS.get(found.repair)
     if act is None:
-        return await _by_hand(bench, number, rule)
+        raise NotPossible(_by_hand(found, rule))
+    if _proposal(found) != _proposal(before):
+        raise NotPossible(
+            f"what both sides hold has changed since: {words.describe(found, rule)}; look at it again "
+            f"(`suture reconcile show {number}`), then decide"
+        )
     async with bench.desk.database.transaction() as connection:
         await actor.sign(
             connection, bench.desk, "discrepancy.repair", reconciling.subject(number), {"by": found.repair}
@@ -79,24 +89,27 @@ async def repair(bench: Bench, actor: Actor, number: int) -> str:
     return await act(bench, actor, found, rule)
 
 
+def _proposal(one: Discrepancy) -> tuple[object, ...]:
+    """What a person who has a discrepancy repaired agreed to."""
+    return one.what, one.repair, one.money, one.currency
+
+
 async def verify(bench: Bench, number: int) -> Discrepancy:
     """Read both sides again, as far as a discrepancy is concerned; answers how it stands then."""
     async with bench.desk.database.connection() as connection:
         found = await reconciling.one(connection, number)
     if found.state in ("open", "repairing"):
         keys = [found.key] if found.key != found.appointment else []
-        await bench.reconciler.look(keys, [found.appointment] if found.appointment else [])
+        await bench.reconciler.look(keys, [found.appointment] if found.appointment else [], found.day)
     async with bench.desk.database.connection() as connection:
         return await reconciling.one(connection, number)
 
 
-async def _by_hand(bench: Bench, number: int, rule: Rule) -> str:
-    """Nothing that Suture could do is sure to be right: but it may have been mended meanwhile."""
-    if (await verify(bench, number)).state == "repaired":
-        return "it had been mended outside"
-    raise NotPossible(
-        f"nothing that Suture could do is sure to be right here: mend it in {rule.judged} by the evidence, then "
-        f"`suture reconcile repair {number}` looks at it again; or accept it with a reason"
+def _by_hand(found: Discrepancy, rule: Rule) -> str:
+    remedy = words.remedy(found, rule) or f"mend it in {rule.judged} by the evidence"
+    return (
+        f"nothing that Suture could do is sure to be right here: {remedy}; then `suture reconcile repair "
+        f"{found.number}` looks at it again; or accept it with a reason"
     )
 
 

@@ -10,12 +10,48 @@ from suture.store.discrepancies import Discrepancy
 
 _WHAT = {
     "missing": "{right} has no {right_kind} for {key}; {left} has its {left_kind}",
-    "unexpected": "{right} has a {right_kind} for {key}, and {left} has nothing that it would follow from",
+    "voided": "the {right_kind} of {key} was voided in {right}; {left} still has its {left_kind}",
+    "cancelled": "the {right_kind} of {key} was cancelled in {right}; {left} still has its {left_kind}",
+    "credited": "somebody credited the whole {right_kind} of {key} in {right}; {left} still has its {left_kind}",
+    "partly_credited": "somebody credited a part of the {right_kind} of {key} in {right}; {left} still has all of its "
+    "{left_kind}",
+    "reversed": "somebody reversed the {right_kind} of {key} in {right}; {left} still has its {left_kind}",
+    "returned": "what the {right_kind} of {key} took out in {right} was put back; {left} still has its {left_kind}",
+    "draft": "the {right_kind} of {key} is only a draft in {right}; {left} has its {left_kind}",
+    "unexpected": "{right} has {a_right_kind} for {key}, and {left} has no {left_kind} for it",
+    "not_undone": "{left} took back its {left_kind} of {key}, and {right} still has {a_right_kind}",
+    "not_completed": "{left} does not have {key} as completed, and {right} has {a_right_kind} for it as if it were",
+    "gone": "{left} has no {left_kind} {key} any more, and {right} was told that it was completed",
+    "walk_in": "{right} has {a_right_kind} for {key}, and no appointment of that number exists: it was keyed there",
     "twice": "{key} stands more than once in {right} ({right_kind})",
     "differs": "{left} ({left_kind}) and {right} ({right_kind}) don't hold the same of {key}",
+    "facility_changed": "the {right_kind} of {key} is booked to another facility in {right} than {left} told",
     "overdue": "{left}'s {left_kind} of {key} has been so for too long",
     "changed": "somebody changed {key} in {left}",
+    "renamed": "somebody renamed the product {key} in {left}",
+    "archived": "somebody archived {key} in {left}: no new document can name it",
     "deleted": "somebody deleted {key} in {left}",
+    "party_changed": "somebody put another contact on a document of {key} in {left}",
+    "reference_changed": "somebody changed the reference of a document of {key} in {left}",
+    "by_hand": "somebody entered {key} in {left} by hand, for a contact of ours; nothing in Suture is behind it",
+}
+_BY_HAND = {
+    "voided": "capture a corrected charge in {right}, or cancel the visit at its source",
+    "cancelled": "reset it to draft in {right} and post it, or take back what it follows from",
+    "credited": "reset the credit note to draft in {right} and cancel it, or take back what was charged",
+    "partly_credited": "take the credit note back in {right}, or correct the charge; or accept it with its reason",
+    "reversed": "undo the reversal in {right}; or accept it with the reason for it",
+    "returned": "take it out again in {right}; or accept it with the reason for it",
+    "not_undone": "take it back in {right}",
+    "gone": "ask who deleted it in {left}; then cancel what followed from it",
+    "walk_in": "have the appointment entered in scheduling, or void the charge in {right}",
+    "facility_changed": "put the facility back on the lines in {right}, or correct it in scheduling",
+    "renamed": "give the product its name back in {left}, or change it in the catalogue",
+    "archived": "take it out of the archive in {left}",
+    "deleted": "restore it in {left}, or have it written again: `suture odoo forget`",
+    "party_changed": "put the contact back in {left}, or correct who pays at the source",
+    "reference_changed": "put the reference {key} back in {left}",
+    "by_hand": "credit it in {left}, or have it billed by its source; or accept it with the reason for it",
 }
 _REPAIR = {
     "fetch": "have the source tell it again",
@@ -28,9 +64,17 @@ _REPAIR = {
 
 def describe(one: Discrepancy, rule: Rule | None) -> str:
     """A difference in a sentence."""
+    return _WHAT.get(one.what, one.what).format(key=one.key, **_sides(rule))
+
+
+def remedy(one: Discrepancy, rule: Rule | None) -> str:
+    """What a person does where Suture can do nothing that is sure to be right; empty where nothing more is known."""
+    return _BY_HAND.get(one.what, "").format(key=one.key, **_sides(rule)) if one.repair == "by_hand" else ""
+
+
+def _sides(rule: Rule | None) -> dict[str, str]:
     sides = [rule.left.book, rule.right.book if rule.right else ""] if rule else ["", ""]
-    named = {**_named("left", sides[0]), **_named("right", sides[1])}
-    return _WHAT.get(one.what, one.what).format(key=one.key, **named)
+    return {**_named("left", sides[0]), **_named("right", sides[1])}
 
 
 def repair_of(name: str) -> str:
@@ -73,4 +117,6 @@ def _named(place: str, book: str) -> dict[str, str]:
     """Whose book it is, and of what, in words."""
     side, _, kind = book.partition(".")
     names = {"odoo": "Odoo", "suture": "Suture", "": "the other side"}
-    return {place: names.get(side, side), f"{place}_kind": kind.replace("_", " ") or "document"}
+    told = kind.replace("_", " ") or "document"
+    article = "an" if told[0] in "aeiou" else "a"
+    return {place: names.get(side, side), f"{place}_kind": told, f"a_{place}_kind": f"{article} {told}"}

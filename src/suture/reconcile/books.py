@@ -8,13 +8,17 @@ from suture.canonical.records import JournalFact
 from suture.connectors.port import MasterRecord
 from suture.store.holdings import Holding
 
-GONE = frozenset({"voided", "cancel", "cancelled", "canceled", "reversed", "returned", "draft"})
-"""States in which a document stands for nothing any more, in the systems' own words."""
+GONE = frozenset(
+    {"voided", "cancel", "cancelled", "canceled", "reversed", "returned", "draft", "credited", "undone"},
+)
+"""States in which a document stands for nothing any more, in the systems' own words. ``reversed`` is what Suture took
+back; ``credited`` and ``undone`` what somebody else did, an invoice or an entry."""
 
 COMPLETED = "fulfilled"
 """The one state in which an appointment stands for something that must follow."""
 
 _APPOINTMENT = "scheduling.appointment"
+_CREDITS = frozenset({"correction", "credit"})
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -36,9 +40,12 @@ ENTRIES: dict[str, dict[str, Entry]] = {
         "invoice": Entry("odoo.invoice"),
         "patient_invoice": Entry("odoo.invoice", counts=0),
         "correction": Entry("odoo.invoice", counts=0, sign=-1),
+        "credit": Entry("odoo.invoice", counts=0, sign=-1),
         "payment": Entry("odoo.payment"),
         "stock_move": Entry("odoo.stock_move"),
         "accrual": Entry("odoo.accrual"),
+        "alteration": Entry("odoo.alteration"),
+        "by_hand": Entry("odoo.by_hand"),
     },
 }
 """By side and kind. What else a ledger tells of (write-offs, remittances, …) has no counterpart to be compared with."""
@@ -56,7 +63,7 @@ def holding(side: str, fact: JournalFact, at: datetime) -> Holding | None:
     entry = ENTRIES[side].get(fact.kind)
     if entry is None:
         return None
-    key = fact.of if fact.kind == "correction" else fact.key
+    key = fact.of if fact.kind in _CREDITS else fact.key
     money = fact.amount
     stands = fact.state == COMPLETED if entry.book == _APPOINTMENT else fact.state not in GONE
     return Holding(
@@ -69,13 +76,14 @@ def holding(side: str, fact: JournalFact, at: datetime) -> Holding | None:
         day=fact.day,
         facility=fact.facility,
         party=fact.party,
-        appointment=fact.of or fact.key,
+        appointment="" if fact.kind == "by_hand" else fact.of or fact.key,
         amount=None if money is None else money.amount * entry.sign,
         open=None if fact.open is None else fact.open.amount,
         currency=None if money is None else money.currency,
         quantity=fact.quantity,
         changed_at=fact.changed_at,
         seen_at=at,
+        detail=fact.detail,
     )
 
 

@@ -1,6 +1,7 @@
 """Asks the catalogue's rules of what is in scope, in the order in which work flows."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ from suture.catalogue.reconciliation import Rule
 from suture.reconcile.differences import Difference, difference
 from suture.store import holdings
 from suture.store.database import Connection
-from suture.store.holdings import Holding
+from suture.store.holdings import Holding, Pair
 
 MOST = 5000
 """Differences of one rule in one part of a run: with more, something larger is wrong than any of them."""
@@ -49,12 +50,14 @@ async def compare(
 ) -> Compared:
     """Ask every rule; `span` are the days of totals, `zone` is where days end last. The scope is set before
     (`holdings.scope_days`, `scope_keys`)."""
-    found: list[Difference] = []
+    asked: list[tuple[Rule, Pair]] = []
     for rule in rules:
-        asked = await _ask(connection, rule, now, span, zone=zone)
-        if len(asked) >= MOST:
+        pairs = await _ask(connection, rule, now, span, zone=zone)
+        if len(pairs) >= MOST:
             raise TooManyDifferences(rule.name)
-        found += asked
+        asked += [(rule, pair) for pair in pairs]
+    documents = await _documents(connection, {pair.key for _, pair in asked})
+    found = [difference(rule, pair, documents[pair.key]) for rule, pair in asked]
     return Compared(frozenset((one.rule.name, one.key) for one in found), tuple(_first_broken(found, now)))
 
 
@@ -74,25 +77,22 @@ async def _ask(
     *,
     zone: ZoneInfo,
     most: int = MOST,
-) -> list[Difference]:
+) -> list[Pair]:
     if rule.right is None:
-        pairs = await holdings.standing(connection, rule.left, now - rule.grace, most=most, zone=zone)
-        states = {one.key: one.state for one in await _of_book(connection, rule.left.book, [p.key for p in pairs])}
-        return [difference(rule, pair, states.get(pair.key, "")) for pair in pairs]
+        return await holdings.standing(connection, rule.left, now - rule.grace, most=most, zone=zone)
     if rule.by == "totals":
         if span is None:
             return []
-        return [
-            difference(rule, pair)
-            for pair in await holdings.totals(connection, rule.left.book, rule.right.book, span, most=most, zone=zone)
-        ]
-    pairs = await holdings.pairs(connection, rule.left, rule.right, rule.expects, most=most, zone=zone)
-    return [difference(rule, pair) for pair in pairs]
+        return await holdings.totals(connection, rule.left.book, rule.right.book, span, most=most, zone=zone)
+    return await holdings.pairs(connection, rule.left, rule.right, rule.expects, most=most, zone=zone)
 
 
-async def _of_book(connection: Connection, book: str, keys: Sequence[str]) -> list[Holding]:
-    documents = await holdings.documents(connection, keys) if keys else []
-    return [one for one in documents if one.book == book and one.stands]
+async def _documents(connection: Connection, keys: Collection[str]) -> defaultdict[str, list[Holding]]:
+    """All that the sides hold of what differs, those documents too that stand no more."""
+    found: defaultdict[str, list[Holding]] = defaultdict(list)
+    for one in await holdings.documents(connection, sorted(keys)) if keys else []:
+        found[one.key].append(one)
+    return found
 
 
 def _first_broken(found: Iterable[Difference], now: datetime) -> Iterable[Difference]:

@@ -1,18 +1,48 @@
 """What a pair of sides that differ comes to: a name, the money at stake, and how it is put right. Pure."""
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from suture.catalogue.reconciliation import Proposal, Rule
-from suture.store.holdings import Pair
+from suture.store.holdings import Holding, Pair
 
-_BY_STATE = frozenset({"changed", "deleted"})
+_FALLEN = {
+    "voided": "voided",
+    "cancel": "cancelled",
+    "cancelled": "cancelled",
+    "canceled": "cancelled",
+    "credited": "credited",
+    "undone": "reversed",
+    "returned": "returned",
+    "draft": "draft",
+}
+"""What is missing because it stands no more, by the state of what is there. What Suture itself took back is missing."""
+_STATED = {
+    "changed": "changed",
+    "archived": "archived",
+    "deleted": "deleted",
+    "party": "party_changed",
+    "reference": "reference_changed",
+}
+_PRODUCTS = ("service ", "article ")
+_APPOINTMENTS = ("scheduling.appointment", "suture.appointment")
+_LACKING = frozenset({"missing", *_FALLEN.values()})
+_ALONE = frozenset({"unexpected", "walk_in", "not_undone", "not_completed", "gone"})
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule that a pair breaks. `what` is ``missing`` (on the right), ``unexpected`` (there alone), ``twice``,
-    ``differs``, ``overdue``, ``changed`` or ``deleted``."""
+    """A rule that a pair breaks. `what` names it:
+
+    - nothing stands on the right: ``missing``; or what is there was ``voided``, ``cancelled``, ``credited`` (all of
+      it), ``reversed``, ``returned``, or is a ``draft``;
+    - nothing stands on the left: ``not_completed`` and ``gone`` (an appointment), ``walk_in`` (a charge without one),
+      ``not_undone`` (Suture took back what it follows from), else ``unexpected``;
+    - both stand: ``twice``, ``partly_credited``, ``facility_changed``, else ``differs``;
+    - there is one side only: ``changed``, ``renamed``, ``archived``, ``deleted``, ``party_changed``,
+      ``reference_changed``, ``by_hand``, else ``overdue``.
+    """
 
     rule: Rule
     pair: Pair
@@ -30,9 +60,11 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     def money(self) -> Decimal | None:
         """What is at stake, never negative: what is missing or too much; None where it isn't about money."""
         pair = self.pair
-        if self.what == "missing":
+        if self.what in _LACKING:
             return _positive(pair.left_amount)
-        if self.what == "unexpected":
+        if self.what in _ALONE:
+            return _positive(pair.right_amount)
+        if self.what == "facility_changed":
             return _positive(pair.right_amount)
         if "open" in self.rule.expects:
             return _apart(pair.left_open, pair.right_open)
@@ -42,12 +74,15 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def repair(self) -> Proposal:
-        """How it is best put right. Nothing is proposed that would only repeat what is there already."""
+        """How it is best put right. Nothing is proposed that would only repeat what is there already, or that the
+        other side would refuse."""
         proposed, what = self.rule.repair, self.what
         if proposed == "fetch":
-            return "fetch" if what == "missing" or self.rule.left.system == "scheduling" else "by_hand"
+            return "fetch" if what in ("missing", "not_completed") else "by_hand"
+        if proposed == "adopt":
+            return "adopt" if what == "changed" else "by_hand"
         if proposed in ("redo", "correct"):
-            if what == "missing":
+            if what in ("missing", "draft"):
                 return "redo"
             return "correct" if _too_much(self) else "by_hand"
         return proposed
@@ -63,21 +98,64 @@ def _too_much(difference: Difference) -> bool:
     return difference.what == "differs" and (pair.right_amount or 0) > (pair.left_amount or 0)
 
 
-def difference(rule: Rule, pair: Pair, state: str = "") -> Difference:
-    """What a pair that breaks a rule is called. `state` is what the one side says of itself, where there is but one."""
-    return Difference(rule=rule, pair=pair, what=_what(rule, pair, state))
+def difference(rule: Rule, pair: Pair, documents: Iterable[Holding] = ()) -> Difference:
+    """What a pair that breaks a rule is called. `documents` are all of its key, those too that stand no more."""
+    found = [one for one in documents if one.key == pair.key]
+    return Difference(rule=rule, pair=pair, what=_what(rule, pair, found))
 
 
-def _what(rule: Rule, pair: Pair, state: str) -> str:
+def _what(rule: Rule, pair: Pair, documents: Sequence[Holding]) -> str:
     if rule.right is None:
-        return state if state in _BY_STATE else "overdue"
+        return _of_one_side([one for one in documents if one.book == rule.left.book and one.stands])
     if rule.by == "totals":
         return "differs"
     if not pair.right_count:
-        return "missing"
+        told = rule.right.system == "suture"  # what we were told before says nothing of why we don't know the rest
+        return "missing" if told else _lacking([one for one in documents if one.book == rule.right.book])
     if not pair.left_count:
-        return "unexpected"
-    return "twice" if max(pair.left_count, pair.right_count) > 1 else "differs"
+        return _alone(rule, documents)
+    if max(pair.left_count, pair.right_count) > 1:
+        return "twice"
+    return _differing(rule, pair, [one for one in documents if one.book == rule.right.book])
+
+
+def _of_one_side(documents: Sequence[Holding]) -> str:
+    for one in documents:
+        if one.book == "odoo.by_hand":
+            return "by_hand"
+        if one.state == "changed" and one.number.startswith(_PRODUCTS):
+            return "renamed"
+        if one.state in _STATED:
+            return _STATED[one.state]
+    return "overdue"
+
+
+def _lacking(right: Sequence[Holding]) -> str:
+    """Of what is left on the right, whatever a person did last; nothing is left of what was deleted."""
+    fallen = [_FALLEN[one.state] for one in right if one.counts and one.state in _FALLEN]
+    return fallen[-1] if fallen else "missing"
+
+
+def _alone(rule: Rule, documents: Sequence[Holding]) -> str:
+    left = [one for one in documents if one.book == rule.left.book]
+    if rule.left.system == "scheduling" and left:
+        return "not_completed"
+    if rule.right is not None and rule.right.book in _APPOINTMENTS:
+        return "gone"
+    if left:
+        return "not_undone"
+    appointments = [one for one in documents if one.book in _APPOINTMENTS]
+    at_billing = rule.right is not None and rule.right.book == "billing.charge"
+    return "walk_in" if at_billing and not appointments else "unexpected"
+
+
+def _differing(rule: Rule, pair: Pair, right: Sequence[Holding]) -> str:
+    if "amount" in rule.expects and pair.left_amount != pair.right_amount:
+        less = (pair.right_amount or 0) < (pair.left_amount or 0)
+        credited = any(one.stands and not one.counts and (one.amount or 0) < 0 for one in right)
+        return "partly_credited" if less and credited else "differs"
+    apart = pair.left_facility is not None and pair.left_facility != (pair.right_facility or pair.left_facility)
+    return "facility_changed" if "facility" in rule.expects and apart else "differs"
 
 
 def _positive(amount: Decimal | None) -> Decimal | None:

@@ -65,9 +65,13 @@ class Reconciler:
             await self._compare(run, tell)
         return await self._told(run.id, tell)
 
-    async def look(self, keys: Sequence[str], appointments: Sequence[str]) -> Progress:
-        """Look at a few keys again, on all sides, now: what differs no more is closed, what does is told."""
+    async def look(self, keys: Sequence[str], appointments: Sequence[str], day: date | None = None) -> Progress:
+        """Look at a few keys again, on all sides, now: what differs no more is closed, what does is told. What is of no
+        appointment is found by its `day`, or is master data."""
         await self.fold(None)
+        if day is not None and not appointments:
+            await self._sides.read_days(day, day)
+            return await self._compare_part((day, day))
         await self._sides.read_appointments(appointments)
         if not appointments:
             await self._sides.read_master_data()

@@ -7,6 +7,7 @@ import msgspec
 
 from suture.canonical.events import DiscrepancyClosed, DiscrepancyFound, Event, ReconciliationFinished
 from suture.catalogue import Catalogue
+from suture.catalogue.reconciliation import Rule
 from suture.core.ids import fact_id
 from suture.reconcile.differences import Difference
 from suture.reconcile.evidence import found
@@ -18,6 +19,7 @@ from suture.store.recorder import Recorder
 
 BY = "reconciliation"
 _SOURCE = "suture/reconciliation"
+AGREE = "both sides were read again and agree"
 _PAYMENTS, _VISITS = "posted_payment", "completed_appointment"
 
 
@@ -70,15 +72,18 @@ class Teller:
         seen = await holdings.documents(connection, [one.key for one in gone]) if gone else []
         closed: list[Opened] = []
         for one in gone:
-            proof = [msgspec.to_builtins(document) for document in seen if document.key == one.key]
+            held = [document for document in seen if document.key == one.key]
+            rule = rules.get(one.rule)
+            if rule is not None and not _proved(rule, held):
+                continue
             closed += await discrepancies.close(
                 connection,
                 [one.number],
                 "repaired",
                 at=now,
                 by=one.closed_by or BY,
-                reason="both sides were read again and agree",
-                proof=msgspec.json.encode(proof).decode(),
+                reason=AGREE if rule is not None else f"the catalogue has no rule {one.rule} any more",
+                proof=msgspec.json.encode([msgspec.to_builtins(document) for document in held]).decode(),
             )
         await self.tell_closed(connection, "repaired", closed, now)
         return len(closed)
@@ -152,6 +157,15 @@ def _found(one: Opened, system: str) -> DiscrepancyFound:
     return DiscrepancyFound(
         system=system, entity=one.rule, reference=one.key, what=one.what, rule=one.rule, number=one.number
     )
+
+
+def _proved(rule: Rule, documents: Sequence[Holding]) -> bool:
+    """Whether a difference that is seen no more is mended: a rule that compares only what stands on both sides says
+    nothing of what stands on one."""
+    if rule.right is None or rule.by == "totals" or "once" in rule.expects:
+        return True
+    standing = {one.book for one in documents if one.stands and one.counts}
+    return (rule.left.book in standing) == (rule.right.book in standing)
 
 
 def _asked(rule: str, rules: Mapping[str, object]) -> bool:

@@ -54,6 +54,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     appointment: str
     currency: str | None
     at: datetime | None
+    left_facility: str | None = None
+    right_facility: str | None = None
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,7 +186,7 @@ async def pairs(
     """Keys in scope of which two books differ. In `zone` days end last."""
     wanted = [name in expects for name in ("once", "amount", "open", "quantity")]
     sides = (left.book, list(left.states), right.book, list(right.states))
-    rows = await connection.fetch(_SQL["pairs"], *sides, *wanted, left.insured, most, zone.key)
+    rows = await connection.fetch(_SQL["pairs"], *sides, *wanted, left.insured, most, zone.key, "facility" in expects)
     return [Pair(**dict(row)) for row in rows]
 
 

@@ -75,7 +75,8 @@ def _documents(out: Console, title: str, book: str, documents: Sequence[dict[str
 def _ending(told: Account, out: Console) -> None:
     one = told.discrepancy
     if one.state in ("open", "repairing"):
-        out.print(f"  Repair       {words.repair_of(one.repair)}: suture reconcile repair {one.number}")
+        remedy = words.remedy(one, told.rule) or words.repair_of(one.repair)
+        out.print(f"  Repair       {escape(remedy)}: suture reconcile repair {one.number}")
         out.print(f"  Or           suture reconcile accept {one.number} --reason WHY")
     elif one.closed_at is not None:
         out.print(f"  Closed       {one.closed_at:%Y-%m-%d %H:%M} UTC by {escape(one.closed_by or '-')}, {one.state}")

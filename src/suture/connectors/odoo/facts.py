@@ -1,11 +1,13 @@
-"""Reading back: every posted document of ours as the ledger holds it, a page at a time.
+"""Reading back: every document of ours as the ledger holds it, a page at a time; and what people wrote beside.
 
-Ours are known by `invoice_origin`, or by going to or coming from our location of consumed articles. An invoice or a
-payment's entry that carries one of our references and isn't marked as ours was made by someone else for the same thing:
-it is a second fact with the same key, so that reconciliation shows it as a duplicate.
+Ours are known by `invoice_origin`, or by going to or coming from our location of consumed articles; what each is about
+our crosswalk knows, whatever a person made of its reference. An invoice or a payment's entry that carries one of our
+references and isn't marked as ours was made by someone else for the same thing: it is a second fact with the same key,
+so that reconciliation shows it as a duplicate. What was credited of an invoice is a fact beside it, dated like it.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,21 +15,35 @@ from typing import Any
 import msgspec
 
 from suture.canonical.records import JournalFact
+from suture.connectors.odoo.articles import ROUNDING
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
-from suture.connectors.odoo.names import source
+from suture.connectors.odoo.credited import Credit, applied_to_ours, credits_of
+from suture.connectors.odoo.crosswalk import changed_fields
+from suture.connectors.odoo.names import external_id, source
 from suture.connectors.odoo.paging import pages
 from suture.connectors.odoo.posting import parse_day
 from suture.connectors.port import Span
 from suture.core.money import Money, round_money
+from suture.store.crosswalk import Known
 
 _KINDS = (
-    *("invoice", "patient invoice", "correction", "payment", "accrual"),
+    *("invoice", "patient invoice", "payment", "accrual"),
     *("writeoff", "refund", "transfer", "remittance", "unbilled"),
 )
-_TWINS = {"invoice": "out_invoice", "payment": "entry"}
-"""What people may write beside ours: recognised by its reference alone. Other entries share theirs with accruals."""
+_NAMED = {"invoice": "invoice", "invoice_patient": "patient invoice", "accrual": "accrual"}
+"""What an appointment's external ids begin with, and the kind of document that each is."""
+_INVOICES = ("invoice", "patient invoice")
+_BY_HAND = {"out_invoice": "invoice", "out_refund": "credit note", "out_receipt": "receipt", "entry": "entry"}
 _LINE = "account.move.line"
+_FIELDS = (
+    *("ref", "name", "state", "move_type", "date", "amount_total", "amount_residual", "currency_id"),
+    *("payment_state", "invoice_origin", "partner_id", "reversed_entry_id", "write_date"),
+)
+_POSTED_ONCE = ("|", ["state", "=", "posted"], ["posted_before", "=", True])
+"""A draft of ours is no fact yet; one that a person reset or cancelled is."""
+NO_FACILITY = "none"
+"""Where the lines of an invoice are booked to no facility."""
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -35,8 +51,8 @@ class Selection(msgspec.Struct, frozen=True):
 
     moves: tuple[Any, ...] = ()
     pickings: tuple[Any, ...] | None = ()
-    corrected: bool = False
-    """Whether corrections are looked for by the invoice that they correct, having no reference of their own to it."""
+    keys: tuple[Sequence[str], Sequence[str]] | None = None
+    """Appointments and payments, where only theirs are wanted."""
 
 
 def dated(span: Span) -> Selection:
@@ -53,131 +69,287 @@ def keyed(appointments: Sequence[str], payments: Sequence[str]) -> Selection:
     return Selection(
         moves=(["ref", "in", [*appointments, *payments]],),
         pickings=(["origin", "in", list(appointments)],),
-        corrected=True,
+        keys=(appointments, payments),
     )
 
 
 async def facts(books: Books, selection: Selection) -> AsyncIterator[JournalFact]:
     setting = await books.setting()
-    marks = {source(kind, books.organisation): kind for kind in _KINDS}
-    common = [["state", "=", "posted"], ["company_id", "=", setting.company]]
-    fields = _move_fields(books)
-    async for page in pages(
-        books.odoo, "account.move", [["invoice_origin", "in", list(marks)], *common, *selection.moves], fields
-    ):
-        twins = await _twins(books, page, common, fields)
-        more = await _corrections(books, page, common, fields) if selection.corrected else []
-        for fact in await _of_moves(books, [*page, *more], twins, marks):
+    reading = _Reading(books, setting.company, setting.codes())
+    async for page in reading.pages(selection):
+        for fact in await reading.facts(page):
             yield fact
+    if selection.keys is None:
+        async for strangers in reading.strangers(selection):
+            for fact in strangers:
+                yield fact
     if selection.pickings is not None and setting.stock is not None and setting.stock.consumption_location is not None:
         async for fact in _pickings(books, setting.stock.consumption_location, selection.pickings):
             yield fact
 
 
-def _move_fields(books: Books) -> list[str]:
-    undone = "reversal_move_ids" if books.odoo.version >= 18 else "reversal_move_id"
-    return [
-        *("ref", "name", "state", "move_type", "date", "amount_total", "amount_residual", "currency_id"),
-        *("payment_state", "invoice_origin", "partner_id", "reversed_entry_id", "write_date", undone),
-    ]
+class _Page(msgspec.Struct, frozen=True):
+    """Documents, and what belongs to them: ours by record, what they are, credits, whose they are and where."""
+
+    rows: Sequence[Row]
+    known: Mapping[int, Known]
+    credits: Mapping[int, Sequence[Credit]]
+    parties: Mapping[int, str]
+    places: Mapping[int, str]
 
 
-async def _twins(books: Books, page: Sequence[Row], common: Sequence[Any], fields: Sequence[str]) -> list[Row]:
-    """What people wrote for the same thing as these."""
-    ours = [source(kind, books.organisation) for kind in (*_KINDS, "payment reversal", "twin reversal")]
-    twins: list[Row] = []
-    for kind, move_type in _TWINS.items():
-        mark = source(kind, books.organisation)
-        if refs := [row["ref"] for row in page if row["invoice_origin"] == mark]:
-            others = [["ref", "in", refs], ["move_type", "=", move_type], ["invoice_origin", "not in", ours]]
-            found = await books.odoo.search("account.move", [*others, *common], fields)
-            twins += [row | {"invoice_origin": mark} for row in found]
-    return twins
+class _Reading:
+    """One reading of one company's books."""
 
+    def __init__(self, books: Books, company: int, codes: Mapping[int, str]) -> None:
+        self._books = books
+        self._odoo = books.odoo
+        self._codes = codes
+        self._marks = {source(kind, books.organisation): kind for kind in _KINDS}
+        self._common = [["company_id", "=", company]]
+        self._facilities: dict[int, str] | None = None
 
-async def _corrections(books: Books, page: Sequence[Row], common: Sequence[Any], fields: Sequence[str]) -> list[Row]:
-    invoices = [row["id"] for row in page if row["move_type"] == "out_invoice"]
-    if not invoices:
-        return []
-    mark = ["invoice_origin", "=", source("correction", books.organisation)]
-    return await books.odoo.search("account.move", [mark, ["reversed_entry_id", "in", invoices], *common], fields)
+    async def pages(self, selection: Selection) -> AsyncIterator[list[Row]]:
+        """Ours, and what people copied of ours. Credit notes are read with what they credit."""
+        domain = [
+            *(["invoice_origin", "in", list(self._marks)], ["move_type", "in", ["out_invoice", "entry"]]),
+            *(["reversed_entry_id", "=", False], *self._common, *selection.moves, *_POSTED_ONCE),
+        ]
+        async for page in pages(self._odoo, "account.move", domain, _FIELDS):
+            yield page
+        if selection.keys is not None:
+            renamed = await self._renamed(*selection.keys)
+            if renamed:
+                yield renamed
 
-
-async def _of_moves(
-    books: Books, rows: Sequence[Row], twins: Sequence[Row], marks: dict[str, str]
-) -> Iterable[JournalFact]:
-    undone = _move_fields(books)[-1]
-    codes = (await books.setting()).codes()
-    rows = [*rows, *twins]
-    turned = await _undone(books, [i for row in rows for i in row[undone]])
-    parties = await _parties(books, rows)
-    corrected = {row["reversed_entry_id"] for row in rows if row["reversed_entry_id"]}
-    refs = await _refs(books, corrected - {row["id"] for row in rows}) | {row["id"]: row["ref"] for row in rows}
-    return [
-        _move_fact(
-            marks[row["invoice_origin"]],
-            row,
-            codes[row["currency_id"]],
-            reversed_by=turned & set(row[undone]),
-            corrected=bool(set(row[undone]) - turned),
-            party=parties.get(row["id"], ""),
-            of=str(refs.get(row["reversed_entry_id"]) or ""),
+    async def _renamed(self, appointments: Sequence[str], payments: Sequence[str]) -> list[Row]:
+        """Documents of these keys that don't carry their key, or our mark, any more."""
+        names = [external_id(kind, key) for kind in _NAMED for key in appointments]
+        names += [external_id("payment", key) for key in payments]
+        known = {record.record for record in (await self._books.crosswalk.recall(names)).values()}
+        if not known:
+            return []
+        domain = [["id", "in", sorted(known)], "|", ["ref", "not in", [*appointments, *payments]]]
+        return await self._odoo.search(
+            "account.move",
+            [*domain, ["invoice_origin", "not in", list(self._marks)], *self._common, *_POSTED_ONCE],
+            _FIELDS,
         )
-        for row in rows
-    ]
+
+    async def facts(self, page: Sequence[Row]) -> list[JournalFact]:
+        known = await self._books.crosswalk.by_record("account.move", [row["id"] for row in page])
+        own = {row["id"]: self._key(row, known.get(row["id"])) for row in page}
+        twins, notes = await self._twins(page, own, known)
+        rows = [*page, *twins]
+        read = _Page(
+            rows=rows,
+            known=known,
+            credits=await credits_of(self._books, rows, self._common, notes),
+            parties=await self._parties(rows),
+            places=await self._places(rows, known),
+        )
+        return [fact for row in rows for fact in self._of(row, read)]
+
+    @staticmethod
+    def _key(row: Row, known: Known | None) -> str:
+        return known.key if known is not None and known.key else str(row["ref"] or "")
+
+    def _kind(self, row: Row, known: Known | None) -> str:
+        """By its mark, or where a person overwrote that, by what we know it as; empty for what nobody gave a key."""
+        if known is None and not row["ref"]:
+            return ""
+        marked = self._marks.get(row["invoice_origin"] or "")
+        if marked is not None or known is None:
+            return marked or ""
+        kinds = {external_id(name, known.key): kind for name, kind in (*_NAMED.items(), ("payment", "payment"))}
+        return kinds.get(known.name, "")
+
+    async def _twins(
+        self, page: Sequence[Row], own: Mapping[int, str], known: Mapping[int, Known]
+    ) -> tuple[list[Row], dict[int, list[Row]]]:
+        """What people wrote for the same thing as these: other documents, and credit notes by invoice."""
+        refs: dict[str, dict[str, Row]] = {"invoice": {}, "payment": {}}
+        for row in page:
+            kind = self._kind(row, known.get(row["id"]))
+            if kind in refs:
+                refs[kind][own[row["id"]]] = row
+        types = ["out_invoice", "out_refund"]
+        beside = [
+            *[(refs["invoice"], row) for row in await self._others(refs["invoice"], types, known)],
+            *[(refs["payment"], row) for row in await self._others(refs["payment"], ["entry"], known)],
+        ]
+        notes: dict[int, list[Row]] = defaultdict(list)
+        twins = []
+        for of, row in beside:
+            first = of[row["ref"]]
+            if row["move_type"] == "out_refund":
+                notes[first["id"]].append(row)
+            else:
+                twins.append(row | {"invoice_origin": first["invoice_origin"]})
+        return twins, notes
+
+    async def _others(self, refs: Collection[str], types: Sequence[str], known: Mapping[int, Known]) -> list[Row]:
+        if not refs:
+            return []
+        others = [["ref", "in", sorted(refs)], ["move_type", "in", types], ["reversed_entry_id", "=", False]]
+        marked = ["invoice_origin", "not in", self._ours()]
+        posted = ["state", "=", "posted"]
+        found = await self._odoo.search("account.move", [*others, marked, posted, *self._common], _FIELDS)
+        return [row for row in found if row["id"] not in known]
+
+    def _ours(self) -> list[str]:
+        own = ("credit", "correction", "payment reversal", "twin reversal")
+        return [*self._marks, *(source(kind, self._books.organisation) for kind in own)]
+
+    async def _parties(self, rows: Sequence[Row]) -> dict[int, str]:
+        """Who owes, or paid, by move: the reference of a payer; empty for a patient, and where no contact is named."""
+        named = {row["id"]: row["partner_id"] for row in rows if row["partner_id"]}
+        entries = [row["id"] for row in rows if row["id"] not in named]
+        if entries:
+            domain = [["move_id", "in", entries], ["partner_id", "!=", False]]
+            lines = await self._odoo.search(_LINE, domain, ["move_id", "partner_id"])
+            named |= {line["move_id"]: line["partner_id"] for line in lines}
+        if not named:
+            return {}
+        partners = await self._odoo.read("res.partner", sorted(set(named.values())), ["ref"])
+        refs = {move: str(partners.get(partner, {}).get("ref") or "") for move, partner in named.items()}
+        return {move: ref for move, ref in refs.items() if ref.startswith("Payer/")}
+
+    async def _places(self, rows: Sequence[Row], known: Mapping[int, Known]) -> dict[int, str]:
+        """By invoice and accrual: the facility that its lines are booked to, several joined, or `NO_FACILITY`. Of an
+        accrual only the expense is."""
+        kinds = {row["id"]: self._kind(row, known.get(row["id"])) for row in rows}
+        wanted = [move for move, kind in kinds.items() if kind in (*_INVOICES, "accrual")]
+        facilities = await self._facility_accounts()
+        if not wanted or not facilities:
+            return {}
+        rounding = (await self._books.finder.by_name("product.product", "product", [ROUNDING])).get(ROUNDING)
+        places: dict[int, set[str]] = {move: set() for move in wanted}
+        domain = [["move_id", "in", wanted], ["display_type", "=", "product"]]
+        for line in await self._odoo.search(_LINE, domain, ["move_id", "product_id", "analytic_distribution"]):
+            spread, move = line["analytic_distribution"], line["move_id"]
+            if spread or (kinds[move] != "accrual" and (line["product_id"] or 0) != rounding):
+                places[move] |= _facilities_of(spread, facilities)
+        return {move: ", ".join(sorted(of)) or NO_FACILITY for move, of in places.items()}
+
+    async def _facility_accounts(self) -> dict[int, str]:
+        """Our facilities by the analytic account that stands for each."""
+        if self._facilities is None:
+            codes = [place.code for place in self._books.plan.facilities] if self._books.plan else []
+            found = await self._books.finder.by_name("account.analytic.account", "facility", codes)
+            self._facilities = {account: code for code, account in found.items()}
+        return self._facilities
+
+    def _of(self, row: Row, read: _Page) -> Iterable[JournalFact]:
+        known = read.known.get(row["id"])
+        kind, key = self._kind(row, known), self._key(row, known)
+        if not kind:
+            if row["state"] == "posted":
+                yield self._stranger(row, "")
+            return
+        credits, total = read.credits.get(row["id"], ()), Decimal(str(row["amount_total"]))
+        invoice, less = row["move_type"] == "out_invoice", sum((one.amount for one in credits), Decimal(0))
+        undone = bool(credits) and less >= total
+        state = row["state"]
+        if undone and state == "posted":
+            word = "credited" if invoice else "undone"
+            state = "reversed" if any(one.ours and one.kind == "credit" for one in credits) else word
+        currency = self._codes[row["currency_id"]]
+        fact = JournalFact(
+            kind=kind.replace(" ", "_"),
+            key=key,
+            number=row["name"] or f"draft {row['id']}",
+            state=state,
+            amount=_money(total if invoice or undone else total - less, currency),
+            open=_money(row["amount_residual"], currency) if invoice else None,
+            day=parse_day(row["date"]),
+            facility=read.places.get(row["id"]),
+            party=read.parties.get(row["id"], ""),
+            changed_at=_moment(row["write_date"]),
+            detail=f"{less} of {total} reversed by {credits[0].number}" if credits and not invoice else "",
+        )
+        yield fact
+        if invoice and state != "reversed":  # what we took back ourselves is one fact
+            yield from (self._credit(one, fact, undone=undone) for one in credits)
+        if known is not None and row["state"] == "posted":
+            yield from self._alterations(row, known, fact)
+
+    def _credit(self, one: Credit, of: JournalFact, *, undone: bool) -> JournalFact:
+        """What was credited counts to the day of its invoice: both together say what is owed."""
+        currency = of.amount.currency if of.amount is not None else ""
+        return JournalFact(
+            kind=one.kind,
+            key=one.ref or one.number,
+            number=one.number,
+            state=of.state if undone else "posted",
+            amount=_money(one.amount, currency),
+            day=of.day,
+            facility=of.facility,
+            party=of.party,
+            of=of.key,
+            changed_at=_moment(one.changed),
+        )
+
+    def _alterations(self, row: Row, known: Known, fact: JournalFact) -> Iterable[JournalFact]:
+        """What a person made of a document that no amount tells: whose it is, and what it says it is about."""
+        now = self._books.crosswalk.prints({"partner_id": row["partner_id"]})
+        told = [("party", "partner_id" in changed_fields(known, now)), ("reference", known.key != (row["ref"] or ""))]
+        for what, altered in told:
+            if altered and known.key:
+                of = "" if fact.kind == "payment" else fact.key
+                yield msgspec.structs.replace(fact, kind="alteration", state=what, open=None, of=of, detail=fact.kind)
+
+    async def strangers(self, selection: Selection) -> AsyncIterator[list[JournalFact]]:
+        """Invoices and credit notes that somebody entered by hand for contacts of ours, and that are about nothing of
+        ours."""
+        types = [kind for kind in _BY_HAND if kind != "entry"]
+        domain = [
+            *(["move_type", "in", types], ["state", "=", "posted"], ["invoice_origin", "not in", self._ours()]),
+            *(*self._common, *selection.moves),
+        ]
+        async for page in pages(self._odoo, "account.move", domain, _FIELDS):
+            yield await self._of_ours(page)
+
+    async def _of_ours(self, page: Sequence[Row]) -> list[JournalFact]:
+        partners = [row["partner_id"] for row in page if row["partner_id"]]
+        contacts = await self._books.crosswalk.by_record("res.partner", sorted(set(partners)))
+        ours = {record for record, contact in contacts.items() if contact.key.startswith(("Payer/", "Patient/"))}
+        chosen = [row for row in page if row["partner_id"] in ours and row["payment_state"] != "reversed"]
+        if not chosen:
+            return []
+        named = await self._books.crosswalk.recall([external_id("invoice", row["ref"]) for row in chosen if row["ref"]])
+        notes = [row["id"] for row in chosen if row["move_type"] == "out_refund"]
+        applied = await applied_to_ours(self._books, notes, [source(k, self._books.organisation) for k in _INVOICES])
+        return [
+            self._stranger(row, contacts[row["partner_id"]].key)
+            for row in chosen
+            if not row["reversed_entry_id"]
+            and row["id"] not in applied
+            and not (row["ref"] and external_id("invoice", row["ref"]) in named)
+        ]
+
+    def _stranger(self, row: Row, party: str) -> JournalFact:
+        currency = self._codes[row["currency_id"]]
+        return JournalFact(
+            kind="by_hand",
+            key=row["name"],
+            number=row["name"],
+            state=row["state"],
+            amount=_money(row["amount_total"], currency),
+            day=parse_day(row["date"]),
+            party=party,
+            changed_at=_moment(row["write_date"]),
+            detail=_BY_HAND.get(row["move_type"], "document"),
+        )
 
 
-async def _refs(books: Books, moves: Collection[int]) -> dict[int, str]:
-    if not moves:
-        return {}
-    return {i: row["ref"] for i, row in (await books.odoo.read("account.move", sorted(moves), ["ref"])).items()}
+def _facilities_of(distribution: Row | None, facilities: Mapping[int, str]) -> set[str]:
+    """The facilities of a line: its distribution names accounts, several of one share joined by commas."""
+    accounts = {int(part) for accounts in distribution or {} for part in str(accounts).split(",") if part.isdecimal()}
+    return {facilities[account] for account in accounts if account in facilities} or {NO_FACILITY}
 
 
-async def _parties(books: Books, rows: Sequence[Row]) -> dict[int, str]:
-    """Who owes, or paid, by move: the reference of a payer; empty for a patient, and where no contact is named."""
-    named = {row["id"]: row["partner_id"] for row in rows if row["partner_id"]}
-    entries = [row["id"] for row in rows if row["id"] not in named]
-    if entries:
-        domain = [["move_id", "in", entries], ["partner_id", "!=", False]]
-        lines = await books.odoo.search(_LINE, domain, ["move_id", "partner_id"])
-        named |= {line["move_id"]: line["partner_id"] for line in lines}
-    if not named:
-        return {}
-    partners = await books.odoo.read("res.partner", sorted(set(named.values())), ["ref"])
-    refs = {move: str(partners.get(partner, {}).get("ref") or "") for move, partner in named.items()}
-    return {move: ref for move, ref in refs.items() if ref.startswith("Payer/")}
-
-
-async def _undone(books: Books, reversals: Sequence[int]) -> set[int]:
-    """Those of these reversals that undo the whole document: a correction leaves the rest of an invoice standing."""
-    if not reversals:
-        return set()
-    marks = [source("correction", books.organisation)]
-    domain = [["id", "in", reversals], ["invoice_origin", "not in", marks], ["state", "=", "posted"]]
-    return {row["id"] for row in await books.odoo.search("account.move", domain, ["id"])}
-
-
-def _move_fact(
-    kind: str, row: Row, currency: str, *, reversed_by: Collection[int], corrected: bool, party: str, of: str
-) -> JournalFact:
-    """Odoo's `payment_state` also says reversed where a part was credited and the rest paid by an entry."""
-    undone = reversed_by or (row["payment_state"] == "reversed" and not corrected)
-    invoice = row["move_type"] == "out_invoice"
-    return JournalFact(
-        kind=kind.replace(" ", "_"),
-        key=row["ref"] or "",
-        number=row["name"],
-        state="reversed" if undone else row["state"],
-        amount=_money(row["amount_total"], currency),
-        open=_money(row["amount_residual"], currency) if invoice else None,
-        day=parse_day(row["date"]),
-        party=party,
-        of=of,
-        changed_at=_moment(row["write_date"]),
-    )
-
-
-def _money(amount: float, currency: str) -> Money:
+def _money(amount: float | Decimal, currency: str) -> Money:
     return Money(round_money(Decimal(str(amount)), currency), currency)
 
 

@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 from suture.connectors.odoo.books import Books
+from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.crosswalk import changed_fields
 from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.parties import PARTNER_PRINTED
 from suture.connectors.port import MasterRecord
 from suture.store.crosswalk import Known
 
-_MODEL = "res.partner"
+_MODEL, _PRODUCT = "res.partner", "product.product"
 _AT_ONCE = 500
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,7 +30,8 @@ async def master_data(books: Books) -> AsyncIterator[MasterRecord]:
 async def _compared(books: Books, known: Sequence[Known]) -> list[MasterRecord]:
     standing = await books.odoo.external_ids(_MODEL, [one.record for one in known])
     there = [one for one in known if standing.get(one.record) == one.name]
-    rows = await books.odoo.read(_MODEL, [one.record for one in there], PARTNER_PRINTED) if there else {}
+    read = [*PARTNER_PRINTED, "active"]
+    rows = await books.odoo.read(_MODEL, [one.record for one in there], read) if there else {}
     records = []
     for one in known:
         row = rows.get(one.record)
@@ -38,8 +40,13 @@ async def _compared(books: Books, known: Sequence[Known]) -> list[MasterRecord]:
             continue
         prints = books.crosswalk.prints({field: row[field] for field in PARTNER_PRINTED})
         fields = changed_fields(one, prints) if one.prints else ()
-        records.append(_record(one, "changed" if fields else "same", fields))
+        records.append(_record(one, _state(row, changed=bool(fields)), fields))
     return records
+
+
+def _state(row: Row, *, changed: bool) -> str:
+    """What was archived can be named by no new document, whatever else is changed of it."""
+    return "archived" if not row["active"] else "changed" if changed else "same"
 
 
 def _record(known: Known, state: str, fields: tuple[str, ...] = ()) -> MasterRecord:
@@ -48,25 +55,38 @@ def _record(known: Known, state: str, fields: tuple[str, ...] = ()) -> MasterRec
 
 
 async def _products(books: Books) -> list[MasterRecord]:
-    """The catalogue owns what a product is called."""
+    """The catalogue owns what a product is called. Archived ones are looked for, too: they are there."""
     wanted = {product.code: product for product in books.plan.products} if books.plan else {}
-    ids = await books.finder.by_name("product.product", "product", list(wanted))
-    rows = await books.odoo.read("product.product", list(ids.values()), ["name"]) if ids else {}
+    rows = await _product_rows(books, list(wanted))
     records = []
     for code, product in wanted.items():
-        row = rows.get(ids.get(code, 0))
-        state = "deleted" if row is None else "same" if row["name"] == product.name else "changed"
-        fields = ("name",) if state == "changed" else ()
+        row = rows.get(code)
+        renamed = row is not None and row["name"] != product.name
         records.append(
             MasterRecord(
                 kind="article" if product.stocked else "service",
                 reference=code,
-                record=ids.get(code, 0),
-                state=state,
-                fields=fields,
+                record=row["id"] if row is not None else 0,
+                state="deleted" if row is None else _state(row, changed=renamed),
+                fields=("name",) if renamed else (),
             )
         )
     return records
+
+
+async def _product_rows(books: Books, codes: Sequence[str]) -> dict[str, Row]:
+    """Our products by code: found by it, or where a person changed it by external id."""
+    if not codes:
+        return {}
+    fields = ["name", "active"]
+    domain = [["default_code", "in", list(codes)], ["active", "in", [True, False]]]
+    found = {row["id"]: row for row in await books.odoo.search(_PRODUCT, domain, fields)}
+    names = await books.odoo.external_ids(_PRODUCT, list(found))
+    of = {external_id("product", code): code for code in codes}
+    rows = {of[name]: found[record] for record, name in names.items() if name in of}
+    others = await books.finder.by_name(_PRODUCT, "product", [code for code in codes if code not in rows])
+    read = await books.odoo.read(_PRODUCT, list(others.values()), fields) if others else {}
+    return rows | {code: read[record] for code, record in others.items() if record in read}
 
 
 async def adopt(books: Books, reference: str) -> MasterRecord | None:

@@ -17,8 +17,8 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class MasterRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A contact or product of ours as a ledger has it now. `state` is ``same``, ``changed`` or ``deleted`` since we
-    last wrote or read it; `fields` are the names of what differs, never their content."""
+    """A contact or product of ours as a ledger has it now. `state` is ``same``, ``changed``, ``archived`` or
+    ``deleted`` since we last wrote or read it; `fields` are the names of what differs, never their content."""
 
     kind: str
     reference: str

@@ -6,6 +6,7 @@ Lists are paged by cursor: ``?after=<next of the page before>&limit=``. Errors a
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
+from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -57,6 +58,7 @@ def create_app(
             *_other_routes(book),
             _progress_route(book, sender),
             _loss_route(book),
+            _amendment_route(book),
             observed_route(book.journal),
         ],
         middleware=[Middleware(RequireBearer, token=token, prefix="/v1", refusal=refusal)],
@@ -148,6 +150,23 @@ class Loss(msgspec.Struct, frozen=True):
 
     external_id: str
     what: Literal["charge", "claim"] = "charge"
+
+
+class Amendment(msgspec.Struct, frozen=True):
+    """What somebody changes of the charge of an external id."""
+
+    external_id: str
+    total: Decimal | None = None
+    facility: str | None = None
+
+
+def _amendment_route(book: Book) -> Route:
+    async def amend(request: Request) -> Response:
+        told = await _body(request, Amendment)
+        book.amend(told.external_id, told.total, told.facility)
+        return json_response({})
+
+    return Route("/control/amend", amend, methods=["POST"])
 
 
 def _loss_route(book: Book) -> Route:

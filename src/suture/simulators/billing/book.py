@@ -139,6 +139,15 @@ class Book:
         del self._charges[charge_id], self._requests[charge_id]
         self._adjudicated.add(charge_id)
 
+    def amend(self, external_id: str, total: Decimal | None, facility: str | None) -> None:
+        """Have somebody change a charge behind everyone's back."""
+        charge_id = _id("CHG", external_id)
+        charge, request = self.charge(charge_id), self._requests[charge_id]
+        if total is not None:
+            self._charges[charge_id] = msgspec.structs.replace(charge, total=total)
+        if facility is not None:
+            self._requests[charge_id] = msgspec.structs.replace(request, facility=facility)
+
     @property
     def voided(self) -> int:
         return sum(charge.status == "voided" for charge in self._charges.values())

@@ -43,7 +43,7 @@ def create_app(day: ClinicDay, *, token: str, webhook: WebhookTarget, faults: Fa
         await sender.close()
 
     return Starlette(
-        routes=[*_fhir_routes(register), *_control_routes(player), observed_route(register.journal)],
+        routes=[*_fhir_routes(register), *_control_routes(player, register), observed_route(register.journal)],
         middleware=[Middleware(RequireBearer, token=token, prefix="/fhir", refusal=outcome("login", "Token refused"))],
         lifespan=lifespan,
     )
@@ -94,7 +94,20 @@ def _fhir_routes(register: Register) -> list[Route]:
     ]
 
 
-def _control_routes(player: Player) -> list[Route]:
+class Loss(msgspec.Struct, frozen=True):
+    """Which appointment somebody deletes."""
+
+    appointment: str
+
+
+def _control_routes(player: Player, register: Register) -> list[Route]:
+    async def lose(request: Request) -> Response:
+        try:
+            register.lose(msgspec.json.decode(await request.body(), type=Loss).appointment)
+        except msgspec.DecodeError as error:
+            return json_response({"error": {"code": "invalid", "message": str(error)}}, 422)
+        return json_response({})
+
     async def start(request: Request) -> Response:
         try:
             wanted = msgspec.json.decode(await request.body() or b"{}", type=Start)
@@ -106,7 +119,11 @@ def _control_routes(player: Player) -> list[Route]:
     async def progress(_: Request) -> Response:
         return json_response(player.progress())
 
-    return [Route("/control/start", start, methods=["POST"]), Route("/control/progress", progress)]
+    return [
+        Route("/control/start", start, methods=["POST"]),
+        Route("/control/progress", progress),
+        Route("/control/lose", lose, methods=["POST"]),
+    ]
 
 
 def _fhir(tree: Any, status: int = 200) -> Response:

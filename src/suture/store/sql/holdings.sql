@@ -17,7 +17,7 @@ WHERE staged.facility IS NULL AND source.book IN ('scheduling.appointment', 'sut
 -- name: fill_payments
 -- A ledger knows a payment by its own key; of which appointment it is, billing says.
 UPDATE staged SET appointment = paid.appointment FROM holding paid
-WHERE staged.book = 'odoo.payment' AND paid.book = 'billing.payment' AND paid.key = staged.key
+WHERE staged.book IN ('odoo.payment', 'odoo.alteration') AND paid.book = 'billing.payment' AND paid.key = staged.key
 
 -- name: fill_parties
 -- A payment counts to the payer of its charge, also where the patient pays a part: that is whose account it settles.
@@ -129,8 +129,8 @@ CREATE INDEX ON scoped (book, key)
 ANALYZE scoped (book, key)
 
 -- name: pairs
--- Keys whose two sides differ: how often each stands, and what must agree ($5 once, $6 amount, $7 open, $8 quantity).
--- What a system says no time of is as old as its day, which ends last in the zone $11.
+-- Keys whose two sides differ: how often each stands, and what must agree ($5 once, $6 amount, $7 open, $8 quantity,
+-- $12 facility, where both say one). What a system says no time of is as old as its day, which ends last in the zone $11.
 WITH l AS (
     SELECT key, sum(counts) AS count, sum(amount) AS amount, sum(open) AS open, sum(quantity) AS quantity,
         min(day) AS day, max(facility) AS facility, max(party) AS party, max(appointment) AS appointment,
@@ -140,7 +140,9 @@ WITH l AS (
     GROUP BY key
 ), r AS (
     SELECT key, sum(counts) AS count, sum(amount) AS amount, sum(open) AS open, sum(quantity) AS quantity,
-        min(day) AS day, max(facility) AS facility, max(party) AS party, max(appointment) AS appointment,
+        min(day) AS day,
+        nullif(concat_ws(', ', min(facility), nullif(max(facility), min(facility))), '') AS facility,
+        max(party) AS party, max(appointment) AS appointment,
         max(currency) AS currency, max(least(changed_at, seen_at, (day + 1)::timestamp AT TIME ZONE $11)) AS at
     FROM scoped
     WHERE book = $3 AND stands AND (cardinality($4::text[]) = 0 OR state = ANY($4))
@@ -151,12 +153,13 @@ SELECT key, coalesce(l.count, 0) AS left_count, coalesce(r.count, 0) AS right_co
     l.quantity AS left_quantity, r.quantity AS right_quantity,
     coalesce(l.day, r.day) AS day, coalesce(l.facility, r.facility) AS facility,
     coalesce(nullif(l.party, ''), r.party, '') AS party, coalesce(l.appointment, r.appointment) AS appointment,
-    coalesce(l.currency, r.currency) AS currency, greatest(l.at, r.at) AS at
+    coalesce(l.currency, r.currency) AS currency, greatest(l.at, r.at) AS at,
+    l.facility AS left_facility, r.facility AS right_facility
 FROM l FULL JOIN r USING (key)
 WHERE ($5 AND (coalesce(l.count, 0) <> coalesce(r.count, 0) OR l.count > 1))
     OR (l.count = 1 AND r.count = 1 AND (
         ($6 AND l.amount IS DISTINCT FROM r.amount) OR ($7 AND l.open IS DISTINCT FROM r.open)
-        OR ($8 AND l.quantity IS DISTINCT FROM r.quantity)))
+        OR ($8 AND l.quantity IS DISTINCT FROM r.quantity) OR ($12 AND l.facility <> r.facility)))
 ORDER BY key LIMIT $10
 
 -- name: standing
@@ -192,8 +195,8 @@ WHERE l.amount IS DISTINCT FROM r.amount
 ORDER BY key LIMIT $5
 
 -- name: documents
-SELECT book, key, number, state, day, facility, party, appointment, amount, open, currency, quantity, changed_at, seen_at,
-    detail
+SELECT book, key, number, state, stands, counts, day, facility, party, appointment, amount, open, currency, quantity,
+    changed_at, seen_at, detail
 FROM holding WHERE key = ANY($1::text[]) OR (appointment <> '' AND appointment = ANY($1::text[]))
 ORDER BY book, key, number
 
