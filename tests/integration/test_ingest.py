@@ -12,7 +12,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from suture.canonical.records import Patient
+from suture.canonical.records import Patient, Payer
 from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
 from suture.ingest import fhir_appointment
@@ -288,6 +288,126 @@ class TestOrder:
         assert (await desk.parties.get("Patient/p1")).family == "Doe"
         registered = await desk.rows("SELECT count(*) FROM event WHERE type = 'suture.patient.registered.v1'")
         assert registered == [(3,)]
+
+
+SECOND = "north-appointments"
+
+
+@pytest.fixture
+def two_clinics(desk: Desk) -> Desk:
+    """A desk whose catalogue has two interfaces that tell appointments, and two that tell payments, as no checked one
+    has."""
+    known = desk.catalogue.interfaces
+    more = {SECOND: known["scheduling-appointments"], "north-payments": known["billing-payments"]}
+    desk.catalogue = msgspec.structs.replace(desk.catalogue, interfaces=known | more)
+    return desk
+
+
+class TestContradictions:
+    @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
+    async def test_a_lower_version_that_was_changed_later_is_a_persons(
+        self, desk: Desk, notice, together: bool
+    ) -> None:
+        later = notice("cancelled", version=1)
+        later["data"]["entry"][0]["resource"]["meta"]["lastUpdated"] = "2026-03-03T10:00:00Z"
+        told = [notice("completed", version=3), later]
+        for body in told if not together else reversed(told):
+            await desk.deliver(body)
+            if not together:
+                await desk.ingest()
+        await desk.ingest()
+        (trouble,) = await desk.exceptions()
+        assert (trouble.code, trouble.subject) == ("version_contradicts", "Appointment/a1")
+        assert sorted(await desk.states()) == ["excepted", "ingested"]
+        assert len(await desk.events()) == 1
+        assert "cancelled" not in (await desk.processes()).values()
+
+    async def test_a_lower_version_that_was_changed_earlier_is_only_late(self, desk: Desk, notice) -> None:
+        for version, kind in ((3, "completed"), (1, "booked")):
+            await desk.deliver(notice(kind, version=version))
+            await desk.ingest()
+        assert await desk.exceptions() == []
+        assert await desk.events() == [("completed", 3, False), ("booked", 1, True)]
+
+    @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
+    async def test_one_id_of_two_interfaces_harms_nobody(self, two_clinics: Desk, notice, together: bool) -> None:
+        desk = two_clinics
+        await desk.deliver(notice("completed", version=3))
+        if not together:
+            await desk.ingest()
+        await desk.deliver(notice("cancelled", version=9, patient="p9"), interface=SECOND)
+        await desk.ingest()
+        (trouble,) = await desk.exceptions()
+        assert (trouble.code, trouble.subject, trouble.interface) == ("told_by_another", "Appointment/a1", SECOND)
+        assert await desk.processes() == {"completed_appointment:a1": "running"}
+        assert await desk.parties.get("Patient/p9") is None
+
+    async def test_one_payment_id_of_two_interfaces_is_a_persons(self, two_clinics: Desk) -> None:
+        for interface in ("billing-payments", "north-payments"):
+            await two_clinics.deliver(PAYMENT, interface=interface)
+            await two_clinics.ingest()
+        assert [one.code for one in await two_clinics.exceptions()] == ["told_by_another"]
+
+    async def test_an_interface_that_was_renamed_goes_on(self, desk: Desk, notice) -> None:
+        await desk.deliver(notice("booked", version=1))
+        await desk.ingest()
+        known = dict(desk.catalogue.interfaces)
+        known[SECOND] = known.pop("scheduling-appointments")
+        desk.catalogue = msgspec.structs.replace(desk.catalogue, interfaces=known)
+        await desk.deliver(notice("completed", version=2), interface=SECOND)
+        await desk.ingest()
+        assert await desk.exceptions() == []
+        assert await desk.processes() == {"completed_appointment:a1": "running"}
+
+
+class TestSeveralAppointments:
+    async def test_of_one_delivery_are_each_recorded_or_each_asked_about(self, desk: Desk, notice) -> None:
+        bundle = notice("cancelled", appointment="a1")
+        for name in ("a2", "a3", "a4"):
+            bundle["data"]["entry"].append(notice("cancelled", appointment=name)["data"]["entry"][0])
+        for entry in bundle["data"]["entry"][-2:]:
+            entry["resource"].update(status="fulfilled")
+        await desk.deliver(bundle)
+        await desk.ingest()
+        assert [kind for kind, _, _ in await desk.events()] == ["cancelled", "cancelled"]
+        asked = {(one.code, one.subject) for one in await desk.exceptions()}
+        assert asked == {("no_encounter", "Appointment/a3"), ("no_encounter", "Appointment/a4")}
+        assert await desk.states() == ["excepted"]
+
+    async def test_of_which_none_is_understood_break_no_batch(self, desk: Desk, notice) -> None:
+        bundle = notice("cancelled", appointment="a1")
+        bundle["data"]["entry"].append(notice("cancelled", appointment="a2")["data"]["entry"][0])
+        for entry in bundle["data"]["entry"]:
+            entry["resource"]["status"] = "waitlist"
+        await desk.deliver(bundle, notice("completed", appointment="b1"))
+        await desk.ingest()
+        assert await desk.states() == ["excepted", "ingested"]
+        assert {one.code for one in await desk.exceptions()} == {"status_differs"}
+
+
+class TestPeople:
+    async def test_a_nameless_payer_keeps_the_name_that_was_told(self, desk: Desk, notice) -> None:
+        for version in (1, 2):
+            told = notice("completed", version=version, appointment=f"a{version}")
+            if version == 2:
+                told["data"]["entry"] = [
+                    e for e in told["data"]["entry"] if e["resource"]["resourceType"] != "Organization"
+                ]
+            await desk.deliver(told)
+            await desk.ingest()
+        payer = await desk.parties.get("Payer/o1")
+        assert payer is not None
+        assert payer == Payer(reference="Payer/o1", name="Blue Harbour")
+
+    async def test_linked_records_are_told_once(self, desk: Desk, notice) -> None:
+        for version in (1, 2):
+            told = notice("booked", version=version)
+            told["data"]["entry"][1]["resource"]["link"] = [{"other": {"reference": "Patient/p0"}, "type": "replaces"}]
+            await desk.deliver(told)
+            await desk.ingest()
+            (asked,) = await desk.exceptions()
+            assert (asked.code, asked.subject, asked.count) == ("patient_linked", "Patient/p1", 1)
+        assert await desk.events("suture.patient.linked") == [("linked", None, False)]
 
 
 class TestWorkers:

@@ -56,6 +56,11 @@ MEANING = [
         "there must be one system of kind fhir-scheduling, and there are 0",
     ),
     ("database: suture", "company: suture", "an Odoo needs its database's name"),
+    (
+        "contract: billing-payment.v1",
+        "contract: fhir-appointment.v1",
+        "scheduling-appointments tells by fhir-appointment.v1 already",
+    ),
     ("[SUTURE_BILLING_SIGNING_KEY]", "[]", "an inbound interface needs at least one signing key"),
 ]
 

@@ -20,6 +20,8 @@ _UNKNOWN_FIELD = re.compile("unknown field `(.+?)`")
 _NOT_YAML = (YAMLError, ValueError, RecursionError)
 _INBOUND_CONTRACTS = {"fhir-appointment.v1", "billing-payment.v1", "odoo-change.v1"}
 _POLLED = "odoo-change.v1"
+_TELL_BY_ID = {"fhir-appointment.v1", "billing-payment.v1"}
+"""What is told by these goes by its sender's id alone."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -134,6 +136,13 @@ def _bad_interfaces(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...
             yield (*place, "contract"), f"{_POLLED} is read once, and {name} is the second"
         if inbound and interface.contract != _POLLED and not interface.signing_keys:
             yield place, "an inbound interface needs at least one signing key"
+        first = next(n for n, i in catalogue.interfaces.items() if i.contract == interface.contract)
+        if interface.contract in _TELL_BY_ID and first != name:
+            yield (
+                (*place, "contract"),
+                f"{first} tells by {interface.contract} already: two senders may use one id for different things, so "
+                "only one may tell by it",
+            )
 
 
 def _bad_policies(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -7,6 +7,7 @@ import msgspec
 
 from suture.canonical.events import PaymentPosted
 from suture.canonical.records import Payment
+from suture.codecs.fhir import is_code
 from suture.core.money import Money, unusable
 from suture.ingest.understanding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 
@@ -42,6 +43,7 @@ def decode(body: bytes, context: Context) -> Understood:
     if webhook.type != "payment.posted":
         raise NotUnderstood("unknown_type", "the webhook's type is not one of the contract's", _REMEDY)
     told = webhook.data.payment
+    _check_ids(told)
     _check_amount(told, context)
     payment = Payment(
         payment=told.id,
@@ -62,10 +64,20 @@ def decode(body: bytes, context: Context) -> Understood:
     return Understood(events=(event,))
 
 
+def _check_ids(told: _Payment) -> None:
+    """What goes into events is of an id's form: a name, or a sentence, stays sealed."""
+    for name in ("id", "charge_id", "charge_external_id", "payer"):
+        text = getattr(told, name)
+        if text is not None and not is_code(text):
+            raise NotUnderstood(
+                "id_invalid", f"{name} is not of an id's form (one word, at most 64 characters)", _REMEDY
+            )
+
+
 def _check_amount(told: _Payment, context: Context) -> None:
     currency = context.catalogue.organisation.currency
     if told.currency != currency:
-        raise NotUnderstood("currency_differs", f"a payment in {told.currency}, where {currency} is kept", _REMEDY)
+        raise NotUnderstood("currency_differs", f"a payment in another currency than {currency}", _REMEDY)
     why = unusable(told.amount, currency) or ("" if told.amount > 0 else "is not more than nothing")
     if why:
         raise NotUnderstood("amount_invalid", f"the payment's amount {why}", _REMEDY)

@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from suture.canonical.events import Event, PartyRegistered
+from suture.canonical.events import Event, PartyRegistered, PatientLinked
 from suture.catalogue.model import Catalogue, Interface
 from suture.core.clock import Clock
 from suture.core.failure import Rejected
@@ -21,6 +21,7 @@ from suture.ingest import billing_payment, fhir_appointment, odoo_change
 from suture.ingest.ordering import Told, fold
 from suture.ingest.understanding import Context, NotUnderstood, Understood, make_event
 from suture.store import appointments, backlog, corrections, exceptions
+from suture.store import events as stored_events
 from suture.store.backlog import Delivery, Settled
 from suture.store.database import DATABASE_AWAY, Connection, Database
 from suture.store.exceptions import Trouble
@@ -177,7 +178,10 @@ class Ingester:
         changed = await self._parties.put(connection, [*((party, _EVER) for party in presumed), *told], now)
         events = [self._registered(reference, now) for reference in changed]
         events += [event for part in understood for event in (*part.events, *part.beside)]
+        linked = await self._newly_linked(connection, heard)
         await self._recorder.record(connection, events, stale=stale)
+        for trouble in linked:
+            await self._recorder.open_exception(connection, trouble, now)
         for one in heard:
             await self._tell_trouble(connection, one, now)
         settled = {one.delivery.id: one.settled for one in heard}
@@ -204,6 +208,12 @@ class Ingester:
             await self._except(connection, delivery, error, now, step=error.subject if several else None)
         if heard.trouble is not None:
             await self._except(connection, delivery, heard.trouble, now, refused=False)
+
+    async def _newly_linked(self, connection: Connection, heard: "list[_Heard]") -> list[Trouble]:
+        """Records of patients that are told to be one person's, each pair once: whoever is billed has two contacts."""
+        told = {event.id: (event, one) for one in heard for part in one.parts for event in part.beside}
+        known = await stored_events.recorded(connection, list(told)) if told else set()
+        return [_linked(*told[id_], self._catalogue) for id_ in told.keys() - known]
 
     async def _unknown(self, presumed: Iterable[Party]) -> list[Party]:
         """Those of whom nobody told more than a reference."""
@@ -339,6 +349,25 @@ def understand(catalogue: Catalogue, delivery: Delivery, body: bytes, now: datet
         receipt=delivery.receipt,
     )
     return DECODERS[interface.contract](body, context)
+
+
+def _linked(event: Event, heard: "_Heard", catalogue: Catalogue) -> Trouble:
+    interface = catalogue.interfaces.get(heard.delivery.interface)
+    link = event.payload()
+    assert isinstance(link, PatientLinked)
+    return Trouble(
+        code="patient_linked",
+        outcome=Rejected.outcome,
+        reason=f"{link.patient} and {link.other} are told to be one person ({link.link})",
+        remedy=(
+            "Nothing is merged here. Look whether both have a contact or open invoices in Odoo, and merge the contacts "
+            "there; then discard this."
+        ),
+        owner=interface.owner if interface else "integration",
+        process=f"patient:{link.patient}",
+        step=f"{link.link} {link.other}",
+        subject=link.patient,
+    )
 
 
 def _is_ingested(settled: Settled) -> bool:

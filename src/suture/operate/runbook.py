@@ -22,6 +22,7 @@ CLASSES: dict[str, frozenset[str]] = {
         {
             *("told_again", "told_differently", "external_id_conflict", "changed_in_odoo", "twin_in_odoo"),
             *("no_twin", "status_untold", "version_contradicts", "told_by_another"),
+            "patient_linked",
         }
     ),
     "coverage": frozenset({"coverage_refused"}),

@@ -21,7 +21,7 @@ from suture.codecs.fhir.values import moment
 R = TypeVar("R", bound=Resource)
 
 _LITERAL = re.compile(
-    r"(?P<base>.*/|)(?P<kind>[A-Z][A-Za-z]{2,40})/(?P<id>[^/?#\s]+)(?:/_history/(?P<version>[^/?#]+))?/?"
+    r"(?P<base>.*/|)(?P<kind>[A-Z][A-Za-z]{2,40})/(?P<id>[^/?#]+)(?:/_history/(?P<version>[^/?#]+))?/?"
 )
 _CONDITIONAL = re.compile(r"(?:.*/|)(?P<kind>[A-Z][A-Za-z]{2,40})\?(?P<query>.+)")
 
