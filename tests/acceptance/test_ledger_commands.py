@@ -98,7 +98,8 @@ async def test_a_remittance_is_booked_told_and_booked_once(desk: Desk) -> None:
     (desk.folder / "era.json").write_text(json.dumps(told), encoding="utf-8")
     for _ in range(2):
         status, said = await desk.run("remittance", "era.json", "--reason", "weekly run")
-        assert (status, "TRN-2026-1107: 95.00 USD for 1 claim in 1 entry." in said) == (0, True), said
+        assert (status, "TRN-2026-1107: 95.00 USD for 1 claim in 1 entry." in said) == (1, True), said
+        assert "1 claim left to a patient whom nobody told of" in said
     assert await open_of(desk.ledger, "Payer/P1") == 30  # nobody told of the patient, whose share it is
     status, said = await desk.run("audit")
     assert said.count("remittance.book") == 2
@@ -116,10 +117,13 @@ async def test_a_claim_without_an_invoice_ends_in_words_and_an_exception(desk: D
     ("document", "words"),
     [
         (b"{}", "not a remittance"),
+        (EXAMPLE.replace(b'"120.00"', b'"120.005"'), "$.claims[0].paid has more decimals than USD"),
+        (EXAMPLE.replace(b'"95.00"', b'"Infinity"'), "$.deposit is not a number"),
+        (EXAMPLE.replace(b'"USD"', b'"EUR"'), "is in EUR, where USD is kept"),
         (EXAMPLE.replace(b'"95.00"', b'"96.00"'), "does not add up"),
         (EXAMPLE.replace(b'"reason": "45"', b'"reason": "45"').replace(b'"CO"', b'"XX"'), "no account for adjustments"),
     ],
-    ids=["unreadable", "unbalanced", "unmapped"],
+    ids=["unreadable", "half_cents", "infinite", "currency", "unbalanced", "unmapped"],
 )
 async def test_what_can_not_be_booked_is_said_briefly_with_what_to_do(desk: Desk, document: bytes, words: str) -> None:
     await desk.run("prepare", "--yes")

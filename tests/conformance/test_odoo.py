@@ -16,6 +16,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suture.canonical.records import Component, JournalFact, PricedLine
+from suture.canonical.remittance import Remittance
 from suture.connectors.http import HttpClient
 from suture.connectors.odoo import OdooLedger, remittances
 from suture.connectors.odoo.client import Json2, JsonRpc, Odoo, Row, server_version
@@ -35,7 +36,9 @@ from suture.connectors.testing import LedgerConformance
 from suture.connectors.testing.orders import (
     DAY,
     LATER,
+    OTHER_PAYER,
     PAID,
+    PAYER,
     PLAN,
     VACCINE,
     VISIT,
@@ -43,11 +46,13 @@ from suture.connectors.testing.orders import (
     a_kit,
     a_payment,
     a_remittance,
+    a_reversal,
     an_accrual,
     an_invoice,
     billed_to_payer,
     facts_of,
     failure_of,
+    open_for,
     patients,
     posted_invoice,
     settled,
@@ -150,6 +155,41 @@ async def odoo(target: Target) -> AsyncIterator[Odoo]:
             yield Odoo(Json2(http, target.database, target.api_key), major, 1)
         else:
             yield Odoo(JsonRpc(http, target.database, target.login or "", target.api_key), major, 1)
+
+
+async def booked_as_before(odoo: Odoo, ledger: Ledger, told: Remittance, partners: list[LedgerPartner]) -> str:
+    """A remittance as an older Suture booked it; answers its number in Odoo."""
+    people = {partner.reference: (await ledger.register(partner)).partner for partner in partners}
+    codes = [["code", "in", ["101403", "400910", "121000"]]]
+    accounts = {row["code"]: row["id"] for row in await odoo.search("account.account", codes, ["code"])}
+    journal = (await odoo.search("account.journal", [["type", "=", "bank"]], ["id"], limit=1))[0]["id"]
+    name, receivable = external_id("remittance", told.number), accounts["121000"]
+    payer = people[told.payer]
+    lines = [(accounts["101403"], payer, "Remittance", told.deposit.amount)]
+    for claim in told.claims:
+        share = claim.patient_responsibility.amount
+        lines.append((receivable, payer, f"Claim {claim.claim}", -claim.settled.amount))
+        lines.append((receivable, people[claim.patient or ""], f"Claim {claim.claim}, patient's share", share))
+    adjusted = sum((a.amount.amount for claim in told.claims for a in claim.own_adjustments), Decimal(0))
+    lines.append((accounts["400910"], "", "Adjustments CO-45", adjusted))
+    head = ["id", "move_type", "ref", "invoice_origin", "date", "journal_id/.id"]
+    own = [name, "entry", told.number, "Suture remittance (conformance)", told.received_on.isoformat(), journal]
+    columns = ["id", "account_id/.id", "partner_id/.id", "name", "amount_currency"]
+    rows = [
+        [*(own if n == 1 else [""] * len(own)), f"{name}_{n}", account, partner, label, str(amount)]
+        for n, (account, partner, label, amount) in enumerate(lines, 1)
+    ]
+    (entry,) = await odoo.upsert("account.move", [*head, *(f"line_ids/{column}" for column in columns)], rows)
+    await odoo.do("account.move", "action_post", [entry])
+    for claim in told.claims:
+        (invoice,) = await odoo.search(
+            "account.move", [["ref", "=", claim.appointment], ["move_type", "=", "out_invoice"]], ["id"]
+        )
+        both = [["move_id", "=", entry], ["name", "=", f"Claim {claim.claim}"]]
+        billed = [["move_id", "=", invoice["id"]], ["account_type", "=", "asset_receivable"]]
+        found = [(await odoo.search("account.move.line", domain, ["id"]))[0]["id"] for domain in (both, billed)]
+        await odoo.do("account.move.line", "reconcile", found)
+    return str((await odoo.read("account.move", [entry], ["name"]))[entry]["name"])
 
 
 class TestOdoo(LedgerConformance):
@@ -319,6 +359,44 @@ class TestOdoo(LedgerConformance):
         await other.close()
         (row,) = await odoo.search("res.partner", [["id", "=", stood.partner]], ["name", "supplier_rank"])
         assert (row["name"], row["supplier_rank"]) == ("Gauze Inc", 1)
+
+    async def test_a_payer_keeps_its_owners_name_whoever_else_names_it(
+        self, ledger: Ledger, connect: Callable[[], Ledger], odoo: Odoo, key: str
+    ) -> None:
+        payer = LedgerPartner(reference=f"Payer/{key}", name="As Its Owner Says", is_company=True)
+        other = connect()
+        for one, told in (
+            (ledger, msgspec.structs.replace(payer, name="AS ITS OWNR", hearsay=True)),
+            (ledger, payer),
+            (ledger, msgspec.structs.replace(payer, name="AS ITS OWNR", hearsay=True)),
+            (other, msgspec.structs.replace(payer, name="AS ITS OWNER SYS INC", hearsay=True)),
+        ):
+            assert (await one.register(told)).discrepancy is None
+            (found,) = await odoo.search("res.partner", [["ref", "=", payer.reference]], ["name"])
+        await other.close()
+        assert found["name"] == payer.name
+
+    async def test_a_remittance_of_before_is_known_by_its_number_and_its_payer(
+        self, ledger: Ledger, odoo: Odoo, key: str
+    ) -> None:
+        """What an older Suture booked: the number alone was its key, and adjustments were one sum a reason."""
+        keys = [f"{key}{n}" for n in range(2)]
+        for one in keys:
+            await ledger.draft_invoice(billed_to_payer(one))
+            await ledger.post_invoice(one, usd("200.00"))
+        told = a_remittance(key, *map(a_claim, keys))
+        before = await booked_as_before(odoo, ledger, told, patients(*keys))
+        posted = await ledger.post_remittance(told, patients(*keys))
+        assert (posted.numbers, posted.unapplied) == ((before,), ())
+        for other in (a_remittance(key, a_claim(keys[0])), a_remittance(key, *map(a_claim, keys), kept="1.00")):
+            assert (await failure_of(ledger.post_remittance(other, patients(*keys)))).code == "remittance_differs"
+        back = a_remittance(key, a_reversal(keys[0]), number="back")
+        assert (await ledger.post_remittance(back, patients(*keys))).unapplied == ()
+        expected = {PAYER.reference: Decimal(200), f"Patient/{keys[1]}": Decimal(30)}
+        assert await open_for(ledger, key) == expected
+        theirs = a_remittance(key, a_claim(keys[0], status="2", patient="0.00", **{"CO-45": "80.00"}))
+        theirs = msgspec.structs.replace(theirs, payer=OTHER_PAYER.reference)
+        assert (await ledger.post_remittance(theirs, patients(*keys))).unapplied == (f"{keys[0]}-claim",)
 
     async def test_a_remittance_goes_on_where_it_stopped(
         self, ledger: Ledger, connect: Callable[[], Ledger], odoo: Odoo, key: str

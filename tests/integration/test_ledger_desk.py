@@ -1,16 +1,24 @@
 """What people do to the ledger: have a record written again, book a remittance; audited, and told where it matters."""
 
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from decimal import Decimal
+from uuid import uuid4
 
+import msgspec
 import pytest
 
 from suture.access.roles import ADMINISTRATOR
+from suture.canonical.events import AppointmentCompleted, Event
+from suture.canonical.examples import EXAMPLES
 from suture.canonical.records import Patient, Payer
 from suture.catalogue import Catalogue
 from suture.connectors.odoo import OdooLedger
 from suture.connectors.port import RemittanceProgress
 from suture.connectors.testing.orders import PAYER, PLAN, a_claim, a_remittance, billed_to_payer, open_of, usd
 from suture.core.clock import SystemClock
+from suture.core.failure import Rejected
+from suture.core.money import Money
 from suture.operate import ledger as operate
 from suture.operate.actor import Actor
 from suture.operate.desk import Desk
@@ -63,6 +71,7 @@ async def test_a_remittance_is_booked_with_the_patients_that_we_know(desk: Desk,
     remittance = a_remittance("R1", a_claim("A1"), a_claim("A2"))
     posted = await operate.book_remittance(desk, ADA, ledger, remittance, TOLD, progress=progress.append)
     assert (posted.claims, posted.unapplied, progress[-1].claims) == (2, (), 2)
+    assert await troubles(desk) == [("patient_unknown", "A2-claim")]
     assert await open_of(ledger, "Patient/A1") == 30
     assert await open_of(ledger, PAYER.reference) == 30  # of A2, whose patient nobody told us of
     assert await acts(desk) == [("ada", "remittance.book", "Remittance/R1-era")]
@@ -76,10 +85,74 @@ async def test_a_claim_that_finds_nothing_open_waits_for_a_person(desk: Desk, le
             desk, ADA, ledger, a_remittance("R1", a_claim("A1"), lost), TOLD, progress=lambda _: None
         )
     async with desk.database.connection() as connection:
-        (trouble,) = await exceptions.open_exceptions(connection)
-    assert (trouble.code, trouble.subject, "lost-claim" in trouble.reason) == (
-        "claim_unapplied",
-        "Remittance/R1-era",
-        True,
+        found = await exceptions.open_exceptions(connection)
+    (trouble,) = (one for one in found if one.code == "claim_unapplied")
+    assert (trouble.subject, "lost-claim" in trouble.reason, bool(trouble.remedy)) == ("Remittance/R1-era", True, True)
+    await billed(ledger, "lost")
+    await operate.book_remittance(
+        desk, ADA, ledger, a_remittance("R1", a_claim("A1"), lost), TOLD, progress=lambda _: None
     )
-    assert trouble.remedy
+    assert await troubles(desk) == [("patient_unknown", "A1-claim")]  # the other was completed, and nobody need look
+
+
+async def troubles(desk: Desk) -> list[tuple[str, str]]:
+    """What waits for a person: codes, and the claim in each one's key."""
+    async with desk.database.connection() as connection:
+        found = await exceptions.open_exceptions(connection)
+    return sorted((one.code, (one.process or "").rpartition("/")[2]) for one in found)
+
+
+def completed(desk: Desk, data: AppointmentCompleted) -> Event:
+    return Event(
+        id=uuid4(),
+        type="suture.appointment.completed.v1",
+        source="test",
+        subject=f"Appointment/{data.visit.appointment}",
+        organisation="test",
+        facility="MAIN",
+        occurred_at=desk.clock.now(),
+        recorded_at=desk.clock.now(),
+        correlation_id=data.visit.appointment,
+        data=msgspec.Raw(msgspec.json.encode(data)),
+    )
+
+
+async def test_a_share_that_names_no_patient_is_the_visits_patients(desk: Desk, ledger: OdooLedger) -> None:
+    await billed(ledger, "A1")
+    known = Patient(reference="Patient/A1", identifiers=(), family="Quillfeather", given="Zebedee")
+    visit = EXAMPLES[AppointmentCompleted].visit  # type: ignore[attr-defined]
+    visit = msgspec.structs.replace(visit, appointment="A1", patient=known.reference)
+    async with desk.database.transaction() as connection:
+        await Parties(desk.database, desk.vault).put(connection, [(known, desk.clock.now())], desk.clock.now())
+        await desk.recorder.record(connection, [completed(desk, AppointmentCompleted(visit=visit))])
+    claim = msgspec.structs.replace(a_claim("A1"), patient=None)
+    await operate.book_remittance(desk, ADA, ledger, a_remittance("R1", claim), TOLD, progress=lambda _: None)
+    assert (await open_of(ledger, "Patient/A1"), await troubles(desk)) == (30, [])
+
+
+async def test_a_number_that_stands_for_something_else_waits_for_a_person(desk: Desk, ledger: OdooLedger) -> None:
+    await billed(ledger, "A1", "A2")
+    free = {"paid": "0.00", "patient": "150.00"}
+    for claim, refused in ((a_claim("A1", **free), False), (a_claim("A2", **free), True)):
+        zero_pay = a_remittance("R1", claim)
+        with pytest.raises(Rejected, match="another remittance") if refused else nullcontext():
+            await operate.book_remittance(desk, ADA, ledger, zero_pay, TOLD, progress=lambda _: None)
+    assert ("remittance_differs", f"{PAYER.reference.partition('/')[2]} R1-era") in await troubles(desk)
+
+
+async def test_a_remittance_in_another_currency_is_refused(desk: Desk, ledger: OdooLedger) -> None:
+    told = msgspec.structs.replace(a_remittance("R1"), deposit=Money(Decimal(0), "XOF"))
+    with pytest.raises(Rejected, match="is in XOF, where USD is kept"):
+        await operate.book_remittance(desk, ADA, ledger, told, TOLD, progress=lambda _: None)
+
+
+async def test_a_payer_is_named_as_its_owner_told(desk: Desk, ledger: OdooLedger) -> None:
+    owners = Payer(reference="Payer/p9", name="As Its Owner Says")
+    async with desk.database.transaction() as connection:
+        await Parties(desk.database, desk.vault).put(connection, [(owners, desk.clock.now())], desk.clock.now())
+    told = a_remittance("R1", a_claim("lost"), payer=owners.reference)
+    shouted = Payer(reference=owners.reference, name="AS ITS OWNR")
+    await operate.book_remittance(desk, ADA, ledger, told, shouted, progress=lambda _: None)
+    books = await ledger._server.books(None)
+    (found,) = await books.odoo.search("res.partner", [["ref", "=", owners.reference]], ["name"])
+    assert found["name"] == owners.name

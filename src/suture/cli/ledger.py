@@ -45,8 +45,9 @@ def remittance(
 ) -> None:
     """Book a payer's remittance: one deposit, and what it says of each claim, into balanced entries.
 
-    What doesn't add up is refused before anything is written. Interrupted, the same command goes on where it stopped;
-    done, it changes nothing. Exit status 1 where something of a claim found nothing open: an exception says of which.
+    What doesn't add up is refused before anything is written, and so is another content under a number that this payer
+    used before. Interrupted, the same command goes on where it stopped; done, it changes nothing. Exit status 1 where a
+    person must decide about a claim: an exception says of which.
 
     Args:
         path: The remittance, a JSON document; `--example` shows one.
@@ -63,12 +64,14 @@ def remittance(
     posted = uvloop.run(_book(told, payer, company, reason))
     entries = count(len(posted.numbers), "entry", "entries")
     out.print(f"{told.number}: {posted.deposit} for {count(posted.claims, 'claim')} in {entries}.", markup=False)
-    if posted.unapplied:
-        out.print(
-            f"{count(len(posted.unapplied), 'claim')} found nothing open: suture exceptions list --code "
-            "claim_unapplied",
-            markup=False,
-        )
+    for claims, words, code in (
+        (posted.unapplied, "found nothing open", "claim_unapplied"),
+        (posted.without_patient, "left to a patient whom nobody told of", "patient_unknown"),
+        (posted.unusual, "of a status that is not about money", "claim_status"),
+    ):
+        if claims:
+            out.print(f"{count(len(claims), 'claim')} {words}: suture exceptions list --code {code}", markup=False)
+    if posted.unapplied or posted.without_patient or posted.unusual:
         sys.exit(1)
 
 

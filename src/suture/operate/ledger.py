@@ -1,9 +1,12 @@
 """What people may do to what Suture knows of the ledger: have a record written again, book a remittance."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
+import msgspec
+
+from suture.canonical.events import AppointmentCompleted
 from suture.canonical.records import Patient, Payer
 from suture.canonical.remittance import Remittance
 from suture.connectors.port import Ledger, LedgerPartner, PostedRemittance, RemittanceProgress
@@ -12,7 +15,7 @@ from suture.operate import steering
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.operate.repairs import REDO, Bench
-from suture.store import exceptions
+from suture.store import events, exceptions
 from suture.store.crosswalk import Crosswalk
 from suture.store.exceptions import OpenException, Selection, Trouble
 from suture.store.parties import Parties
@@ -90,16 +93,51 @@ async def book_remittance(
     *,
     progress: Callable[[RemittanceProgress], None],
 ) -> PostedRemittance:
-    """Book a payer's deposit and all it says. The same remittance again goes on where it stopped, and changes nothing
-    once it is whole. A claim of which something found nothing to settle becomes an exception."""
+    """Book a payer's deposit and all it says. The same remittance again goes on where it stopped, books what found
+    nothing open before, and changes nothing once it is whole. What of a claim a person must decide becomes an
+    exception, and so does a number that stands for something else. Raises `Rejected`."""
+    currency = desk.catalogue.organisation.currency
+    if remittance.deposit.currency != currency:
+        raise Rejected(
+            "currency_differs",
+            f"remittance {remittance.number} is in {remittance.deposit.currency}, where {currency} is kept",
+            "Ask the payer, or whoever translated it, for a remittance in that currency.",
+        )
     async with desk.database.transaction() as connection:
-        detail = {"claims": len(remittance.claims), "deposit": str(remittance.deposit)}
+        detail = {"claims": len(remittance.claims), "deposit": str(remittance.deposit), "payer": remittance.payer}
         await actor.sign(connection, desk, "remittance.book", f"Remittance/{remittance.number}", detail)
-    partners = [LedgerPartner(reference=payer.reference, name=payer.name, is_company=True)]
-    partners += await _patients(desk, remittance)
-    posted = await ledger.post_remittance(remittance, partners, progress)
-    await _tell(desk, remittance, posted)
+    remittance = await _with_patients(desk, remittance)
+    partners = [await _payer(desk, payer), *await _patients(desk, remittance)]
+    try:
+        posted = await ledger.post_remittance(remittance, partners, progress)
+    except Rejected as refused:
+        if refused.code == "remittance_differs":
+            await _tell(desk, remittance, [_trouble(desk, remittance, "", refused)])
+        raise
+    await _tell(desk, remittance, list(_decisions(desk, remittance, posted)))
     return posted
+
+
+async def _payer(desk: Desk, told: Payer) -> LedgerPartner:
+    """The payer by its owner's name; a remittance's own counts only where nobody else told of the payer."""
+    known = await Parties(desk.database, desk.vault).get(told.reference)
+    name = known.name if isinstance(known, Payer) else told.name
+    return LedgerPartner(reference=told.reference, name=name, is_company=True, hearsay=not isinstance(known, Payer))
+
+
+async def _with_patients(desk: Desk, remittance: Remittance) -> Remittance:
+    """Whose a share is that names no patient: the visit's own, where it is known."""
+    unnamed = [claim.appointment for claim in remittance.claims if claim.patient_responsibility and not claim.patient]
+    if not unnamed:
+        return remittance
+    async with desk.database.connection() as connection:
+        told = await events.latest_of_type(connection, "suture.appointment.completed.v1", unnamed)
+    patients = {key: one.visit.patient for key, one in told.items() if isinstance(one, AppointmentCompleted)}
+    claims = tuple(
+        msgspec.structs.replace(claim, patient=claim.patient or patients.get(claim.appointment))
+        for claim in remittance.claims
+    )
+    return msgspec.structs.replace(remittance, claims=claims)
 
 
 async def _patients(desk: Desk, remittance: Remittance) -> list[LedgerPartner]:
@@ -110,27 +148,58 @@ async def _patients(desk: Desk, remittance: Remittance) -> list[LedgerPartner]:
     return [LedgerPartner.of_patient(patient) for patient in found if isinstance(patient, Patient)]
 
 
-async def _tell(desk: Desk, remittance: Remittance, posted: PostedRemittance) -> None:
-    owner = desk.catalogue.system_of_kind("odoo")[1].owner
-    troubles = [unapplied(remittance, claim, owner) for claim in posted.unapplied]
+async def _tell(desk: Desk, remittance: Remittance, troubles: Sequence[Trouble]) -> None:
+    """Put what a person decides into the queue, and close there what is settled by now."""
+    now, asked = desk.clock.now(), {trouble.process for trouble in troubles}
+    settled = {_process(remittance, claim.claim) for claim in remittance.claims} | {_process(remittance)}
     async with desk.database.transaction() as connection:
+        await desk.recorder.resolve(connection, sorted(settled - asked), now, by="booked")
         for trouble in troubles:
-            await desk.recorder.open_exception(connection, trouble, desk.clock.now())
+            await desk.recorder.open_exception(connection, trouble, now)
 
 
-def unapplied(remittance: Remittance, claim: str, owner: str) -> Trouble:
-    """Something of a claim found nothing open: its invoice is not there, or was settled before."""
+def _process(remittance: Remittance, claim: str = "") -> str:
+    """By what the exceptions of a remittance, or of one of its claims, are known."""
+    return f"remittance:{remittance.payer} {remittance.number}{claim and '/'}{claim}"
+
+
+def _decisions(desk: Desk, remittance: Remittance, posted: PostedRemittance) -> Iterator[Trouble]:
+    told = f"in remittance {remittance.number} of {remittance.payer}"
+    again = "run `suture remittance` with the same file again: it goes on with this claim"
+    statuses = {claim.claim: claim.status for claim in remittance.claims}
+    for claim in posted.unapplied:
+        reason = f"something of claim {claim} {told} found nothing open in Odoo, or too little"
+        remedy = (
+            "What was paid stands to the payer's credit, and nothing else of the claim is booked. Where its invoice or "
+            f"the reversal of an earlier claim is still to come, {again}. Else find what it pays and reconcile it in "
+            "Odoo, or refund it; then discard this with --leave."
+        )
+        yield _trouble(desk, remittance, claim, Rejected("claim_unapplied", reason, remedy))
+    for claim in posted.without_patient:
+        reason = f"the patient who owes a share of claim {claim} {told} is not known: it stays open at the payer"
+        remedy = (
+            "Have the scheduling system send the patient, or name the visit's patient in the file; then "
+            f"{again}. Or move the share by hand in Odoo and discard this with --leave."
+        )
+        yield _trouble(desk, remittance, claim, Rejected("patient_unknown", reason, remedy))
+    for claim in posted.unusual:
+        reason = f"claim {claim} {told} has status {statuses[claim]} (CLP02), under which only money is booked"
+        remedy = (
+            "Status 23 says that it isn't this payer's claim, 25 that it is a predetermination: neither changes what "
+            "is owed. Ask the payer what any other means. Do in Odoo what follows, then discard this with --leave."
+        )
+        yield _trouble(desk, remittance, claim, Rejected("claim_status", reason, remedy))
+
+
+def _trouble(desk: Desk, remittance: Remittance, claim: str, failure: Rejected) -> Trouble:
     return Trouble(
-        code="claim_unapplied",
-        outcome=Rejected.outcome,
-        reason=f"something of claim {claim} in remittance {remittance.number} found nothing open in Odoo",
-        remedy=(
-            "It stands to the payer's credit. Find what it pays and reconcile it in Odoo, or refund it; then discard "
-            "this with --leave."
-        ),
-        owner=owner,
-        process=f"remittance:{remittance.number}",
-        step=claim,
+        code=failure.code,
+        outcome=failure.outcome,
+        reason=failure.message,
+        remedy=failure.remedy,
+        owner=desk.catalogue.system_of_kind("odoo")[1].owner,
+        process=_process(remittance, claim),
+        step=failure.code,
         subject=f"Remittance/{remittance.number}",
         sla=timedelta(days=1),
     )

@@ -37,6 +37,8 @@ CLASSES: dict[str, frozenset[str]] = {
                 "remittance_unbalanced",
                 "remittance_differs",
                 "claim_unapplied",
+                "claim_status",
+                "patient_unknown",
                 "payer_unknown",
             ),
             *("not_a_month_end",),

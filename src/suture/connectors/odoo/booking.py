@@ -37,9 +37,9 @@ class Booked:
     total: Money
     items: Sequence[Item]
 
-    def left_open(self, like: Item) -> Decimal:
-        """What is open on its items that face one like this (of the same account and partner), as positive amount."""
-        facing = (one for one in self.items if (one.account, one.partner) == (like.account, like.partner))
+    def left_open(self, account: int, partner: int) -> Decimal:
+        """What is open on its items of an account and a partner, as positive amount."""
+        facing = (one for one in self.items if (one.account, one.partner) == (account, partner))
         return abs(sum((one.residual for one in facing), Decimal(0)))
 
 
@@ -71,7 +71,12 @@ def _sets(drafts: Sequence[Draft], moves: Mapping[str, int]) -> list[list[Any]]:
     """What one line of each entry settles. An entry that settles many has several lines of one partner: those are told
     apart by their marks, which only Odoo itself reads."""
     return [
-        [moves[draft.name], told.items[0].account, told.items[0].partner, [one.line for one in told.items]]
+        [
+            moves[draft.name],
+            told.items[0].account,
+            told.partner or told.items[0].partner,
+            [one.line for one in told.items],
+        ]
         for draft in drafts
         if draft.name in moves and len(draft.settles) == 1
         for told in draft.settles

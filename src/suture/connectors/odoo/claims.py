@@ -1,15 +1,29 @@
-"""What the claims of a remittance settle: invoices, or for a reversal the lines that it undoes."""
+"""What the claims of a remittance settle, and what entries hold of claims: by what was booked, never computed anew.
 
-from collections.abc import Iterable, Sequence
+An entry's lines of one claim stand one after the other: first its own on a receivable, labelled with the claim's
+number, then the patient's share and the adjustments, whose labels begin with the first one's. Entries of before hold
+their adjustments as one sum a reason at the end (`Standing.summed`).
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import combinations
 
 import msgspec
 
 from suture.canonical.remittance import ClaimPayment
 from suture.connectors.odoo.books import Books
+from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.matching import ITEM_FIELDS, Item, item, items_of
 from suture.connectors.odoo.names import source
 from suture.core.failure import Fatal
+
+DEPOSIT, SUMMED, TRANSFERRED = "Remittance", "Adjustments ", "Patient's share"
+_LINE, _PARTIAL, _RECEIVABLE = "account.move.line", "account.partial.reconcile", "asset_receivable"
+_FIELDS = (*ITEM_FIELDS, "account_type", "analytic_distribution")
+_MOST_PARTS = 8
+"""Into how many parts of one claim a reversal is looked for; what was split further is a person's."""
 
 
 class Face(msgspec.Struct, frozen=True):
@@ -19,31 +33,51 @@ class Face(msgspec.Struct, frozen=True):
     partner: int
 
 
-class ClaimItems:
-    """The items of a part's claims. `invoices` are by appointment; `earlier` are the lines that earlier remittances
-    booked, by label."""
+class Adjusted(msgspec.Struct, frozen=True):
+    """A line of what was adjusted away of a claim."""
 
-    def __init__(self, invoices: dict[str, list[Item]], earlier: dict[str, Item], otherwise: Face) -> None:
-        self._invoices = invoices
-        self._earlier = earlier
-        self._otherwise = otherwise
+    account: int
+    label: str
+    amount: Decimal
+    analytic: Row | None
 
-    def face(self, claim: ClaimPayment) -> Face:
-        """The invoice's own account and partner; for a claim without an invoice, the payer's."""
-        items = self._invoices.get(claim.appointment)
-        return Face(items[0].account, items[0].partner) if items else self._otherwise
 
-    def settled_by(self, claim: ClaimPayment) -> list[Item]:
-        if claim.reverses:
-            return self._open(claim_label(claim))
-        return [one for one in self._invoices.get(claim.appointment, ()) if one.posted and not one.settled]
+class Standing(msgspec.Struct, frozen=True):
+    """What one entry holds of a claim. In a booking the claim's own line is a credit."""
 
-    def share_settled_by(self, claim: ClaimPayment) -> list[Item]:
-        return self._open(share_label(claim)) if claim.reverses else []
+    entry: int
+    claim: Item
+    share: Item | None = None
+    adjusted: tuple[Adjusted, ...] = ()
+    summed: bool = False
+    later: tuple["Standing", ...] = ()
+    """What of the same claim was booked afterwards, in entries of their own."""
 
-    def _open(self, label: str) -> list[Item]:
-        found = self._earlier.get(label)
-        return [found] if found is not None and not found.settled else []
+    @property
+    def whole(self) -> tuple["Standing", ...]:
+        return (self, *self.later)
+
+    @property
+    def lines(self) -> list[Item]:
+        """Its lines on receivables."""
+        return [self.claim] if self.share is None else [self.claim, self.share]
+
+    @property
+    def shared(self) -> Decimal:
+        return self.share.amount if self.share else Decimal(0)
+
+    @property
+    def adjustments(self) -> Decimal:
+        return sum((one.amount for one in self.adjusted), Decimal(0))
+
+    @property
+    def left(self) -> Decimal:
+        """What its own line is without the patient's share: paid and, in an entry of before, adjusted."""
+        return -self.claim.amount - self.shared
+
+    @property
+    def paid(self) -> Decimal:
+        return self.left - self.adjustments
 
 
 def claim_label(claim: ClaimPayment) -> str:
@@ -51,64 +85,237 @@ def claim_label(claim: ClaimPayment) -> str:
 
 
 def share_label(claim: ClaimPayment) -> str:
-    return f"Claim {claim.claim}, patient's share"
+    return f"{claim_label(claim)}, patient's share"
 
 
-async def read_items(books: Books, remittance: str, claims: Sequence[ClaimPayment], payer: int) -> ClaimItems:
-    """What is open for claims, once what reversals undo was taken apart. Nothing in a `remittance` reverses what it
-    books itself."""
-    invoices = await _invoices(books, claims)
-    reversals = [claim for claim in claims if claim.reverses]
-    earlier: dict[str, Item] = {}
-    if reversals:
-        earlier = await _earlier(books, remittance, reversals)
-        lines = [one.line for claim in reversals for one in await _items(books, invoices.get(claim.appointment))]
-        await _take_apart(books, lines, [one.line for one in earlier.values()])
-        earlier = await _earlier(books, remittance, reversals)
-    items = await items_of(books, invoices.values())
-    by_appointment = {appointment: items[invoice] for appointment, invoice in invoices.items() if items[invoice]}
-    lacking = any(claim.appointment not in by_appointment for claim in claims)
-    return ClaimItems(by_appointment, earlier, await _payers_face(books, payer) if lacking else Face(0, payer))
+def adjustment_label(claim: ClaimPayment, code: str) -> str:
+    return f"{claim_label(claim)}, {code}"
 
 
-async def _invoices(books: Books, claims: Sequence[ClaimPayment]) -> dict[str, int]:
-    parts = await books.parts([claim.appointment for claim in claims])
-    return {appointment: of[""] for appointment, of in parts.items()}
+async def lines_of_entries(books: Books, entries: Collection[int]) -> list[Row]:
+    """All lines of entries, in the order in which they were written."""
+    if not entries:
+        return []
+    rows = await books.odoo.search(_LINE, [["move_id", "in", sorted(entries)]], _FIELDS)
+    return sorted(rows, key=lambda row: (row["move_id"], row["id"]))
 
 
-async def _items(books: Books, invoice: int | None) -> list[Item]:
-    return (await items_of(books, [invoice]))[invoice] if invoice else []
+def standing(rows: Sequence[Row], labels: Collection[str]) -> dict[str, list[Standing]]:
+    """What entries hold of the claims with these labels, in order, out of all their lines."""
+    summed = {row["move_id"] for row in rows if str(row["name"] or "").startswith(SUMMED)}
+    found: dict[str, list[Standing]] = defaultdict(list)
+    label, entry = "", 0
+    for row in rows:
+        name, receivable = str(row["name"] or ""), row["account_type"] == _RECEIVABLE
+        if receivable and name in labels:
+            label, entry = name, row["move_id"]
+            found[label].append(Standing(entry, item(row), summed=entry in summed))
+        elif label and row["move_id"] == entry and name.startswith(f"{label}, "):
+            found[label][-1] = _with(found[label][-1], row, receivable=receivable)
+        else:
+            label = ""
+    return found
 
 
-async def _earlier(books: Books, remittance: str, reversals: Sequence[ClaimPayment]) -> dict[str, Item]:
-    """The newest line of each label, of another remittance, whose amount is what the reversal turns."""
-    wanted = {claim_label(claim): claim.settled.amount for claim in reversals}
-    wanted |= {share_label(claim): -claim.patient_responsibility.amount for claim in reversals}
+def _with(of: Standing, row: Row, *, receivable: bool) -> Standing:
+    if receivable:
+        return msgspec.structs.replace(of, share=item(row))
+    amount = Decimal(str(row["amount_currency"]))
+    one = Adjusted(row["account_id"], row["name"], amount, row["analytic_distribution"] or None)
+    return msgspec.structs.replace(of, adjusted=(*of.adjusted, one))
+
+
+async def booked_before(
+    books: Books, payer: int, labels: Collection[str], besides: Collection[int]
+) -> dict[str, list[Standing]]:
+    """What earlier remittances of a payer booked of claims and none has taken back, oldest first. `besides` are the
+    entries of the remittance that asks: nothing reverses what it books itself."""
     domain = [
-        ["name", "in", sorted(wanted)],
-        ["account_type", "=", "asset_receivable"],
+        ["name", "in", sorted(labels)],
+        ["account_type", "=", _RECEIVABLE],
         ["parent_state", "=", "posted"],
         ["move_id.invoice_origin", "=", source("remittance", books.organisation)],
-        ["move_id.ref", "!=", remittance],
-        ["move_id.ref", "not like", f"{remittance}/"],
     ]
-    rows = await books.odoo.search("account.move.line", domain, [*ITEM_FIELDS, "amount_currency"])
-    turned = (row for row in rows if Decimal(str(row["amount_currency"])) == wanted[row["name"]])
-    return {row["name"]: item(row) for row in turned}
+    found = await books.odoo.search(_LINE, domain, ["move_id"])
+    rows = await lines_of_entries(books, {row["move_id"] for row in found} - set(besides))
+    payers = {row["move_id"] for row in rows if row["name"] == DEPOSIT and row["partner_id"] == payer}
+    theirs = {
+        label: [one for one in of if one.claim.partner == payer or one.entry in payers]
+        for label, of in standing(rows, labels).items()
+    }
+    turned = await _turned(books, [one for of in theirs.values() for one in of])
+    refs = await _references(books, {one.entry for of in theirs.values() for one in of})
+    return {
+        label: _together([one for one in of if one.claim.amount <= 0 and one.claim.line not in turned], refs)
+        for label, of in theirs.items()
+    }
 
 
-async def _take_apart(books: Books, invoices: Iterable[int], booked: Iterable[int]) -> None:
-    """Undo what exactly these lines were matched with, and nothing else that pays the same invoice."""
-    domain = [["debit_move_id", "in", list(invoices)], ["credit_move_id", "in", list(booked)]]
-    partials = await books.odoo.search("account.partial.reconcile", domain, ["id"])
+async def _references(books: Books, entries: Collection[int]) -> dict[int, str]:
+    rows = await books.odoo.read("account.move", sorted(entries), ["ref"]) if entries else {}
+    return {entry: str(row["ref"] or "") for entry, row in rows.items()}
+
+
+def later_reference(reference: str, place: int) -> str:
+    """The reference of an entry that completes the claim at a place of the one with this `reference`."""
+    return f"{reference}+{place}"
+
+
+def _together(known: Sequence[Standing], refs: Mapping[int, str]) -> list[Standing]:
+    """What completes another entry's claim belongs to that one."""
+    found: list[Standing] = []
+    for one in known:
+        begun = refs.get(one.entry, "").rpartition("+")[0]
+        place = next((n for n, of in enumerate(found) if begun and refs.get(of.entry) == begun and not of.later), None)
+        if place is None:
+            found.append(one)
+        else:
+            found[place] = msgspec.structs.replace(found[place], later=(one,))
+    return found
+
+
+async def _turned(books: Books, known: Sequence[Standing]) -> set[int]:
+    """The claims' lines that a reversal was matched with."""
+    booked = [one.claim.line for one in known if one.claim.amount < 0]
+    reversals = [one.claim.line for one in known if one.claim.amount > 0]
+    if not booked or not reversals:
+        return set()
+    domain = [["credit_move_id", "in", booked], ["debit_move_id", "in", reversals]]
+    return {row["credit_move_id"] for row in await books.odoo.search(_PARTIAL, domain, ["credit_move_id"])}
+
+
+def undone_by(claim: ClaimPayment, adjusted: Decimal, known: Sequence[Standing]) -> tuple[Standing, ...]:
+    """What a reversal takes back: of what stands of its claim, that part whose payment it names, else several that come
+    to it together, the newest first. Nothing where no payment is the one that it names. `adjusted` is what it says was
+    adjusted away (negative), which only entries of before need."""
+    paid, newest = -claim.paid.amount, list(reversed(known))
+
+    def comes_to_it(parts: Sequence[Standing]) -> bool:
+        if any(one.summed for one in parts):
+            return sum((one.left for one in parts), Decimal(0)) == paid - adjusted
+        return sum((one.paid for one in parts), Decimal(0)) == paid
+
+    alone = [one for one in newest if comes_to_it([one])]
+    if alone:  # two halves that were paid alike are told apart by the rest of what the reversal says
+        said = (-adjusted, -(claim.patient_responsibility or claim.explained).amount)
+        return (min(alone, key=lambda one: (one.adjustments, one.shared) != said),)
+    several = newest[:_MOST_PARTS]
+    for size in range(len(newest), 1, -1):
+        of_size = [tuple(newest)] if size == len(newest) else combinations(several, size)
+        for parts in of_size:
+            if comes_to_it(parts):
+                return parts
+    return ()
+
+
+async def take_apart(books: Books, known: Sequence[Standing]) -> dict[int, list[int]]:
+    """Undo what the lines of claims were matched with, and nothing else that pays the same invoice. Answers by the line
+    of a patient's share what had paid it and is open again."""
+    lines = [one.line for of in known for one in of.lines]
+    if not lines:
+        return {}
+    either = ["|", ["debit_move_id", "in", lines], ["credit_move_id", "in", lines]]
+    partials = await books.odoo.search(_PARTIAL, either, ["debit_move_id", "credit_move_id"])
     if partials:
-        await books.odoo.do("account.partial.reconcile", "unlink", [row["id"] for row in partials])
+        await books.odoo.do(_PARTIAL, "unlink", [row["id"] for row in partials])
+    shares = {of.share.line for of in known if of.share}
+    released: dict[int, list[int]] = defaultdict(list)
+    for row in partials:
+        if row["debit_move_id"] in shares:
+            released[row["debit_move_id"]].append(row["credit_move_id"])
+    return released
 
 
-async def _payers_face(books: Books, payer: int) -> Face:
-    """Where the payer's own items go, for a claim without an invoice."""
+async def items_by_line(books: Books, lines: Iterable[int]) -> dict[int, Item]:
+    """These lines as they are now."""
+    wanted = sorted(set(lines))
+    rows = await books.odoo.search(_LINE, [["id", "in", wanted]], ITEM_FIELDS) if wanted else []
+    return {row["id"]: item(row) for row in rows}
+
+
+async def standing_shares(books: Books, invoices: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:
+    """What of invoices (their items by appointment) was left to the patients and is open: by remittances, in a line of
+    the claim that settled the invoice, or by transfers."""
+    of_line = {one.line: key for key, items in invoices.items() for one in items}
+    if not of_line:
+        return {}
+    partials = await books.odoo.search(
+        _PARTIAL, [["debit_move_id", "in", list(of_line)]], ["debit_move_id", "credit_move_id"]
+    )
+    settled = {row["credit_move_id"]: of_line[row["debit_move_id"]] for row in partials}
+    credits = await books.odoo.read(_LINE, list(settled), ["move_id"]) if settled else {}
+    entries = sorted({row["move_id"] for row in credits.values()})
+    moves = await books.odoo.read("account.move", entries, ["invoice_origin"]) if entries else {}
+    origins = {source(kind, books.organisation): kind for kind in ("remittance", "transfer")}
+    kinds = {i: origins[row["invoice_origin"]] for i, row in moves.items() if row["invoice_origin"] in origins}
+    found: dict[str, list[Item]] = defaultdict(list)
+    rows = await lines_of_entries(books, kinds.keys())
+    transferred = {row["move_id"]: settled[row["id"]] for row in rows if row["id"] in settled}
+    label, of = "", ""
+    for row in rows:
+        if row["account_type"] != _RECEIVABLE:
+            continue
+        name, share = str(row["name"] or ""), item(row)
+        if kinds[row["move_id"]] == "transfer":
+            label, of = TRANSFERRED, transferred[row["move_id"]]
+        elif not (label and name == f"{label}, patient's share"):
+            label, of = (name, settled[row["id"]]) if row["id"] in settled else ("", "")
+            continue
+        if share.amount > 0 and share.posted and not share.settled:
+            found[of].append(share)
+    return found
+
+
+async def analytics_of(books: Books, invoices: Collection[int]) -> dict[int, Row]:
+    """The facility and practitioner of invoices, as their lines have them."""
+    if not invoices:
+        return {}
+    domain = [["move_id", "in", sorted(invoices)], ["display_type", "=", "product"]]
+    rows = await books.odoo.search(_LINE, domain, ["move_id", "analytic_distribution"])
+    return {row["move_id"]: row["analytic_distribution"] for row in rows if row["analytic_distribution"]}
+
+
+async def payers_face(books: Books, payer: int) -> Face:
+    """Where the payer's own items go, for a claim that settles nothing."""
     rows = await books.odoo.read("res.partner", [payer], ["property_account_receivable_id"])
     account = rows[payer]["property_account_receivable_id"] if payer in rows else False
     if not account:
         raise Fatal("not_prepared", "Odoo has no receivable account for payers", "Install a chart of accounts in Odoo.")
     return Face(account, payer)
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """What is open for a claim: the payer's own invoice (`invoiced`, also where there is none yet) or, where the visit
+    was billed to another, what stands at the patient."""
+
+    face: Face
+    items: tuple[Item, ...]
+    invoiced: bool
+    analytic: Row | None
+
+    @property
+    def open(self) -> Decimal:
+        return sum((one.residual for one in self.items), Decimal(0))
+
+
+async def owed(books: Books, claims: Sequence[ClaimPayment], payer: int, currency: int) -> dict[str, Owed]:
+    """What is open for claims of a payer, by appointment. A draft, and what is in another currency, isn't open."""
+    parts = await books.parts([claim.appointment for claim in claims])
+    items = await items_of(books, [i for of in parts.values() for i in of.values()])
+    billed = {key: items[of[""]] for key, of in parts.items() if items.get(of[""])}
+    others = {key: of for key, of in billed.items() if of[0].partner != payer}
+    shares = await standing_shares(books, others)
+    for key in others:
+        shares.setdefault(key, []).extend(items.get(parts[key].get("patient", 0), ()))
+    analytics = await analytics_of(books, [of[""] for of in parts.values()])
+    own = await payers_face(books, payer)
+
+    def of(key: str) -> Owed:
+        invoice, mine = tuple(billed.get(key, ())), key not in others
+        known = invoice if mine else shares.get(key, ())
+        usable = tuple(one for one in known if one.posted and not one.settled and one.currency == currency)
+        account = usable[0].account if usable else invoice[0].account if invoice and mine else own.account
+        analytic = analytics.get(parts[key][""]) if key in parts else None
+        return Owed(Face(account, payer), usable, mine, analytic)
+
+    return {key: of(key) for key in {claim.appointment for claim in claims}}

@@ -19,14 +19,24 @@ class EntryBuilder:
     the company's currency by its own rate."""
 
     def __init__(
-        self, kind: str, key: str, setting: Setting, organisation: str, *, on: date, journal: str, currency: str
+        self,
+        kind: str,
+        key: str,
+        setting: Setting,
+        organisation: str,
+        *,
+        on: date,
+        journal: str,
+        currency: str,
+        ref: str = "",
     ) -> None:
+        """`ref` is what people read as its reference, where that alone is not the key."""
         self.name = external_id(kind, key)
         self._currency = setting.currency_id(currency)
         self._head: Row = {
             "id": self.name,
             "move_type": "entry",
-            "ref": key,
+            "ref": ref or key,
             "invoice_origin": source(kind.replace("_", " "), organisation),
             "date": on.isoformat(),
             "journal_id/.id": setting.journal(journal),
@@ -46,12 +56,14 @@ class EntryBuilder:
         partner: int = 0,
         analytic: Row | None = None,
         settles: str = "",
+        sign: str = "",
     ) -> None:
-        """`settles` is the mark of the items that this line is to be reconciled with."""
+        """`settles` is the mark of the items that this line is to be reconciled with; `sign` becomes the end of its
+        external id, where something is to be known of the entry that no person reads."""
         self._debits += max(amount, Decimal(0))
         self._lines.append(
             {
-                "id": line_id(self.name, len(self._lines) + 1),
+                "id": line_id(self.name, f"{len(self._lines) + 1}{sign and '_'}{sign}"),
                 "account_id/.id": account,
                 "partner_id/.id": partner or "",
                 "name": label,
@@ -124,8 +136,8 @@ def reversal(kind: str, key: str, posted: Row, lines: Sequence[Row], *, on: date
     return Document(head, "line_ids", turned)
 
 
-def payment(received: Payment, item: Item, setting: Setting, organisation: str) -> Document:
-    """Money received: the clearing account against the item's own receivable account and partner.
+def payment(received: Payment, item: Item, payer: int, setting: Setting, organisation: str) -> Document:
+    """Money received, in the name of who paid: the clearing account against the item's own receivable account.
 
     An entry rather than an `account.payment`, because that makes an entry only where an outstanding account is set (18
     and later) and has other states in every version.
@@ -140,8 +152,8 @@ def payment(received: Payment, item: Item, setting: Setting, organisation: str) 
         currency=received.amount.currency,
     )
     amount = received.amount.rounded().amount
-    entry.line(setting.account("clearing_account"), "Payment received", amount, partner=item.partner)
-    entry.line(item.account, "Payment received", -amount, partner=item.partner, settles=entry.mark)
+    entry.line(setting.account("clearing_account"), "Payment received", amount, partner=payer)
+    entry.line(item.account, "Payment received", -amount, partner=payer, settles=entry.mark)
     return entry.document()
 
 

@@ -173,8 +173,10 @@ class OdooLedger:
     async def cancel_invoice(self, appointment: str, on: date) -> str:
         return await self._server.do(_CANCEL, self._company, credits.Cancellation(appointment, on))
 
-    async def apply_payment(self, payment: Payment, *, keep_credit: bool = False) -> AppliedPayment:
-        return await self._server.do(_APPLY, self._company, payments.Paying(payment, keep_credit))
+    async def apply_payment(
+        self, payment: Payment, *, partner: LedgerPartner | None = None, keep_credit: bool = False
+    ) -> AppliedPayment:
+        return await self._server.do(_APPLY, self._company, payments.Paying(payment, keep_credit, partner))
 
     async def reverse_payment(self, payment: str, on: date) -> LedgerEntry:
         return await self._server.do(_REVERSE_PAYMENT, self._company, payments.PaymentReversal(payment, on))

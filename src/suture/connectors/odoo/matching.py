@@ -23,6 +23,7 @@ ITEM_FIELDS = (
     "account_id",
     "partner_id",
     "currency_id",
+    "amount_currency",
     "amount_residual_currency",
     "parent_state",
     "reconciled",
@@ -35,14 +36,15 @@ _NOTHING_TO_COMPUTE = {"skip_invoice_sync": True, "skip_invoice_line_sync": True
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """A line on a receivable. `residual` is what is open, positive where it is owed to us; `mark` its temporary
-    number, as long as nothing was matched with it."""
+    """A line on a receivable. `amount` is what was booked and `residual` what of it is open, positive where it is owed
+    to us; `mark` is its temporary number, as long as nothing was matched with it."""
 
     line: int
     move: int
     account: int
     partner: int
     currency: int
+    amount: Decimal
     residual: Decimal
     posted: bool
     settled: bool
@@ -52,10 +54,12 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settles(msgspec.Struct, frozen=True):
-    """What a line of an entry is to be reconciled with. The line and, where they can be, the items carry the mark."""
+    """What a line of an entry is to be reconciled with. The line and, where they can be, the items carry the mark.
+    `partner` is the line's, where it isn't the items' own: who paid may be another than who owes."""
 
     mark: str
     items: Sequence[Item]
+    partner: int = 0
 
 
 def item(row: Row) -> Item:
@@ -66,6 +70,7 @@ def item(row: Row) -> Item:
         account=row["account_id"],
         partner=row["partner_id"] or 0,
         currency=row["currency_id"],
+        amount=Decimal(str(row["amount_currency"])),
         residual=Decimal(str(row["amount_residual_currency"])),
         posted=row["parent_state"] == "posted",
         settled=bool(row["reconciled"]),

@@ -46,7 +46,7 @@ class Parties:
 
     async def _ensure(self, wanted: Mapping[str, LedgerPartner]) -> dict[str, Registered]:
         known = {ref: self._standing[ref] for ref in wanted if ref in self._standing}
-        new = [p for ref, p in wanted.items() if ref not in known or known[ref][0] != p]
+        new = [p for ref, p in wanted.items() if ref not in known or (known[ref][0] != p and p.may_be_written)]
         found = {ref: registered for ref, (_, registered) in known.items()}
         if new:
             found |= await self._write(new)
@@ -70,7 +70,7 @@ class Parties:
         plans = {
             name: _plan(wanted[name][1], now[i], known.get(name), self._prints(now[i]), ours=now[i]["write_uid"] == us)
             for name, i in by_name.items()
-            if i in now and wanted[name][0].role != "supplier"
+            if i in now and wanted[name][0].may_be_written
         }
         changed = [_row(name, plan.values) for name, plan in plans.items() if plan.writes]
         await self._odoo.upsert("res.partner", _COLUMNS, changed)
@@ -96,7 +96,7 @@ class Parties:
 
     def _left(self, plan: "_Plan | None", known: Known | None, now: Row | None) -> dict[str, str]:
         """What we left in each field; in one that a person changed, what we had left there before."""
-        if plan is None:  # a supplier's data are Odoo's own: what we saw first, until somebody adopts what is there now
+        if plan is None:  # not ours to write: what we saw first, until somebody adopts what is there now
             return known.prints if known and known.prints else self._prints(now) if now else {}
         prints = self._prints(plan.values)
         before = known.prints if known else {}

@@ -17,11 +17,12 @@ from suture.canonical.records import Payment
 from suture.connectors.odoo import entries
 from suture.connectors.odoo.booking import Booked, Draft, book, entry_of
 from suture.connectors.odoo.books import Books
+from suture.connectors.odoo.claims import standing_shares
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.matching import Item, Settles, items_of, open_amount
 from suture.connectors.odoo.names import external_id, mark
 from suture.connectors.odoo.posting import missing, total_of
-from suture.connectors.port import AppliedPayment, LedgerEntry
+from suture.connectors.port import AppliedPayment, LedgerEntry, LedgerPartner
 from suture.core.failure import Failure, Rejected
 from suture.core.money import Money, round_money
 
@@ -34,10 +35,12 @@ TURNED_FIELDS = (
 
 
 class Paying(msgspec.Struct, frozen=True):
-    """A payment to apply; with `keep_credit` what is too much stays to the credit of who paid."""
+    """A payment to apply; with `keep_credit` what is too much stays to the credit of who paid: `partner`, or where that
+    isn't told whoever was billed."""
 
     payment: Payment
     keep_credit: bool = False
+    partner: LedgerPartner | None = None
 
 
 class PaymentReversal(msgspec.Struct, frozen=True):
@@ -45,37 +48,95 @@ class PaymentReversal(msgspec.Struct, frozen=True):
     on: date
 
 
+class _Target(msgspec.Struct, frozen=True):
+    """What a payment pays: open items, first those that come first; the invoice of which it is told; and in whose name
+    (0: in that of who was billed)."""
+
+    invoice: int
+    items: tuple[Item, ...]
+    partner: int = 0
+
+    @property
+    def payer(self) -> int:
+        return self.partner or self.items[0].partner
+
+
 async def apply(books: Books, orders: Sequence[Paying]) -> Sequence[AppliedPayment | Failure]:
-    """Enter, post and reconcile. `orders` holds at most one of each invoice."""
+    """Enter, post and reconcile. `orders` holds at most one of each invoice. What is entered names who paid; what it
+    is reconciled with may be owed by another."""
     setting = await books.setting()
-    parts = await books.parts([order.payment.appointment for order in orders])
-    invoices = {o.payment.payment: _of_part(o.payment, parts.get(o.payment.appointment, {})) for o in orders}
-    items = await items_of(books, [i for i in invoices.values() if i])
-    open_on = {payment: items[invoice] for payment, invoice in invoices.items() if invoice and items[invoice]}
-    refused = await _refusals(books, orders, open_on)
+    targets = await _targets(books, orders)
+    refused = await _refusals(books, orders, {payment: target.items for payment, target in targets.items()})
     accepted = [order.payment for order in orders if order.payment.payment not in refused]
     drafts = [
         Draft(
-            entries.payment(p, open_on[p.payment][0], setting, books.organisation),
+            entries.payment(p, targets[p.payment].items[0], targets[p.payment].payer, setting, books.organisation),
             p.amount,
-            [Settles(mark(external_id("payment", p.payment)), open_on[p.payment])],
+            [
+                Settles(
+                    mark(external_id("payment", p.payment)),
+                    targets[p.payment].items,
+                    partner=targets[p.payment].payer,
+                )
+            ],
         )
         for p in accepted
     ]
     booked = await book(books, drafts)
-    after = await books.odoo.read("account.move", [invoices[p.payment] or 0 for p in accepted], _INVOICE_FIELDS)
+    after = await books.odoo.read("account.move", [targets[p.payment].invoice for p in accepted], _INVOICE_FIELDS)
     keeps = {order.payment.payment for order in orders if order.keep_credit}
     applied = {
         p.payment: _applied(
             p,
             booked[external_id("payment", p.payment)],
-            open_on[p.payment][0],
-            after[invoices[p.payment] or 0],
+            targets[p.payment],
+            after[targets[p.payment].invoice],
             keeps_credit=p.payment in keeps,
         )
         for p in accepted
     }
     return [refused.get(o.payment.payment) or applied[o.payment.payment] for o in orders]
+
+
+async def _targets(books: Books, orders: Sequence[Paying]) -> dict[str, _Target]:
+    """What each payment pays, by payment; those of unknown invoices are left out.
+
+    A payer pays the invoice that it was billed, a patient the own part. Of what isn't billed to who pays, what stands
+    at the patient comes first: a second payer's money, and a patient's, is for what the first payer left.
+    """
+    parts = await books.parts([order.payment.appointment for order in orders])
+    invoices = {o.payment.payment: _of_part(o.payment, parts.get(o.payment.appointment, {})) for o in orders}
+    items = await items_of(books, [i for i in invoices.values() if i])
+    known = {payment: invoice for payment, invoice in invoices.items() if invoice and items[invoice]}
+    payers = await _who_pays(books, orders, {payment: items[i][0] for payment, i in known.items()})
+    others = {p: items[i] for p, i in known.items() if payers.get(p, 0) not in (0, items[i][0].partner)}
+    unnamed = [o.payment.payment for o in orders if o.payment.payer is None and o.payment.payment in known]
+    shares = await standing_shares(books, others | {p: items[known[p]] for p in unnamed})
+    found = {}
+    for payment, invoice in known.items():
+        share = tuple(shares.get(payment, ()))
+        own = share[0].partner if share and payment in unnamed else payers.get(payment, 0)
+        found[payment] = _Target(invoice, (*share, *_open_or_all(items[invoice], share)), own)
+    return found
+
+
+def _open_or_all(items: Sequence[Item], share: Sequence[Item]) -> Sequence[Item]:
+    """An invoice's items, without those that have nothing open where something else has."""
+    return [one for one in items if not one.settled] if share else items
+
+
+async def _who_pays(books: Books, orders: Sequence[Paying], billed: Mapping[str, Item]) -> dict[str, int]:
+    """Whose payments these are, by payment: who is named, where a payer was billed or pays. What a person pays that
+    was billed to a person is that one's (a guarantor may pay for a child)."""
+    told = [o for o in orders if o.payment.payment in billed]
+    contacts = sorted({billed[o.payment.payment].partner for o in told if o.payment.payer is None and o.partner})
+    rows = await books.odoo.read("res.partner", contacts, ["ref"]) if contacts else {}
+    to_payers = {i for i, row in rows.items() if str(row["ref"] or "").startswith("Payer/")}
+    named = [
+        o for o in told if o.partner and (o.payment.payer is not None or billed[o.payment.payment].partner in to_payers)
+    ]
+    people = await books.parties.ensure_partners([o.partner for o in named if o.partner])
+    return {o.payment.payment: people[o.partner.reference].partner for o in named if o.partner}
 
 
 def _of_part(payment: Payment, parts: Mapping[str, int]) -> int | None:
@@ -136,11 +197,11 @@ def not_applied(payment: Payment, left: Decimal) -> Rejected:
 
 
 def _applied(
-    payment: Payment, outcome: Booked | Failure, item: Item, invoice: Row, *, keeps_credit: bool
+    payment: Payment, outcome: Booked | Failure, target: _Target, invoice: Row, *, keeps_credit: bool
 ) -> AppliedPayment | Failure:
     if isinstance(outcome, Failure):
         return outcome
-    left = outcome.left_open(item)
+    left = outcome.left_open(target.items[0].account, target.payer)
     if left and not keeps_credit:
         return not_applied(payment, left)
     currency = payment.amount.currency

@@ -3,20 +3,42 @@
 A remittance of few claims is one entry. A larger one is a head for the deposit and parts for the claims, which meet in
 the remittance clearing account and come to nothing there: Odoo's work and our memory for one call are bounded, a part
 is posted in one transaction, and after a failure the parts that stand are passed over.
+
+A number (TRN02) is its payer's own: the two together are the key. Entries of before carry the number alone as their
+key; they are known by the payer of their deposit.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from suture.canonical.remittance import ClaimPayment, Remittance, imbalances
-from suture.connectors.odoo.booking import Booked, Draft, book
-from suture.connectors.odoo.books import Books, unwrap
-from suture.connectors.odoo.claims import claim_label, read_items, share_label
+import msgspec
+
+from suture.canonical.remittance import Adjustment, ClaimPayment, Remittance, imbalances
+from suture.connectors.odoo.booking import Draft, book
+from suture.connectors.odoo.books import Books, deleted_in_odoo, unwrap
+from suture.connectors.odoo.claims import (
+    DEPOSIT,
+    Owed,
+    Standing,
+    adjustment_label,
+    booked_before,
+    claim_label,
+    items_by_line,
+    later_reference,
+    lines_of_entries,
+    owed,
+    share_label,
+    standing,
+    take_apart,
+    undone_by,
+)
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.entries import EntryBuilder
-from suture.connectors.odoo.matching import Settles
-from suture.connectors.odoo.names import line_id, mark
+from suture.connectors.odoo.matching import Item, Settles, match
+from suture.connectors.odoo.names import external_id, line_id, mark
 from suture.connectors.odoo.parties import partner_deleted
 from suture.connectors.odoo.setting import Setting
 from suture.connectors.port import LedgerPartner, PostedRemittance, RemittanceProgress
@@ -33,7 +55,8 @@ async def post(
     partners: Sequence[LedgerPartner],
     progress: Callable[[RemittanceProgress], None],
 ) -> PostedRemittance:
-    """Raises `Rejected` where it doesn't add up, or where an adjustment has no account: nothing was written then."""
+    """Raises `Rejected` where it doesn't add up, where an adjustment has no account, or where its number stands for
+    another deposit of this payer: nothing was written then."""
     _check(remittance, await books.setting())
     people = await books.parties.ensure_partners(partners)
     gone = [reference for reference, registered in people.items() if not registered.partner]
@@ -45,18 +68,19 @@ async def post(
         )
     posting = Posting(books, await books.setting(), remittance, {ref: one.partner for ref, one in people.items()})
     numbers: list[str] = []
-    unapplied: list[str] = []
+    questions = Questions()
     claims = 0
-    async for draft, claimed in posting.drafts():
-        outcome = unwrap((await book(books, [draft]))[draft.name])
-        if not numbers:
-            await posting.check_deposit(outcome.row)
-        numbers.append(outcome.row["name"])
-        unapplied += _unapplied(outcome, claimed)
-        claims += len(claimed)
+    for part in await posting.parts():
+        numbers.append(await posting.book(part, questions))
+        claims += len(part.claims)
         progress(RemittanceProgress(claims=claims, of=len(remittance.claims)))
     return PostedRemittance(
-        numbers=tuple(numbers), deposit=remittance.deposit, claims=claims, unapplied=tuple(unapplied)
+        numbers=tuple(numbers),
+        deposit=remittance.deposit,
+        claims=claims,
+        unapplied=tuple(questions.unapplied),
+        without_patient=tuple(questions.without_patient),
+        unusual=tuple(questions.unusual),
     )
 
 
@@ -70,25 +94,47 @@ def _check(remittance: Remittance, setting: Setting) -> None:
             "Ask the payer, or whoever translated it, for a remittance that balances.",
         )
     for claim in remittance.claims:
-        for adjustment in claim.own_adjustments:
-            setting.adjustment(adjustment.code)
+        if claim.answered:
+            for adjustment in claim.own_adjustments:
+                setting.adjustment(adjustment.code)
     for kept in remittance.provider_adjustments:
         setting.adjustment(f"PLB-{kept.reason}")
 
 
-def _unapplied(booked: Booked, claims: Sequence[ClaimPayment]) -> Iterator[str]:
-    """The claims of which something found nothing to settle."""
-    left = {one.label for one in booked.items if not one.settled}
-    return (claim.claim for claim in claims if claim_label(claim) in left)
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry to come: its key, what people read as its reference, and what it holds."""
+
+    key: str
+    ref: str
+    claims: tuple[ClaimPayment, ...]
+    deposit: bool
+    """Whether it holds the deposit."""
+    alone: bool
+    """Whether it is the only one."""
+
+    @property
+    def name(self) -> str:
+        return external_id("remittance", self.key)
+
+
+@dataclass
+class Questions:
+    """The claims of which something is a person's to decide."""
+
+    unapplied: list[str] = field(default_factory=list)
+    without_patient: list[str] = field(default_factory=list)
+    unusual: list[str] = field(default_factory=list)
 
 
 @dataclass
 class _Lines:
-    """What a part's claims come to, besides their receivables."""
+    """What a part's claims come to, besides their receivables. `left` is what is still open by appointment."""
 
     paid: Money
-    adjusted: dict[str, Money] = field(default_factory=dict)
     settles: list[Settles] = field(default_factory=list)
+    left: dict[str, Decimal] = field(default_factory=dict)
+    items: Mapping[int, Item] = field(default_factory=dict)
+    """What was taken apart, as it is now, by line."""
 
 
 class Posting:
@@ -99,55 +145,148 @@ class Posting:
         self._setting = setting
         self._told = remittance
         self._partners = partners
+        self._payer = partners[remittance.payer]
+        self._before = False
+        self._entries: list[int] = []
+        self._undone: set[int] = set()
+        self._released: dict[str, list[int]] = defaultdict(list)
 
-    async def drafts(self) -> AsyncIterator[tuple[Draft, Sequence[ClaimPayment]]]:
-        """The entries in order, each with its claims, read just before it is booked."""
-        claims = self._told.claims
+    async def parts(self) -> list[Part]:
+        """The entries in order. What takes back comes first, so that what is corrected finds its invoice open."""
+        number, claims = self._told.number, self._told.claims
+        self._before = await self._known_before()
+        key = number if self._before else f"{self._told.payer} {number}"
+        if not self._before:
+            claims = tuple(sorted(claims, key=lambda claim: not claim.reverses))
         if len(claims) <= PART:
-            yield await self._whole(), claims
-            return
-        yield self._head(), ()
-        for number, start in enumerate(range(0, len(claims), PART), 1):
-            part = claims[start : start + PART]
-            yield await self._part(number, part), part
+            return [Part(key=key, ref=number, claims=claims, deposit=True, alone=True)]
+        said = "/" if self._before else " part "
+        parts = [claims[start : start + PART] for start in range(0, len(claims), PART)]
+        return [
+            Part(key=key, ref=number, claims=(), deposit=True, alone=False),
+            *(
+                Part(key=f"{key}{said}{n}", ref=f"{number}/{n}", claims=part, deposit=False, alone=False)
+                for n, part in enumerate(parts, 1)
+            ),
+        ]
 
-    async def check_deposit(self, entry: Row) -> None:
-        """A number stands for one deposit: what was booked under it before must be this one. Raises `Rejected`."""
-        account = self._setting.account("clearing_account")
-        domain = [["move_id", "=", entry["id"]], ["account_id", "=", account], ["name", "=", "Remittance"]]
-        lines = await self._books.odoo.search("account.move.line", domain, ["amount_currency"])
-        booked = sum((Decimal(str(line["amount_currency"])) for line in lines), Decimal(0))
-        if booked != self._told.deposit.rounded().amount:
+    async def _known_before(self) -> bool:
+        """Whether this payer's remittance stands under its number alone."""
+        number = self._told.number
+        found = await self._books.finder.by_name("account.move", "remittance", [number])
+        if number not in found:
+            name = external_id("remittance", number)
+            if await self._books.crosswalk.recall([name]):
+                raise deleted_in_odoo(name)
+            return False
+        rows = await lines_of_entries(self._books, [found[number]])
+        payers = {row["partner_id"] for row in rows if row["name"] == DEPOSIT}
+        return payers == {self._payer}
+
+    async def book(self, part: Part, questions: Questions) -> str:
+        """Book a part, or find it booked; answers its number in Odoo."""
+        known = await self._books.finder.by_name("account.move", "remittance", [part.key])
+        if known:
+            row = await self._found(part, known[part.key])
+        else:
+            draft = await self._draft(part)
+            row = unwrap((await book(self._books, [draft]))[draft.name]).row
+        self._entries.append(row["id"])
+        holds = await self._holds(part, row["id"])
+        if known:
+            await self._finish_undoing(part, holds)
+        open_ = await self._owed(part)
+        if await self._settle_late(part, holds, open_):
+            holds, open_ = await self._holds(part, row["id"]), await self._owed(part)
+        if known:
+            await self._complete(part, holds, open_)
+        await self._ask(part, holds, open_, questions)
+        return str(row["name"])
+
+    async def _found(self, part: Part, entry: int) -> Row:
+        """A part that stands is what it was told as, and posted; nothing of it is worked out again."""
+        await self._holds(part, entry)
+        return unwrap((await self._books.post({part.name: entry}))[part.name])
+
+    async def _holds(self, part: Part, entry: int) -> dict[str, list[Standing]]:
+        """What an entry holds of a part's claims. Raises `Rejected` where it is another remittance's: a number stands
+        for one deposit and what it says."""
+        rows = await lines_of_entries(self._books, [entry])
+        holds = standing(rows, {claim_label(claim) for claim in part.claims})
+        agrees = self._agrees_as_before(part, rows, holds) if self._before else await self._signed(part, rows)
+        if not agrees:
             raise Rejected(
                 "remittance_differs",
-                f"{entry['name']} holds remittance {self._told.number} with a deposit of {booked}, and this one has "
-                f"{self._told.deposit}",
+                f"Odoo holds another remittance of {self._told.payer} with the number {self._told.number}: its deposit "
+                "or its claims are not these",
                 "Ask the payer for a remittance with a number of its own; a correction reverses the earlier claims.",
             )
+        return holds
 
-    async def _whole(self) -> Draft:
-        entry = self._entry(self._told.number)
-        self._deposit(entry)
-        lines = await self._claims(entry, self._told.claims)
-        self._adjustments(entry, lines)
+    async def _signed(self, part: Part, rows: Sequence[Row]) -> bool:
+        """Whether the deposit's entry says by its first line's external id that it is this remittance's."""
+        if not part.deposit:
+            return True
+        first = next((row["id"] for row in rows if row["name"] == DEPOSIT), 0)
+        names = await self._books.odoo.external_ids("account.move.line", [first])
+        return names.get(first, "") == line_id(part.name, f"1_{_sign(self._told)}")
+
+    def _agrees_as_before(self, part: Part, rows: Sequence[Row], holds: Mapping[str, Sequence[Standing]]) -> bool:
+        """Whether an entry of before is this remittance's, by its deposit and by what it settled of each claim."""
+        clearing, told = self._setting.account("remittance_clearing_account"), self._told
+        kept = [(_kept_label(one.reason, one.reference), one.amount.amount) for one in told.provider_adjustments]
+        deposits = (
+            (str(row["name"]), Decimal(str(row["amount_currency"])))
+            for row in rows
+            if row["account_id"] != clearing and (row["name"] == DEPOSIT or str(row["name"] or "").startswith("PLB "))
+        )
+        if part.deposit and sorted(deposits) != sorted([(DEPOSIT, told.deposit.amount), *kept]):
+            return False
+        lines = sum(len(one.lines) for of in holds.values() for one in of)
+        if lines != sum(row["account_type"] == "asset_receivable" for row in rows):
+            return False
+        settled = {label: sorted(one.left for one in of) for label, of in holds.items()}
+        return settled == {
+            label: amounts
+            for label, of in _by_label(part.claims).items()
+            if (amounts := sorted(amount for claim in of if (amount := self._left(claim))))
+        }
+
+    def _left(self, claim: ClaimPayment) -> Decimal:
+        """What was paid and adjusted away of a claim together."""
+        return sum((amount.amount for _, _, amount in self._adjusted(claim)), claim.paid.amount)
+
+    async def _finish_undoing(self, part: Part, holds: Mapping[str, Sequence[Standing]]) -> None:
+        """Match a reversal that was posted with what it turns, where that was interrupted."""
+        turning = [one for of in holds.values() for one in of if one.claim.amount > 0 and not one.claim.settled]
+        if not turning:
+            return
+        undone = [one for of in (await self._undo(part)).values() for parts in of for one in parts.whole]
+        by_lines = {(one.claim.label, one.claim.amount): one for one in turning}
+        pairs = [(one, turned) for one in undone if (turned := by_lines.get((one.claim.label, -one.claim.amount)))]
+        now = await items_by_line(self._books, (i.line for one, _ in pairs for i in one.lines))
+        lines = [both for one, turned in pairs for both in zip(one.lines, turned.lines, strict=False)]
+        await match(self._books, [([now[booked.line]], [turned]) for booked, turned in lines])
+
+    async def _owed(self, part: Part) -> dict[str, Owed]:
+        currency = self._setting.currency_id(self._told.deposit.currency)
+        return await owed(self._books, part.claims, self._payer, currency) if part.claims else {}
+
+    async def _draft(self, part: Part) -> Draft:
+        entry = self._entry(part.key, part.ref)
+        if part.deposit:
+            self._deposit(entry)
+        lines = _Lines(Money.zero(self._told.deposit.currency))
+        if part.claims:
+            undone = await self._undo(part)
+            lines = await self._claims(entry, part.claims, undone, await self._owed(part))
+        if not part.alone:
+            paid = total((claim.paid for claim in self._told.claims), lines.paid.currency)
+            clearing = self._setting.account("remittance_clearing_account")
+            entry.line(clearing, DEPOSIT, -paid.amount if part.deposit else lines.paid.amount)
         return Draft(entry.document(), entry.total, lines.settles)
 
-    def _head(self) -> Draft:
-        """The deposit and what the payer kept, against the clearing account of the parts."""
-        entry = self._entry(self._told.number)
-        self._deposit(entry)
-        paid = total((claim.paid for claim in self._told.claims), self._told.deposit.currency)
-        entry.line(self._setting.account("remittance_clearing_account"), "Remittance", -paid.amount)
-        return Draft(entry.document(), entry.total)
-
-    async def _part(self, number: int, claims: Sequence[ClaimPayment]) -> Draft:
-        entry = self._entry(f"{self._told.number}/{number}")
-        lines = await self._claims(entry, claims)
-        self._adjustments(entry, lines)
-        entry.line(self._setting.account("remittance_clearing_account"), "Remittance", lines.paid.amount)
-        return Draft(entry.document(), entry.total, lines.settles)
-
-    def _entry(self, key: str) -> EntryBuilder:
+    def _entry(self, key: str, ref: str) -> EntryBuilder:
         told = self._told
         return EntryBuilder(
             "remittance",
@@ -157,56 +296,292 @@ class Posting:
             on=told.received_on,
             journal="bank",
             currency=told.deposit.currency,
+            ref=ref,
         )
 
     def _deposit(self, entry: EntryBuilder) -> None:
-        payer = self._partners[self._told.payer]
-        entry.line(self._setting.account("clearing_account"), "Remittance", self._told.deposit.amount, partner=payer)
+        clearing = self._setting.account("clearing_account")
+        sign = "" if self._before else _sign(self._told)
+        entry.line(clearing, DEPOSIT, self._told.deposit.amount, partner=self._payer, sign=sign)
         for kept in self._told.provider_adjustments:
             account = self._setting.adjustment(f"PLB-{kept.reason}")
-            label = f"PLB {kept.reason} {kept.reference}".strip()
-            entry.line(account or self._setting.account("clearing_account"), label, kept.amount.amount, partner=payer)
+            label = _kept_label(kept.reason, kept.reference)
+            entry.line(account or clearing, label, kept.amount.amount, partner=self._payer)
 
-    def _adjustments(self, entry: EntryBuilder, lines: _Lines) -> None:
-        """One line a reason: a remittance of thousands of claims knows a dozen."""
-        for code, amount in sorted(lines.adjusted.items()):
-            account = self._setting.adjustment(code)
-            if account is not None:
-                entry.line(account, f"Adjustments {code}", amount.amount)
+    async def _undo(self, part: Part) -> dict[int, tuple[Standing, ...]]:
+        """What each reversal of a part takes back, by the claim's place, taken apart from what it had settled."""
+        reversals = {n: claim for n, claim in enumerate(part.claims, 1) if claim.reverses}
+        if not reversals:
+            return {}
+        labels = {claim_label(claim) for claim in reversals.values()}
+        before = await booked_before(self._books, self._payer, labels, self._entries)
+        undone: dict[int, tuple[Standing, ...]] = {}
+        for number, claim in reversals.items():
+            known = [one for one in before.get(claim_label(claim), ()) if one.claim.line not in self._undone]
+            adjusted = sum((amount.amount for _, _, amount in self._adjusted(claim)), Decimal(0))
+            undone[number] = undone_by(claim, adjusted, known)
+            self._undone |= {one.claim.line for of in undone[number] for one in of.whole}
+        whole = {n: [one for of in parts for one in of.whole] for n, parts in undone.items()}
+        released = await take_apart(self._books, [one for of in whole.values() for one in of])
+        for number, claim in reversals.items():
+            for one in whole[number]:
+                self._released[claim_label(claim)] += released.get(one.share.line if one.share else 0, ())
+        return undone
 
-    async def _claims(self, entry: EntryBuilder, claims: Sequence[ClaimPayment]) -> _Lines:
-        """A line a claim on its receivable, and one on the patient's where the patient owes a share."""
-        lines = _Lines(Money.zero(self._told.deposit.currency))
-        items = await read_items(self._books, self._told.number, claims, self._partners[self._told.payer])
+    async def _claims(
+        self,
+        entry: EntryBuilder,
+        claims: Sequence[ClaimPayment],
+        undone: Mapping[int, Sequence[Standing]],
+        open_: Mapping[str, Owed],
+    ) -> _Lines:
+        """A claim's line on its payer's receivable, one on the patient's where the patient owes a share, and one a
+        reason of what is adjusted away."""
+        booked = [one for of in undone.values() for standing_ in of for one in standing_.whole]
+        released = [line for of in self._released.values() for line in of]
+        items = await items_by_line(self._books, [*(i.line for one in booked for i in one.lines), *released])
+        lines = _Lines(Money.zero(self._told.deposit.currency), items=items)
         for number, claim in enumerate(claims, 1):
             lines.paid += claim.paid
-            share = claim.patient_responsibility if claim.patient in self._partners else Money.zero(claim.paid.currency)
-            amount = claim.paid + share + self._adjusted(claim, lines)
-            face = items.face(claim)
-            if amount:
-                told = Settles(mark(line_id(entry.name, f"claim{number}")), items.settled_by(claim))
-                label = claim_label(claim)
-                entry.line(face.account, label, -amount.amount, partner=face.partner, settles=told.mark)
-                lines.settles.append(told)
-            if share:
-                told = Settles(mark(line_id(entry.name, f"share{number}")), items.share_settled_by(claim))
-                patient = self._partners[claim.patient or ""]
-                entry.line(
-                    face.account,
-                    share_label(claim),
-                    share.amount,
-                    partner=patient,
-                    settles=told.mark if told.items else "",
-                )
-                lines.settles.append(told)
+            if parts := undone.get(number):
+                self._turn(entry, lines, number, claim, parts)
+            else:
+                self._claim(entry, lines, number, claim, open_[claim.appointment])
         return lines
 
-    def _adjusted(self, claim: ClaimPayment, lines: _Lines) -> Money:
-        """What of a claim is adjusted away, summed by reason; what is to stay open is left out."""
-        together = Money.zero(claim.paid.currency)
-        for adjustment in claim.own_adjustments:
-            if self._setting.adjustment(adjustment.code) is not None:
-                before = lines.adjusted.get(adjustment.code, Money.zero(together.currency))
-                lines.adjusted[adjustment.code] = before + adjustment.amount
-                together += adjustment.amount
-        return together
+    def _turn(
+        self,
+        entry: EntryBuilder,
+        lines: _Lines,
+        number: int,
+        claim: ClaimPayment,
+        parts: Sequence[Standing],
+    ) -> None:
+        """Turn exactly what was booked, line by line."""
+        for n, part in enumerate((one for of in parts for one in of.whole), 1):
+            for place, label, booked in (
+                ("claim", claim_label(claim), part.claim),
+                ("share", share_label(claim), part.share),
+            ):
+                if booked is None:
+                    continue
+                told = Settles(mark(line_id(entry.name, f"{place}{number}_{n}")), [lines.items[booked.line]])
+                entry.line(booked.account, label, -booked.amount, partner=booked.partner, settles=told.mark)
+                lines.settles.append(told)
+            for one in part.adjusted:
+                entry.line(one.account, one.label, -one.amount, analytic=one.analytic)
+        if any(part.summed for part in parts):  # what was adjusted then is only known by what the reversal says
+            for code, account, amount in self._adjusted(claim):
+                entry.line(account, adjustment_label(claim, code), amount.amount)
+
+    def _claim(
+        self,
+        entry: EntryBuilder,
+        lines: _Lines,
+        number: int,
+        claim: ClaimPayment,
+        open_: Owed,
+    ) -> None:
+        """Book what a claim was paid; what it says beyond the money only as far as something is open for it."""
+        left = lines.left.setdefault(claim.appointment, open_.open)
+        adjusted, share = self._fitting(claim, open_, left - claim.paid.amount)
+        reduced = total((amount for _, _, amount in adjusted), claim.paid.currency)
+        amount = claim.paid.amount + reduced.amount + share
+        lines.left[claim.appointment] = max(left - amount, Decimal(0))
+        if not amount and not adjusted and not share:
+            return
+        applies = claim.answered and bool(open_.items) and amount > 0
+        told = Settles(
+            mark(line_id(entry.name, f"claim{number}")), open_.items if applies else (), partner=open_.face.partner
+        )
+        entry.line(
+            open_.face.account,
+            claim_label(claim),
+            -amount,
+            partner=open_.face.partner,
+            settles=told.mark if applies else "",
+        )
+        lines.settles.append(told)
+        if share:
+            credits = [lines.items[line] for line in self._released.pop(claim_label(claim), ())]
+            told = Settles(mark(line_id(entry.name, f"share{number}")), credits)
+            patient = self._partners[claim.patient or ""]
+            entry.line(
+                open_.face.account,
+                share_label(claim),
+                share,
+                partner=patient,
+                settles=told.mark if credits else "",
+            )
+            lines.settles.append(told)
+        for code, account, of_reason in adjusted:
+            entry.line(account, adjustment_label(claim, code), of_reason.amount, analytic=open_.analytic)
+
+    def _fitting(self, claim: ClaimPayment, open_: Owed, room: Decimal) -> tuple[list[tuple[str, int, Money]], Decimal]:
+        """What of a claim's adjustments and its patient's share can be booked, where `room` is still open besides what
+        was paid: adjustments all or not at all, the share as far as it is owed. Another payer's claim leaves the share
+        where the first one put it."""
+        if not claim.answered or not open_.items:
+            return [], Decimal(0)
+        adjusted = self._adjusted(claim)
+        reduced = sum((amount.amount for _, _, amount in adjusted), Decimal(0))
+        if reduced > room:
+            adjusted, reduced = [], Decimal(0)
+        if not open_.invoiced or claim.patient not in self._partners:
+            return adjusted, Decimal(0)
+        return adjusted, max(min(claim.patient_responsibility.amount, room - reduced), Decimal(0))
+
+    def _adjusted(self, claim: ClaimPayment) -> list[tuple[str, int, Money]]:
+        """What of a claim is adjusted away: code, account and amount; what is to stay open is left out."""
+        coded = ((one.code, one.amount) for one in claim.own_adjustments if one.amount)
+        return [(code, account, amount) for code, amount in coded if (account := self._account_of(claim, code))]
+
+    def _account_of(self, claim: ClaimPayment, code: str) -> int | None:
+        """A reversal may name a reason that the catalogue doesn't know: it takes back what was booked, whatever it
+        says."""
+        try:
+            return self._setting.adjustment(code)
+        except Rejected:
+            if claim.reverses:
+                return None
+            raise
+
+    async def _settle_late(
+        self, part: Part, holds: Mapping[str, Sequence[Standing]], open_: Mapping[str, Owed]
+    ) -> bool:
+        """What was paid before there was something to pay: it settles what is open by now. Answers whether any did."""
+        waiting: dict[str, list[Item]] = defaultdict(list)
+        for claim in part.claims:
+            if claim.answered:
+                waiting[claim.appointment] += [one.claim for one in holds.get(claim_label(claim), ()) if _waits(one)]
+        reversed_ = {claim_label(claim): claim.appointment for claim in part.claims if claim.reverses}
+        if reversed_:
+            before = await booked_before(self._books, self._payer, set(reversed_), self._entries)
+            for label, of in before.items():
+                waiting[reversed_[label]] += [one.claim for one in of if _waits(one)]
+        sets = [(open_[key].items, items) for key, items in waiting.items() if items and open_[key].items]
+        await match(self._books, sets)
+        return bool(sets)
+
+    async def _complete(self, part: Part, holds: dict[str, list[Standing]], open_: Mapping[str, Owed]) -> None:
+        """Book what a claim says beyond its money, where nothing was open for it at first and now something is: an
+        entry a claim, which `holds` has then too."""
+        lacking = [
+            (number, claim, before)
+            for number, claim, before in _paired(part.claims, holds)
+            if claim.answered and self._lacks([claim], before, open_)
+        ]
+        if not lacking:
+            return
+        known = await booked_before(self._books, self._payer, {claim_label(claim) for _, claim, _ in lacking}, ())
+        alive = {one.claim.line for of in known.values() for standing_ in of for one in standing_.whole}
+        for number, claim, before in lacking:
+            key, label = f"{part.key} claim {number}", claim_label(claim)
+            entry = (await self._books.finder.by_name("account.move", "remittance", [key])).get(key)
+            if entry is None and all(one.claim.line in alive for one in before):
+                draft = self._completing(part, number, claim, before, open_[claim.appointment])
+                if draft.total:
+                    entry = unwrap((await book(self._books, [draft]))[draft.name]).row["id"]
+            if entry is not None:
+                holds.setdefault(label, []).extend(
+                    standing(await lines_of_entries(self._books, [entry]), {label})[label]
+                )
+
+    def _completing(
+        self, part: Part, number: int, claim: ClaimPayment, before: Sequence[Standing], open_: Owed
+    ) -> Draft:
+        """What is lacking of a claim, as far as it fits into what is open."""
+        currency = claim.paid.currency
+        shared = Money(sum((one.shared for one in before), Decimal(0)), currency)
+        rest = msgspec.structs.replace(
+            claim,
+            paid=Money.zero(currency),
+            patient_responsibility=claim.patient_responsibility - shared,
+            adjustments=() if any(one.adjustments for one in before) else claim.adjustments,
+        )
+        entry = self._entry(f"{part.key} claim {number}", later_reference(part.ref, number))
+        lines = _Lines(Money.zero(currency))
+        self._claim(entry, lines, number, rest, open_)
+        return Draft(entry.document(), entry.total, lines.settles)
+
+    async def _ask(
+        self, part: Part, holds: Mapping[str, Sequence[Standing]], open_: Mapping[str, Owed], questions: Questions
+    ) -> None:
+        """What a person has to decide, by what the entry holds."""
+        released = [line for of in self._released.values() for line in of]
+        credits = await items_by_line(self._books, released)
+        freed = {label for label, of in self._released.items() if any(not credits[line].settled for line in of)}
+        for label, of in _by_label(part.claims).items():
+            standing_ = list(holds.get(label, ()))
+            for claim in of:
+                if not claim.answered and not claim.reverses:
+                    questions.unusual.append(claim.claim)
+                elif claim.answered and self._lacks_patient(claim, standing_, open_[claim.appointment]):
+                    questions.without_patient.append(claim.claim)
+            opened = any(not one.claim.settled for one in standing_)
+            if opened or label in freed or self._lacks(of, standing_, open_):
+                questions.unapplied.append(of[0].claim)
+
+    def _lacks_patient(self, claim: ClaimPayment, holds: Sequence[Standing], open_: Owed) -> bool:
+        owes = claim.patient_responsibility.amount > 0 and open_.invoiced
+        return owes and claim.patient not in self._partners and not any(one.share for one in holds)
+
+    def _lacks(self, told: Sequence[ClaimPayment], holds: Sequence[Standing], open_: Mapping[str, Owed]) -> bool:
+        """Whether something of a claim could not be booked: there was nothing, or too little, to book it on."""
+        if any(claim.reverses for claim in told):
+            return len([one for one in holds if one.claim.amount > 0]) < 1
+        if any(one.summed for one in holds):
+            return False
+        answered = [claim for claim in told if claim.answered and open_[claim.appointment].invoiced]
+        known = [claim for claim in answered if claim.patient in self._partners]
+        adjusted = sum((amount.amount for claim in answered for _, _, amount in self._adjusted(claim)), Decimal(0))
+        shared = sum((claim.patient_responsibility.amount for claim in known), Decimal(0))
+        booked = [one for one in holds if one.claim.amount <= 0]
+        return adjusted != sum((one.adjustments for one in booked), Decimal(0)) or shared != sum(
+            (one.shared for one in booked), Decimal(0)
+        )
+
+
+def _kept_label(reason: str, reference: str) -> str:
+    return f"PLB {reason} {reference}".strip()
+
+
+def _waits(one: Standing) -> bool:
+    """Whether a claim's credit found nothing to settle yet."""
+    return one.claim.amount < 0 and one.claim.posted and not one.claim.settled
+
+
+def _sign(told: Remittance) -> str:
+    """A digest of what a remittance says. Who the patients are is ours to know, and may be known better later."""
+    claims = (
+        (c.claim, c.appointment, c.status, c.charged, c.paid, c.patient_responsibility, *map(_said, c.adjustments))
+        for c in told.claims
+    )
+    kept = ((one.reason, one.reference, one.amount) for one in told.provider_adjustments)
+    parts = [(told.payer, told.number, told.deposit, told.received_on), *claims, *kept]
+    text = "\x1e".join("\x1f".join(map(str, part)) for part in parts)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _said(adjustment: Adjustment) -> str:
+    return f"{adjustment.code} {adjustment.amount}"
+
+
+def _by_label(claims: Sequence[ClaimPayment]) -> dict[str, list[ClaimPayment]]:
+    found: dict[str, list[ClaimPayment]] = defaultdict(list)
+    for claim in claims:
+        found[claim_label(claim)].append(claim)
+    return found
+
+
+def _paired(
+    claims: Sequence[ClaimPayment], holds: Mapping[str, Sequence[Standing]]
+) -> Iterator[tuple[int, ClaimPayment, list[Standing]]]:
+    """Each claim with its place and what is held of it; halves of one claim are told apart by what they were paid."""
+    rest = {label: list(of) for label, of in holds.items()}
+    for number, claim in enumerate(claims, 1):
+        of = rest.get(claim_label(claim), [])
+        own = next((one for one in of if one.summed or one.paid == claim.paid.amount), None)
+        if own is not None:
+            of.remove(own)
+        yield number, claim, [own] if own is not None else []

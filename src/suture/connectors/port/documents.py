@@ -186,10 +186,16 @@ class RemittanceProgress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostedRemittance(msgspec.Struct, frozen=True, kw_only=True):
-    """`numbers` are the posted entries, the deposit's first. `unapplied` names the claims of which something found
-    nothing open: it stands to the payer's credit (or debit) until a person decides."""
+    """`numbers` are the posted entries, the deposit's first. What else it answers names claims that a person decides.
+
+    Of `unapplied` ones something found nothing open: what was paid stands to the payer's credit (or debit), and nothing
+    else that the claim says is booked. Of those `without_patient` the share stays open at the payer. An `unusual` one
+    has a status (CLP02) under which nothing is booked but money.
+    """
 
     numbers: tuple[str, ...]
     deposit: Money
     claims: int
     unapplied: tuple[str, ...] = ()
+    without_patient: tuple[str, ...] = ()
+    unusual: tuple[str, ...] = ()

@@ -62,9 +62,13 @@ class Ledger(Connector, Protocol):
         """Cancel a draft, or reverse a posted invoice; answers the credit note's number, or an empty string."""
         ...
 
-    async def apply_payment(self, payment: Payment, *, keep_credit: bool = False) -> AppliedPayment:
-        """Apply a payment to the visit's invoice. One that is larger than what is open is refused, or with
-        `keep_credit` what is too much stays as a credit of who paid."""
+    async def apply_payment(
+        self, payment: Payment, *, partner: LedgerPartner | None = None, keep_credit: bool = False
+    ) -> AppliedPayment:
+        """Apply a payment to the visit's invoice, or to what was left to the patient. It is entered in the name of
+        `partner`, who paid: the payment's payer, or the patient where it names none (and a payer was billed); without
+        one, of whom was billed. A payment that is larger than what is open is refused, or with `keep_credit` what is
+        too much stays as a credit of who paid."""
         ...
 
     async def reverse_payment(self, payment: str, on: date) -> LedgerEntry:
@@ -84,8 +88,14 @@ class Ledger(Connector, Protocol):
         progress: Callable[[RemittanceProgress], None] = lambda _: None,
     ) -> PostedRemittance:
         """Book a payer's deposit and all that it says of claims, in parts that are each posted once: after a failure
-        the same call goes on where it stopped. `partners` are the payer and the patients who owe a share; the share of
-        one who isn't named stays open at the payer."""
+        the same call goes on where it stopped. A number is its payer's own; what stands under it with other content is
+        refused (`remittance_differs`).
+
+        Money is always booked, in the payer's name. Adjustments and the patient's share are only as far as something is
+        open for the claim: the payer's invoice or, where another was billed, what stands at the patient. What was open
+        too late is booked by the same call again. A reversal takes back what was booked, whatever it says.
+        `partners` are the payer and the patients who owe a share; the share of one who isn't named stays open at the
+        payer, and is told."""
         ...
 
     async def consume_stock(self, order: StockOrder) -> StockDocument: ...

@@ -12,8 +12,9 @@ Role = Literal["patient", "payer", "guarantor", "practitioner", "supplier"]
 class LedgerPartner(msgspec.Struct, frozen=True, kw_only=True):
     """A contact in the ledger: who owes (a payer, a patient, a guarantor) or is owed (a practitioner, a supplier).
 
-    `reference` is ours, such as ``Payer/P1``. A supplier is the ledger's own to change: it is created where it is
-    missing and never written again. `country` is an ISO 3166-1 alpha-2 code, `state` its state's own (``NY``).
+    `reference` is ours, such as ``Payer/P1``. A supplier is the ledger's own to change, and what is `hearsay` was told
+    by another than its owner: either is created where it is missing and never written again. `country` is an ISO 3166-1
+    alpha-2 code, `state` its state's own (``NY``).
     """
 
     reference: str
@@ -25,6 +26,12 @@ class LedgerPartner(msgspec.Struct, frozen=True, kw_only=True):
     postal_code: str | None = None
     country: str | None = None
     state: str | None = None
+    hearsay: bool = False
+
+    @property
+    def may_be_written(self) -> bool:
+        """Whether what is told here may change a contact that stands."""
+        return self.role != "supplier" and not self.hearsay
 
     @classmethod
     def of_patient(cls, patient: Patient) -> "LedgerPartner":

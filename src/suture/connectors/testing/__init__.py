@@ -9,6 +9,7 @@ from suture.connectors.testing.parties import PartyConformance
 from suture.connectors.testing.proof import ProofConformance
 from suture.connectors.testing.receivables import ReceivablesConformance
 from suture.connectors.testing.remittances import RemittanceConformance
+from suture.connectors.testing.reversals import ReversalConformance
 from suture.connectors.testing.visits import VisitConformance
 
 __all__ = ["LedgerConformance"]
@@ -19,6 +20,7 @@ class LedgerConformance(
     PartyConformance,
     ReceivablesConformance,
     RemittanceConformance,
+    ReversalConformance,
     EntryConformance,
     ProofConformance,
 ):

@@ -57,6 +57,7 @@ VISIT, LAB, NOT_A_SERVICE = "SUTURE-TEST-VISIT", "SUTURE-TEST-LAB", "SUTURE-TEST
 TAXED, VACCINE = "SUTURE-TEST-TAXED", "SUTURE-TEST-VACCINE"
 NAMES = {VISIT: "Visit, 30 minutes", LAB: "Laboratory panel", TAXED: "Certificate"}
 PAYER = LedgerPartner(reference="Payer/suture-test-payer", name="Conformance Mutual", is_company=True)
+OTHER_PAYER = LedgerPartner(reference="Payer/suture-test-other", name="Conformance Assurance", is_company=True)
 PAID = ("paid", "in_payment")  # `in_payment` where Odoo Enterprise waits for the bank statement
 
 
@@ -122,13 +123,15 @@ def a_claim(key: str, **told: str) -> ClaimPayment:
     )
 
 
-def a_remittance(key: str, *claims: ClaimPayment, kept: str = "", number: str = "era") -> Remittance:
+def a_remittance(
+    key: str, *claims: ClaimPayment, kept: str = "", number: str = "era", payer: str = PAYER.reference
+) -> Remittance:
     """One deposit for these claims, of which the payer `kept` something."""
     adjustments = (ProviderAdjustment(reason="WO", reference=key, amount=usd(kept)),) if kept else ()
     paid = sum((claim.paid.amount for claim in claims), Decimal(0)) - Decimal(kept or 0)
     return Remittance(
         number=f"{key}-{number}",
-        payer=PAYER.reference,
+        payer=payer,
         deposit=usd(str(paid)),
         received_on=DAY,
         claims=claims,
@@ -136,9 +139,15 @@ def a_remittance(key: str, *claims: ClaimPayment, kept: str = "", number: str = 
     )
 
 
+def a_reversal(key: str, **told: str) -> ClaimPayment:
+    """The reversal of `a_claim` as the standard writes it: without CLP05, what was the patient's in group PR."""
+    amounts = {"charged": "-200.00", "paid": "-120.00", "patient": "0.00", "CO-45": "-50.00", "PR-1": "-30.00"}
+    return a_claim(key, **amounts | {"status": "22"} | told)
+
+
 def patients(*keys: str) -> list[LedgerPartner]:
-    """The payer, and the visits' patients."""
-    return [PAYER, *(an_invoice(key).partner for key in keys)]
+    """The payers, and the visits' patients."""
+    return [PAYER, OTHER_PAYER, *(an_invoice(key).partner for key in keys)]
 
 
 def a_kit(key: str) -> StockOrder:
@@ -197,6 +206,15 @@ async def open_of(ledger: Ledger, partner: str) -> Decimal:
     """What is open on a partner's receivable."""
     items = [item async for item in ledger.open_items() if item.partner == partner]
     return sum((item.residual.amount for item in items), Decimal(0))
+
+
+async def open_for(ledger: Ledger, key: str) -> dict[str, Decimal]:
+    """What is open of documents whose references begin with a key, by partner's reference."""
+    found: dict[str, Decimal] = {}
+    async for one in ledger.open_items():
+        if one.reference.startswith(key):
+            found[one.partner] = found.get(one.partner, Decimal(0)) + one.residual.amount
+    return {partner: amount for partner, amount in found.items() if amount}
 
 
 async def facts_of(ledger: Ledger, key: str) -> list[JournalFact]:

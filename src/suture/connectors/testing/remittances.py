@@ -2,18 +2,22 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
-from suture.connectors.port import Ledger, RemittanceProgress
+from suture.connectors.port import Ledger, LedgerPartner, RemittanceProgress
 from suture.connectors.testing.orders import (
+    OTHER_PAYER,
     PAYER,
     RECEIVABLE,
     a_claim,
     a_payment,
     a_remittance,
+    a_reversal,
     billed_to_payer,
     failure_of,
     moved,
+    open_for,
     open_of,
     patients,
     usd,
@@ -22,9 +26,9 @@ from suture.connectors.testing.orders import (
 CLEARING, CONTRACTUAL, DENIALS, RECOUPED = "101403", "400910", "659910", "659920"
 
 
-async def billed(ledger: Ledger, *keys: str) -> None:
+async def billed(ledger: Ledger, *keys: str, payer: LedgerPartner = PAYER) -> None:
     for key in keys:
-        await ledger.draft_invoice(billed_to_payer(key))
+        await ledger.draft_invoice(msgspec.structs.replace(billed_to_payer(key), partner=payer))
         await ledger.post_invoice(key, usd("200.00"))
 
 
@@ -63,13 +67,20 @@ class RemittanceConformance:
         await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
         failure = await failure_of(ledger.apply_payment(a_payment(key, "0.01")))
         assert failure.code == "overpaid"
+        await ledger.apply_payment(a_payment(key, "30.00", number=2, payer=None))
+        assert await open_for(ledger, key) == {}
 
-    async def test_a_share_without_its_patient_stays_open_at_the_payer(self, ledger: Ledger, key: str) -> None:
+    async def test_a_share_without_its_patient_stays_open_at_the_payer_and_is_told(
+        self, ledger: Ledger, key: str
+    ) -> None:
         await billed(ledger, key)
-        before = await open_of(ledger, PAYER.reference)
-        await ledger.post_remittance(a_remittance(key, a_claim(key)), [PAYER])
-        assert await open_of(ledger, PAYER.reference) - before == Decimal("-170.00")
-        assert (await ledger.apply_payment(a_payment(key, "30.00", payer=None))).residual == usd("0.00")
+        for _ in range(2):
+            posted = await ledger.post_remittance(a_remittance(key, a_claim(key)), [PAYER])
+            assert (posted.without_patient, posted.unapplied) == ((f"{key}-claim",), ())
+        assert await open_for(ledger, key) == {PAYER.reference: Decimal(30)}
+        completed = await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        assert (completed.without_patient, completed.unapplied) == ((), ())
+        assert await open_for(ledger, key) == {f"Patient/{key}": Decimal(30)}
 
     async def test_a_denial_goes_to_its_own_account(self, ledger: Ledger, key: str) -> None:
         await billed(ledger, key)
@@ -120,12 +131,119 @@ class RemittanceConformance:
         assert moves == {CLEARING: Decimal(30), RECEIVABLE: Decimal(-30)}
         assert (await ledger.post_remittance(both, patients(key))).unapplied == ()
 
+    async def test_a_number_is_its_payers_own(self, ledger: Ledger, key: str) -> None:
+        keys = [f"{key}-a", f"{key}-b"]
+        await billed(ledger, keys[0])
+        await billed(ledger, keys[1], payer=OTHER_PAYER)
+        await ledger.post_remittance(a_remittance(key, a_claim(keys[0])), patients(*keys))
+        theirs = a_remittance(key, a_claim(keys[1]), payer=OTHER_PAYER.reference)
+        for expected in ({CLEARING: Decimal(120), CONTRACTUAL: Decimal(50), RECEIVABLE: Decimal(-170)}, {}):
+            assert await moved(ledger, lambda: ledger.post_remittance(theirs, patients(*keys))) == expected
+        assert await open_for(ledger, key) == {f"Patient/{one}": Decimal(30) for one in keys}
+
+    async def test_the_same_deposit_for_other_claims_is_refused(self, ledger: Ledger, key: str) -> None:
+        keys = [f"{key}-a", f"{key}-b"]
+        await billed(ledger, *keys)
+        await ledger.post_remittance(a_remittance(key, a_claim(keys[0])), patients(*keys))
+        halves = [a_claim(one, paid="60.00", patient="90.00") for one in keys]
+        for claims in ([a_claim(keys[1])], halves, [a_claim(keys[0]), a_claim(keys[1], paid="0.00", patient="150.00")]):
+            other = a_remittance(key, *claims)
+            assert other.deposit == usd("120.00")
+            failure = await failure_of(ledger.post_remittance(other, patients(*keys)))
+            assert (failure.code, bool(failure.remedy)) == ("remittance_differs", True)
+        assert await open_for(ledger, key) == {PAYER.reference: Decimal(200), f"Patient/{keys[0]}": Decimal(30)}
+
+    @pytest.mark.parametrize("status", ["2", "3", "19", "20", "21"])
+    async def test_a_claim_is_booked_whoever_it_goes_to_next(self, ledger: Ledger, key: str, status: str) -> None:
+        await billed(ledger, key)
+        remittance = a_remittance(key, a_claim(key, status=status))
+        moves = await moved(ledger, lambda: ledger.post_remittance(remittance, patients(key)))
+        assert moves == {CLEARING: Decimal(120), CONTRACTUAL: Decimal(50), RECEIVABLE: Decimal(-170)}
+        assert await open_for(ledger, key) == {f"Patient/{key}": Decimal(30)}
+
+    @pytest.mark.parametrize(("status", "paid"), [("23", "0.00"), ("25", "0.00"), ("5", "7.00"), ("1", "-7.00")])
+    async def test_a_claim_that_is_not_about_money_is_told_and_the_rest_is_booked(
+        self, ledger: Ledger, key: str, status: str, paid: str
+    ) -> None:
+        keys = [f"{key}-a", f"{key}-b"]
+        await billed(ledger, *keys)
+        odd = a_claim(keys[1], status=status, paid=paid)
+        remittance = a_remittance(key, a_claim(keys[0]), odd)
+        moves = await moved(ledger, lambda: ledger.post_remittance(remittance, patients(*keys)))
+        money = Decimal(paid)
+        assert moves == {CLEARING: 120 + money, CONTRACTUAL: Decimal(50), RECEIVABLE: -170 - money}
+        posted = await ledger.post_remittance(remittance, patients(*keys))
+        assert posted.unusual == (f"{keys[1]}-claim",)
+        assert posted.unapplied == ((f"{keys[1]}-claim",) if money else ())
+        expected = {PAYER.reference: 200 - money, f"Patient/{keys[0]}": Decimal(30)}
+        assert await open_for(ledger, key) == expected
+
+    async def test_a_second_payer_pays_what_stands_at_the_patient(self, ledger: Ledger, key: str) -> None:
+        await billed(ledger, key)
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        second = a_claim(key, status="2", paid="20.00", patient="10.00", **{"CO-45": "0", "OA-23": "170.00"})
+        theirs = a_remittance(key, second, number="second", payer=OTHER_PAYER.reference)
+        moves = await moved(ledger, lambda: ledger.post_remittance(theirs, patients(key)))
+        assert moves == {CLEARING: Decimal(20), RECEIVABLE: Decimal(-20)}
+        assert (await ledger.post_remittance(theirs, patients(key))).unapplied == ()
+        assert await open_for(ledger, key) == {f"Patient/{key}": Decimal(10)}
+        back = a_reversal(key, paid="-20.00", **{"CO-45": "0", "OA-23": "-170.00", "PR-1": "-10.00"})
+        undone = a_remittance(key, back, number="back", payer=OTHER_PAYER.reference)
+        assert (await ledger.post_remittance(undone, patients(key))).unapplied == ()
+        assert await open_for(ledger, key) == {f"Patient/{key}": Decimal(30)}
+
+    async def test_a_second_payers_adjustments_are_not_booked_again(self, ledger: Ledger, key: str) -> None:
+        await billed(ledger, key)
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        second = a_claim(key, status="2", paid="30.00", patient="0.00", **{"CO-45": "50.00", "OA-23": "120.00"})
+        theirs = a_remittance(key, second, number="second", payer=OTHER_PAYER.reference)
+        moves = await moved(ledger, lambda: ledger.post_remittance(theirs, patients(key)))
+        assert moves == {CLEARING: Decimal(30), RECEIVABLE: Decimal(-30)}
+        assert (await ledger.post_remittance(theirs, patients(key))).unapplied == ()
+        assert await open_for(ledger, key) == {}
+
+    async def test_a_second_payer_that_comes_first_has_a_credit_until_there_is_a_share(
+        self, ledger: Ledger, key: str
+    ) -> None:
+        await billed(ledger, key)
+        second = a_claim(key, status="2", paid="30.00", patient="0.00", **{"CO-45": "0", "OA-23": "170.00"})
+        theirs = a_remittance(key, second, number="second", payer=OTHER_PAYER.reference)
+        assert (await ledger.post_remittance(theirs, patients(key))).unapplied == (f"{key}-claim",)
+        assert await open_for(ledger, key) == {PAYER.reference: Decimal(200), OTHER_PAYER.reference: Decimal(-30)}
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        assert (await ledger.post_remittance(theirs, patients(key))).unapplied == ()
+        assert await open_for(ledger, key) == {}
+
     async def test_a_claim_without_an_invoice_is_the_payers_credit_and_told(self, ledger: Ledger, key: str) -> None:
         await billed(ledger, f"{key}-a")
         claims = [a_claim(f"{key}-a"), a_claim(f"{key}-lost", patient="0.00", **{"CO-45": "80.00"})]
-        posted = await ledger.post_remittance(a_remittance(key, *claims), patients(f"{key}-a"))
+        remittance = a_remittance(key, *claims)
+        moves = await moved(ledger, lambda: ledger.post_remittance(remittance, patients(f"{key}-a")))
+        assert moves == {CLEARING: Decimal(240), CONTRACTUAL: Decimal(50), RECEIVABLE: Decimal(-290)}
+        posted = await ledger.post_remittance(remittance, patients(f"{key}-a"))
         assert posted.unapplied == (f"{key}-lost-claim",)
         assert await open_of(ledger, f"Patient/{key}-a") == Decimal("30.00")
+
+    async def test_what_is_told_twice_adjusts_nothing_twice(self, ledger: Ledger, key: str) -> None:
+        await billed(ledger, key)
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        again = a_remittance(key, a_claim(key), number="again")
+        moves = await moved(ledger, lambda: ledger.post_remittance(again, patients(key)))
+        assert moves == {CLEARING: Decimal(120), RECEIVABLE: Decimal(-120)}
+        assert (await ledger.post_remittance(again, patients(key))).unapplied == (f"{key}-claim",)
+        assert await open_for(ledger, key) == {PAYER.reference: Decimal(-120), f"Patient/{key}": Decimal(30)}
+
+    async def test_a_claim_whose_invoice_comes_later_is_completed_by_the_same_remittance(
+        self, ledger: Ledger, key: str
+    ) -> None:
+        early = a_remittance(key, a_claim(key), a_claim(f"{key}-b", paid="0.00", patient="150.00"))
+        posted = await ledger.post_remittance(early, patients(key, f"{key}-b"))
+        assert posted.unapplied == (f"{key}-claim", f"{key}-b-claim")
+        await billed(ledger, key, f"{key}-b")
+        for expected in ({CONTRACTUAL: Decimal(100), RECEIVABLE: Decimal(-100)}, {}):
+            assert await moved(ledger, lambda: ledger.post_remittance(early, patients(key, f"{key}-b"))) == expected
+        assert (await ledger.post_remittance(early, patients(key, f"{key}-b"))).unapplied == ()
+        assert await open_for(ledger, key) == {f"Patient/{key}": Decimal(30), f"Patient/{key}-b": Decimal(150)}
 
     async def test_a_partly_paid_invoice_takes_the_rest(self, ledger: Ledger, key: str) -> None:
         await billed(ledger, key)

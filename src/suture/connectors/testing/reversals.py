@@ -1,0 +1,185 @@
+"""Reversals (CLP02 22): what was booked of a claim is taken back exactly, however the payer writes it."""
+
+from decimal import Decimal
+
+import pytest
+
+from suture.connectors.port import Ledger
+from suture.connectors.testing.orders import (
+    PAYER,
+    RECEIVABLE,
+    a_claim,
+    a_payment,
+    a_remittance,
+    a_reversal,
+    moved,
+    open_for,
+    patients,
+)
+from suture.connectors.testing.remittances import CLEARING, CONTRACTUAL, billed
+
+CORRECTED = {"paid": "150.00", "patient": "0.00"}
+HALF = {"charged": "100.00", "paid": "60.00", "patient": "15.00", "CO-45": "25.00"}
+OTHER_HALF = {"charged": "100.00", "paid": "60.00", "patient": "10.00", "CO-45": "30.00"}
+
+
+def turned(half: dict[str, str]) -> dict[str, str]:
+    return {code: f"-{amount}" for code, amount in half.items()} | {"PR-1": f"-{half['patient']}", "patient": "0.00"}
+
+
+class ReversalConformance:
+    """Nothing of a reversed claim stays, and nothing else moves."""
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {},
+            {"patient": "-30.00"},
+            {"PR-1": "0"},
+            {"PR-1": "0", "patient": "-30.00"},
+            {"PR-1": "0", "CO-45": "0"},
+            {"CO-45": "0", "CO-99": "-50.00"},
+        ],
+        ids=["standard", "both", "no_share", "clp05", "bare", "unknown_reason"],
+    )
+    async def test_a_reversal_in_any_form_leaves_the_whole_invoice_open(
+        self, ledger: Ledger, key: str, told: dict[str, str]
+    ) -> None:
+        await billed(ledger, key)
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        back = a_remittance(key, a_reversal(key, **told), number="back")
+        moves = await moved(ledger, lambda: ledger.post_remittance(back, patients(key)))
+        assert moves == {CLEARING: Decimal(-120), CONTRACTUAL: Decimal(-50), RECEIVABLE: Decimal(170)}
+        assert await open_for(ledger, key) == {PAYER.reference: Decimal("200.00")}
+        assert await moved(ledger, lambda: ledger.post_remittance(back, patients(key))) == {}
+        assert (await ledger.post_remittance(back, patients(key))).unapplied == ()
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {"patient": "0.00", "OA-23": "30.00"},
+            {"patient": "200.00", "paid": "0.00", "CO-45": "0"},
+            {"status": "4", "patient": "0.00", "paid": "0.00", "CO-45": "0", "CO-29": "200.00"},
+            {"status": "19"},
+        ],
+        ids=["left_open", "all_the_patients", "denied", "forwarded"],
+    )
+    async def test_whatever_the_original_was_it_is_taken_back(
+        self, ledger: Ledger, key: str, told: dict[str, str]
+    ) -> None:
+        await billed(ledger, key)
+
+        async def there_and_back() -> None:
+            first = a_claim(key, **told)
+            assert (await ledger.post_remittance(a_remittance(key, first), patients(key))).unapplied == ()
+            back = a_reversal(key, paid=str(-first.paid.amount), **{"CO-45": "0", "PR-1": "0"})
+            posted = await ledger.post_remittance(a_remittance(key, back, number="back"), patients(key))
+            assert posted.unapplied == ()
+
+        assert await moved(ledger, there_and_back) == {}
+        assert await open_for(ledger, key) == {PAYER.reference: Decimal("200.00")}
+
+    async def test_a_share_whose_patient_was_not_known_is_taken_back_too(self, ledger: Ledger, key: str) -> None:
+        await billed(ledger, key)
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), [PAYER])
+        posted = await ledger.post_remittance(a_remittance(key, a_reversal(key), number="back"), patients(key))
+        assert (posted.unapplied, await open_for(ledger, key)) == ((), {PAYER.reference: Decimal("200.00")})
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["reversal_first", "correction_first"])
+    async def test_a_correction_beside_its_reversal_settles_the_invoice(
+        self, ledger: Ledger, key: str, order: tuple[int, int]
+    ) -> None:
+        await billed(ledger, key)
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        claims = (a_reversal(key), a_claim(key, **CORRECTED))
+        both = a_remittance(key, *(claims[n] for n in order), number="corrected")
+        moves = await moved(ledger, lambda: ledger.post_remittance(both, patients(key)))
+        assert moves == {CLEARING: Decimal(30), RECEIVABLE: Decimal(-30)}
+        assert (await ledger.post_remittance(both, patients(key))).unapplied == ()
+        assert await open_for(ledger, key) == {}
+
+    async def test_a_correction_finds_its_reversal_in_another_part(self, ledger: Ledger, key: str) -> None:
+        keys = [f"{key}-{n}" for n in range(4)]
+        await billed(ledger, *keys)
+        await ledger.post_remittance(a_remittance(key, *map(a_claim, keys)), patients(*keys))
+        corrected = [a_claim(one, **CORRECTED) for one in keys]
+        both = a_remittance(key, *corrected, *map(a_reversal, keys), number="corrected")
+        for _ in range(2):
+            posted = await ledger.post_remittance(both, patients(*keys))
+            assert (posted.claims, posted.unapplied) == (8, ())
+        assert await open_for(ledger, key) == {}
+
+    async def test_a_correction_that_came_before_its_reversal_is_completed_after_it(
+        self, ledger: Ledger, key: str
+    ) -> None:
+        await billed(ledger, key)
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        correction = a_remittance(key, a_claim(key, paid="140.00", patient="10.00"), number="corrected")
+        posted = await ledger.post_remittance(correction, patients(key))
+        assert posted.unapplied == (f"{key}-claim",)
+        await ledger.post_remittance(a_remittance(key, a_reversal(key), number="back"), patients(key))
+        for _ in range(2):
+            assert (await ledger.post_remittance(correction, patients(key))).unapplied == ()
+        assert await open_for(ledger, key) == {f"Patient/{key}": Decimal("10.00")}
+        turned_back = a_remittance(key, a_reversal(key, paid="-140.00"), number="again")
+        assert (await ledger.post_remittance(turned_back, patients(key))).unapplied == ()
+        assert await open_for(ledger, key) == {PAYER.reference: Decimal("200.00")}
+
+    @pytest.mark.parametrize("files", [1, 2], ids=["one_file", "two_files"])
+    @pytest.mark.parametrize(
+        "halves", [(0, 1), (1, 0), (0,), (1,), None], ids=["both", "swapped", "one", "other", "sum"]
+    )
+    async def test_a_split_claim_is_taken_back_half_by_half_or_whole(
+        self, ledger: Ledger, key: str, files: int, halves: tuple[int, ...] | None
+    ) -> None:
+        await billed(ledger, key)
+        parts = (HALF, OTHER_HALF)
+        booked = [a_claim(key, **part) for part in parts]
+        told = [booked] if files == 1 else [[one] for one in booked]
+        for number, claims in enumerate(told):
+            await ledger.post_remittance(a_remittance(key, *claims, number=f"era{number}"), patients(key))
+        assert await open_for(ledger, key) == {f"Patient/{key}": Decimal("25.00")}
+        backs = [a_reversal(key)] if halves is None else [a_reversal(key, **turned(parts[n])) for n in halves]
+        posted = await ledger.post_remittance(a_remittance(key, *backs, number="back"), patients(key))
+        assert posted.unapplied == ()
+        shares = {0: Decimal(15), 1: Decimal(10)}
+        left = [] if halves is None or len(halves) == 2 else [n for n in (0, 1) if n not in halves]
+        expected = {PAYER.reference: Decimal(200) - 100 * len(left), f"Patient/{key}": sum(shares[n] for n in left)}
+        assert await open_for(ledger, key) == {who: amount for who, amount in expected.items() if amount}
+
+    async def test_a_reversal_of_what_was_not_booked_is_told_and_only_its_money_moves(
+        self, ledger: Ledger, key: str
+    ) -> None:
+        await billed(ledger, key)
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        wrong = a_remittance(key, a_reversal(key, paid="-119.00"), number="back")
+        moves = await moved(ledger, lambda: ledger.post_remittance(wrong, patients(key)))
+        assert moves == {CLEARING: Decimal(-119), RECEIVABLE: Decimal(119)}
+        assert (await ledger.post_remittance(wrong, patients(key))).unapplied == (f"{key}-claim",)
+
+    async def test_a_claim_is_taken_back_once(self, ledger: Ledger, key: str) -> None:
+        await billed(ledger, key)
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        await ledger.post_remittance(a_remittance(key, a_reversal(key), number="back"), patients(key))
+        again = a_remittance(key, a_reversal(key), number="again")
+        moves = await moved(ledger, lambda: ledger.post_remittance(again, patients(key)))
+        assert moves == {CLEARING: Decimal(-120), RECEIVABLE: Decimal(120)}
+        assert (await ledger.post_remittance(again, patients(key))).unapplied == (f"{key}-claim",)
+
+    async def test_what_a_patient_had_paid_of_a_share_is_the_patients_credit_and_told(
+        self, ledger: Ledger, key: str
+    ) -> None:
+        await billed(ledger, key)
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        await ledger.apply_payment(a_payment(key, "30.00", payer=None))
+        posted = await ledger.post_remittance(a_remittance(key, a_reversal(key), number="back"), patients(key))
+        assert posted.unapplied == (f"{key}-claim",)
+        assert await open_for(ledger, key) == {PAYER.reference: Decimal(200), f"Patient/{key}": Decimal(-30)}
+
+    async def test_what_a_patient_had_paid_of_a_share_pays_the_corrected_one(self, ledger: Ledger, key: str) -> None:
+        await billed(ledger, key)
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        await ledger.apply_payment(a_payment(key, "30.00", payer=None))
+        corrected = a_remittance(key, a_reversal(key), a_claim(key, paid="110.00", patient="40.00"), number="back")
+        assert (await ledger.post_remittance(corrected, patients(key))).unapplied == ()
+        assert await open_for(ledger, key) == {f"Patient/{key}": Decimal(10)}
