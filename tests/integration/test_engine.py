@@ -486,6 +486,38 @@ class TestWaiting:
             await bench.tell_awaited("a")
             await bench.until("a", "done", seconds=3)
 
+    async def test_of_what_nothing_foretells_is_told_once_and_goes_on_when_it_comes(
+        self, bench: Bench, world: World, clock: ManualClock
+    ) -> None:
+        impatient = AwaitEvent(
+            "wait", AWAITED, patience=timedelta(minutes=5), foretell=("suture.appointment.booked.v1",)
+        )
+        booked = AppointmentBooked(
+            appointment="b", patient="Patient/p", practitioner="Practitioner/d", facility="MAIN", start=clock.now()
+        )
+        await bench.record(_event("suture.appointment.booked.v1", booked, "b", clock.now()))
+        await bench.start("a", "b", at=clock.now() - timedelta(minutes=4))
+        async with running(bench.engine(impatient, world.step("two"), clock=clock)):
+            await bench.until("a", "waiting")
+            await bench.until("b", "waiting")
+            assert await bench.exceptions() == []
+            for _ in range(3):
+                clock.advance(timedelta(minutes=2))
+                await bench.execute("UPDATE process SET due_at = $1", clock.now())
+                async with asyncio.timeout(10):
+                    while not [one for one in await bench.exceptions() if one.count == 1]:
+                        await asyncio.sleep(0.02)
+            (trouble,) = await bench.exceptions()
+            assert (trouble.code, trouble.process, trouble.count) == (
+                "visit_unknown",
+                (await bench.process("a")).key,
+                1,
+            )
+            drafted = InvoiceDrafted(appointment="a", invoice=7, total=Money.zero("USD"))
+            await bench.record(_event(AWAITED, drafted, "a", clock.now()))
+            await bench.until("a", "done")
+        assert (world.of("a"), await bench.exceptions()) == (["two"], [])
+
     async def test_in_vain_comes_to_a_person(self, bench: Bench, world: World, clock: ManualClock) -> None:
         await bench.start("a", at=clock.now() - timedelta(days=4))
         async with running(bench.engine(AWAITING, clock=clock)):

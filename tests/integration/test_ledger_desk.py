@@ -3,19 +3,29 @@
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid5
 
 import msgspec
 import pytest
 
 from suture.access.roles import ADMINISTRATOR
-from suture.canonical.events import AppointmentCompleted, Event
+from suture.bootstrap.wiring import recorder as make_recorder
+from suture.canonical.events import AppointmentCompleted, Event, PaymentPosted
 from suture.canonical.examples import EXAMPLES
 from suture.canonical.records import Patient, Payer
 from suture.catalogue import Catalogue
 from suture.connectors.odoo import OdooLedger
 from suture.connectors.port import RemittanceProgress
-from suture.connectors.testing.orders import PAYER, PLAN, a_claim, a_remittance, billed_to_payer, open_of, usd
+from suture.connectors.testing.orders import (
+    PAYER,
+    PLAN,
+    a_claim,
+    a_payment,
+    a_remittance,
+    billed_to_payer,
+    open_of,
+    usd,
+)
 from suture.core.clock import SystemClock
 from suture.core.failure import Rejected
 from suture.core.money import Money
@@ -102,19 +112,30 @@ async def troubles(desk: Desk) -> list[tuple[str, str]]:
     return sorted((one.code, (one.process or "").rpartition("/")[2]) for one in found)
 
 
-def completed(desk: Desk, data: AppointmentCompleted) -> Event:
+def told(desk: Desk, fact: str, data: msgspec.Struct, journey: str) -> Event:
     return Event(
-        id=uuid4(),
-        type="suture.appointment.completed.v1",
+        id=uuid5(UUID(int=0), fact + journey),
+        type=f"suture.{fact}.v1",
         source="test",
-        subject=f"Appointment/{data.visit.appointment}",
+        subject=f"{fact.partition('.')[0].title()}/{journey}",
         organisation="test",
         facility="MAIN",
         occurred_at=desk.clock.now(),
         recorded_at=desk.clock.now(),
-        correlation_id=data.visit.appointment,
+        correlation_id=journey,
         data=msgspec.Raw(msgspec.json.encode(data)),
     )
+
+
+async def test_a_payment_that_is_told_differently_is_its_billings_owners(desk: Desk) -> None:
+    recorder = make_recorder(desk.catalogue)
+    for amount in ("40.00", "50.00"):
+        paid = PaymentPosted(payment=a_payment("A1", amount))
+        async with desk.database.transaction() as connection:
+            await recorder.record(connection, [told(desk, "payment.posted", paid, "A1")])
+    async with desk.database.connection() as connection:
+        (trouble,) = await exceptions.open_exceptions(connection)
+    assert (trouble.code, trouble.owner) == ("told_differently", "revenue cycle")
 
 
 async def test_a_share_that_names_no_patient_is_the_visits_patients(desk: Desk, ledger: OdooLedger) -> None:
@@ -124,7 +145,9 @@ async def test_a_share_that_names_no_patient_is_the_visits_patients(desk: Desk, 
     visit = msgspec.structs.replace(visit, appointment="A1", patient=known.reference)
     async with desk.database.transaction() as connection:
         await Parties(desk.database, desk.vault).put(connection, [(known, desk.clock.now())], desk.clock.now())
-        await desk.recorder.record(connection, [completed(desk, AppointmentCompleted(visit=visit))])
+        await desk.recorder.record(
+            connection, [told(desk, "appointment.completed", AppointmentCompleted(visit=visit), "A1")]
+        )
     claim = msgspec.structs.replace(a_claim("A1"), patient=None)
     await operate.book_remittance(desk, ADA, ledger, a_remittance("R1", claim), TOLD, progress=lambda _: None)
     assert (await open_of(ledger, "Patient/A1"), await troubles(desk)) == (30, [])

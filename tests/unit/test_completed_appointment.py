@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from suture.canonical.events import InvoicePosted
 from suture.canonical.records import (
     Charge,
     Component,
@@ -17,6 +18,7 @@ from suture.canonical.records import (
     EligibilityStatus,
     Patient,
     Payer,
+    Payment,
     Practitioner,
     PricedLine,
     ServiceLine,
@@ -228,6 +230,35 @@ def test_a_payment_waits_for_its_invoice() -> None:
     wait, apply = posted_payment.DEFINITION.steps
     assert isinstance(wait, AwaitEvent)
     assert (wait.type, apply.name) == ("suture.invoice.posted.v1", "apply_payment")
+    assert wait.patience is not None
+    assert wait.patience < wait.deadline
+
+
+@pytest.mark.parametrize(
+    ("payer", "patient", "partner"),
+    [
+        ("Payer/o1", "Patient/p1", ("Payer/o1", "Blue Harbour")),
+        (None, "Patient/p1", ("Patient/p1", "Jo Doe")),
+        (None, None, None),
+    ],
+    ids=["payer", "patient", "as_told_before"],
+)
+async def test_a_payment_is_applied_in_the_name_of_who_paid(
+    tools: Toolbox, outside: Outside, payer: str | None, patient: str | None, partner: tuple[str, str] | None
+) -> None:
+    paid = Payment(
+        payment="p1",
+        charge="C1",
+        appointment="a1",
+        amount=Money(Decimal(40), "USD"),
+        received_on=date(2026, 3, 2),
+        payer=payer,
+    )
+    posted = InvoicePosted(
+        appointment="a1", invoice=7, number="INV/1", total=Money(Decimal(200), "USD"), patient=patient
+    )
+    named = await posted_payment._partner(paid, posted, tools)
+    assert (named and (named.reference, named.name)) == partner
 
 
 def test_a_visit_with_everything_runs_every_step_and_tells_of_each(tools: Toolbox) -> None:

@@ -96,13 +96,13 @@ def test_an_accrual_balances_and_only_its_expense_is_analytic() -> None:
 def test_a_payment_clears_the_invoices_own_receivable() -> None:
     received = Payment(payment="P1", charge="C", appointment="A1", amount=usd("50"), received_on=date(2026, 3, 2))
     item = Item(
-        line=1, move=2, account=7, partner=8, currency=2, residual=Decimal(200), posted=True, settled=False,
-        matched=False, mark="", label="",
+        line=1, move=2, account=7, partner=8, currency=2, amount=Decimal(200), residual=Decimal(200), posted=True,
+        settled=False, matched=False, mark="", label="",
     )  # fmt: skip
-    clearing, receivable = rows_of(payment(received, item, SETTING, "clinic"))
+    clearing, receivable = rows_of(payment(received, item, 9, SETTING, "clinic"))
     assert (clearing["line_ids/account_id/.id"], clearing["line_ids/amount_currency"]) == (24, "50.00")
     assert (receivable["line_ids/account_id/.id"], receivable["line_ids/amount_currency"]) == (7, "-50.00")
-    assert receivable["line_ids/partner_id/.id"] == 8
+    assert {line["line_ids/partner_id/.id"] for line in (clearing, receivable)} == {9}  # who paid, whoever owes
 
 
 @pytest.mark.parametrize(("version", "named"), [(17, True), (19, False)])

@@ -215,7 +215,8 @@ def watch(base: Foundation, systems: Systems, records: Recorder) -> Watch:
 def recorder(catalogue: Catalogue) -> Recorder:
     """Records events, and starts, wakes and cancels the processes they concern."""
     owner = catalogue.system_of_kind("fhir-scheduling")[1].owner
-    return Recorder(ROUTES, AWAITED, owner=owner, organisation=catalogue.organisation.id)
+    owners = {"payment": catalogue.system_of_kind("rest-billing")[1].owner}
+    return Recorder(ROUTES, AWAITED, owner=owner, owners=owners, organisation=catalogue.organisation.id)
 
 
 def desk(base: Foundation) -> Desk:

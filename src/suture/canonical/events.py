@@ -81,13 +81,14 @@ class InvoiceDrafted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvoicePosted(msgspec.Struct, frozen=True, kw_only=True):
-    """`facility` says in which company's books, for whoever adds to them."""
+    """`facility` says in which company's books, for whoever adds to them; `patient` whose visit it was, who may pay."""
 
     appointment: str
     invoice: int
     number: str
     total: Money
     facility: str | None = None
+    patient: str | None = None
 
 
 class InvoiceCancelled(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ _QUEUES = {
     "received": "deliveries to be understood",
     "due": "processes whose turn it is",
     "parked": "processes that wait for a system",
+    "waiting": "payments that wait for their invoice",
     "stuck": "processes that wait for a person",
     "unpublished": "events on their way to the backbone",
     "webhooks": "webhooks to be delivered",

@@ -44,8 +44,8 @@ CLASSES: dict[str, frozenset[str]] = {
             *("not_a_month_end",),
         }
     ),
-    "undo": frozenset({"charge_paid", "charge_voided"}),
-    "waiting": frozenset({"event_never_came"}),
+    "undo": frozenset({"charge_paid", "charge_voided", "invoice_paid"}),
+    "waiting": frozenset({"event_never_came", "visit_unknown"}),
     "outage": frozenset(
         {
             *("unreachable", "no_answer", "busy", "server_error", "unreadable_answer", "connection_lost", "silent"),

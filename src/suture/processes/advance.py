@@ -367,6 +367,9 @@ class Advance:
                 "Find out why it never came (`suture journey` shows the appointment: unknown, cancelled, or "
                 "stuck itself?); then retry it.",
             )
+        trouble = await self._unforeseen(step)
+        if trouble is not None:
+            self._failing_since = self._setting.clock.now()  # told once
         await self._save(
             step=step.name,
             state="waiting",
@@ -374,8 +377,30 @@ class Advance:
             due_at=self._setting.clock.now()
             + min(step.recheck * 2 ** min(self._attempt, _MOST_DOUBLINGS), _LONGEST_RECHECK),
             attempt=self._attempt + 1,
+            trouble=trouble,
         )
         return None
+
+    async def _unforeseen(self, step: AwaitEvent) -> Trouble | None:
+        """What is told of an event that nothing foretells, once it has been waited for long enough."""
+        waited = self._setting.clock.now() - self._claim.started_at
+        if step.patience is None or waited < step.patience or self._failing_since is not None:
+            return None
+        subject, correlation = self._claim.subject, self._claim.correlation_id
+        for foretelling in step.foretell:
+            if await self._setting.find((correlation, foretelling)) is not None:
+                return None
+        return self._trouble(
+            step.name,
+            step.system,
+            Rejected(
+                "visit_unknown",
+                f"{subject} is for visit {correlation}, of which nobody has told",
+                "It is applied by itself as soon as the visit is billed. Find out whether the visit was never sent, or "
+                "was not understood; or whether the payment names a wrong one: then void it in billing and cancel its "
+                "process.",
+            ),
+        )
 
     async def _save(
         self,

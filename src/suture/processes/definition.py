@@ -45,13 +45,17 @@ class AwaitEvent:
     """Goes on once an event of `type` is recorded in the same journey; its data becomes this step's result.
 
     A waiting process is woken by the event. One that was recorded in that very moment may miss it: it looks again
-    after `recheck`, then at doubled intervals.
+    after `recheck`, then at doubled intervals. After `patience` a person is told, while it waits on until `deadline`;
+    but not where one of the events that `foretell` it was recorded: then it is only a matter of time. `system` names
+    who answers for what is waited for.
     """
 
     name: str
     type: str
     recheck: timedelta = timedelta(milliseconds=250)
     deadline: timedelta = timedelta(days=3)
+    patience: timedelta | None = None
+    foretell: tuple[str, ...] = ()
     system: str | None = None
 
 

@@ -1,7 +1,7 @@
 """Recording events: stored, and what they start, wake or cancel, in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -21,7 +21,8 @@ _SQL = sql("recorder")
 
 class Recorder:
     """Records events. `routes` say which processes they concern, `awaited` which types a process may wait for (None:
-    any), `owner` who is asked when something is told again and differs."""
+    any), `owner` who is asked when something is told again and differs, and `owners` who of some kinds of facts (such
+    as ``payment``)."""
 
     def __init__(
         self,
@@ -29,10 +30,12 @@ class Recorder:
         awaited: frozenset[str] | None = None,
         *,
         owner: str = "integration",
+        owners: Mapping[str, str] | None = None,
         organisation: str = "",
     ) -> None:
         self._awaited = awaited
         self._owner = owner
+        self._owners = owners or {}
         self._organisation = organisation
         self._routes: dict[str, list[Route]] = defaultdict(list)
         for route in routes:
@@ -144,7 +147,7 @@ class Recorder:
                     "What was written stands. Compare both in the journey, correct the outside systems, then "
                     "discard this."
                 ),
-                owner=self._owner,
+                owner=self._owner_of(effect.event),
                 step=f"{effect.key} {effect.event.id}",
                 subject=effect.event.subject,
             )
@@ -182,12 +185,15 @@ class Recorder:
                     "The first stands. Ask the sender which is right; a correction needs a new version or id. "
                     "Then discard this."
                 ),
-                owner=self._owner,
+                owner=self._owner_of(event),
                 process=f"event:{event.id}",
                 step=str(event.causation_id or ""),
                 subject=event.subject,
             )
             await self.open_exception(connection, trouble, event.recorded_at, correlation_id=event.correlation_id)
+
+    def _owner_of(self, event: Event) -> str:
+        return self._owners.get(event.type.split(".")[1], self._owner)
 
     async def open_exception(
         self,

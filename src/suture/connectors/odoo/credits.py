@@ -10,10 +10,11 @@ from suture.connectors.odoo import documents
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.documents import Document
-from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.matching import items_of
+from suture.connectors.odoo.names import external_id, source
 from suture.connectors.odoo.posting import missing, total_of
 from suture.connectors.port import CreditOrder, LedgerEntry
-from suture.core.failure import Failure
+from suture.core.failure import Failure, Rejected
 from suture.core.money import Money
 
 _LINE_FIELDS = ("move_id", "product_id", "name", "quantity", "price_unit", "tax_ids", "analytic_distribution")
@@ -39,6 +40,36 @@ async def cancel(books: Books, cancellations: Sequence[Cancellation]) -> Sequenc
     on = {c.appointment: c.on for c in cancellations}
     numbers = await _credit(books, [head for head in heads.values() if head["state"] == "posted"], on, parts)
     return [numbers.get(c.appointment, "") for c in cancellations]
+
+
+async def check_cancellable(books: Books, appointment: str) -> None:
+    """Raises `Rejected` where somebody paid a visit's invoice: undoing it would leave that money without its claim.
+
+    What billing posted is billing's to refund first, and it is asked itself; a remittance, and what people registered
+    in Odoo, are known here alone. Our own credit notes pay nothing.
+    """
+    invoices = [i for of in (await books.parts([appointment])).values() for i in of.values()]
+    lines = [one.line for of in (await items_of(books, invoices)).values() for one in of]
+    matched = [["debit_move_id", "in", lines]]
+    partials = await books.odoo.search("account.partial.reconcile", matched, ["credit_move_id"])
+    credits = await books.odoo.read("account.move.line", [row["credit_move_id"] for row in partials], ["move_id"])
+    entries = await books.odoo.read(
+        "account.move", sorted({row["move_id"] for row in credits.values()}), ["name", "move_type", "invoice_origin"]
+    )
+    asked_elsewhere = source("payment", books.organisation)
+    paid = [
+        str(entry["name"])
+        for entry in entries.values()
+        if entry["move_type"] != "out_refund" and entry["invoice_origin"] != asked_elsewhere
+    ]
+    if paid:
+        names = ", ".join(sorted(paid))
+        raise Rejected(
+            "invoice_paid",
+            f"The invoice of {appointment} is settled in Odoo by {names}",
+            "Book the payer's reversal of it (`suture remittance`), or reverse what was paid in Odoo; then retry this. "
+            "Shall the visit stay billed, discard this with --leave.",
+        )
 
 
 async def _credit(

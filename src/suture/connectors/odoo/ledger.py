@@ -170,6 +170,9 @@ class OdooLedger:
     async def credit_invoice(self, order: CreditOrder) -> LedgerEntry:
         return await self._server.do(_CREDIT, self._company, order)
 
+    async def check_cancellable(self, appointment: str) -> None:
+        await credits.check_cancellable(await self._server.books(self._company), appointment)
+
     async def cancel_invoice(self, appointment: str, on: date) -> str:
         return await self._server.do(_CANCEL, self._company, credits.Cancellation(appointment, on))
 

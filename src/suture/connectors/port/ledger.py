@@ -58,6 +58,11 @@ class Ledger(Connector, Protocol):
         """Credit a part of a posted invoice, reconciled with it."""
         ...
 
+    async def check_cancellable(self, appointment: str) -> None:
+        """Raises `Rejected` (`invoice_paid`) where a remittance or a person settled something of the visit's invoice:
+        a person is asked before that is undone. What billing posted, billing knows."""
+        ...
+
     async def cancel_invoice(self, appointment: str, on: date) -> str:
         """Cancel a draft, or reverse a posted invoice; answers the credit note's number, or an empty string."""
         ...

@@ -11,6 +11,7 @@ from suture.connectors.port import CreditOrder, Ledger, RefundOrder, TransferOrd
 from suture.connectors.testing.orders import (
     DAY,
     NAMES,
+    OTHER_PAYER,
     PAID,
     PAYER,
     TAXED,
@@ -20,6 +21,7 @@ from suture.connectors.testing.orders import (
     billed_to_payer,
     facts_of,
     failure_of,
+    open_for,
     open_of,
     posted_invoice,
     usd,
@@ -147,3 +149,34 @@ class ReceivablesConformance:
         await ledger.draft_invoice(billed_to_payer(key))
         await ledger.post_invoice(key, usd("200.00"))
         assert (await ledger.apply_payment(a_payment(key, "200.00", payer=payer))).residual == usd("0.00")
+
+    async def test_a_payment_is_in_the_name_of_who_paid(self, ledger: Ledger, key: str) -> None:
+        """A second payer's 40.00, and a patient's, for a visit that was billed to the first payer."""
+        await ledger.draft_invoice(billed_to_payer(key))
+        await ledger.post_invoice(key, usd("200.00"))
+        by_other = a_payment(key, "40.00", payer=OTHER_PAYER.reference)
+        by_patient = a_payment(key, "300.00", number=2, payer=None)
+        for payment, partner in ((by_other, OTHER_PAYER), (by_patient, an_invoice(key).partner)):
+            await ledger.apply_payment(payment, partner=partner, keep_credit=True)
+        assert await open_for(ledger, key) == {f"Patient/{key}": Decimal("-140.00")}
+        parties = {fact.key: fact.party for fact in await facts_of(ledger, key) if fact.kind == "payment"}
+        assert parties == {by_other.payment: OTHER_PAYER.reference, by_patient.payment: ""}
+
+    async def test_a_guarantors_payment_is_the_guarantors(self, ledger: Ledger, key: str) -> None:
+        """What a person was billed that person pays, whose visit it ever was."""
+        await posted_invoice(ledger, key)
+        child = msgspec.structs.replace(an_invoice(key).partner, reference=f"Patient/{key}-child")
+        payment = a_payment(key, "230.00", payer=None)
+        await ledger.apply_payment(payment, partner=child, keep_credit=True)
+        assert await open_for(ledger, key) == {f"Patient/{key}": Decimal("-30.00")}
+
+    async def test_others_pay_first_what_was_left_to_the_patient(self, ledger: Ledger, key: str) -> None:
+        await ledger.draft_invoice(billed_to_payer(key))
+        await ledger.post_invoice(key, usd("200.00"))
+        patient = an_invoice(key).partner
+        await ledger.transfer(
+            TransferOrder(key=f"{key}-t", appointment=key, patient=patient, amount=usd("50.00"), on=DAY)
+        )
+        for number, (payer, partner) in enumerate(((OTHER_PAYER.reference, OTHER_PAYER), (None, patient)), 1):
+            await ledger.apply_payment(a_payment(key, "25.00", number=number, payer=payer), partner=partner)
+        assert await open_for(ledger, key) == {PAYER.reference: Decimal("150.00")}

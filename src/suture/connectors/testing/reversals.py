@@ -6,12 +6,14 @@ import pytest
 
 from suture.connectors.port import Ledger
 from suture.connectors.testing.orders import (
+    DAY,
     PAYER,
     RECEIVABLE,
     a_claim,
     a_payment,
     a_remittance,
     a_reversal,
+    failure_of,
     moved,
     open_for,
     patients,
@@ -156,6 +158,26 @@ class ReversalConformance:
         moves = await moved(ledger, lambda: ledger.post_remittance(wrong, patients(key)))
         assert moves == {CLEARING: Decimal(-119), RECEIVABLE: Decimal(119)}
         assert (await ledger.post_remittance(wrong, patients(key))).unapplied == (f"{key}-claim",)
+
+    async def test_what_a_remittance_paid_is_asked_about_before_the_invoice_is_undone(
+        self, ledger: Ledger, key: str
+    ) -> None:
+        await billed(ledger, key)
+        await ledger.check_cancellable(key)
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        failure = await failure_of(ledger.check_cancellable(key))
+        assert (failure.code, bool(failure.remedy)) == ("invoice_paid", True)
+        await ledger.post_remittance(a_remittance(key, a_reversal(key), number="back"), patients(key))
+        await ledger.check_cancellable(key)
+        await ledger.cancel_invoice(key, DAY)
+        await ledger.check_cancellable(key)
+        assert await open_for(ledger, key) == {}
+
+    async def test_what_billing_posted_is_billings_to_ask_about(self, ledger: Ledger, key: str) -> None:
+        await billed(ledger, key)
+        await ledger.apply_payment(a_payment(key, "20.00"))
+        await ledger.check_cancellable(key)
+        await ledger.check_cancellable(f"{key}-never")
 
     async def test_a_claim_is_taken_back_once(self, ledger: Ledger, key: str) -> None:
         await billed(ledger, key)

@@ -138,6 +138,11 @@ async def draft_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
     )
 
 
+async def check_cancellable(run: VisitRun, tools: Toolbox) -> None:
+    """What a payer paid by a remittance, or somebody by hand, is asked about before it is undone."""
+    await tools.ledger_of(run.input.facility).check_cancellable(run.input.appointment)
+
+
 async def cancel_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
     """A draft is cancelled; a posted invoice is reversed by a credit note, dated today: its own period may be shut."""
     today = tools.days.on(run.now, run.input.facility)
@@ -214,6 +219,7 @@ async def post_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
         number=posted.number,
         total=posted.total,
         facility=visit.facility,
+        patient=visit.patient,
     )
     return Outcome(posted, (("suture.invoice.posted.v1", fact),))
 
@@ -226,7 +232,7 @@ DEFINITION = Definition(
         Step("resolve", resolve, system="fhir-scheduling"),
         Step("check_eligibility", check_eligibility, when=is_covered, system="rest-billing"),
         Step("capture_charge", capture_charge, undo=void_charge, may_undo=check_voidable, system="rest-billing"),
-        Step("draft_invoice", draft_invoice, undo=cancel_invoice, system="odoo"),
+        Step("draft_invoice", draft_invoice, undo=cancel_invoice, may_undo=check_cancellable, system="odoo"),
         Step("consume_stock", consume_stock, undo=return_stock, when=uses_supplies, system="odoo"),
         Step("accrue_compensation", accrue_compensation, undo=reverse_compensation, when=earns_a_share, system="odoo"),
         Step("post_invoice", post_invoice, changes=True, system="odoo"),

@@ -2,14 +2,18 @@
 
     await the posted invoice -> apply the payment
 
-Keyed by the payment. Money may arrive before its invoice is posted; it waits for it.
+Keyed by the payment. Money may arrive before its invoice is posted; it waits for it. Where nobody told of the visit at
+all a person hears of it soon, and it goes on by itself when the visit comes.
 """
+
+from datetime import timedelta
 
 import msgspec
 
 from suture.canonical.events import InvoicePaid, InvoicePosted, PaymentPosted
 from suture.canonical.records import Payment
 from suture.canonical.routing import Route
+from suture.connectors.port import LedgerPartner
 from suture.processes.definition import AwaitEvent, Definition, Step
 from suture.processes.run import Outcome, Run
 from suture.processes.toolbox import Toolbox
@@ -19,7 +23,8 @@ async def apply_payment(run: Run[Payment], tools: Toolbox) -> Outcome:
     payment = msgspec.structs.replace(run.input, received_on=await tools.calendar.open_day(run.input.received_on))
     posted = run.result("invoice_posted", InvoicePosted)
     keep_credit = tools.catalogue.ledger.overpayments == "keep"
-    applied = await tools.ledger_of(posted.facility).apply_payment(payment, keep_credit=keep_credit)
+    ledger, partner = tools.ledger_of(posted.facility), await _partner(payment, posted, tools)
+    applied = await ledger.apply_payment(payment, partner=partner, keep_credit=keep_credit)
     fact = InvoicePaid(
         appointment=payment.appointment,
         payment=payment.payment,
@@ -31,12 +36,26 @@ async def apply_payment(run: Run[Payment], tools: Toolbox) -> Outcome:
     return Outcome(applied, (("suture.invoice.paid.v1", fact),))
 
 
+async def _partner(payment: Payment, posted: InvoicePosted, tools: Toolbox) -> LedgerPartner | None:
+    """Who paid: the payer that the payment names, or else the visit's patient, where that is known."""
+    if payment.payer is not None:
+        payer = await tools.payer(payment.payer)
+        return LedgerPartner(reference=payer.reference, name=payer.name, is_company=True)
+    return LedgerPartner.of_patient(await tools.patient(posted.patient)) if posted.patient else None
+
+
 DEFINITION = Definition(
     name="posted_payment",
     version=1,
     input=Payment,
     steps=(
-        AwaitEvent("invoice_posted", "suture.invoice.posted.v1", system="odoo"),
+        AwaitEvent(
+            "invoice_posted",
+            "suture.invoice.posted.v1",
+            patience=timedelta(minutes=5),
+            foretell=tuple(f"suture.appointment.{known}.v1" for known in ("completed", "booked", "arrived")),
+            system="rest-billing",
+        ),
         Step("apply_payment", apply_payment, changes=True, system="odoo"),
     ),
 )

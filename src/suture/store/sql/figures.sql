@@ -6,6 +6,8 @@ SELECT queue, count, coalesce(greatest(extract(epoch FROM $1::timestamptz - olde
     UNION ALL
     SELECT 'parked', count(*), min(started_at) FROM process WHERE state = 'parked'
     UNION ALL
+    SELECT 'waiting', count(*), min(started_at) FROM process WHERE state = 'waiting'
+    UNION ALL
     SELECT 'stuck', count(*), min(started_at) FROM process WHERE state = 'stuck'
     UNION ALL
     SELECT 'unpublished', count(*), min(event.recorded_at) FROM outbox JOIN event USING (seq)
