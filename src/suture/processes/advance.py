@@ -392,7 +392,7 @@ class Advance:
                 return None
         return self._trouble(
             step.name,
-            step.system,
+            step.told_by or step.system,
             Rejected(
                 "visit_unknown",
                 f"{subject} is for visit {correlation}, of which nobody has told",

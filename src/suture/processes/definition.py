@@ -47,7 +47,7 @@ class AwaitEvent:
     A waiting process is woken by the event. One that was recorded in that very moment may miss it: it looks again
     after `recheck`, then at doubled intervals. After `patience` a person is told, while it waits on until `deadline`;
     but not where one of the events that `foretell` it was recorded: then it is only a matter of time. `system` names
-    who answers for what is waited for.
+    who answers for what is waited for, `told_by` (else the same) for what waits.
     """
 
     name: str
@@ -57,6 +57,7 @@ class AwaitEvent:
     patience: timedelta | None = None
     foretell: tuple[str, ...] = ()
     system: str | None = None
+    told_by: str | None = None
 
 
 @dataclass(frozen=True)
