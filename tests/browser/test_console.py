@@ -258,3 +258,16 @@ async def test_every_page_can_be_read_on_a_telephone_and_without_seeing_it(page:
                .filter(e => !e.textContent.trim() && !e.getAttribute('aria-label')).map(e => e.outerHTML)"""
         )
         assert nameless == [], path
+
+
+async def test_what_came_of_an_act_stays_until_it_is_dismissed(page: Page, console: str, day: Any) -> None:
+    await page.goto(f"{console}/exceptions/1")
+    await page.get_by_text("Say something", exact=False).first.click()
+    await page.get_by_role("button", name="Retry", exact=True).first.click()
+    said = page.get_by_role("alert")
+    await expect(said).to_be_visible()
+    await day.books("A-later")  # the page follows what happens; another page that is open takes no words away
+    await page.wait_for_timeout(1500)
+    await expect(said).to_be_visible()
+    await said.get_by_role("button", name="Dismiss").click()
+    await expect(said).to_have_count(0)

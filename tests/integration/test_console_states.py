@@ -15,6 +15,7 @@ from tests.browser.conftest import ADMINISTRATOR, Clinic, missing_invoice, servi
 from suture.bootstrap.settings import Secrets, Settings
 from suture.bootstrap.wiring import Foundation, desk
 from suture.catalogue import Catalogue
+from suture.console import words
 from suture.core.clock import ManualClock
 from suture.operate import accounts, approvals, commands
 from suture.operate.actor import Actor
@@ -54,6 +55,14 @@ class Console:
 
     def __init__(self, url: str, session: str, desk: Desk) -> None:
         self.url, self.session, self.desk = url, session, desk
+
+    async def read(self, path: str) -> str:
+        async with (
+            aiohttp.ClientSession(cookies={"suture": self.session}) as client,
+            client.get(self.url + path) as answer,
+        ):
+            assert answer.status == 200
+            return await answer.text()
 
     async def wrong(self, *paths: str) -> list[str]:
         """Those that answer anything but a page, with the status."""
@@ -260,6 +269,23 @@ async def test_approvals(console: Console, database: Database) -> None:
                     number,
                 )
     assert await console.wrong("/approvals", "/") == []
+
+
+async def test_an_approver_sees_the_thing_its_words_and_its_money(console: Console, database: Database) -> None:
+    ann, now = Actor("ann", "settled by voucher", ("administrator",)), console.desk.clock.now()
+    async with database.transaction() as connection:
+        await discrepancies.put(connection, [missing_invoice("A1")], now, now + timedelta(days=1))
+    await approvals.ask(console.desk, ann, "discrepancies.accept", commands.Exceptions(numbers=(1,)))
+    page = await console.read("/approvals")
+    assert "Accept differences as they are" in page
+    assert 'href="/reconciliation/1"' in page
+    assert "Odoo has no invoice for A1" in page
+    assert "$200.00" in page
+    assert "discrepancies.accept" not in page
+
+
+def test_every_command_has_words_of_its_own() -> None:
+    assert [name for name in commands.COMMANDS if "." in words.command(name) or ":" in words.command(name)] == []
 
 
 def example(takes: type[msgspec.Struct]) -> Any:

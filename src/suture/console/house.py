@@ -11,6 +11,7 @@ from suture.access.rates import Rates
 from suture.bootstrap.settings import SettingsError
 from suture.bootstrap.wiring import Foundation, Systems, bench, connect_systems, desk, ledger_crosswalk
 from suture.core.clock import Clock
+from suture.operate import accounts
 from suture.operate.actor import NotPossible
 from suture.operate.objectives import Objective, objectives
 from suture.operate.repairs import Bench
@@ -72,6 +73,7 @@ class House:
         self._systems: Systems | None = None
         self._provider: OidcClient | None = None
         self.objectives: Fresh[list[Objective]] = Fresh(self._objectives, base.clock, timedelta(minutes=1))
+        self.holders: Fresh[dict[str, list[str]]] = Fresh(self._holders, base.clock, timedelta(minutes=1))
         self.days: Fresh[list[Day]] = Fresh(self._days, base.clock, timedelta(minutes=1))
 
     @property
@@ -108,6 +110,7 @@ class House:
         self.leaving.set()
         await self.objectives.close()
         await self.days.close()
+        await self.holders.close()
         if self._systems is not None:
             await self._systems.close()
         if self._provider is not None:
@@ -115,6 +118,9 @@ class House:
 
     async def _objectives(self) -> list[Objective]:
         return await objectives(self.base.database, self.base.catalogue, self.base.clock.now())
+
+    async def _holders(self) -> dict[str, list[str]]:
+        return await accounts.holders(self.desk)
 
     async def _days(self) -> list[Day]:
         return await last_days(self.base.database, self.base.clock.now(), self.zone)

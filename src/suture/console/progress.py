@@ -1,10 +1,12 @@
 """How far an appointment came, in a person's words and in a row of marks."""
 
 from typing import Literal
+from urllib.parse import quote
 
 import msgspec
 
 from suture.operate.journey import StepView, steps_of
+from suture.operate.subjects import Subject
 from suture.store.exceptions import OpenException
 from suture.store.journeys import JourneyRow, Stage
 from suture.store.processes import ProcessView
@@ -75,6 +77,22 @@ def subject_link(trouble: OpenException) -> str | None:
     if kind == "Interface":
         return f"/interfaces/{identity}"
     return None if trouble.delivery is None else f"/journeys/delivery-{trouble.delivery}"
+
+
+_PLACES = {
+    "exception": "/exceptions/",
+    "discrepancy": "/reconciliation/",
+    "process": "/processes/",
+    "period": "/close/",
+    "interface": "/interfaces/",
+    "codes": "/mappings/",
+}
+
+
+def place_of(subject: Subject) -> str:
+    """The page of what a command is about; empty where it has none of its own."""
+    place = _PLACES.get(subject.kind, "")
+    return f"{place}{quote(subject.key, safe=':')}" if place else ""
 
 
 def steps_shown(process: ProcessView) -> list[StepView]:

@@ -57,6 +57,8 @@ class Renderer:
             "standing_of": progress.standing_of,
             "runbook": class_of,
             "act": words.act,
+            "command": words.command,
+            "place_of": progress.place_of,
             "queue": words.queue,
             "describe": describe,
             "repair": repair_of,
@@ -79,6 +81,7 @@ class Renderer:
             "zone": ask.zone if ask else self._zone,
             "layout": "fragment.html" if ask and ask.is_fragment else "base.html",
             "notice": "",
+            "holders": {},
             **content,
         }
         return HTMLResponse(self._environment.get_template(template).render(told), status_code=status)

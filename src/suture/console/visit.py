@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from suture.access.roles import ADMINISTRATOR, OF_PEOPLE, ROLES
 from suture.console.house import House
 from suture.console.render import Renderer
 from suture.operate import accounts
@@ -54,8 +55,19 @@ class Ask:
         """Whether only a part of a page is wanted."""
         return "HX-Request" in self.request.headers and "HX-Boosted" not in self.request.headers
 
+    @property
+    def is_refresh(self) -> bool:
+        """Whether a page that is open already asks for itself again."""
+        return "Suture-Refresh" in self.request.headers
+
     def may(self, act: str) -> bool:
         return self.visitor is not None and self.visitor.acting().allows(act)
+
+    def holders(self, act: str, people: Mapping[str, Sequence[str]]) -> str:
+        """Which roles allow an act, and who has them: whom to ask."""
+        roles = [name for name in OF_PEOPLE if name != ADMINISTRATOR and ROLES[name].may(act)] or [ADMINISTRATOR]
+        named = sorted({person for role in roles for person in people.get(role, ())})
+        return f"{' or '.join(roles)} ({', '.join(named) or 'nobody yet: an administrator gives the role'})"
 
     def actor(self, reason: str = "") -> Actor:
         if self.visitor is None:
@@ -87,10 +99,11 @@ class Ask:
 
     async def page(self, template: str, *, status: int = 200, **content: object) -> Response:
         """A page, or the fragment of one that was asked for. What was to be said is said once."""
-        notice = self.visitor.notice if self.visitor and not self.is_fragment else ""
+        notice = self.visitor.notice if self.visitor and not (self.is_fragment or self.is_refresh) else ""
         if notice:
             await accounts.tell(self.house.desk, self.token, "")
-        response = self._renderer.page(template, self, status=status, notice=notice, **content)
+        holders = await self.house.holders.get() if self.visitor else {}
+        response = self._renderer.page(template, self, status=status, notice=notice, holders=holders, **content)
         if self.visitor is None:
             self._cookie(response, _before_name(self.house), self._before)
         return response

@@ -41,6 +41,43 @@ def act(name: str) -> str:
     return _ACTS.get(name, name.replace(".", ": ").replace("_", " "))
 
 
+_COMMANDS = {
+    "exceptions.retry": "Try exceptions again",
+    "exceptions.assign": "Assign exceptions",
+    "exceptions.discard": "Discard exceptions",
+    "exceptions.comment": "Comment on an exception",
+    "exceptions.correct": "Correct what was delivered",
+    "codes.correct": "Change a code table",
+    "codes.roll_back": "Put a code table back to an earlier version",
+    "processes.resume": "Have processes go on",
+    "processes.cancel": "End processes where they stand",
+    "processes.compensate": "Have processes undo what they did",
+    "interfaces.pause": "Pause an interface",
+    "interfaces.resume": "Let an interface flow again",
+    "reconciliation.run": "Compare both sides",
+    "discrepancies.repair": "Repair a difference",
+    "discrepancies.verify": "Look at a difference again",
+    "discrepancies.accept": "Accept differences as they are",
+    "close.start": "Begin the close of a month",
+    "close.sign": "Sign the close of a month",
+    "close.resume": "Have the close of a month go on",
+    "close.reopen": "Reopen a month",
+    "people.add": "Add a person",
+    "people.roles": "Change a person's roles",
+    "people.invite": "Invite a person anew",
+    "people.disable": "End a person's access",
+    "people.enable": "Give a person access again",
+    "clients.add": "Add a client",
+    "clients.key": "Give a client another key",
+    "clients.revoke": "Revoke a client, or a key of it",
+}
+
+
+def command(name: str) -> str:
+    """A command as the person who decides on it reads it."""
+    return _COMMANDS.get(name, name.replace(".", ": ").replace("_", " "))
+
+
 def queue(name: str) -> str:
     """What waits in a queue."""
     return _QUEUES.get(name, name)

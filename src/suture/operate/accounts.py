@@ -280,6 +280,13 @@ async def names(desk: Desk) -> list[str]:
         return [one.name for one in await people.listed(connection) if one.disabled_at is None]
 
 
+async def holders(desk: Desk) -> dict[str, list[str]]:
+    """Who may sign in, by role."""
+    async with desk.database.connection() as connection:
+        known = [one for one in await people.listed(connection) if one.disabled_at is None]
+    return {role: [one.name for one in known if role in one.roles] for role in OF_PEOPLE}
+
+
 async def _first_time(desk: Desk, connection: Connection, key: str, identity: Identity, roles: list[str]) -> Person:
     name = re.sub(r"[^a-z0-9._-]", "-", identity.name.partition("@")[0].lower()).strip("-._")[:40]
     if not roles:

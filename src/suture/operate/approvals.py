@@ -3,11 +3,13 @@ names both."""
 
 import msgspec
 
+from suture.core.failure import Failure
 from suture.operate import commands
 from suture.operate.actor import Actor, NeedsApproval, NotPossible
 from suture.operate.commands import Done
 from suture.operate.desk import Desk
 from suture.operate.repairs import Bench
+from suture.operate.subjects import Subject, subjects
 from suture.store import approvals, people
 from suture.store.approvals import Approval
 
@@ -43,6 +45,13 @@ async def listed(desk: Desk, state: str = "") -> list[Approval]:
     """What waits for a second person, or was decided; the newest first."""
     async with desk.database.connection() as connection:
         return await approvals.newest(connection, state)
+
+
+async def about(desk: Desk, approval: Approval) -> list[Subject]:
+    """What an approval is about, as it stands now."""
+    told = await approvals.arguments(desk.vault, approval)
+    arguments = msgspec.json.decode(told, type=commands.COMMANDS[approval.command].takes)
+    return await subjects(desk, approval.command, arguments)
 
 
 async def approve(bench: Bench, actor: Actor, number: int) -> Done:
@@ -83,6 +92,11 @@ async def _do(bench: Bench, asker: Actor, found: Approval, arguments: msgspec.St
         state = "approved"
     except NotPossible as error:
         done, state = Done(f"it could not be done any more: {error}"), "failed"
+    except Failure as failure:
+        done, state = (
+            Done(f"it was approved and did not succeed: {failure.message}. {failure.remedy}".strip()),
+            "failed",
+        )
     async with bench.desk.database.connection() as connection:
         await approvals.tell_outcome(connection, found.number, state, done.words)
     return done

@@ -33,7 +33,8 @@ async def _do(ask: Ask) -> Response:
     except NotPossible as error:
         return await ask.back(back, said(error), bad=True)
     except Failure as failure:
-        return await ask.back(back, said(f"{failure.message} {failure.remedy}".strip()), bad=True)
+        words = f"It was not done: {said(failure.message)} {failure.remedy}"
+        return await ask.back(back, words.strip(), bad=True)
     return await _told(ask, done, back)
 
 

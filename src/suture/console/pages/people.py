@@ -24,9 +24,11 @@ async def _people(ask: Ask) -> Response:
 
 async def _approvals(ask: Ask) -> Response:
     found = await approvals.listed(ask.house.desk)
+    asked = [one for one in found if one.state == "asked"]
     return await ask.page(
         "approvals.html",
-        asked=[one for one in found if one.state == "asked"],
+        asked=asked,
+        about={one.number: await approvals.about(ask.house.desk, one) for one in asked},
         decided=[one for one in found if one.state != "asked"],
         acts={name: command.acts for name, command in commands.COMMANDS.items()},
         four_eyes=ask.house.base.catalogue.four_eyes,

@@ -51,7 +51,8 @@ function swap(text) {
 
 async function refresh() {
   try {
-    const response = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    const headers = { "Suture-Refresh": "1" }; // what waits to be said is said by the next page that a person opens
+    const response = await fetch(location.href, { cache: "no-store", headers, signal: AbortSignal.timeout(PATIENCE) });
     if (response.redirected) location.reload();
     else if (response.ok) swap(await response.text());
     say(response.ok ? "" : "Not current: the console can’t read the database. Trying again.");
@@ -89,6 +90,15 @@ function chooseAll(event) {
     box.checked = event.target.checked;
   }
 }
+
+function dismiss(event) {
+  if (!event.target.matches("[data-dismiss]")) return;
+  event.target.closest("[role=alert]").remove();
+  main?.focus({ preventScroll: true });
+}
+
+for (const shut of document.querySelectorAll("[data-dismiss]")) shut.hidden = false;
+document.addEventListener("click", dismiss);
 
 // The reader's own zone is told by a cookie; the next page is written in it.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
