@@ -83,6 +83,7 @@ async def _gateway(url: str, folder: Path) -> tuple[subprocess.Popen[bytes], int
     environment = {
         **os.environ,
         "SUTURE_DATABASE_URL": url,
+        "SUTURE_MASTER_KEY": "00" * 32,
         "SUTURE_NATS_URL": "nats://127.0.0.1:1",
         "SUTURE_CATALOGUE": str(folder / "catalogue.yaml"),
         "SUTURE_DATA_DIR": str(folder),

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -222,6 +223,31 @@ class TestDatabaseAway:
         statuses = {(await sender.send(delivery_id=f"msg_{n}"))[0] for n in range(5)}
         assert statuses <= {202, 503}
         assert (await sender.send(delivery_id="last"))[0] == 202
+
+
+class TestAnotherMasterKey:
+    """A second gateway that was set up without the key that the first one seals by."""
+
+    @pytest.fixture
+    async def stranger(self, base: Foundation, database: Database) -> AsyncIterator[str]:
+        await base.vault.check()
+        vault = Vault(database, MasterKey(b"x" * 32), "test-clinics")
+        async with serving(create_app(dataclasses.replace(base, vault=vault))) as url:
+            yield url
+
+    async def test_takes_nothing_and_says_come_again(self, stranger: str, database: Database) -> None:
+        async with aiohttp.ClientSession() as session:
+            status, told, headers = await Sender(session, stranger).send()
+            assert (status, headers["Retry-After"], told["title"]) == (503, "2", "try_later")
+            async with session.get(f"{stranger}/v1/exceptions", headers={"Authorization": "Bearer x"}) as answer:
+                assert (answer.status, (await answer.json())["type"]) == (503, "urn:suture:problem:not_ready")
+        assert await _rows(database, "SELECT * FROM delivery") == []
+        assert await _rows(database, "SELECT * FROM data_key") == []
+
+    async def test_is_not_ready_and_says_why(self, stranger: str) -> None:
+        async with aiohttp.ClientSession() as session, session.get(f"{stranger}/health/ready") as answer:
+            assert answer.status == 503
+            assert "SUTURE_MASTER_KEY is not the key" in (await answer.json())["missing"]["master key"]
 
 
 @pytest.mark.parametrize("secret", [None, "whsec_not base64", "whsec_", "whsec_c2hvcnQ="])

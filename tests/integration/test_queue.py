@@ -465,5 +465,5 @@ async def test_every_act_is_in_the_trail_and_the_trail_is_whole(house: House, no
         "process.compensate",
     ]
     async with house.database.connection() as connection:
-        assert await audit.broken_at(connection) is None
+        assert (await house.desk.trail.prove(connection)).fault is None
         assert [entry.actor for entry in await audit.newest(connection)] == ["ann"] * 9

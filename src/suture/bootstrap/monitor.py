@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from aiohttp import web
 
-from suture.bootstrap.wiring import Foundation
+from suture.bootstrap.wiring import Foundation, check_database
 from suture.operate.metering import Meter
 from suture.store.database import DATABASE_AWAY
-from suture.store.version import SchemaOutdated, check_schema
+from suture.store.sealing import WrongMasterKey
+from suture.store.version import SchemaOutdated
 from suture.telemetry import metrics
 
 log = structlog.get_logger()
@@ -24,9 +25,11 @@ async def missing(base: Foundation) -> dict[str, str]:
     found: dict[str, str] = {}
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            await check_schema(base.database)
+            await check_database(base)
     except SchemaOutdated as error:
         found["schema"] = str(error)
+    except WrongMasterKey as error:
+        found["master key"] = str(error)
     except (*DATABASE_AWAY, TimeoutError) as error:
         found["database"] = type(error).__name__
     return found

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from suture.backbone.embedded import EmbeddedNats
-from suture.bootstrap.settings import Settings, SettingsError
+from suture.bootstrap.settings import MASTER_KEY, Secrets, Settings, SettingsError
 from suture.store.embedded import EmbeddedPostgres
 from suture.store.logfiles import rotate
 from suture.store.places import EmbeddedFailed
@@ -28,6 +28,26 @@ def database_address(settings: Settings) -> str:
 def backbone_address(settings: Settings) -> str:
     """NATS's URL. Where the embedded one doesn't run, where it would: the ledger moves on without it."""
     return settings.nats_url or EmbeddedNats(settings.data_dir, settings.nats_nodes).expected_url
+
+
+def settle_master_key(settings: Settings, secrets: Secrets) -> None:
+    """Have a master key before anything starts. One is made only together with the embedded database itself: in place
+    of a key that was lost, a new one would seal what the old one can't open. Raises `SettingsError`."""
+    if not secrets.has(MASTER_KEY):
+        where = secrets.where(MASTER_KEY)
+        if settings.database_url:
+            raise SettingsError(
+                f"{MASTER_KEY} is not set, and with SUTURE_DATABASE_URL none is made: set the variable, or write "
+                f"{where}, with the key that this database was begun with. For a new, empty database make one: "
+                "openssl rand -hex 32"
+            )
+        if EmbeddedPostgres(settings.data_dir).exists:
+            raise SettingsError(
+                f"the master key of the database in {settings.data_dir} is gone: put it back into {where}, or set "
+                f"{MASTER_KEY}. Without it, what the database holds sealed can't be opened; a new one won't help"
+            )
+        secrets.make_master_key()
+    secrets.master_key()
 
 
 @contextmanager

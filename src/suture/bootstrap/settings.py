@@ -11,6 +11,7 @@ import msgspec
 
 SETTINGS_FILE = "suture.toml"
 _PREFIX = "SUTURE_"
+MASTER_KEY = "SUTURE_MASTER_KEY"
 _MASTER_KEY_BYTES = 32
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -126,17 +127,23 @@ class Secrets:
             os.unlink(made)
 
     def master_key(self) -> bytes:
-        """The key that wraps all data keys; made on first need. Losing it loses every sealed payload."""
-        name = "SUTURE_MASTER_KEY"
-        if not self._environment.get(name) and self._from_file(name) is None:
-            self.put(name, secrets.token_hex(_MASTER_KEY_BYTES))
+        """The key that wraps all data keys. Losing it loses every sealed payload, so none is ever made in its place
+        (`make_master_key`). Raises `SettingsError` where it is missing or can't be used."""
         try:
-            key = bytes.fromhex(self.get(name))
+            key = bytes.fromhex(self.get(MASTER_KEY))
         except ValueError as error:
-            raise SettingsError(f"{name} must be {_MASTER_KEY_BYTES} bytes in hexadecimal") from error
+            raise SettingsError(f"{MASTER_KEY} must be {_MASTER_KEY_BYTES} bytes in hexadecimal") from error
         if len(key) != _MASTER_KEY_BYTES:
-            raise SettingsError(f"{name} must be {_MASTER_KEY_BYTES} bytes in hexadecimal")
+            raise SettingsError(f"{MASTER_KEY} must be {_MASTER_KEY_BYTES} bytes in hexadecimal")
         return key
+
+    def make_master_key(self) -> None:
+        """Only for a database that is yet to be made: what one holds already opens with the key it was begun with."""
+        self.put(MASTER_KEY, secrets.token_hex(_MASTER_KEY_BYTES))
+
+    def where(self, name: str) -> Path:
+        """The file in which a secret may stand."""
+        return self._folder / name
 
 
 def current() -> tuple[Settings, Secrets]:

@@ -26,12 +26,14 @@ from suture.reconcile.reconciler import Reconciler
 from suture.reconcile.sides import Sides
 from suture.reconcile.telling import Teller
 from suture.reconcile.watch import Watch
+from suture.store.anchor import Anchor
 from suture.store.crosswalk import Crosswalk
 from suture.store.database import CONNECTION_LOST, DATABASE_AWAY, Database
 from suture.store.inbox import Inbox
 from suture.store.recorder import Recorder
 from suture.store.sealing import MasterKey
 from suture.store.vault import Vault
+from suture.store.version import check_schema
 
 _LOOK_AGAIN_SECONDS = 0.5
 
@@ -76,6 +78,13 @@ async def foundation(
         yield Foundation(settings, secrets, catalogue, SystemClock(), database, vault, nats_url)
     finally:
         await database.close()
+
+
+async def check_database(base: Foundation) -> None:
+    """What holds before any work: the schema is this program's, and the master key the database's. Raises
+    `SchemaOutdated` or `WrongMasterKey`."""
+    await check_schema(base.database)
+    await base.vault.check()
 
 
 async def connect_database(url: str, most: int, patience: float = 0.0, lease: float = 30.0) -> Database:
@@ -227,4 +236,5 @@ def desk(base: Foundation) -> Desk:
         recorder=recorder(base.catalogue),
         catalogue=base.catalogue,
         clock=base.clock,
+        anchor=Anchor(base.settings.data_dir / "audit.heads"),
     )

@@ -14,11 +14,10 @@ from rich.table import Table
 
 from suture.access.roles import ADMINISTRATOR
 from suture.bootstrap.settings import current
-from suture.bootstrap.wiring import desk, foundation
+from suture.bootstrap.wiring import check_database, desk, foundation
 from suture.cli.trouble import UserError
 from suture.operate.actor import Actor
 from suture.operate.desk import Desk
-from suture.store.version import check_schema
 
 _WIDE = 240
 
@@ -38,7 +37,7 @@ def at_desk(act: Callable[[Desk], Awaitable[Answer]]) -> Answer:
 
     async def run() -> Answer:
         async with foundation(settings, secrets, most=2) as base:
-            await check_schema(base.database)
+            await check_database(base)
             return await act(desk(base))
 
     return uvloop.run(run())

@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from suture.bootstrap.settings import current
-from suture.bootstrap.wiring import connect_systems, desk, foundation, ledger_crosswalk
+from suture.bootstrap.wiring import check_database, connect_systems, desk, foundation, ledger_crosswalk
 from suture.canonical.records import Payer
 from suture.canonical.remittance import Remittance
 from suture.cli.acting import count, me, out
@@ -18,7 +18,6 @@ from suture.cli.trouble import UserError
 from suture.codecs import remittance as codec
 from suture.connectors.port import PostedRemittance, RemittanceProgress
 from suture.operate import ledger as operate
-from suture.store.version import check_schema
 
 app = App(name="odoo", help="What Suture knows of its records in Odoo.")
 
@@ -87,7 +86,7 @@ def _read(path: Path) -> tuple[Remittance, Payer]:
 async def _book(told: Remittance, payer: Payer, company: str | None, reason: str) -> PostedRemittance:
     settings, secrets = current()
     async with foundation(settings, secrets, most=4) as base:
-        await check_schema(base.database)
+        await check_database(base)
         systems = connect_systems(base.catalogue, base.secrets, crosswalk=ledger_crosswalk(base))
         try:
             with _bar() as bar:

@@ -8,7 +8,7 @@ from suture.cli.trouble import UserError
 from suture.operate.desk import Desk
 from suture.operate.runbook import CLASSES, page
 from suture.store import audit as trail
-from suture.store.audit import Entry
+from suture.store.audit import Entry, Proof
 
 
 def runbook(name: str = "") -> None:
@@ -31,23 +31,23 @@ def audit(*, subject: str = "", most: Most = 50, verify: bool = False) -> None:
     Args:
         subject: Only what was done to this, for example Exception/12 or Process/completed_appointment:4711.
         most: How many at most.
-        verify: Check that no entry was changed, taken out or slipped in; exit status 2 where one was.
+        verify: Check that no entry was changed, taken out, slipped in or deleted; exit status 2 where one was.
     """
 
-    async def read(desk: Desk) -> tuple[list[Entry], int | None]:
+    async def read(desk: Desk) -> tuple[list[Entry], Proof | None]:
         async with desk.database.connection() as connection:
-            broken = await trail.broken_at(connection) if verify else None
-            return await trail.newest(connection, subject, most), broken
+            proof = await desk.trail.prove(connection) if verify else None
+            return await trail.newest(connection, subject, most), proof
 
-    entries, broken = at_desk(read)
+    entries, proof = at_desk(read)
     if entries:
         table(("no.", "when (UTC)", "who", "what", "to", "why"), (_row(entry) for entry in entries))
     else:
         out.print("There is none.")
-    if broken is not None:
-        raise UserError(f"the trail is broken at entry {broken}: it was changed after it was written")
-    if verify:
-        out.print("The trail is whole.")
+    if proof is not None and proof.fault is not None:
+        raise UserError(proof.words)
+    if proof is not None:
+        out.print(proof.words)
 
 
 def _row(entry: Entry) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import uvloop
 from rich.console import Console
 
 from suture.bootstrap.logs import configure_logs
-from suture.bootstrap.servers import embedded_servers, sole_supervisor
+from suture.bootstrap.servers import embedded_servers, settle_master_key, sole_supervisor
 from suture.bootstrap.settings import Secrets, Settings, current
 from suture.bootstrap.supervise import Role, role_command, stop_all
 from suture.catalogue import load
@@ -71,7 +71,7 @@ def revive(roles: Sequence[Role]) -> list[str]:
 def _check_before_start(settings: Settings, secrets: Secrets) -> None:
     """What would make every role fail is told once, before any is started."""
     catalogue = load(settings.catalogue)
-    secrets.master_key()
+    settle_master_key(settings, secrets)
     needed = {system.secret for system in catalogue.systems.values()}
     needed |= {key for interface in catalogue.interfaces.values() for key in interface.signing_keys}
     missing = sorted(name for name in needed if not secrets.has(name))
@@ -157,15 +157,14 @@ def worker() -> None:
     import asyncio
 
     from suture.bootstrap.monitor import monitored
-    from suture.bootstrap.wiring import foundation
+    from suture.bootstrap.wiring import check_database, foundation
     from suture.bootstrap.working import work
-    from suture.store.version import check_schema
 
     settings, secrets = _begin("worker")
 
     async def run() -> None:
         async with foundation(settings, secrets, patience=_PATIENCE_SECONDS) as base, monitored(base, "worker"):
-            await check_schema(base.database)
+            await check_database(base)
             task = asyncio.ensure_future(work(base))
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, task.cancel)
@@ -208,15 +207,20 @@ def _serve(role: str, create_app: Callable[..., object], *, most: int) -> None:
 
     from suture.bootstrap.monitor import monitored
     from suture.bootstrap.serving import Server
-    from suture.bootstrap.wiring import foundation
-    from suture.store.version import check_schema
+    from suture.bootstrap.wiring import check_database, foundation
+    from suture.store.sealing import WrongMasterKey
 
     settings, secrets = _begin(role)
     port: int = getattr(settings, f"{role}_port")
 
     async def run() -> None:
         async with foundation(settings, secrets, most=most, patience=_PATIENCE_SECONDS) as base, monitored(base, role):
-            await check_schema(base.database)
+            try:
+                await check_database(base)
+            except WrongMasterKey as error:
+                if role != "gateway":
+                    raise
+                out.print(str(error), markup=False)  # and every sender is told to come again: 503, not ready
             config = uvicorn.Config(
                 create_app(base),  # type: ignore[arg-type]
                 http="httptools",

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from suture.access.roles import ADMINISTRATOR
 from suture.backbone.stream import BACKBONE_AWAY, connect
-from suture.bootstrap.servers import Servers, embedded_servers, sole_supervisor, wipe
+from suture.bootstrap.servers import Servers, embedded_servers, settle_master_key, sole_supervisor, wipe
 from suture.bootstrap.settings import Secrets, Settings
 from suture.bootstrap.supervise import Role, Supervisor, role_command, stop_all
 from suture.bootstrap.wiring import connect_database, connect_systems, desk, foundation, ledger_plan
@@ -191,6 +191,7 @@ class Stage:
         )
 
     def _start_servers(self) -> None:
+        settle_master_key(self._settings, self.secrets)
         self.servers: Servers = self._stack.enter_context(embedded_servers(self._settings))
         self._settings = msgspec.structs.replace(
             self._settings, database_url=self.servers.database_url, nats_url=self.servers.nats_url

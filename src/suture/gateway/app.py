@@ -1,7 +1,8 @@
 """The gateway: verify, bound, commit, answer. Nothing is understood here; that is ingest's, later.
 
 ``POST /v1/hooks/{interface}`` takes Standard Webhooks. 202 means that the delivery is committed and survives a crash;
-503 with Retry-After that it was not taken: the database is away, out of room, or slower than its senders.
+503 with Retry-After that it was not taken: the database is away, out of room, slower than its senders, or sealed by
+another master key than ours.
 ``POST /v1/hints/{interface}/{secret}`` only says that something changed (`hints.py`); all else under ``/v1`` is the API
 for other systems (`api/`).
 """
@@ -27,6 +28,7 @@ from suture.gateway.hints import HINTS_PATH, Hints
 from suture.gateway.refusals import Refusals
 from suture.store.database import DATABASE_AWAY
 from suture.store.inbox import Inbox, InboxFull, Receipt, Verdict, receipt_of
+from suture.store.sealing import WrongMasterKey
 from suture.telemetry import metrics, tracing
 
 log = structlog.get_logger()
@@ -123,7 +125,7 @@ class Hooks:
         except _TooLarge:
             self._refuse(door, "too_large")
             return _problem(413, "too_large", f"A delivery on this interface is at most {door.most_bytes} bytes.")
-        except (*DATABASE_AWAY, InboxFull) as error:
+        except (*DATABASE_AWAY, InboxFull, WrongMasterKey) as error:
             log.warning("delivery_not_taken", interface=door.name, error_type=type(error).__name__)
             metrics.count("suture_deliveries_total", door.name, "not_taken")
             return _problem(503, "try_later", "The delivery was not taken; send it again.", (b"retry-after", b"2"))

@@ -14,7 +14,7 @@ from suture.access.roles import OF_PEOPLE
 from suture.access.tokens import digest, new_secret
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
-from suture.store import audit, people
+from suture.store import people
 from suture.store.database import Connection
 from suture.store.people import Person, Seen, Session
 
@@ -352,7 +352,7 @@ async def _hashed(password: str, name: str) -> str:
 
 async def _note(desk: Desk, connection: Connection, name: str, action: str, detail: object = None) -> None:
     """What people do to their own account: no role is needed for it."""
-    await audit.record(
+    await desk.trail.record(
         connection, at=desk.clock.now(), actor=name, action=action, subject=_subject(name), detail=detail
     )
 

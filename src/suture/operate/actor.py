@@ -6,7 +6,6 @@ import msgspec
 
 from suture.access.roles import may, who_may
 from suture.operate.desk import Desk
-from suture.store import audit
 from suture.store.database import Connection
 
 
@@ -62,7 +61,7 @@ class Actor(msgspec.Struct, frozen=True):
         now = desk.clock.now()
         if self.approved_by:
             detail = {"approved_by": self.approved_by, "detail": detail}
-        await audit.record(
+        await desk.trail.record(
             connection, at=now, actor=self.name, action=action, subject=subject, reason=self.reason, detail=detail
         )
         return now

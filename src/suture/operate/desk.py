@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from suture.catalogue.model import Catalogue
 from suture.core.clock import Clock
 from suture.store import corrections
+from suture.store.anchor import Anchor
+from suture.store.audit import Trail
 from suture.store.database import Connection, Database
 from suture.store.recorder import Recorder
 from suture.store.vault import Vault
@@ -13,13 +15,19 @@ from suture.store.vault import Vault
 
 @dataclass(frozen=True)
 class Desk:
-    """Where people act from: console, API and command line alike."""
+    """Where people act from: console, API and command line alike. `anchor` keeps the audit trail's head."""
 
     database: Database
     vault: Vault
     recorder: Recorder
     catalogue: Catalogue
     clock: Clock
+    anchor: Anchor | None = None
+
+    @property
+    def trail(self) -> Trail:
+        """Where acts are written."""
+        return Trail(self.vault.trail_key, self.anchor)
 
     async def corrected_catalogue(self, connection: Connection) -> Catalogue:
         """The catalogue with the code table rows that people corrected."""

@@ -3,7 +3,7 @@
 from suture.operate.actor import Actor
 from suture.operate.desk import Desk
 from suture.store import audit
-from suture.store.audit import Entry, Selection
+from suture.store.audit import Entry, Proof, Selection
 
 
 async def entries(desk: Desk, actor: Actor, selection: Selection, before: int | None, most: int = 50) -> list[Entry]:
@@ -13,8 +13,8 @@ async def entries(desk: Desk, actor: Actor, selection: Selection, before: int | 
         return await audit.select(connection, selection, before, most)
 
 
-async def broken_at(desk: Desk, actor: Actor) -> int | None:
-    """The first entry that doesn't fit the chain; None where the whole trail is as it was written."""
+async def prove(desk: Desk, actor: Actor) -> Proof:
+    """Whether the whole trail is as it was written."""
     actor.check(desk, "audit.read")
     async with desk.database.connection() as connection:
-        return await audit.broken_at(connection)
+        return await desk.trail.prove(connection)

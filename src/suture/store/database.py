@@ -5,7 +5,7 @@ Statements live in `sql/*.sql`, each under ``-- name: some_name``; `sql("file")`
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -48,6 +48,15 @@ def sql(name: str) -> dict[str, str]:
     """The statements of ``sql/<name>.sql`` by their names."""
     parts = _NAME.split((_FOLDER / f"{name}.sql").read_text(encoding="utf-8"))
     return dict(zip(parts[1::2], map(str.strip, parts[2::2]), strict=True))
+
+
+_AFTER_COMMIT: dict[int, list[Callable[[], None]]] = {}
+
+
+def after_commit(connection: Connection, act: Callable[[], None]) -> None:
+    """Have `act` called when what is under way on a connection of `Database.transaction` was committed, and never where
+    it was not. On any other connection, nothing comes of it."""
+    _AFTER_COMMIT.get(id(connection), []).append(act)
 
 
 async def _keep_session(_: Connection) -> None:
@@ -104,5 +113,12 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        async with self.connection() as connection:
+            acts = _AFTER_COMMIT[id(connection)] = []
+            try:
+                async with connection.transaction():
+                    yield connection
+            finally:
+                del _AFTER_COMMIT[id(connection)]
+            for act in acts:
+                act()

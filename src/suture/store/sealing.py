@@ -26,6 +26,10 @@ class SealBroken(Exception):
     Check `SUTURE_MASTER_KEY`; a payload past its retention is gone for good."""
 
 
+class WrongMasterKey(SealBroken):
+    """The master key in use is not the one that this database was begun with. Nothing may be sealed by it."""
+
+
 class DataKey:
     """One data key, opened."""
 
@@ -49,11 +53,14 @@ class DataKey:
 
 
 class MasterKey:
-    """Wraps data keys. 32 random bytes that only the deployment knows."""
+    """Wraps data keys. 32 random bytes that only the deployment knows. By its `mark` a database knows it again; the
+    `trail_key` signs the audit trail."""
 
     def __init__(self, secret: bytes) -> None:
         self._cipher = AESGCM(secret)
         self._fingerprint_key = hashlib.blake2b(secret, person=b"fingerprint").digest()
+        self.trail_key = hashlib.blake2b(secret, person=b"audit trail", digest_size=32).digest()
+        self.mark = hashlib.blake2b(b"suture", key=secret, person=b"key check", digest_size=32).digest()
 
     def fingerprint(self, content: bytes) -> bytes:
         """Recognises equal contents without revealing them: a keyed digest, useless to who lacks the master key."""

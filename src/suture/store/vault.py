@@ -1,15 +1,17 @@
 """The vault keeps an organisation's data keys at hand, so that sealing needs no round trip."""
 
+import hmac
 from datetime import datetime
 
-from suture.store.database import Database, sql
-from suture.store.sealing import DataKey, MasterKey, SealBroken, Sealed, period_of
+from suture.store import audit
+from suture.store.database import Connection, Database, sql
+from suture.store.sealing import DataKey, MasterKey, SealBroken, Sealed, WrongMasterKey, period_of
 
 _SQL = sql("vault")
 
 
 class Vault:
-    """Seals and opens payloads of one organisation."""
+    """Seals and opens payloads of one organisation; only by the master key that the database was begun with."""
 
     def __init__(self, database: Database, master: MasterKey, organisation: str) -> None:
         self._database = database
@@ -17,6 +19,32 @@ class Vault:
         self._organisation = organisation
         self._by_period: dict[str, DataKey] = {}
         self._by_id: dict[int, DataKey] = {}
+        self._checked = False
+
+    @property
+    def trail_key(self) -> bytes:
+        """What signs the audit trail (`MasterKey.trail_key`)."""
+        return self._master.trail_key
+
+    async def check(self) -> None:
+        """Raises `WrongMasterKey` where the database was begun with another master key. The first key that opens what
+        the database holds is marked there as its own, and signs the audit trail from then on."""
+        if self._checked:
+            return
+        async with self._database.transaction() as connection:
+            mark = await connection.fetchval(_SQL["key_check"]) or await self._first_mark(connection)
+        if not hmac.compare_digest(mark, self._master.mark):
+            raise WrongMasterKey(
+                "SUTURE_MASTER_KEY is not the key that this database was begun with: what it holds can't be opened, "
+                "and nothing is taken that another key would seal. Put the right key back, and start again"
+            )
+        self._checked = True
+
+    async def strangers(self) -> list[str]:
+        """The months whose data keys don't open with this master key: another one sealed them."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["data_keys"])
+        return [row["period"] for row in rows if not self._opens(row["wrapped"])]
 
     async def key_for(self, at: datetime) -> DataKey:
         """The data key for what is received `at`; made on first need."""
@@ -40,7 +68,26 @@ class Vault:
         key = self._by_id.get(sealed.key_id) or await self._load_id(sealed.key_id)
         return key.open(sealed, bound_to)
 
+    async def _first_mark(self, connection: Connection) -> bytes:
+        await connection.execute(_SQL["lock_key_check"])
+        mark: bytes | None = await connection.fetchval(_SQL["key_check"])
+        if mark is not None:
+            return mark
+        oldest = await connection.fetchval(_SQL["oldest_data_key"])
+        if oldest is not None and not self._opens(oldest):
+            return b""
+        await audit.begin_signing(connection, self._master.trail_key)
+        return bytes(await connection.fetchval(_SQL["add_key_check"], self._master.mark))
+
+    def _opens(self, wrapped: bytes) -> bool:
+        try:
+            self._master.unwrap(wrapped)
+        except SealBroken:
+            return False
+        return True
+
     async def _load_period(self, period: str) -> DataKey:
+        await self.check()
         async with self._database.connection() as connection:
             await connection.execute(_SQL["add_data_key"], self._organisation, period, self._master.new_wrapped())
             row = await connection.fetchrow(_SQL["data_key"], self._organisation, period)
@@ -49,6 +96,7 @@ class Vault:
         return self._remember(DataKey(row["id"], period, self._master.unwrap(row["wrapped"])))
 
     async def _load_id(self, key_id: int) -> DataKey:
+        await self.check()
         async with self._database.connection() as connection:
             row = await connection.fetchrow(_SQL["data_key_by_id"], key_id)
         if row is None:

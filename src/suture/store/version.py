@@ -2,7 +2,7 @@
 
 from suture.store.database import Database
 
-CURRENT = "0007"
+CURRENT = "0008"
 
 
 class SchemaOutdated(Exception):

@@ -10,14 +10,22 @@ import uvloop
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from suture.bootstrap.settings import current
-from suture.bootstrap.wiring import Foundation, Systems, bench, connect_systems, foundation, ledger_crosswalk, watch
+from suture.bootstrap.wiring import (
+    Foundation,
+    Systems,
+    bench,
+    check_database,
+    connect_systems,
+    foundation,
+    ledger_crosswalk,
+    watch,
+)
 from suture.cli.acting import me, out
 from suture.cli.trouble import UserError
 from suture.operate import reconciling
 from suture.operate.repairs import Bench
 from suture.reconcile.watch import Watch
 from suture.store.reconciliations import Reconciliation
-from suture.store.version import check_schema
 
 _LOOK_SECONDS = 0.3
 _PHASES = {"requested": "Taking stock of what was told", "reading": "Reading every side", "comparing": "Comparing"}
@@ -29,7 +37,7 @@ Answer = TypeVar("Answer")
 async def _connected() -> AsyncIterator[tuple[Foundation, Systems]]:
     settings, secrets = current()
     async with foundation(settings, secrets, most=6) as base:
-        await check_schema(base.database)
+        await check_database(base)
         systems = connect_systems(base.catalogue, base.secrets, crosswalk=ledger_crosswalk(base))
         try:
             yield base, systems

@@ -24,7 +24,7 @@ async def _list(ask: Ask) -> Response:
 
 async def _proof(ask: Ask) -> Response:
     """Reads the whole trail: asked for, not shown with every page."""
-    return await ask.page("proof.html", broken=await trail.broken_at(ask.house.desk, ask.actor()))
+    return await ask.page("proof.html", proof=await trail.prove(ask.house.desk, ask.actor()))
 
 
 PAGES = (Page("/audit", _list, "audit.read"), Page("/audit/proof", _proof, "audit.read"))

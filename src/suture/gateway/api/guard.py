@@ -18,6 +18,7 @@ from suture.store import clients
 from suture.store.clients import Caller
 from suture.store.database import DATABASE_AWAY
 from suture.store.idempotency import Answers, Kept, Standing
+from suture.store.sealing import WrongMasterKey
 from suture.telemetry import metrics
 
 log = structlog.get_logger()
@@ -54,6 +55,11 @@ class Guard:
             answer = response(
                 ApiProblem(503, "try_later", "The database is away; try again.", headers={"Retry-After": "2"})
             )
+        except WrongMasterKey:
+            log.error("wrong_master_key")
+            answer = response(
+                ApiProblem(503, "not_ready", "Suture is not ready to work.", headers={"Retry-After": "30"})
+            )
         route = getattr(request.scope.get("route"), "path", "") or "none"
         metrics.observe("suture_api_request_seconds", monotonic() - began, _method(request), route, _class(answer))
         answer.headers["Suture-Version"] = VERSION
@@ -65,6 +71,7 @@ class Guard:
     async def _guarded(self, request: Request, call_next: Next) -> Response:
         if request.url.path in OPEN:
             return await call_next(request)
+        await self._base.vault.check()
         caller = await self._authenticate(request)
         request.state.caller = caller
         allowance = self._rates.take(caller.name, caller.per_minute, self._base.clock.now())
