@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -13,6 +14,7 @@ import nats
 import pytest
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from suture.backbone.credentials import OPERATOR
 from suture.backbone.embedded import EmbeddedFailed, EmbeddedNats
 from suture.backbone.relay import Relay
 from suture.backbone.stream import STREAM, connect, ensure_stream
@@ -40,6 +42,22 @@ def fact(number: int) -> Event:
         correlation_id=str(number),
         data=msgspec.Raw(msgspec.json.encode(AppointmentArrived(appointment=str(number)))),
     )
+
+
+_LATER = datetime(2026, 3, 2, 16, tzinfo=UTC)
+CHANGES: list[dict[str, Any]] = [
+    {"type": "suture.appointment.no_show.v1"},
+    {"source": "suture/other"},
+    {"subject": "Appointment/9"},
+    {"organisation": "others"},
+    {"facility": "MAIN"},
+    {"occurred_at": _LATER},
+    {"recorded_at": _LATER},
+    {"correlation_id": "9"},
+    {"sequence": 7},
+    {"causation_id": fact_id("backbone-test", "7")},
+]
+"""Every attribute of an event but its id, changed."""
 
 
 async def record(database: Database, *numbers: int) -> None:
@@ -100,7 +118,7 @@ class Audience:
 @pytest.fixture
 async def nats_url(nats_server: EmbeddedNats) -> AsyncIterator[str]:
     """The session's server, its stream empty."""
-    client = await nats.connect(nats_server.url)
+    client = await nats.connect(nats_server.url_for(OPERATOR))
     with suppress(nats.js.errors.NotFoundError):
         await client.jetstream().delete_stream(STREAM)
     yield nats_server.url
@@ -328,6 +346,7 @@ class TestSubscriber:
     async def test_is_one_at_a_time_over_all_workers_and_another_takes_over(
         self, database: Database, nats_url: str, published: nats.js.JetStreamContext
     ) -> None:
+        await record(database, *range(1, 21))
         one, other = Audience(), Audience()
         standing_by = Subscriber("one", nats_url, other.handle, other.broken, database=database)
         async with running(Subscriber("one", nats_url, one.handle, one.broken, database=database)):
@@ -341,6 +360,30 @@ class TestSubscriber:
             await publish(published, 20)
             await other.until(1)
         assert other.heard == ["20"]
+
+    async def test_believes_only_what_the_database_recorded(
+        self, database: Database, nats_url: str, published: nats.js.JetStreamContext
+    ) -> None:
+        """Neither an event of a stranger's, nor one of ours that says something else, alone or beside the true one."""
+        await record(database, 1, 2, 3)
+        told: list[tuple[str, int]] = []
+
+        async def forged(subscriber: str, sequence: int) -> None:
+            told.append((subscriber, sequence))
+
+        others = msgspec.Raw(msgspec.json.encode(AppointmentArrived(appointment="other")))
+        lies = [fact(9), *(msgspec.structs.replace(fact(2), **change) for change in [*CHANGES, {"data": others}])]
+        await publish(published, 1)
+        for lie in lies:
+            await published.publish(lie.type, encode(lie))
+        await publish(published, 2, 3)
+        audience = Audience()
+        subscriber = Subscriber("one", nats_url, audience.handle, audience.broken, forged=forged, database=database)
+        async with running(subscriber):
+            await audience.until(3)
+        assert audience.heard == ["1", "2", "3"]
+        assert audience.aside == []
+        assert told == [("one", number) for number in range(2, len(lies) + 2)]
 
     async def test_waits_for_a_delivery_that_got_lost_so_that_nothing_overtakes_it(
         self, nats_url: str, published: nats.js.JetStreamContext, monkeypatch: pytest.MonkeyPatch
@@ -360,11 +403,16 @@ class TestSubscriber:
         assert audience.heard == ["1", "2", "3", "4", "5"]
 
     async def test_goes_on_where_messages_were_removed_from_the_stream(
-        self, nats_url: str, published: nats.js.JetStreamContext
+        self, nats_url: str, nats_server: EmbeddedNats
     ) -> None:
-        await publish(published, *range(1, 7))
-        await published.delete_msg(STREAM, 1)
-        await published.delete_msg(STREAM, 4)
+        """In a stream of an earlier version, which forbade nobody to."""
+        operator = await nats.connect(nats_server.url_for(OPERATOR))
+        stream = operator.jetstream()
+        await stream.add_stream(name=STREAM, subjects=["suture.>"])
+        await publish(stream, *range(1, 7))
+        await stream.delete_msg(STREAM, 1)
+        await stream.delete_msg(STREAM, 4)
+        await operator.close()
         audience = Audience()
         async with running(Subscriber("one", nats_url, audience.handle, audience.broken)):
             await audience.until(4)

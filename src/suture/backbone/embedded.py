@@ -1,6 +1,7 @@
 """Embedded NATS with JetStream: one server or a small cluster, started from a wheel, its files in the data folder.
 
-Loopback alone. Each node keeps its ports, so that those who know the URL find it again after it was killed and revived.
+Loopback alone, and nobody gets in without a password (`credentials`). Each node keeps its ports, so that those who know
+the URL find it again after it was killed and revived.
 """
 
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from suture.backbone.credentials import ROUTES, WORKER, Credentials, write_secret
 from suture.core.interrupts import interrupts_wait
 from suture.store.embedded import free_port, is_free
 from suture.store.logfiles import last_lines, log_file
@@ -42,6 +44,7 @@ class Node:
         self.name = name
         self._store = folder / name
         self._state = folder / f"{name}.json"
+        self._configuration = folder / f"{name}.conf"
         self.log = folder / "log" / f"{name}.log"
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -81,12 +84,14 @@ class Node:
             return _State(0, port)
         return _State(0, port, last.routes if last.routes and is_free(last.routes) else free_port())
 
-    def launch(self, chosen: _State, routes: Sequence[int]) -> None:
-        """Start the server; `await_up` says when it is there."""
-        command = [_binary(), "-a", "127.0.0.1", "-p", str(chosen.port), "-js", "-sd", str(self._store)]
+    def launch(self, chosen: _State, routes: Sequence[int], credentials: Credentials) -> None:
+        """Start the server; `await_up` says when it is there. Passwords go by a file: all can read a command line."""
+        told = credentials.configuration()
         if routes:
-            command += ["-n", self.name, "--cluster_name", _CLUSTER, "--cluster", f"nats://127.0.0.1:{chosen.routes}"]
-            command += ["--routes", ",".join(f"nats://127.0.0.1:{port}" for port in routes)]
+            told |= {"server_name": self.name, "cluster": _cluster(chosen.routes, routes, credentials)}
+        write_secret(self._configuration, msgspec.json.encode(told))
+        command = [_binary(), "-a", "127.0.0.1", "-p", str(chosen.port), "-js", "-sd", str(self._store)]
+        command += ["-c", str(self._configuration)]
         with log_file(self.log) as log, interrupts_wait():
             self._child = subprocess.Popen(
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
@@ -140,20 +145,29 @@ class EmbeddedNats:
 
     def __init__(self, folder: Path, nodes: int = 1) -> None:
         folder = folder.resolve()
+        self._folder = folder
         names = ["nats"] if nodes == 1 else [f"nats-{number}" for number in range(1, nodes + 1)]
         self.nodes = [Node(folder, name) for name in names]
 
     @property
     def url(self) -> str:
-        """The servers' addresses, separated by commas. Raises `EmbeddedFailed` when none of them runs."""
+        """The servers' addresses for a worker, separated by commas. Raises `EmbeddedFailed` when none of them runs."""
+        return self.url_for(WORKER)
+
+    def url_for(self, client: str) -> str:
+        """As `url`, for another client."""
         if all(node.pid is None for node in self.nodes):
             raise EmbeddedFailed("no embedded NATS runs here; `suture up` starts one")
-        return _urls(node.port for node in self.nodes)
+        return self._urls(client, (node.port for node in self.nodes))
 
-    @property
-    def expected_url(self) -> str:
+    def expected_url(self, client: str) -> str:
         """Where the servers are, or will be when they are started again."""
-        return _urls(node.port or node.choose_ports(routes=False).port for node in self.nodes)
+        return self._urls(client, (node.port or node.choose_ports(routes=False).port for node in self.nodes))
+
+    def _urls(self, client: str, ports: Iterable[int | None]) -> str:
+        credentials = Credentials.of(self._folder)
+        who = credentials.of_client(client) if credentials else ""
+        return ",".join(f"nats://{who}127.0.0.1:{port}" for port in ports)
 
     def start(self) -> str:
         """Start the servers that aren't running, and answer their URL."""
@@ -171,8 +185,10 @@ class EmbeddedNats:
         clustered = len(self.nodes) > 1
         chosen = {node.name: node.choose_ports(routes=clustered) for node in dead}
         routes = [chosen[node.name].routes if node in dead else node.routes for node in self.nodes]
+        self._folder.mkdir(parents=True, exist_ok=True)
+        credentials = Credentials.settled(self._folder)
         for node in dead:
-            node.launch(chosen[node.name], routes if clustered else [])
+            node.launch(chosen[node.name], routes if clustered else [], credentials)
         for node in dead:
             node.await_up()
         return [node.name for node in dead]
@@ -188,8 +204,14 @@ class EmbeddedNats:
             node.stop_any()
 
 
-def _urls(ports: Iterable[int | None]) -> str:
-    return ",".join(f"nats://127.0.0.1:{port}" for port in ports)
+def _cluster(own: int, routes: Sequence[int], credentials: Credentials) -> dict[str, object]:
+    who = credentials.of_client(ROUTES)
+    return {
+        "name": _CLUSTER,
+        "listen": f"127.0.0.1:{own}",
+        "authorization": {"user": ROUTES, "password": credentials.routes},
+        "routes": [f"nats://{who}127.0.0.1:{port}" for port in routes],
+    }
 
 
 def _ask_to_stop(pid: int) -> None:

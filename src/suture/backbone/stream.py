@@ -1,9 +1,11 @@
 """The stream that every recorded event goes to, and a connection that comes back by itself."""
 
 import asyncio
+import ssl
 import time
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
 
-import nats
 from nats.aio.client import Client
 from nats.errors import Error
 from nats.js import JetStreamContext
@@ -16,6 +18,7 @@ DUPLICATES_WINDOW = 3600.0
 _ELECTION_SECONDS = 20.0
 _ELECTION_PAUSE = 0.5
 _CALL_SECONDS = 5
+_CONNECT_SECONDS = 8.0
 
 BACKBONE_AWAY = (Error, OSError, TimeoutError)
 """What nats-py raises when the backbone is away or too slow; the event stays unpublished and is tried again."""
@@ -37,22 +40,59 @@ class NoLeader(Error):
 async def connect(url: str, name: str) -> Client:
     """A connection that reconnects for ever, to any of the addresses in `url`.
 
-    Raises one of `BACKBONE_AWAY` when none can be reached now. A server that is silent for a while counts as gone.
+    Raises one of `BACKBONE_AWAY` when none can be reached within seconds. A server that is silent for a while counts as
+    gone. With ``tls://`` the server proves who it is, or is not spoken to: nothing is sent in the clear.
     """
+    addresses = [urlsplit(one.strip()) for one in url.split(",")]
+    encrypted = any(one.scheme == "tls" for one in addresses)
 
-    async def quiet(_: Exception) -> None:
+    reasons: list[Exception] = []
+
+    async def quiet(reason: Exception) -> None:
         """nats-py would print each reconnect attempt's traceback; the relay says once that the backbone is away."""
+        reasons[:] = [reason]
 
-    return await nats.connect(
-        [one.strip() for one in url.split(",")],
-        name=name,
-        connect_timeout=5,
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=0.5,
-        ping_interval=3,
-        max_outstanding_pings=2,
-        error_cb=quiet,
-    )
+    options: dict[str, Any] = _who(addresses[0]) | {
+        "name": name,
+        "tls": ssl.create_default_context() if encrypted else None,
+        "connect_timeout": 5,
+        "max_reconnect_attempts": -1,
+        "reconnect_time_wait": 0.5,
+        "ping_interval": 3,
+        "max_outstanding_pings": 2,
+        "error_cb": quiet,
+    }
+    servers = [f"{one.scheme or 'nats'}://{one.netloc.rpartition('@')[2] or one.path}" for one in addresses]
+    client = _Encrypted() if encrypted else Client()
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            await client.connect(servers, **options)
+    except BaseException as error:
+        await client.close()
+        if isinstance(error, TimeoutError) and reasons:  # it would try for ever: why it didn't succeed says more
+            raise reasons[0] from error
+        raise
+    return client
+
+
+class Unencrypted(Error):
+    """The server that a ``tls://`` address names offers no TLS."""
+
+
+class _Encrypted(Client):
+    """Goes on only where the server begins TLS: nats-py itself would send its credentials in the clear."""
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        if initial_connection and not info.get("tls_required"):
+            raise Unencrypted
+        await super()._process_info(info, initial_connection)
+
+
+def _who(address: SplitResult) -> dict[str, str]:
+    """Credentials apart from the address: servers that are found by way of another one are spoken to by them too."""
+    if address.username and address.password is not None:
+        return {"user": unquote(address.username), "password": unquote(address.password)}
+    return {"token": unquote(address.username)} if address.username else {}
 
 
 async def ensure_stream(client: Client, replicas: int = 1) -> JetStreamContext:
@@ -96,4 +136,6 @@ def _config(replicas: int) -> StreamConfig:
         storage=StorageType.FILE,
         duplicate_window=DUPLICATES_WINDOW,
         num_replicas=replicas,
+        deny_delete=True,
+        deny_purge=True,
     )

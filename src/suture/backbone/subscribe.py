@@ -1,7 +1,8 @@
 """A durable subscriber: gets every event at least once, in order, and confirms what it has handled.
 
 Its place in the stream is the backbone's to remember, so subscribers come, go and fall behind without knowing each
-other. An event that a handler can't take is put aside (`broken`), and the next one has its turn.
+other. An event that a handler can't take is put aside (`broken`), and the next one has its turn. With a database, only
+what that recorded is believed: whoever can publish to the backbone can't make anything true.
 
 Order is kept by three rules: one reader at a time over all workers; nothing is handled before what precedes it in the
 stream, also when a delivery got lost on its way; and the next event is taken up only when the confirmation of those
@@ -24,6 +25,7 @@ from suture.backbone.alone import alone
 from suture.backbone.stream import BACKBONE_AWAY, STREAM, connect, ensure_stream, going_on
 from suture.canonical.cloudevents import decode
 from suture.canonical.events import Event
+from suture.store import events as recorded
 from suture.store.database import DATABASE_AWAY, Database
 
 log = structlog.get_logger()
@@ -40,11 +42,16 @@ async def _only_log(subscriber: str, sequence: int) -> None:
     log.error("not_an_event", subscriber=subscriber, sequence=sequence)
 
 
+async def _only_log_forged(subscriber: str, sequence: int) -> None:
+    log.error("not_recorded", subscriber=subscriber, sequence=sequence)
+
+
 class Subscriber:
     """Feeds `handle` with batches of events. `handle` must be idempotent: a batch may come again.
 
-    `unreadable` is told the subscriber's name and the stream's number of a message that is no event. With a `database`,
-    one subscriber of this name works at a time, wherever it runs.
+    `unreadable` is told the subscriber's name and the stream's number of a message that is no event, `forged` those of
+    one that tells an event that the database didn't record so. With a `database`, one subscriber of this name works at
+    a time, wherever it runs.
     """
 
     def __init__(
@@ -55,6 +62,7 @@ class Subscriber:
         broken: Callable[[Event, Exception], Awaitable[None]],
         *,
         unreadable: Callable[[str, int], Awaitable[None]] = _only_log,
+        forged: Callable[[str, int], Awaitable[None]] = _only_log_forged,
         database: Database | None = None,
         replicas: int = 1,
     ):
@@ -63,6 +71,7 @@ class Subscriber:
         self._handle = handle
         self._broken = broken
         self._unreadable = unreadable
+        self._forged = forged
         self._database = database
         self._replicas = replicas
 
@@ -132,12 +141,24 @@ class Subscriber:
         """Hand events to the handler; while the database is away they wait here, so that none overtakes them."""
         while True:
             try:
-                return await self._handle(events)
+                believed = await self._believed(messages, events)
+                return await self._handle(believed) if believed else None
             except DATABASE_AWAY as error:
                 log.warning("subscriber_paused", subscriber=self._name, error_type=type(error).__name__)
             await asyncio.sleep(_PAUSE)
             for message in messages:
                 await message.in_progress()
+
+    async def _believed(self, messages: Sequence[Msg], events: Sequence[Event]) -> Sequence[Event]:
+        """Those events that the database recorded, word for word."""
+        if self._database is None:
+            return events
+        async with self._database.connection() as connection:
+            genuine = await recorded.genuine(connection, events)
+        for message, known in zip(messages, genuine, strict=True):
+            if not known:
+                await self._forged(self._name, _number(message))
+        return [event for event, known in zip(events, genuine, strict=True) if known]
 
 
 class _Line:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from suture.backbone.credentials import READER
 from suture.backbone.embedded import EmbeddedNats
 from suture.bootstrap.settings import MASTER_KEY, Secrets, Settings, SettingsError
 from suture.store.embedded import EmbeddedPostgres
@@ -25,9 +26,9 @@ def database_address(settings: Settings) -> str:
     return settings.database_url or EmbeddedPostgres(settings.data_dir).url
 
 
-def backbone_address(settings: Settings) -> str:
+def backbone_address(settings: Settings, client: str = READER) -> str:
     """NATS's URL. Where the embedded one doesn't run, where it would: the ledger moves on without it."""
-    return settings.nats_url or EmbeddedNats(settings.data_dir, settings.nats_nodes).expected_url
+    return settings.nats_url or EmbeddedNats(settings.data_dir, settings.nats_nodes).expected_url(client)
 
 
 def settle_master_key(settings: Settings, secrets: Secrets) -> None:
@@ -92,6 +93,7 @@ class Servers:
         self._logs = settings.data_dir / "log"
         self.database_url = settings.database_url or ""
         self.nats_url = settings.nats_url or ""
+        self.reading_url = self.nats_url
         self._failing: set[str] = set()
 
     def start(self) -> None:
@@ -100,6 +102,7 @@ class Servers:
             self.database_url = self.postgres.start()
         if self.nats is not None:
             self.nats_url = self.nats.start()
+            self.reading_url = self.nats.url_for(READER)
 
     @property
     def notes(self) -> list[str]:

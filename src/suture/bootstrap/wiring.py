@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from suture.backbone.credentials import READER
 from suture.bootstrap.servers import backbone_address, database_address
 from suture.bootstrap.settings import Secrets, Settings, SettingsError
 from suture.catalogue import Catalogue, load
@@ -66,13 +67,14 @@ class Foundation:
 
 @asynccontextmanager
 async def foundation(
-    settings: Settings, secrets: Secrets, *, most: int = 8, patience: float = 0.0
+    settings: Settings, secrets: Secrets, *, most: int = 8, patience: float = 0.0, client: str = READER
 ) -> AsyncIterator[Foundation]:
-    """Open what every role stands on; closed on the way out. A database that is away is awaited for `patience` seconds:
+    """Open what every role stands on; closed on the way out. `client` is as whom the embedded NATS is entered. A
+    database that is away is awaited for `patience` seconds:
     one that is just starting must not cost its roles their start."""
     catalogue = load(settings.catalogue)
     database = await connect_database(database_address(settings), most, patience, settings.lease_seconds)
-    nats_url = backbone_address(settings)
+    nats_url = backbone_address(settings, client)
     vault = Vault(database, MasterKey(secrets.master_key()), catalogue.organisation.id)
     try:
         yield Foundation(settings, secrets, catalogue, SystemClock(), database, vault, nats_url)

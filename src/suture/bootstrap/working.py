@@ -179,6 +179,7 @@ async def work(base: Foundation) -> None:
             projection.apply,
             projection.put_aside,
             unreadable=projection.unreadable,
+            forged=projection.forged,
             database=base.database,
             replicas=base.settings.replicas,
         )

@@ -13,6 +13,7 @@ from importlib.metadata import version
 import uvloop
 from rich.console import Console
 
+from suture.backbone.credentials import WORKER
 from suture.bootstrap.logs import configure_logs
 from suture.bootstrap.servers import embedded_servers, settle_master_key, sole_supervisor
 from suture.bootstrap.settings import Secrets, Settings, current
@@ -36,7 +37,7 @@ def up() -> None:
                 out.print(line, markup=False)
             environment = settings.as_environment() | servers.as_environment()
             _migrate(environment)
-            roles = platform_roles(settings, environment)
+            roles = platform_roles(settings, environment, servers.reading_url)
             try:
                 for role in roles:
                     role.start()
@@ -101,8 +102,8 @@ def environment_with(extra: dict[str, str]) -> dict[str, str]:
     return {**os.environ, **extra}
 
 
-def platform_roles(settings: Settings, environment: dict[str, str]) -> list[Role]:
-    """Gateway, console and as many workers as the settings say."""
+def platform_roles(settings: Settings, environment: dict[str, str], reading_url: str) -> list[Role]:
+    """Gateway, console and as many workers as the settings say. All but workers enter NATS as readers."""
     logs = settings.data_dir.resolve() / "log"
     gateways = [f"gateway-{number}" for number in range(2, settings.gateways + 1)]
     names = ["gateway", *gateways, "console", *(f"worker-{number}" for number in range(1, settings.workers + 1))]
@@ -110,11 +111,15 @@ def platform_roles(settings: Settings, environment: dict[str, str]) -> list[Role
         Role(
             name,
             role_command(name.partition("-")[0]),
-            environment | _door(settings, names, name),
+            environment | _door(settings, names, name) | _backbone(name, reading_url),
             logs / f"{name}.log",
         )
         for name in names
     ]
+
+
+def _backbone(name: str, reading_url: str) -> dict[str, str]:
+    return {} if name.startswith("worker") else {"SUTURE_NATS_URL": reading_url}
 
 
 def _door(settings: Settings, names: Sequence[str], name: str) -> dict[str, str]:
@@ -163,7 +168,10 @@ def worker() -> None:
     settings, secrets = _begin("worker")
 
     async def run() -> None:
-        async with foundation(settings, secrets, patience=_PATIENCE_SECONDS) as base, monitored(base, "worker"):
+        async with (
+            foundation(settings, secrets, patience=_PATIENCE_SECONDS, client=WORKER) as base,
+            monitored(base, "worker"),
+        ):
             await check_database(base)
             task = asyncio.ensure_future(work(base))
             for number in (signal.SIGINT, signal.SIGTERM):

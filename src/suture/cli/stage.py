@@ -219,7 +219,7 @@ class Stage:
         try:
             await (await connect(nats_url, "suture-stage")).close()
         except BACKBONE_AWAY as error:
-            raise UserError(f"no NATS answers at {nats_url}: check SUTURE_NATS_URL") from error
+            raise UserError("no NATS answers at SUTURE_NATS_URL: check it, and that the server runs") from error
 
     def _start_simulators(self) -> None:
         self._stack.callback(self.simulated.stop)
@@ -265,7 +265,9 @@ class Stage:
         return uvloop.run(prepare())
 
     def _start_platform(self) -> None:
-        self.roles = platform_roles(self._settings, {**self._settings.as_environment(), **self._tokens})
+        self.roles = platform_roles(
+            self._settings, {**self._settings.as_environment(), **self._tokens}, self.servers.reading_url
+        )
         for role in self.roles:
             role.start()
         self._note_processes()

@@ -4,7 +4,7 @@ A subscriber like any other: idempotent, a little behind, and it can be rebuilt 
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -99,6 +99,9 @@ _CHANGES: dict[str, Callable[[Any], Change]] = {
 _NOT_OF_APPOINTMENTS = ("Delivery/", "Interface/", "Exception/", "Invoice/", "Entry/", "Discrepancy/", "Period/")
 
 
+_FORGED_AGAIN = timedelta(minutes=1)
+
+
 class JourneyProjection:
     """The subscriber's handler."""
 
@@ -106,6 +109,7 @@ class JourneyProjection:
         self._database = database
         self._recorder = recorder
         self._clock = clock
+        self._forged_told: datetime | None = None
 
     async def apply(self, events: Sequence[Event]) -> None:
         """Apply a batch; applying it again changes nothing."""
@@ -119,6 +123,16 @@ class JourneyProjection:
         """A message that is no event is shown as an exception."""
         async with self._database.transaction() as connection:
             await self._recorder.open_exception(connection, _not_an_event(subscriber, sequence), self._clock.now())
+
+    async def forged(self, subscriber: str, sequence: int) -> None:
+        """A message that tells what was never recorded is shown as an exception: one for however many there are, told
+        again at most once a minute."""
+        now = self._clock.now()
+        if self._forged_told is not None and now - self._forged_told < _FORGED_AGAIN:
+            return
+        async with self._database.transaction() as connection:
+            await self._recorder.open_exception(connection, _not_recorded(subscriber, sequence), now)
+        self._forged_told = now
 
     async def put_aside(self, event: Event, error: Exception) -> None:
         """An event that the projection can't take is shown as an exception."""
@@ -145,6 +159,19 @@ def _not_an_event(subscriber: str, sequence: int) -> Trouble:
         remedy="Someone else published it, or a newer version did. Find out who; nothing else waits for it.",
         owner="integration",
         process=f"message:{sequence}",
+        step=subscriber,
+    )
+
+
+def _not_recorded(subscriber: str, sequence: int) -> Trouble:
+    return Trouble(
+        code="not_recorded",
+        outcome=Rejected.outcome,
+        reason=f"message {sequence} of the stream tells an event that was never recorded so; nothing came of it",
+        remedy="Somebody else publishes to the backbone under Suture's subjects. Find out who has its credentials, "
+        "and change them.",
+        owner="integration",
+        process="stream:not_recorded",
         step=subscriber,
     )
 
