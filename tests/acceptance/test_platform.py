@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 import time
 from datetime import UTC, datetime
@@ -125,6 +126,35 @@ def test_doctor_says_what_to_mend(suture):
     status, output = suture("doctor", **SECRETS)
     assert status == 1
     assert "suture up" in output
+
+
+def test_doctor_waits_for_nobody_who_does_not_answer(suture, folder):
+    """Servers that take connections and never say a word; each would be waited for much longer otherwise."""
+    suture("init")
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as silent:
+        port = silent.getsockname()[1]
+        catalogue = folder / "catalogue.yaml"
+        catalogue.write_text(re.sub(r"url: http\S+", f"url: http://127.0.0.1:{port}", catalogue.read_text()))
+        urls = {
+            "SUTURE_DATABASE_URL": f"postgresql://u:p@127.0.0.1:{port}/d",
+            "SUTURE_NATS_URL": f"nats://127.0.0.1:{port}",
+            "SUTURE_MASTER_KEY": "00" * 32,
+        }
+        status, output = suture("doctor", **SECRETS, **urls)
+    assert status == 1
+    for subject in ("database", "backbone", "scheduling", "billing", "odoo"):
+        assert f"mend {subject}: " in output
+    assert output.count("no answer within 8 s") >= 4, output
+
+
+def test_a_console_on_a_taken_port_says_so(suture):
+    suture("init")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, output = suture("console", **SECRETS, SUTURE_CONSOLE_PORT=str(port))
+    assert status == 2
+    assert f"port {port} is taken" in output
+    assert "0 takes a free one" in output
 
 
 @pytest.mark.parametrize("command", ["worker", "gateway", "console"])

@@ -81,6 +81,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         except (OSError, msgspec.DecodeError) as error:
             raise SettingsError(f"the settings can't be used: {error} (see {SETTINGS_FILE} and {_PREFIX}*)") from error
 
+    def as_file(self) -> str:
+        """These settings as a `suture.toml`."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        plain = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+        return "".join(
+            f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in plain.items() if value is not None
+        )
+
     def as_environment(self) -> dict[str, str]:
         """These settings as variables, for the roles that a supervisor starts."""
         values = {name: getattr(self, name) for name in self.__struct_fields__}

@@ -13,6 +13,7 @@ from suture.bootstrap.servers import backbone_address, database_address
 from suture.bootstrap.settings import Secrets, Settings, SettingsError
 from suture.catalogue import Catalogue, load
 from suture.catalogue.days import Days
+from suture.catalogue.load import fingerprint
 from suture.catalogue.model import System
 from suture.connectors.billing import RestBilling
 from suture.connectors.guard import Guard
@@ -63,6 +64,8 @@ class Foundation:
     database: Database
     vault: Vault
     nats_url: str
+    read: str = ""
+    """Which catalogue was read (`fingerprint`)."""
 
 
 @asynccontextmanager
@@ -72,12 +75,13 @@ async def foundation(
     """Open what every role stands on; closed on the way out. `client` is as whom the embedded NATS is entered. A
     database that is away is awaited for `patience` seconds:
     one that is just starting must not cost its roles their start."""
+    read = fingerprint(settings.catalogue)
     catalogue = load(settings.catalogue)
     database = await connect_database(database_address(settings), most, patience, settings.lease_seconds)
     nats_url = backbone_address(settings, client)
     vault = Vault(database, MasterKey(secrets.master_key()), catalogue.organisation.id)
     try:
-        yield Foundation(settings, secrets, catalogue, SystemClock(), database, vault, nats_url)
+        yield Foundation(settings, secrets, catalogue, SystemClock(), database, vault, nats_url, read)
     finally:
         await database.close()
 
@@ -101,9 +105,10 @@ async def connect_database(url: str, most: int, patience: float = 0.0, lease: fl
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
                 continue
             where = urlsplit(url).hostname or "the address given"
+            encrypted = ", and that the server has TLS and its certificate is known" if "sslmode" in url else ""
             raise SettingsError(
                 f"the database on {where} can't be used ({type(error).__name__}): check SUTURE_DATABASE_URL, "
-                "that the server runs, and that user and database exist"
+                f"that the server runs, and that user and database exist{encrypted}"
             ) from error
 
 

@@ -1,5 +1,6 @@
 """Reads a catalogue and says what is wrong with it, by file and line."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -53,6 +54,14 @@ def load(path: Path) -> Catalogue:
         reason = error.strerror if isinstance(error, OSError) else None
         raise CatalogueError([Problem(str(path), 1, f"it can't be read: {reason or 'not UTF-8'}")]) from error
     return parse(text, str(path))
+
+
+def fingerprint(path: Path) -> str:
+    """A short digest of the file as it stands: another one, when it was changed. Empty where it can't be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError:
+        return ""
 
 
 def parse(text: str, file: str) -> Catalogue:

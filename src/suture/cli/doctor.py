@@ -1,24 +1,34 @@
-"""``suture doctor``: is everything reachable, is the schema current, do clocks agree; and what to do where not."""
+"""``suture doctor``: is everything reachable, is the schema current, do clocks agree; and what to do where not.
 
+Everything is looked at side by side, and nothing is waited for longer than a few seconds.
+"""
+
+import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Sequence
+from urllib.parse import urlsplit
 
 import msgspec
 import uvloop
 from rich.console import Console
 
 from suture.backbone.stream import BACKBONE_AWAY, connect, ensure_stream
-from suture.bootstrap.settings import SettingsError, current
-from suture.bootstrap.wiring import Foundation, connect_systems, foundation
-from suture.catalogue import CatalogueError, load
+from suture.bootstrap.servers import backbone_address, database_address
+from suture.bootstrap.settings import Secrets, Settings, SettingsError, current
+from suture.bootstrap.wiring import Foundation, Systems, connect_systems, foundation
+from suture.catalogue import Catalogue, CatalogueError, load
+from suture.connectors.port import Billing, Ledger, Scheduling
 from suture.operate.interfaces import interfaces
-from suture.store import exceptions, gates
-from suture.store.database import CONNECTION_LOST
+from suture.store import exceptions, gates, running
+from suture.store.database import CONNECTION_LOST, Connection
 from suture.store.places import EmbeddedFailed
+from suture.store.sealing import WrongMasterKey
 from suture.store.version import SchemaOutdated, check_schema
 
 out = Console(highlight=False)
 _LARGEST_SKEW_SECONDS = 2.0
+_PATIENCE_SECONDS = 8.0
+_LOOPBACK = ("127.0.0.1", "::1", "localhost", None)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -44,63 +54,133 @@ def doctor() -> None:
 async def _collect() -> list[Finding]:
     settings, secrets = current()
     try:
-        load(settings.catalogue)
+        catalogue = load(settings.catalogue)
     except CatalogueError as error:
         return [
             Finding("catalogue", str(error), "Mend the lines above; `suture init` writes a catalogue to start from.")
         ]
-    found = [Finding("catalogue", f"{settings.catalogue} is valid")]
+    looks = [
+        _within("database", _START_IT, _database(settings, secrets)),
+        _within("backbone", _START_NATS, _backbone(settings)),
+        _systems(catalogue, secrets),
+    ]
+    told = await asyncio.gather(*looks)
+    return [Finding("catalogue", f"{settings.catalogue} is valid"), *(finding for part in told for finding in part)]
+
+
+_START_IT = "Start it (`suture up`), or set SUTURE_DATABASE_URL to a server that runs."
+_START_NATS = "Start it, or set SUTURE_NATS_URL. The ledger moves on meanwhile; events are published afterwards."
+
+
+async def _within(subject: str, remedy: str, look: Awaitable[Sequence[Finding]]) -> Sequence[Finding]:
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await look
+    except TimeoutError:
+        return [Finding(subject, f"no answer within {_PATIENCE_SECONDS:.0f} s", remedy)]
+
+
+async def _database(settings: Settings, secrets: Secrets) -> list[Finding]:
+    try:
+        database_address(settings)
+        secrets.master_key()
+    except EmbeddedFailed as error:
+        return [Finding("database", str(error), _START_IT)]
+    except SettingsError as error:
+        remedy = "Put back the key that the database was begun with; for one that is yet to be made, `suture up` does."
+        return [Finding("master key", str(error), remedy)]
     try:
         async with foundation(settings, secrets, most=2) as base:
-            found += [finding async for finding in _look(base)]
+            return await _look(base)
     except (*CONNECTION_LOST, EmbeddedFailed, SettingsError) as error:
-        remedy = "Start it (`suture up`), or set SUTURE_DATABASE_URL and SUTURE_NATS_URL to servers that run."
-        found.append(Finding("database", str(error) or type(error).__name__, remedy))
+        return [Finding("database", str(error) or type(error).__name__, _START_IT)]
+
+
+async def _look(base: Foundation) -> list[Finding]:
+    async with base.database.connection() as connection:
+        skew = abs((await connection.fetchval("SELECT clock_timestamp()") - base.clock.now()).total_seconds())
+        encrypted = await _encryption(connection, base.database.url)
+    remedy = "" if skew < _LARGEST_SKEW_SECONDS else "Synchronise both machines' clocks (NTP): leases depend on them."
+    clocks = Finding("clocks", f"{skew:.3f} s between here and the database", remedy)
+    try:
+        await check_schema(base.database)
+    except SchemaOutdated as error:
+        return [Finding("database", str(error), "Run `suture migrate`."), clocks]
+    found = [Finding("database", f"reachable, schema current{encrypted}"), clocks, await _master_key(base)]
+    return [*found, *await _at_work(base)]
+
+
+async def _encryption(connection: Connection, url: str) -> str:
+    if urlsplit(url).hostname in _LOOPBACK:
+        return ""
+    told = await connection.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    return ", encrypted" if told else ", NOT encrypted (sslmode=verify-full in SUTURE_DATABASE_URL asks for it)"
+
+
+async def _master_key(base: Foundation) -> Finding:
+    try:
+        await base.vault.check()
+    except WrongMasterKey as error:
+        return Finding("master key", str(error), "Put the right key back, then start everything again.")
+    strangers = await base.vault.strangers()
+    if strangers:
+        detail = f"the database's own; what came in {', '.join(strangers)} was sealed by another one"
+        return Finding("master key", detail, "Look for the key of a machine that made one of its own at that time.")
+    return Finding("master key", "the database's own, every month opens with it")
+
+
+async def _at_work(base: Foundation) -> list[Finding]:
+    """Whether anyone works, by today's catalogue, and what is held up or overdue."""
+    now = base.clock.now()
+    async with base.database.connection() as connection:
+        workers = await gates.workers_alive(connection, now)
+        overdue = await exceptions.count_overdue(connection, now)
+        others = await running.by_another_catalogue(connection, base.read, now)
+    found = [
+        Finding("workers", f"{workers} at work", "" if workers else "Start one: `suture up`, or `suture worker`."),
+        Finding("exceptions", f"{overdue} overdue", "`suture exceptions list` shows them." if overdue else ""),
+    ]
+    if others:
+        detail = f"it was changed since {', '.join(others)} started"
+        found.append(Finding("running roles", detail, "Restart them: they go on by the catalogue that they read."))
+    for one in await interfaces(base.database, base.catalogue.interfaces):
+        if not one.gate.flowing:
+            remedy = f"`suture interfaces` says why; `suture resume {one.name}` when the cause is gone."
+            found.append(Finding(one.name, f"{one.words}, {one.waiting} wait", remedy))
     return found
 
 
-async def _look(base: Foundation) -> AsyncIterator[Finding]:
+async def _backbone(settings: Settings) -> list[Finding]:
     try:
-        await check_schema(base.database)
-        yield Finding("database", "reachable, schema current")
-        async for finding in _at_work(base):
-            yield finding
-    except SchemaOutdated as error:
-        yield Finding("database", str(error), "Run `suture migrate`.")
-    async with base.database.connection() as connection:
-        skew = abs((await connection.fetchval("SELECT clock_timestamp()") - base.clock.now()).total_seconds())
-    remedy = "" if skew < _LARGEST_SKEW_SECONDS else "Synchronise both machines' clocks (NTP): leases depend on them."
-    yield Finding("clocks", f"{skew:.3f} s between here and the database", remedy)
-    yield await _backbone(base.nats_url, base.settings.replicas)
-    systems = connect_systems(base.catalogue, base.secrets)
+        client = await connect(backbone_address(settings), "suture-doctor")
+        try:
+            await ensure_stream(client, settings.replicas)
+        finally:
+            await client.close()
+    except BACKBONE_AWAY as error:
+        return [Finding("backbone", f"can't be reached ({type(error).__name__})", _START_NATS)]
+    return [Finding("backbone", "reachable, stream in place")]
+
+
+async def _systems(catalogue: Catalogue, secrets: Secrets) -> Sequence[Finding]:
     try:
-        for connector in (systems.scheduling, systems.billing, systems.ledger):
-            health = await connector.health()
-            detail = f"reachable, {health.version}" if health.reachable else "can't be reached"
-            yield Finding(health.system, "; ".join((detail, *health.found)), "\n     ".join(health.remedies))
+        systems = connect_systems(catalogue, secrets)
+    except SettingsError as error:
+        return [Finding("systems", str(error), "Set the secret; then they can be looked at.")]
+    try:
+        return await _look_at(systems)
     finally:
         await systems.close()
 
 
-async def _at_work(base: Foundation) -> AsyncIterator[Finding]:
-    """Whether anyone works, and what is held up or overdue."""
-    async with base.database.connection() as connection:
-        workers = await gates.workers_alive(connection, base.clock.now())
-        overdue = await exceptions.count_overdue(connection, base.clock.now())
-    yield Finding("workers", f"{workers} at work", "" if workers else "Start one: `suture up`, or `suture worker`.")
-    yield Finding("exceptions", f"{overdue} overdue", "`suture exceptions list` shows them." if overdue else "")
-    for one in await interfaces(base.database, base.catalogue.interfaces):
-        if not one.gate.flowing:
-            remedy = f"`suture interfaces` says why; `suture resume {one.name}` when the cause is gone."
-            yield Finding(one.name, f"{one.words}, {one.waiting} wait", remedy)
+async def _look_at(systems: Systems) -> list[Finding]:
+    remedy = "Check that it runs, and its address in the catalogue."
+    connectors: tuple[Scheduling | Billing | Ledger, ...] = (systems.scheduling, systems.billing, systems.ledger)
+    told = await asyncio.gather(*(_within(one.name, remedy, _health(one)) for one in connectors))
+    return [finding for part in told for finding in part]
 
 
-async def _backbone(url: str, replicas: int) -> Finding:
-    try:
-        client = await connect(url, "suture-doctor")
-        await ensure_stream(client, replicas)
-        await client.close()
-    except BACKBONE_AWAY as error:
-        remedy = "Start it, or set SUTURE_NATS_URL. The ledger moves on meanwhile; events are published afterwards."
-        return Finding("backbone", f"can't be reached ({type(error).__name__})", remedy)
-    return Finding("backbone", "reachable, stream in place")
+async def _health(connector: Scheduling | Billing | Ledger) -> list[Finding]:
+    health = await connector.health()
+    detail = f"reachable, {health.version}" if health.reachable else "can't be reached"
+    return [Finding(health.system, "; ".join((detail, *health.found)), "\n     ".join(health.remedies))]

@@ -1,16 +1,34 @@
 """``suture interfaces``, ``pause`` and ``resume``: every way in and out, and whether it flows."""
 
+from collections.abc import Sequence
+
 from rich.markup import escape
 
+from suture.bootstrap.settings import current
+from suture.catalogue.load import fingerprint
 from suture.cli.acting import age, at_desk, me, out, table
 from suture.operate import interfaces as operate
+from suture.operate.desk import Desk
 from suture.operate.interfaces import InterfaceState
 
 
 def interfaces() -> None:
     """List every interface of the catalogue: whether it flows, what waits at it, and why."""
-    found = at_desk(lambda desk: operate.interfaces(desk.database, desk.catalogue.interfaces))
+    read = fingerprint(current()[0].catalogue)
+
+    async def look(desk: Desk) -> tuple[list[InterfaceState], Sequence[str]]:
+        found = await operate.interfaces(desk.database, desk.catalogue.interfaces)
+        return found, await operate.by_another_catalogue(desk, read)
+
+    found, others = at_desk(look)
     table(("interface", "way", "state", "waiting", "why", "owner"), (_row(one) for one in found))
+    if others:
+        out.print(
+            f"The catalogue was changed since {', '.join(others)} started. Restart them: until then they go on by the "
+            "one that they read.",
+            style="yellow",
+            markup=False,
+        )
 
 
 def _row(one: InterfaceState) -> tuple[str, ...]:

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 
+import msgspec
 import uvloop
 from rich.console import Console
 
@@ -20,6 +22,7 @@ from suture.bootstrap.settings import Secrets, Settings, current
 from suture.bootstrap.supervise import Role, role_command, stop_all
 from suture.catalogue import load
 from suture.cli.trouble import UserError
+from suture.store.embedded import free_port
 from suture.telemetry import tracing
 
 out = Console(highlight=False)
@@ -29,6 +32,7 @@ _PATIENCE_SECONDS = 60.0
 def up() -> None:
     """Run the whole platform: embedded servers where no URL is set, gateway, workers and console. Ctrl-C stops it."""
     settings, secrets = current()
+    settings = _with_ports(settings)
     with sole_supervisor(settings.data_dir):
         _check_before_start(settings, secrets)
         stopping = _stop_on_signals()
@@ -49,6 +53,15 @@ def up() -> None:
                 _hear_no_more()
                 stop_all(roles)
     out.print("Stopped; nothing is lost. Started again, it goes on.")
+
+
+def _with_ports(settings: Settings) -> Settings:
+    """Ports of 0 made free ones now, so that they can be told before the roles have them."""
+    return msgspec.structs.replace(
+        settings,
+        gateway_port=settings.gateway_port or free_port(),
+        console_port=settings.console_port or free_port(),
+    )
 
 
 def _migrate(environment: dict[str, str]) -> None:
@@ -80,11 +93,17 @@ def _check_before_start(settings: Settings, secrets: Secrets) -> None:
         where = settings.data_dir / "secrets"
         raise UserError(f"secrets are missing: {', '.join(missing)}; set the variables, or write files into {where}")
     for port in (settings.gateway_port, settings.console_port):
-        if port and not _is_free(settings.host, port):
-            raise UserError(
-                f"port {port} is taken, perhaps by a Suture that still runs; end it, or choose others by "
-                "SUTURE_GATEWAY_PORT and SUTURE_CONSOLE_PORT"
-            )
+        if port:
+            _check_free(settings.host, port)
+
+
+def _check_free(host: str, port: int) -> None:
+    """Two processes of one user may share a port: the second one must ask first. Raises `UserError`."""
+    if not _is_free(host, port):
+        raise UserError(
+            f"port {port} is taken, perhaps by a Suture that still runs; end it, or choose another by "
+            "SUTURE_GATEWAY_PORT or SUTURE_CONSOLE_PORT (0 takes a free one)"
+        )
 
 
 def _is_free(host: str, port: int) -> bool:
@@ -154,6 +173,9 @@ def console() -> None:
     """Run the web page alone."""
     from suture.console.app import create_app
 
+    settings, _ = current()
+    if settings.console_port:
+        _check_free(settings.host, settings.console_port)
     _serve("console", create_app, most=4)
 
 
@@ -162,6 +184,7 @@ def worker() -> None:
     import asyncio
 
     from suture.bootstrap.monitor import monitored
+    from suture.bootstrap.presence import present
     from suture.bootstrap.wiring import check_database, foundation
     from suture.bootstrap.working import work
 
@@ -176,10 +199,9 @@ def worker() -> None:
             task = asyncio.ensure_future(work(base))
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-            try:
-                await task
-            except asyncio.CancelledError:
-                return
+            with suppress(asyncio.CancelledError):
+                async with present(base, "worker"):
+                    await task
 
     uvloop.run(run())
 
@@ -214,11 +236,13 @@ def _serve(role: str, create_app: Callable[..., object], *, most: int) -> None:
     import uvicorn
 
     from suture.bootstrap.monitor import monitored
+    from suture.bootstrap.presence import present
     from suture.bootstrap.serving import Server
     from suture.bootstrap.wiring import check_database, foundation
     from suture.store.sealing import WrongMasterKey
 
     settings, secrets = _begin(role)
+    settings = _with_ports(settings)
     port: int = getattr(settings, f"{role}_port")
 
     async def run() -> None:
@@ -240,7 +264,10 @@ def _serve(role: str, create_app: Callable[..., object], *, most: int) -> None:
                 timeout_graceful_shutdown=10,
             )
             with _listen(settings.host, port) as listener:
-                await Server(config).serve(sockets=[listener])
+                if role == "console":
+                    out.print(f"Console   http://{settings.host}:{listener.getsockname()[1]}/")
+                async with present(base, role):
+                    await Server(config).serve(sockets=[listener])
 
     uvloop.run(run())
     sys.exit(0)

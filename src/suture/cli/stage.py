@@ -20,9 +20,10 @@ import uvloop
 from rich.console import Console
 
 from suture.access.roles import ADMINISTRATOR
+from suture.backbone.credentials import write_secret
 from suture.backbone.stream import BACKBONE_AWAY, connect
 from suture.bootstrap.servers import Servers, embedded_servers, settle_master_key, sole_supervisor, wipe
-from suture.bootstrap.settings import Secrets, Settings
+from suture.bootstrap.settings import SETTINGS_FILE, Secrets, Settings
 from suture.bootstrap.supervise import Role, Supervisor, role_command, stop_all
 from suture.bootstrap.wiring import connect_database, connect_systems, desk, foundation, ledger_plan
 from suture.catalogue import load
@@ -136,8 +137,21 @@ class Stage:
         out.print(f"{which} is prepared: {len(created)} products, accounts and facilities created", markup=False)
         with out.status("Starting gateway, worker and web page …"):
             self._start_platform()
+        self._leave_settings()
         password = uvloop.run(self._add_person())
         out.print(f"Web page [link]{self.console_url}[/]  sign in as [b]{PERSON}[/] with [b]{password}[/]")
+
+    def _leave_settings(self) -> None:
+        """Have the command line find this stage: in its folder stand its settings and its secrets, its owner's alone,
+        until the next stage empties it. A real Odoo's key is not written down."""
+        embedded = {"database_url": self.servers.postgres, "nats_url": self.servers.nats}
+        unsaid = {name: None for name, server in embedded.items() if server is not None}
+        write_secret(
+            self.options.folder / SETTINGS_FILE, msgspec.structs.replace(self._settings, **unsaid).as_file().encode()
+        )
+        for name, token in self._tokens.items():
+            if self.options.odoo is None or token != self.options.odoo.api_key:
+                self.secrets.put(name, token)
 
     async def _add_person(self) -> str:
         """Somebody who may look and try everything, for as long as the stage stands; answers the password."""

@@ -1,6 +1,6 @@
 """Interfaces as people see them: what flows, what is held up and why; pause and resume."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from suture.catalogue.model import Interface
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.operate.today import start_of_day
-from suture.store import audit, figures, gates
+from suture.store import audit, figures, gates, running
 from suture.store.audit import Entry
 from suture.store.database import Database
 from suture.store.figures import Refusal, Traffic
@@ -30,6 +30,12 @@ class InterfaceState(msgspec.Struct, frozen=True, kw_only=True):
         if self.gate.paused_at is not None:
             return "paused"
         return {"closed": "flowing", "open": "system away", "half_open": "trying"}[self.gate.breaker]
+
+
+async def by_another_catalogue(desk: Desk, read: str) -> Sequence[str]:
+    """Roles that run by another catalogue than the one of this fingerprint: it was changed since they started."""
+    async with desk.database.connection() as connection:
+        return await running.by_another_catalogue(connection, read, desk.clock.now())
 
 
 async def interfaces(database: Database, known: Mapping[str, Interface]) -> list[InterfaceState]:

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -22,7 +22,10 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def _engine(url: str) -> AsyncEngine:
-    return create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=NullPool)
+    """It is asyncpg that reads the URL, as everywhere else: the same parameters hold, `sslmode` above all."""
+    return create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url, timeout=10), poolclass=NullPool
+    )
 
 
 def _upgrade(connection: Connection) -> None:
