@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 from tests.integration.api import Api, serving_api
 
 from suture.access.roles import ADMINISTRATOR
 from suture.backbone.embedded import EmbeddedNats
 from suture.backbone.relay import Relay
+from suture.backbone.stream import connect, ensure_stream
+from suture.canonical.cloudevents import encode
+from suture.canonical.events import Event
 from suture.canonical.records import Identifier, Patient, Payer, Practitioner
 from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
+from suture.core.ids import fact_id
 from suture.gateway.api.deprecations import Deprecation, deprecation_of
 from suture.operate import clients
 from suture.operate.actor import Actor
@@ -23,6 +28,7 @@ from suture.operate.projection import JourneyProjection
 from suture.store import audit, events
 from suture.store.database import Database
 from suture.store.parties import Parties
+from suture.store.recorder import Recorder
 from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(90)
@@ -229,6 +235,39 @@ async def test_events_are_read_since_a_cursor(api: Api, database: Database, nats
     assert (after["events"], after["next"]) == ([], page["next"])
     other = (await api.get(f"/v1/events?cursor={start['next']}&type=suture.invoice.posted.v1")).json
     assert other["events"] == []
+
+
+async def test_an_event_that_was_never_recorded_is_not_read(
+    api: Api, database: Database, nats_server: EmbeddedNats
+) -> None:
+    start = (await api.get("/v1/events?limit=200")).json
+    while start["events"]:
+        start = (await api.get(f"/v1/events?limit=200&cursor={start['next']}")).json
+    now = datetime(2026, 3, 2, 15, tzinfo=UTC)
+    forged = Event(
+        id=fact_id("forged", "1"),
+        type="suture.appointment.arrived.v1",
+        source="suture/test",
+        subject="Appointment/forged",
+        organisation="test-clinics",
+        facility=None,
+        occurred_at=now,
+        recorded_at=now,
+        correlation_id="forged",
+        data=msgspec.Raw(b'{"appointment":"forged"}'),
+    )
+    true = msgspec.structs.replace(forged, id=fact_id("forged", "2"), correlation_id="true")
+    async with database.transaction() as connection:
+        await Recorder([]).record(connection, [true])
+    client = await connect(nats_server.url, "test")
+    try:
+        stream = await ensure_stream(client)
+        for event in (forged, true):
+            await stream.publish(event.type, encode(event))
+    finally:
+        await client.close()
+    page = (await api.get(f"/v1/events?limit=1&cursor={start['next']}")).json
+    assert [event["id"] for event in page["events"]] == [str(true.id)]
 
 
 async def test_every_answer_names_its_version_and_what_is_not_there_is_a_problem(api: Api) -> None:

@@ -10,7 +10,7 @@ import pytest
 from suture.canonical import events as facts
 from suture.canonical.events import EVENT_TYPES, Event
 from suture.canonical.records import Payment
-from suture.core.clock import SystemClock
+from suture.core.clock import ManualClock, SystemClock
 from suture.core.ids import fact_id
 from suture.core.money import Money
 from suture.operate.projection import JourneyProjection
@@ -128,3 +128,15 @@ async def test_any_appointment_is_shown_and_a_delivery_is_none(database: Databas
 def _content(row: JourneyRow | None) -> JourneyRow:
     assert row is not None
     return msgspec.structs.replace(row, appointment="")
+
+
+async def test_forged_messages_are_one_exception_told_once_a_minute(database: Database, clock: ManualClock) -> None:
+    projection = JourneyProjection(database, Recorder(()), clock)
+    for number in range(1, 100):
+        await projection.forged("journeys", number)
+    clock.advance(timedelta(minutes=2))
+    await projection.forged("journeys", 100)
+    async with database.connection() as connection:
+        assert [row["code"] for row in await connection.fetch("SELECT code FROM exception")] == ["not_recorded"]
+        told = await connection.fetchval("SELECT count(*) FROM event WHERE type = 'suture.exception.raised.v1'")
+    assert told == 2

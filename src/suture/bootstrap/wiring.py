@@ -93,6 +93,15 @@ async def check_database(base: Foundation) -> None:
     await base.vault.check()
 
 
+async def check_master_key(database_url: str, secrets: Secrets) -> None:
+    """Before any role is started: each would fail by itself. Raises `WrongMasterKey`."""
+    database = await connect_database(database_url, 1)
+    try:
+        await Vault(database, MasterKey(secrets.master_key()), "").check()
+    finally:
+        await database.close()
+
+
 async def connect_database(url: str, most: int, patience: float = 0.0, lease: float = 30.0) -> Database:
     """Connect, or raise `SettingsError` in words that say where it was tried and what to mend."""
     loop = asyncio.get_running_loop()

@@ -20,6 +20,7 @@ from suture.bootstrap.logs import configure_logs
 from suture.bootstrap.servers import embedded_servers, settle_master_key, sole_supervisor
 from suture.bootstrap.settings import Secrets, Settings, current
 from suture.bootstrap.supervise import Role, role_command, stop_all
+from suture.bootstrap.wiring import check_master_key
 from suture.catalogue import load
 from suture.cli.trouble import UserError
 from suture.store.embedded import free_port
@@ -41,6 +42,7 @@ def up() -> None:
                 out.print(line, markup=False)
             environment = settings.as_environment() | servers.as_environment()
             _migrate(environment)
+            uvloop.run(check_master_key(servers.database_url, secrets))
             roles = platform_roles(settings, environment, servers.reading_url)
             try:
                 for role in roles:

@@ -25,7 +25,7 @@ from suture.backbone.stream import BACKBONE_AWAY, connect
 from suture.bootstrap.servers import Servers, embedded_servers, settle_master_key, sole_supervisor, wipe
 from suture.bootstrap.settings import SETTINGS_FILE, Secrets, Settings
 from suture.bootstrap.supervise import Role, Supervisor, role_command, stop_all
-from suture.bootstrap.wiring import connect_database, connect_systems, desk, foundation, ledger_plan
+from suture.bootstrap.wiring import check_master_key, connect_database, connect_systems, desk, foundation, ledger_plan
 from suture.catalogue import load
 from suture.cli.clinic_catalogue import catalogue_text
 from suture.cli.roles import environment_with, platform_roles, revive
@@ -213,6 +213,7 @@ class Stage:
         done = subprocess.run(role_command("migrate"), env=self._environment(), capture_output=True, check=False)
         if done.returncode:
             raise UserError(f"the schema could not be made: {done.stderr.decode().strip()}")
+        uvloop.run(check_master_key(self.servers.database_url, self.secrets))
         uvloop.run(self._check_servers(self.servers.database_url, self.servers.nats_url))
 
     async def _check_servers(self, database_url: str, nats_url: str) -> None:
