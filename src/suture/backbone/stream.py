@@ -43,14 +43,16 @@ async def connect(url: str, name: str) -> Client:
     Raises one of `BACKBONE_AWAY` when none can be reached within seconds. A server that is silent for a while counts as
     gone. With ``tls://`` the server proves who it is, or is not spoken to: nothing is sent in the clear.
     """
-    addresses = [urlsplit(one.strip()) for one in url.split(",")]
+    told = [one.strip() for one in url.split(",")]
+    addresses = [urlsplit(one if "://" in one else f"nats://{one}") for one in told]
     encrypted = any(one.scheme == "tls" for one in addresses)
 
     reasons: list[Exception] = []
 
     async def quiet(reason: Exception) -> None:
         """nats-py would print each reconnect attempt's traceback; the relay says once that the backbone is away."""
-        reasons[:] = [reason]
+        if isinstance(reason, BACKBONE_AWAY):
+            reasons[:] = [reason]
 
     options: dict[str, Any] = _who(addresses[0]) | {
         "name": name,
@@ -62,7 +64,7 @@ async def connect(url: str, name: str) -> Client:
         "max_outstanding_pings": 2,
         "error_cb": quiet,
     }
-    servers = [f"{one.scheme or 'nats'}://{one.netloc.rpartition('@')[2] or one.path}" for one in addresses]
+    servers = [f"{one.scheme}://{one.netloc.rpartition('@')[2]}" for one in addresses]
     client = _Encrypted() if encrypted else Client()
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):

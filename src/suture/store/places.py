@@ -114,11 +114,17 @@ class Place:
         self._pointer.unlink(missing_ok=True)
 
     def make_data(self) -> Path:
-        """An empty folder for the data, the server user's alone."""
+        """An empty folder for the data, the server user's alone. Raises `EmbeddedFailed`."""
         data = self.data
         shutil.rmtree(data, ignore_errors=True)  # what a set-up that was interrupted left
-        data.mkdir(mode=0o700, parents=True)
-        own(data)
+        try:
+            data.mkdir(mode=0o700, parents=True)
+            own(data)
+        except OSError as error:
+            raise EmbeddedFailed(
+                f"PostgreSQL's data folder {data} can't be made ({error.strerror}): choose another by SUTURE_DATA_DIR, "
+                "run Suture as an ordinary user, or set SUTURE_DATABASE_URL"
+            ) from error
         return data
 
     def _elsewhere(self) -> Path | None:
