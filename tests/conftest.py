@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from suture.backbone.embedded import EmbeddedNats
 from suture.catalogue import Catalogue, parse
@@ -23,6 +24,8 @@ from suture.store.schema import migrate
 from suture.store.sealing import MasterKey
 from suture.store.vault import Vault
 
+settings.register_profile("suture", deadline=None)  # machines are busy with others: a whole test has a deadline
+settings.load_profile("suture")
 _numbers = itertools.count()
 _MEMORY, _ENOUGH_BYTES = Path("/dev/shm"), 4 * 1024**3
 
