@@ -19,7 +19,7 @@ from suture.reconcile.differences import Difference
 from suture.reconcile.evidence import by_key as evidence_by_key
 from suture.reconcile.evidence import found
 from suture.reconcile.reconciler import parts
-from suture.store import holdings
+from suture.store import holdings, periods
 from suture.store.database import Database
 from suture.store.discrepancies import Discrepancy
 from suture.store.holdings import Holding
@@ -133,6 +133,15 @@ async def test_a_look_at_each_day_by_itself_doubts_all_that_differs_over_all_day
     assert not {one.key for one in documents} <= doubted, "or it would say nothing"
 
 
+LATE = [
+    (date(2026, 4, 1), True, []),
+    (date(2026, 4, 1), False, ["share_moved"]),
+    (date(2026, 4, 2), True, ["share_moved"]),
+    (date(2026, 3, 1), True, ["share_moved"]),
+]
+"""When a share of March stands, whether March was closed, and what is told."""
+
+
 @pytest.mark.parametrize(("zone", "rules"), [("America/New_York", []), ("UTC", ["charge_gone"])])
 async def test_what_a_system_says_no_time_of_is_not_old_before_its_day_is_over(
     database: Database, zone: str, rules: list[str]
@@ -146,6 +155,20 @@ async def test_what_a_system_says_no_time_of_is_not_old_before_its_day_is_over(
         await holdings.merge(connection)
         await holdings.scope_days(connection, DAY, DAY)
         found = await compare(connection, [RULES["charge_gone"]], evening, (DAY, DAY), ZoneInfo(zone))
+    assert [one.rule.name for one in found.told] == rules
+
+
+@pytest.mark.parametrize(("day", "closed", "rules"), LATE)
+async def test_what_came_late_for_a_closed_month_stands_on_the_next_ones_first_day(
+    database: Database, day: date, closed: bool, rules: list[str]
+) -> None:
+    async with database.transaction() as connection:
+        if closed:
+            await periods.freeze(connection, f"{DAY:%Y-%m}", "ada", NOW)
+        await holdings.stage(connection, other("odoo.accrual", day=day))
+        await holdings.merge(connection)
+        await holdings.scope_keys(connection, ["a1"])
+        found = await compare(connection, standard_rules(), NOW, None)
     assert [one.rule.name for one in found.told] == rules
 
 
@@ -299,6 +322,18 @@ CASES = {
     "contact deleted": (also(about("deleted")), "master_data", "deleted", None, "by_hand"),
     "product renamed": (also(about("changed", "S1210", "service 7")), "master_data", "renamed", None, "by_hand"),
     "share not accrued": (without("odoo.accrual"), "share_not_accrued", "missing", "200.00", "redo"),
+    "invoice on another day": (
+        other("odoo.invoice", day=DAY + timedelta(days=1)),
+        *("invoice_moved", "differs", "200.00", "by_hand"),
+    ),
+    "payment on another day": (
+        other("odoo.payment", day=DAY + timedelta(days=1)),
+        *("payment_moved", "differs", "200.00", "by_hand"),
+    ),
+    "share on another day": (
+        other("odoo.accrual", day=DAY + timedelta(days=1)),
+        *("share_moved", "differs", "200.00", "by_hand"),
+    ),
     "another share": (
         other("odoo.accrual", amount=Decimal("60.00")),
         *("share_not_accrued", "differs", "140.00", "by_hand"),

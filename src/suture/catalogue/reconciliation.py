@@ -33,7 +33,7 @@ Book = Literal[
 `odoo.by_hand` those that somebody entered for contacts of ours beside. `suture.supplies` and `suture.share` are what
 services that were told use up, and what their practitioner is to get."""
 
-Expectation = Literal["once", "amount", "open", "quantity", "facility"]
+Expectation = Literal["once", "amount", "open", "quantity", "facility", "day"]
 Proposal = Literal["fetch", "redo", "correct", "adopt", "by_hand"]
 """How a difference is put right: have the source tell it again, do the step again, correct the excess in the ledger,
 take what stands in the ledger for right, or a person mends it in the outside system."""
@@ -61,7 +61,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """One question that reconciliation asks of two sides, or of one.
 
     With both sides: each key of `left` is in `right` ``once`` and the other way round, with the same ``amount``,
-    ``open`` amount, ``quantity`` or ``facility``. With `left` alone: nothing is in it for longer than `after_hours`.
+    ``open`` amount, ``quantity``, ``facility`` or ``day``. With `left` alone: nothing is in it for longer than `after_hours`.
     `by` totals compares sums by payer and day instead. What is younger than `after_hours` is not asked yet. Rules
     stand in the order in which work flows: of one appointment only the first difference is told, for what follows
     follows from it.

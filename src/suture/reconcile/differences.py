@@ -68,6 +68,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
             return _positive(pair.right_amount)
         if "open" in self.rule.expects:
             return _apart(pair.left_open, pair.right_open)
+        if "day" in self.rule.expects:
+            return _positive(pair.right_amount)
         if self.rule.right is None:
             return _positive(pair.left_open if pair.left_open is not None else pair.left_amount)
         return _apart(pair.left_amount, pair.right_amount)

@@ -186,7 +186,8 @@ async def pairs(
     """Keys in scope of which two books differ. In `zone` days end last."""
     wanted = [name in expects for name in ("once", "amount", "open", "quantity")]
     sides = (left.book, list(left.states), right.book, list(right.states))
-    rows = await connection.fetch(_SQL["pairs"], *sides, *wanted, left.insured, most, zone.key, "facility" in expects)
+    more = ["facility" in expects, "day" in expects]
+    rows = await connection.fetch(_SQL["pairs"], *sides, *wanted, left.insured, most, zone.key, *more)
     return [Pair(**dict(row)) for row in rows]
 
 

@@ -130,7 +130,8 @@ ANALYZE scoped (book, key)
 
 -- name: pairs
 -- Keys whose two sides differ: how often each stands, and what must agree ($5 once, $6 amount, $7 open, $8 quantity,
--- $12 facility, where both say one). What a system says no time of is as old as its day, which ends last in the zone $11.
+-- $12 facility, where both say one, $13 day). What came late for a month that was closed is dated on the first day of the
+-- next open one (`periods.Calendar`). What a system says no time of is as old as its day, which ends last in the zone $11.
 WITH l AS (
     SELECT key, sum(counts) AS count, sum(amount) AS amount, sum(open) AS open, sum(quantity) AS quantity,
         min(day) AS day, max(facility) AS facility, max(party) AS party, max(appointment) AS appointment,
@@ -159,7 +160,9 @@ FROM l FULL JOIN r USING (key)
 WHERE ($5 AND (coalesce(l.count, 0) <> coalesce(r.count, 0) OR l.count > 1))
     OR (l.count = 1 AND r.count = 1 AND (
         ($6 AND l.amount IS DISTINCT FROM r.amount) OR ($7 AND l.open IS DISTINCT FROM r.open)
-        OR ($8 AND l.quantity IS DISTINCT FROM r.quantity) OR ($12 AND l.facility <> r.facility)))
+        OR ($8 AND l.quantity IS DISTINCT FROM r.quantity) OR ($12 AND l.facility <> r.facility)
+        OR ($13 AND l.day IS DISTINCT FROM r.day AND NOT (r.day > l.day AND extract(day FROM r.day) = 1
+            AND EXISTS (SELECT FROM period WHERE month = to_char(l.day, 'YYYY-MM'))))))
 ORDER BY key LIMIT $10
 
 -- name: standing
