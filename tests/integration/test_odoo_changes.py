@@ -12,8 +12,9 @@ from suture.catalogue import Catalogue
 from suture.connectors.http import HttpClient
 from suture.connectors.odoo import OdooLedger, changes, paging
 from suture.connectors.odoo.client import JsonRpc, Odoo
+from suture.connectors.odoo.names import external_id
 from suture.connectors.port import ChangePage
-from suture.connectors.testing.orders import PLAN, a_payment, an_invoice, posted_invoice, usd
+from suture.connectors.testing.orders import DAY, PLAN, VISIT, a_payment, an_invoice, posted_invoice, usd
 from suture.core.clock import SystemClock
 from suture.core.failure import Retriable
 from suture.ingest.ingester import Ingester
@@ -172,6 +173,70 @@ async def test_a_twin_by_hand_needs_somebody(clinic: Clinic) -> None:
     await clinic.person.do("account.move", "action_post", [twin])
     await clinic.look()
     assert [code for code, _, _ in await clinic.troubles()] == ["twin_in_odoo"]
+
+
+async def test_a_twin_that_is_paid_is_told_once(clinic: Clinic) -> None:
+    await posted_invoice(clinic.ledger, "A1")
+    partner = (await clinic.ledger.register(an_invoice("A1").partner)).partner
+    columns = ["id", "move_type", "ref", "partner_id/.id", "invoice_line_ids/name", "invoice_line_ids/price_unit"]
+    (twin,) = await clinic.person.upsert(
+        "account.move", columns, [["ada.twin", "out_invoice", "A1", partner, "By hand", "200"]]
+    )
+    await clinic.person.do("account.move", "action_post", [twin])
+    await clinic.look()
+    await clinic.person.do("account.move", "write", [twin], vals={"invoice_date_due": "2030-01-01"})
+    await clinic.look()
+    assert await clinic.troubles() == [("twin_in_odoo", "Appointment/A1", 1)]
+
+
+async def test_a_customers_new_name_on_what_is_paid_settles_nothing(clinic: Clinic) -> None:
+    await posted_invoice(clinic.ledger, "A1")
+    await clinic.ledger.apply_payment(a_payment("A1", "200.00"))
+    partner = (await clinic.ledger.register(an_invoice("A1").partner)).partner
+    await clinic.person.do("res.partner", "write", [partner], vals={"name": "Zebedee Renamed"})
+    await clinic.person.do("account.move", "write", [await invoice_of(clinic, "A1")], vals={"ref": "edited"})
+    await clinic.look()
+    assert await clinic.events() == [("discrepancy.found", "Patient/A1")]
+
+
+async def test_our_own_credit_is_no_further_change_of_an_invoice_that_somebody_changed(clinic: Clinic) -> None:
+    await posted_invoice(clinic.ledger, "A1")
+    invoice = await invoice_of(clinic, "A1")
+    await clinic.person.do("account.move", "button_draft", [invoice])
+    await clinic.person.do("account.move", "write", [invoice], vals={"invoice_date": "2026-01-02"})
+    await clinic.person.do("account.move", "action_post", [invoice])
+    await clinic.look()
+    assert await clinic.ledger.cancel_invoice("A1", DAY)
+    await clinic.look()
+    assert await clinic.events() == [("invoice.changed_by_person", "Appointment/A1")]
+    assert await clinic.troubles() == [("changed_in_odoo", "Appointment/A1", 1)]
+
+
+async def test_what_odoos_own_module_reads_back_in_its_transaction_is_no_change(
+    database: Database, vault: Vault, catalogue: Catalogue
+) -> None:
+    """17 answers amounts unrounded there."""
+    app = create_app(version=17, api_keys={"ours": "suture-bot", "theirs": "ada"}, connects=True)
+    async with serving(app) as url:
+        clinic = Clinic(url, database, vault, catalogue)
+        await clinic.ledger.prepare(PLAN)
+        await clinic.look()
+        await posted_invoice(clinic.ledger, "A1")
+        await clinic.ledger.apply_payment(a_payment("A1", "200.00"))
+        await clinic.look()
+        assert await clinic.events() == []
+        await clinic.close()
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["known", "asked"])
+async def test_an_archived_product_is_archived_and_not_deleted(clinic: Clinic, knows: bool) -> None:
+    (product,) = await clinic.person.search("product.product", [["default_code", "=", VISIT]], ["name"])
+    await clinic.person.do("product.product", "write", [product["id"]], vals={"active": False})
+    books = await clinic.ledger._server.books(None)
+    if not knows:
+        books.finder.forget([external_id("product", VISIT)])
+    (found,) = [one async for one in clinic.ledger.master_data() if one.reference == VISIT]
+    assert (found.state, found.record) == ("archived", product["id"])
 
 
 async def test_nothing_is_lost_when_a_look_breaks_off_in_the_middle(

@@ -13,6 +13,7 @@ from suture.core.money import Money
 from suture.store.crosswalk import Known
 
 US, THEM = 6, 2
+PAID = {"payment_state": "paid", "amount_residual": 0.0}
 MEMORY = Memory()
 POSTED: dict[str, Any] = {
     "id": 7,
@@ -49,8 +50,8 @@ def ours(name: str = "suture.invoice_A1", *, posted: bool = True) -> Known:
     ("known", "now", "told"),
     [
         (ours(), {}, None),
-        (ours(), {"payment_state": "paid", "amount_residual": 0.0}, None),
-        (ours(), {"payment_state": "paid", "amount_residual": 0.0, "write_uid": THEM}, ("invoice", "paid", "A1", ())),
+        (ours(), PAID | {"write_uid": THEM}, ("invoice", "paid", "A1", ())),
+        (ours(), PAID | {"write_uid": US}, None),
         (ours(), {"amount_total": 190.0}, ("invoice", "changed", "A1", ("amount_total",))),
         (ours(), {"state": "cancel", "write_uid": THEM}, ("invoice", "cancelled", "A1", ("state",))),
         (ours(), {"state": "draft", "write_uid": THEM}, ("invoice", "reopened", "A1", ("state",))),
@@ -68,7 +69,7 @@ def ours(name: str = "suture.invoice_A1", *, posted: bool = True) -> Known:
 )
 def test_moves(known: Known | None, now: dict[str, Any], told: tuple[object, ...] | None) -> None:
     row = POSTED | now
-    change = of_move(row, known, prints(row, MOVE_PRINTED), us=US, currency="USD")
+    change = of_move(row, known, prints(row, MOVE_PRINTED), us=US, currency="USD", settled_by=[31])
     assert (change and (change.kind, change.what, change.reference, change.fields)) == told
     if change is not None:
         assert change.residual == Money(Decimal(str(row["amount_residual"])).quantize(Decimal("0.01")), "USD")
@@ -88,6 +89,28 @@ def test_each_state_of_a_record_has_its_own_version_also_within_a_second() -> No
                               currency="USD"))
     }  # fmt: skip
     assert len(versions) == 2
+
+
+@pytest.mark.parametrize("then", [PAID, {"ref": "edited"}, {"write_date": "2026-03-09 08:00:00"}])
+@pytest.mark.parametrize(
+    ("known", "now"),
+    [(ours(), {"amount_total": 250.0, "write_uid": THEM}), (None, {"create_uid": THEM, "write_uid": THEM})],
+    ids=["changed", "twin"],
+)
+def test_what_follows_from_a_change_tells_the_same_change(
+    known: Known | None, now: dict[str, Any], then: dict[str, Any]
+) -> None:
+    versions = {
+        change.version
+        for row in (POSTED | now, POSTED | now | then)
+        if (change := of_move(row, known, prints(row, MOVE_PRINTED), us=US, currency="USD", twin_of="A1"))
+    }
+    assert len(versions) == 1
+
+
+def test_an_invoice_that_somebody_wrote_on_is_settled_by_nobody() -> None:
+    row = POSTED | PAID | {"write_uid": THEM}
+    assert of_move(row, ours(), prints(row, MOVE_PRINTED), us=US, currency="USD") is None
 
 
 CONTACT: dict[str, Any] = {

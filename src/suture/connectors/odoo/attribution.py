@@ -4,7 +4,7 @@ Nothing of a person is carried along: ids, references, names of fields, numbers 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -25,8 +25,11 @@ _KINDS = {"Payer": "payer", "Patient": "patient", "Practitioner": "practitioner"
 
 def version_of(row: Row) -> str:
     """One state of a record: when it was written, to Odoo's second, and a digest of what was read of it."""
-    digest = hashlib.blake2b(msgspec.json.encode(row, order="sorted"), digest_size=8).hexdigest()
-    return f"{row['write_date']}/{digest}"
+    return f"{row['write_date']}/{_digest(row)}"
+
+
+def _digest(told: object) -> str:
+    return hashlib.blake2b(msgspec.json.encode(told, order="sorted"), digest_size=8).hexdigest()
 
 
 def moment_of(row: Row) -> datetime:
@@ -34,31 +37,55 @@ def moment_of(row: Row) -> datetime:
 
 
 def of_move(
-    row: Row, known: Known | None, prints: Mapping[str, str], *, us: int, currency: str, twin_of: str = ""
+    row: Row,
+    known: Known | None,
+    prints: Mapping[str, str],
+    *,
+    us: int,
+    currency: str,
+    twin_of: str = "",
+    settled_by: Sequence[int] = (),
 ) -> LedgerChange | None:
     """What somebody else did to a journal entry or invoice. `twin_of` is the visit whose invoice a document of
-    somebody else's names as its own reference."""
+    somebody else's names as its own reference; `settled_by` are the reconciliations with somebody else's documents.
 
-    def told(kind: ChangeKind, what: str, reference: str, fields: tuple[str, ...] = ()) -> LedgerChange:
-        return _with_amounts(_change(row, kind, what, reference, fields), row, currency)
+    A version is of what is told alone: what follows from it, a document that is paid or credited, or a customer's new
+    name on it, tells the same thing again.
+    """
+
+    def told(kind: ChangeKind, what: str, reference: str, fields: tuple[str, ...], of: object) -> LedgerChange:
+        change = _with_amounts(_change(row, kind, what, reference, fields), row, currency)
+        return msgspec.structs.replace(change, version=f"{what}/{_digest(of)}")
 
     if known is None:
         by_person = row["create_uid"] != us and row["state"] == "posted" and row["move_type"] in _INVOICES
         if not by_person:
             return None
-        fields = ("ref",) if twin_of else ()
-        return told("invoice", "posted", twin_of or f"odoo/account.move/{row['id']}", fields)
+        reference, fields = twin_of or f"odoo/account.move/{row['id']}", ("ref",) if twin_of else ()
+        return told("invoice", "posted", reference, fields, [reference, row["name"], row["amount_total"]])
     kind: ChangeKind = "invoice" if known.name.startswith(f"{MODULE}.invoice_") else "entry"
     if not known.prints:
         posted = row["state"] == "posted" and row["write_uid"] != us
-        return told(kind, "posted", known.key) if posted else None
-    changed = changed_fields(known, prints)
-    if changed:
+        return told(kind, "posted", known.key, (), row["name"]) if posted else None
+    if changed := changed_fields(known, prints):
         what = {"cancel": "cancelled", "draft": "reopened"}.get(row["state"], "changed")
-        return told(kind, what, known.key, changed)
-    if kind == "invoice" and row["payment_state"] in _SETTLED and row["write_uid"] != us:
-        return told(kind, "paid", known.key)
+        return told(kind, what, known.key, changed, [[field, prints[field]] for field in changed])
+    if settled_by and may_be_settled(row, known, prints, us=us):
+        return told(kind, "paid", known.key, (), [row["payment_state"], row["amount_residual"], *settled_by])
     return None
+
+
+def may_be_settled(row: Row, known: Known | None, prints: Mapping[str, str], *, us: int) -> bool:
+    """Whether somebody else may have settled an invoice of ours; that it was written last by somebody says no more than
+    that: a customer's new name is written on it as well."""
+    return (
+        known is not None
+        and known.name.startswith(f"{MODULE}.invoice_")
+        and bool(known.prints)
+        and not changed_fields(known, prints)
+        and row["payment_state"] in _SETTLED
+        and row["write_uid"] != us
+    )
 
 
 def of_partner(row: Row, known: Known | None, prints: Mapping[str, str], *, us: int) -> LedgerChange | None:
@@ -68,7 +95,10 @@ def of_partner(row: Row, known: Known | None, prints: Mapping[str, str], *, us: 
     if known is not None and known.prints:
         changed = changed_fields(known, prints)
         kind = cast(ChangeKind, _KINDS.get(known.key.partition("/")[0], "patient"))
-        return _change(row, kind, "changed", known.key, changed) if changed else None
+        if not changed:
+            return None
+        change = _change(row, kind, "changed", known.key, changed)
+        return msgspec.structs.replace(change, version=f"changed/{_digest([[f, prints[f]] for f in changed])}")
     if row["supplier_rank"] <= 0:
         return None
     what = "registered" if row["create_date"] == row["write_date"] else "updated"

@@ -11,7 +11,7 @@ from suture.connectors.odoo.crosswalk import Crosswalk
 from suture.connectors.odoo.documents import Document, table
 from suture.connectors.odoo.find import Finder
 from suture.connectors.odoo.parties import Parties
-from suture.connectors.odoo.posting import MOVE_FIELDS, MOVE_PRINTED, Poster, parse_day
+from suture.connectors.odoo.posting import MOVE_FIELDS, Poster, parse_day, printed
 from suture.connectors.odoo.setting import Setting, read_setting
 from suture.connectors.port import LedgerPlan
 from suture.core.clock import Clock
@@ -126,13 +126,14 @@ class Books:
         days = await self._ordered(moves, rows, ordered or {})
         posted = await self.poster.post(rows, list(moves.values()), totals, ordered=days, settles=settles, ahead=ahead)
         outcome = {name: posted[identifier] for name, identifier in moves.items()}
+        codes = (await self.setting()).codes()
         await self.crosswalk.remember(
             [
                 Known(
                     name=name,
                     model="account.move",
                     record=row["id"],
-                    prints=self._prints(row),
+                    prints=self._prints(row, codes),
                 )
                 for name, row in outcome.items()
                 if not isinstance(row, Failure)
@@ -149,13 +150,14 @@ class Books:
         standing = {name: rows[i] for name, i in moves.items() if i in rows and rows[i]["state"] == "posted"}
         elsewhere = {n: row for n, row in standing.items() if n in ordered and parse_day(row["date"]) != ordered[n]}
         known = await self.crosswalk.recall(list(elsewhere)) if elsewhere else {}
+        codes = (await self.setting()).codes()
         for name, row in elsewhere.items():
-            if name in known and known[name].prints.get("date") == self._prints(row)["date"]:
+            if name in known and known[name].prints.get("date") == self._prints(row, codes)["date"]:
                 days[row["id"]] = parse_day(row["date"])
         return days
 
-    def _prints(self, row: Row) -> dict[str, str]:
-        return self.crosswalk.prints({field: row[field] for field in MOVE_PRINTED})
+    def _prints(self, row: Row, codes: Mapping[int, str]) -> dict[str, str]:
+        return self.crosswalk.prints(printed(row, codes))
 
     async def moves(self, kind: str, keys: Sequence[str], move_type: str = "entry") -> dict[str, int]:
         """Ids by key of our journal entries or invoices of a kind, whose `ref` is the key."""

@@ -21,7 +21,7 @@ from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.paging import PAGE
 from suture.connectors.odoo.parties import PARTNER_PRINTED
-from suture.connectors.odoo.posting import MOVE_PRINTED
+from suture.connectors.odoo.posting import MOVE_PRINTED, printed
 from suture.connectors.odoo.procurement import received_quantities, running_low
 from suture.connectors.port import ChangePage, LedgerChange, RunningLow
 from suture.core.failure import Fatal
@@ -30,6 +30,7 @@ OVERLAP = timedelta(minutes=2)
 """Longer than Odoo's longest transaction: what began before and committed after a look is found by the next."""
 
 _SWEPT = ("account.move", "res.partner", "stock.picking")
+_LINE = "account.move.line"
 _SWEPT_AT_ONCE = 200
 _NOTES_AGAIN, _NOTES_AT_ONCE = 200, 2000
 _SWEPT_FOR = timedelta(days=400)
@@ -142,18 +143,46 @@ async def _moves(books: Books, rows: Sequence[Row], us: int) -> list[LedgerChang
     codes = (await books.setting()).codes()
     strangers = {row["ref"] for row in rows if row["id"] not in known and row["ref"]}
     ours = await books.crosswalk.recall([external_id("invoice", ref) for ref in strangers])
+    prints = {row["id"]: books.crosswalk.prints(printed(row, codes)) for row in rows}
+    unsure = [
+        row["id"] for row in rows if attribution.may_be_settled(row, known.get(row["id"]), prints[row["id"]], us=us)
+    ]
+    others = await _settled_by_others(books, unsure, us)
     told = (
         attribution.of_move(
             row,
             known.get(row["id"]),
-            books.crosswalk.prints({field: row[field] for field in MOVE_PRINTED}),
+            prints[row["id"]],
             us=us,
             currency=codes[row["currency_id"]],
             twin_of=row["ref"] if row["ref"] and external_id("invoice", row["ref"]) in ours else "",
+            settled_by=others.get(row["id"], ()),
         )
         for row in rows
     )
     return [change for change in told if change is not None]
+
+
+async def _settled_by_others(books: Books, invoices: Sequence[int], us: int) -> dict[int, list[int]]:
+    """The reconciliations of each invoice with what we did not write."""
+    if not invoices:
+        return {}
+    receivable = [["move_id", "in", list(invoices)], ["account_type", "=", "asset_receivable"]]
+    lines = {row["id"]: row["move_id"] for row in await books.odoo.search(_LINE, receivable, ["move_id"])}
+    either = ["|", ["debit_move_id", "in", list(lines)], ["credit_move_id", "in", list(lines)]]
+    sides = ["debit_move_id", "credit_move_id"]
+    partials = await books.odoo.search("account.partial.reconcile", either, sides)
+    facing = {row["id"]: next((row[s], row[o]) for s, o in (sides, sides[::-1]) if row[s] in lines) for row in partials}
+    counterparts = await books.odoo.read(
+        _LINE, sorted({line for _, line in facing.values()}), ["move_id", "create_uid"]
+    )
+    known = await books.crosswalk.by_record("account.move", [row["move_id"] for row in counterparts.values()])
+    found: dict[int, list[int]] = {}
+    for partial, (line, counterpart) in facing.items():
+        row = counterparts.get(counterpart)
+        if row is not None and row["create_uid"] != us and row["move_id"] not in known:
+            found.setdefault(lines[line], []).append(partial)
+    return found
 
 
 async def _partners(books: Books, rows: Sequence[Row], us: int) -> list[LedgerChange]:

@@ -198,9 +198,10 @@ class Odoo:
         _note_write()
         return answer
 
-    async def ask(self, model: str, method: str, **named: Any) -> Any:
-        """A method that reads and takes no records. What fails in passing is asked again in place."""
-        return await self._patiently(model, method, **named)
+    async def ask(self, model: str, method: str, *, context: Row | None = None, **named: Any) -> Any:
+        """A method that reads and takes no records; `context` adds to the usual one. What fails in passing is asked
+        again in place."""
+        return await self._patiently(model, method, context=context, **named)
 
     async def read(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> dict[int, Row]:
         """Records by id; those that don't exist are left out. Many2one fields are ids (never names of people)."""
@@ -285,8 +286,9 @@ class Odoo:
         answer = await self._patiently(model, "get_external_id", ids=ids)
         return {int(identifier): name for identifier, name in answer.items() if name}
 
-    async def _patiently(self, model: str, method: str, **named: Any) -> Any:
-        return await read_patiently(lambda: self._transport.call(model, method, context=self._context, **named))
+    async def _patiently(self, model: str, method: str, *, context: Row | None = None, **named: Any) -> Any:
+        told = {**self._context, **(context or {})}
+        return await read_patiently(lambda: self._transport.call(model, method, context=told, **named))
 
 
 def _note_write() -> None:

@@ -109,11 +109,16 @@ class Finder:
         return await self._exactly(model, wanted)
 
     async def reference(self, model: str, name: str) -> int | None:
-        """The id of the record with exactly this external id, asked of Odoo; None where there is none."""
+        """The id of the record with exactly this external id, archived or not, asked of Odoo; None where there is
+        none."""
         try:
             plain = name.removeprefix(f"{MODULE}.")
             of, identifier = await self._odoo.ask(
-                "ir.model.data", "check_object_reference", module=MODULE, xml_id=plain
+                "ir.model.data",
+                "check_object_reference",
+                module=MODULE,
+                xml_id=plain,
+                context={"active_test": False},
             )
         except Rejected:
             return None  # a ValueError: no such external id

@@ -241,8 +241,15 @@ def _no_name(odoo: Odoo) -> str | bool:
     return "/" if odoo.version < 18 else False
 
 
-def total_of(row: Row, currency: str) -> Money:
-    return Money(round_money(Decimal(str(row["amount_total"])), currency), currency)
+def total_of(row: Row, currency: str, field: str = "amount_total") -> Money:
+    return Money(round_money(Decimal(str(row[field])), currency), currency)
+
+
+def printed(row: Row, codes: Mapping[int, str]) -> Row:
+    """What of a document is kept as a print (`MOVE_PRINTED`). An amount that is read in the transaction which writes it
+    isn't rounded yet (17): it is the same amount."""
+    amounts = {field: total_of(row, codes[row["currency_id"]], field) for field in ("amount_total", "amount_untaxed")}
+    return {field: row[field] for field in MOVE_PRINTED} | {field: float(m.amount) for field, m in amounts.items()}
 
 
 def missing(what: str) -> Rejected:

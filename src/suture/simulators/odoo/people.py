@@ -65,7 +65,7 @@ class Users19(Users):
 
 
 class ExternalIds(Model):
-    """`ir.model.data` is for administrators; one question is for everyone."""
+    """`ir.model.data` is for administrators; one question is for everyone. It doesn't see what is archived."""
 
     forbidden = True
 
@@ -76,4 +76,5 @@ class ExternalIds(Model):
             raise PythonError("ValueError", f"External ID not found in the system: {module}.{xml_id}")
         model, identifier, _ = known
         row = self.db.rows(model).get(identifier)
-        return [model, identifier if row is not None and self.env.visible(model, row) else False]
+        hidden = row is not None and not row.get("active", True) and self.env.context.get("active_test") is not False
+        return [model, identifier if row is not None and self.env.visible(model, row) and not hidden else False]
