@@ -324,15 +324,15 @@ CASES = {
     "share not accrued": (without("odoo.accrual"), "share_not_accrued", "missing", "200.00", "redo"),
     "invoice on another day": (
         other("odoo.invoice", day=DAY + timedelta(days=1)),
-        *("invoice_moved", "differs", "200.00", "by_hand"),
+        *("invoice_moved", "moved", "200.00", "by_hand"),
     ),
     "payment on another day": (
         other("odoo.payment", day=DAY + timedelta(days=1)),
-        *("payment_moved", "differs", "200.00", "by_hand"),
+        *("payment_moved", "moved", "200.00", "by_hand"),
     ),
     "share on another day": (
         other("odoo.accrual", day=DAY + timedelta(days=1)),
-        *("share_moved", "differs", "200.00", "by_hand"),
+        *("share_moved", "moved", "200.00", "by_hand"),
     ),
     "another share": (
         other("odoo.accrual", amount=Decimal("60.00")),

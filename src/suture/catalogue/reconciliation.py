@@ -61,10 +61,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """One question that reconciliation asks of two sides, or of one.
 
     With both sides: each key of `left` is in `right` ``once`` and the other way round, with the same ``amount``,
-    ``open`` amount, ``quantity``, ``facility`` or ``day``. With `left` alone: nothing is in it for longer than `after_hours`.
-    `by` totals compares sums by payer and day instead. What is younger than `after_hours` is not asked yet. Rules
-    stand in the order in which work flows: of one appointment only the first difference is told, for what follows
-    follows from it.
+    ``open`` amount, ``quantity``, ``facility`` or ``day``. With `left` alone: nothing is in it for longer than
+    `after_hours`. `by` totals compares sums by payer and day instead. What is younger than `after_hours` is not asked
+    yet. Rules stand in the order in which work flows: of one appointment only the first difference is told, for what
+    follows follows from it.
     An empty `owner` is that of the right side's system.
     """
 

@@ -26,6 +26,8 @@ _WHAT = {
     "twice": "{key} stands more than once in {right} ({right_kind})",
     "differs": "{left} ({left_kind}) and {right} ({right_kind}) don't hold the same of {key}",
     "facility_changed": "the {right_kind} of {key} is booked to another facility in {right} than {left} told",
+    "moved": "the {right_kind} of {key} stands in {right} on another day than {left} says: Odoo moves what is dated "
+    "in a locked period",
     "overdue": "{left}'s {left_kind} of {key} has been so for too long",
     "changed": "somebody changed {key} in {left}",
     "renamed": "somebody renamed the product {key} in {left}",
@@ -46,6 +48,7 @@ _BY_HAND = {
     "gone": "ask who deleted it in {left}; then cancel what followed from it",
     "walk_in": "have the appointment entered in scheduling, or void the charge in {right}",
     "facility_changed": "put the facility back on the lines in {right}, or correct it in scheduling",
+    "moved": "open the period in {right} and date it as it was; or accept it with the reason for it",
     "renamed": "give the product its name back in {left}, or change it in the catalogue",
     "archived": "take it out of the archive in {left}",
     "deleted": "restore it in {left}, or have it written again: `suture odoo forget`",

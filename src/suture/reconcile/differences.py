@@ -39,7 +39,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
       it), ``reversed``, ``returned``, or is a ``draft``;
     - nothing stands on the left: ``not_completed`` and ``gone`` (an appointment), ``walk_in`` (a charge without one),
       ``not_undone`` (Suture took back what it follows from), else ``unexpected``;
-    - both stand: ``twice``, ``partly_credited``, ``facility_changed``, else ``differs``;
+    - both stand: ``twice``, ``partly_credited``, ``facility_changed``, ``moved`` (to another day), else ``differs``;
     - there is one side only: ``changed``, ``renamed``, ``archived``, ``deleted``, ``party_changed``,
       ``reference_changed``, ``by_hand``, else ``overdue``.
     """
@@ -64,12 +64,10 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
             return _positive(pair.left_amount)
         if self.what in _ALONE:
             return _positive(pair.right_amount)
-        if self.what == "facility_changed":
+        if self.what in ("facility_changed", "moved"):
             return _positive(pair.right_amount)
         if "open" in self.rule.expects:
             return _apart(pair.left_open, pair.right_open)
-        if "day" in self.rule.expects:
-            return _positive(pair.right_amount)
         if self.rule.right is None:
             return _positive(pair.left_open if pair.left_open is not None else pair.left_amount)
         return _apart(pair.left_amount, pair.right_amount)
@@ -152,6 +150,8 @@ def _alone(rule: Rule, documents: Sequence[Holding]) -> str:
 
 
 def _differing(rule: Rule, pair: Pair, right: Sequence[Holding]) -> str:
+    if "day" in rule.expects:
+        return "moved"
     if "amount" in rule.expects and pair.left_amount != pair.right_amount:
         less = (pair.right_amount or 0) < (pair.left_amount or 0)
         credited = any(one.stands and not one.counts and (one.amount or 0) < 0 for one in right)
