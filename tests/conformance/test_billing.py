@@ -153,6 +153,13 @@ async def test_an_agreed_price_is_billed() -> None:
         assert charge.total == Money(Decimal("0.30"), "USD")
 
 
+async def test_a_factor_of_the_visit_counts_with_billings_own_price() -> None:
+    async with bench() as it:
+        line = ServiceLine(service="S1010", quantity=Decimal(2), factor=Decimal("0.8"))
+        charge = await it.billing.capture_charge(visit_of(PLANS[0], lines=(line,)), DAY_OF_SERVICE)
+        assert charge.total == Money(Decimal("136.00"), "USD"), "2 times 0.8 times 85.00"
+
+
 async def test_voiding_twice_is_voiding_once() -> None:
     async with bench(delay=60) as it:
         visit = visit_of(PLANS[0])

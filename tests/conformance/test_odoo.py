@@ -211,6 +211,16 @@ class TestOdoo(LedgerConformance):
         assert distribution.count(",") == 1
         assert "100" in distribution
 
+    async def test_writes_the_state_of_a_country_that_has_it(self, ledger: OdooLedger, odoo: Odoo, key: str) -> None:
+        told = LedgerPartner(reference=f"Patient/{key}", name="N", is_company=False, role="patient", country="US")
+        for state, code in (("NY", "NY"), ("Maine", "ME"), ("ON", ""), (None, "")):
+            stood = await ledger.register(msgspec.structs.replace(told, state=state))
+            assert stood.discrepancy is None
+            (row,) = await odoo.search("res.partner", [["id", "=", stood.partner]], ["state_id", "country_id"])
+            states = await odoo.search("res.country.state", [["id", "=", row["state_id"]]], ["code", "country_id"])
+            assert [one["code"] for one in states] == ([code] if code else [])
+            assert all(one["country_id"] == row["country_id"] for one in states)
+
     async def test_a_partner_follows_its_source(self, ledger: Ledger, odoo: Odoo, key: str) -> None:
         order = an_invoice(key)
         await ledger.draft_invoice(order)

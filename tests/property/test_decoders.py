@@ -61,6 +61,8 @@ def judged(decoder: Decoder, body: bytes) -> None:
         assert answer.remedy
         assert MARK not in answer.reason
     else:
+        assert all(MARK not in one.reason for one in answer.refusals)
+        assert all(MARK.encode() not in bytes(event.data) for event in (*answer.events, *answer.beside))
         assert all(event.occurred_at.tzinfo for event in answer.events)
         assert all(event.payload() for event in answer.events)
 
@@ -91,6 +93,47 @@ def spoilt(tree: Any, path: tuple[str | int, ...], value: Any) -> Any:
 @given(data=st.data(), kind=st.sampled_from(["booked", "completed", "cancelled"]), value=JSON)
 def test_a_notice_with_a_value_spoilt(notice: Any, data: st.DataObject, kind: str, value: Any) -> None:
     told = notice(kind, family=MARK)
+    judged(fhir_appointment.decode, msgspec.json.encode(spoilt(told, data.draw(st.sampled_from(places(told))), value)))
+
+
+def rich(notice: Any) -> Any:
+    """A notice of two visits, with everything that may stand beside them."""
+    told = notice("completed", family=MARK)
+    other = notice("completed", appointment="a2", patient="p2", family=MARK)
+    by_kind = {entry["resource"]["resourceType"]: entry["resource"] for entry in told["data"]["entry"]}
+    by_kind["Appointment"]["contained"] = [{"resourceType": "Location", "id": "in", "identifier": [{"value": "MAIN"}]}]
+    by_kind["Appointment"]["participant"].append({"actor": {"reference": "#in"}, "status": "accepted"})
+    by_kind["Encounter"] |= {
+        "appointment": [{"reference": "Appointment/a1"}],
+        "subject": {"reference": "Patient/p1"},
+        "participant": [{"individual": {"reference": "PractitionerRole/r"}, "type": [{"coding": [{"code": "PPRF"}]}]}],
+        "account": [{"reference": "Account/acc"}],
+        "location": [{"location": {"reference": "Location/l1"}, "status": "active"}],
+    }
+    by_kind["ChargeItem"] |= {"context": {"reference": "Encounter/e1"}, "factorOverride": 0.5, "quantity": {"value": 1}}
+    by_kind["Coverage"] |= {"order": 1, "period": {"start": "2026", "end": "2026-12"}, "status": "active"}
+    by_kind["Patient"] |= {
+        "link": [{"other": {"reference": "Patient/p0"}, "type": "refer"}],
+        "address": [{"text": "1"}],
+    }
+    more = [
+        {"resourceType": "PractitionerRole", "id": "r", "practitioner": {"reference": "Practitioner/d1"}},
+        {
+            "resourceType": "Account",
+            "id": "acc",
+            "coverage": [{"coverage": {"reference": "Coverage/c1"}, "priority": 1}],
+            "guarantor": [{"party": {"reference": "RelatedPerson/mum"}}],
+        },
+        {"resourceType": "RelatedPerson", "id": "mum", "name": [{"family": MARK}]},
+    ]
+    told["data"]["entry"] += [{"fullUrl": f"urn:uuid:{n}", "resource": one} for n, one in enumerate(more)]
+    told["data"]["entry"] += [entry for entry in other["data"]["entry"] if entry["resource"]["id"] in ("a2", "p2")]
+    return told
+
+
+@given(data=st.data(), value=JSON)
+def test_a_notice_of_much_with_a_value_spoilt(notice: Any, data: st.DataObject, value: Any) -> None:
+    told = rich(notice)
     judged(fhir_appointment.decode, msgspec.json.encode(spoilt(told, data.draw(st.sampled_from(places(told))), value)))
 
 

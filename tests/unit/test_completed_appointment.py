@@ -21,6 +21,7 @@ from suture.canonical.records import (
     Payment,
     Practitioner,
     PricedLine,
+    RelatedPerson,
     ServiceLine,
     Visit,
 )
@@ -40,6 +41,8 @@ DEFINITION = completed_appointment.DEFINITION
 NOW = datetime(2026, 3, 9, 3, tzinfo=UTC)  # still the 8th in New York
 PEOPLE = {
     "Patient/p1": Patient(reference="Patient/p1", identifiers=(), family="Doe", given="Jo", city="Harbour"),
+    "Patient/dad": Patient(reference="Patient/dad", identifiers=(), family="Doe", given="Dad"),
+    "RelatedPerson/mum": RelatedPerson(reference="RelatedPerson/mum", identifiers=(), family="Doe", given="Mum"),
     "Practitioner/d1": Practitioner(reference="Practitioner/d1", identifiers=(), name="Dr. House"),
     "Payer/o1": Payer(reference="Payer/o1", name="Blue Harbour"),
 }
@@ -375,6 +378,23 @@ def test_a_patient_who_pays_alone_is_invoiced_with_what_a_bill_needs(tools: Tool
         "Harbour",
         False,
     )
+
+
+@pytest.mark.parametrize("guarantor", ["RelatedPerson/mum", "Patient/dad"])
+def test_a_guarantor_is_invoiced_in_the_patients_place(tools: Toolbox, outside: Outside, guarantor: str) -> None:
+    Played(visit(("VISIT", 1), payer=None, guarantor=guarantor), tools).forward()
+    calls = dict(outside.calls)
+    partner = calls["draft_invoice"].partner
+    assert (partner.reference, partner.role, partner.is_company) == (guarantor, "guarantor", False)
+    assert partner.name.endswith("Doe")
+    assert b"Patient/p1" not in msgspec.json.encode(calls["draft_invoice"])
+    assert "check_eligibility" not in calls
+
+
+def test_a_guarantor_of_whom_nobody_told_is_asked_for(tools: Toolbox) -> None:
+    with pytest.raises(Rejected) as caught:
+        Played(visit(("VISIT", 1), payer=None, guarantor="RelatedPerson/x"), tools).forward()
+    assert caught.value.code == "party_unknown"
 
 
 @pytest.mark.parametrize(

@@ -451,6 +451,30 @@ class TestCoverage:
         add(delivery, "Account", "acc", status="active", coverage=named)
         assert visit(read(delivery)).payer == "Payer/o1"
 
+    @pytest.mark.parametrize(
+        ("named", "payer"),
+        [
+            ([("c1", 2), ("c2", 1)], "Payer/o2"),
+            ([("c2", None)], "Payer/o2"),
+            ([("c3", 1), ("c1", 2)], "Payer/o1"),
+            ([("c3", 1)], "Payer/o1"),
+            ([("c9", 1), ("c1", 2)], "payer_unclear"),
+            ([("c9", 2), ("c1", 1)], "Payer/o1"),
+        ],
+    )
+    @pytest.mark.parametrize("subject", [[], [ref("Patient/p1")]])
+    def test_of_the_patient_s_account_counts_where_the_encounter_names_none(
+        self, read: Read, notice: Any, named: Any, payer: str, subject: Any
+    ) -> None:
+        ended = paid_by("Organization/o3", status="cancelled")
+        delivery = covered(notice, ONE | {"order": 1}, TWO | {"order": 2}, ended)
+        told = [{"coverage": ref(f"Coverage/{name}"), "priority": priority} for name, priority in named]
+        add(delivery, "Account", "acc", subject=subject, coverage=told)
+        if payer == "payer_unclear":
+            assert refused(read, delivery).code == payer
+        else:
+            assert visit(read(delivery)).payer == payer
+
     def test_that_an_account_names_and_the_delivery_lacks_is_asked_for(self, read: Read, notice: Any) -> None:
         delivery = covered(notice)
         of(delivery, "Encounter")["account"] = [ref("Account/acc")]
@@ -571,7 +595,7 @@ class TestChargeItems:
 
     @pytest.mark.parametrize(
         "fields",
-        [{"factorOverride": factor} for factor in (0, -1, "NaN", "1e30")]
+        [{"factorOverride": factor} for factor in (0, -1, "NaN", "1e30", "1e-99999")]
         + [{"quantity": {"unit": "h"}}, {"priceOverride": {"currency": "USD"}}, {"quantity": {"value": 0}}],
     )
     def test_that_are_no_numbers_are_refused(self, read: Read, notice: Any, fields: Any) -> None:
@@ -668,6 +692,9 @@ def _upsert(kind: str, **fields: Any) -> Callable[[Notice], Any]:
         lambda notice: notice["data"]["entry"].append({"request": {"method": "DELETE", "url": "Slot/9"}}),
         lambda notice: add(notice, "OperationOutcome", "x"),
         lambda notice: add(notice, "Location", "x", identifier="spoilt"),
+        lambda notice: add(notice, "Practitioner", "x", name=MARK),
+        lambda notice: add(notice, "Patient", "x", name=MARK),
+        lambda notice: add(notice, "Encounter", "x", status=7),
         lambda notice: notice.update(timestamp="2026-03-02T15:00:00.0000001+00:00"),
     ],
 )

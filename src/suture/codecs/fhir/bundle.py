@@ -107,7 +107,9 @@ class Contents:
         text = reference.reference.strip()
         said = reference.type.rpartition("/")[2] or kind
         found = self._literal(text, within, said) if text else None
-        logical = self._by_identifier(soft(Identifier, reference.identifier), said)
+        logical = None
+        if reference.identifier is not None and (found is None or found.held is None):
+            logical = self._by_identifier(soft(Identifier, reference.identifier), said)
         if found is None or (found.held is None and logical is not None and logical.id == found.id):
             return logical or found
         return self._elsewhere(found)
@@ -216,7 +218,7 @@ def newest(same: Sequence[Held]) -> Held:
         version = int(meta.version_id) if meta.version_id.isascii() and meta.version_id.isdigit() else -1
         return moment(meta.last_updated) or datetime.min.replace(tzinfo=UTC), version, place
 
-    return same[max(range(len(same)), key=age)]
+    return same[0] if len(same) == 1 else same[max(range(len(same)), key=age)]
 
 
 def _may_be_at(held: Held, base: str) -> bool:

@@ -14,6 +14,7 @@ from suture.ingest.understanding import NotUnderstood
 _BILLED, _UNCERTAIN = "billable", ("unknown", "")
 _NOT_BILLED = frozenset({"planned", "not-billable", "aborted", "billed", "entered-in-error"})
 _CODE_TABLE = "services"
+_FINEST = Decimal("1e-6")
 
 Item = fhir.Read[fhir.ChargeItem]
 
@@ -83,7 +84,7 @@ def _service_line(told: Told, item: fhir.ChargeItem) -> ServiceLine:
 
 
 def _count(number: Decimal | None, what: str) -> Decimal:
-    if number is None or not number.is_finite() or not 0 < number < LARGEST:
+    if number is None or not number.is_finite() or not _FINEST <= number < LARGEST:
         raise NotUnderstood("amount_invalid", f"a ChargeItem's {what} is not a usable number", REMEDY)
     return number
 

@@ -4,7 +4,6 @@ FHIR R4 Coverage (status, period, order, payor) and Account (coverage.priority, 
 applies is never taken for self-pay: whose payor can't be told is a person's to say.
 """
 
-from collections.abc import Iterator
 from datetime import date
 from math import inf
 
@@ -92,18 +91,25 @@ def _applying(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]],
     accounts, where these say so. Raises `NotUnderstood`."""
     priorities = _priorities(told, accounts)
     every = [one for one in told.contents.of(fhir.Coverage) if _is_of(told, one, patient)]
-    ours = [one for one in every if one.id in priorities] if priorities else every
-    if priorities and not ours and not every:
-        raise NotUnderstood(
-            "payer_unclear", "the visit's Account names a Coverage that the delivery doesn't have", SAY_WHICH
-        )
-    covering = [one for one in ours or every if covers(one.resource.period, day, told.zone)]
+    covering = [one for one in every if covers(one.resource.period, day, told.zone)]
     active = [one for one in covering if one.resource.status in _ACTIVE]
-    if not active and any(one.resource.status == _UNCONFIRMED for one in covering):
+    found = [one for one in active if one.id in priorities] or active
+    _check_none_lacks(told, priorities, found)
+    if not found and any(one.resource.status == _UNCONFIRMED for one in covering):
         raise NotUnderstood(
             "payer_unclear", "the only Coverage of the visit is a draft that nobody confirmed", SAY_WHICH
         )
-    return [_Cover(one, priorities.get(one.id, inf), _payors(told, one)) for one in _newest(active)]
+    return [_Cover(one, priorities.get(one.id, inf), _payors(told, one)) for one in _newest(found)]
+
+
+def _check_none_lacks(told: Told, priorities: dict[str, float], found: list[fhir.Read[fhir.Coverage]]) -> None:
+    """A coverage that the account puts first, and that the delivery doesn't have, may be the one to bill."""
+    first = min((priorities.get(one.id, inf) for one in found), default=inf)
+    here = {one.id for one in told.contents.held(fhir.Coverage)}
+    if any(name not in here and (priority < first or not found) for name, priority in priorities.items()):
+        raise NotUnderstood(
+            "payer_unclear", "the visit's Account names a Coverage that the delivery doesn't have", SAY_WHICH
+        )
 
 
 def _newest(coverages: list[fhir.Read[fhir.Coverage]]) -> list[fhir.Read[fhir.Coverage]]:
@@ -134,15 +140,15 @@ def _accounts(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter]) ->
     """The accounts that the visit is billed to: the Encounter's; where it names none, the patient's."""
     targets = [told.follow(one, encounter.held, "Account") for one in encounter.resource.account]
     ours = [account for target in targets if (account := told.resource(target, fhir.Account)) is not None]
-    found = ours or [one for one in told.contents.readable(fhir.Account) if patient in _subjects(told, one)]
+    found = ours or [one for one in told.contents.readable(fhir.Account) if _may_be_of(told, one, patient)]
     return [one for one in found if one.resource.status in _USABLE_ACCOUNTS]
 
 
-def _subjects(told: Told, account: fhir.Read[fhir.Account]) -> Iterator[str]:
-    for reference in account.resource.subject:
-        target = told.follow(reference, account.held)
-        if target is not None:
-            yield target.reference
+def _may_be_of(told: Told, account: fhir.Read[fhir.Account], patient: str) -> bool:
+    """Whether an account that the visit doesn't name is its patient's; one that doesn't say whose it is may be, where
+    the delivery tells of no other visit."""
+    targets = [told.follow(one, account.held) for one in account.resource.subject]
+    return told.alone if not targets else any(one is not None and one.reference == patient for one in targets)
 
 
 def _priorities(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """From a delivery's bytes to the events of the appointments that it tells of."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -202,7 +203,7 @@ def _booking(told: Told, kind: type[AppointmentBooked]) -> _Said:
         facility=place,
         start=encounter.start(told),
     )
-    return _Said(data, place)
+    return _Said(data, place, tuple(_named(told, data.patient)))
 
 
 def _completed(told: Told) -> _Said:
@@ -230,7 +231,7 @@ def _completed(told: Told) -> _Said:
     return _Said(
         AppointmentCompleted(visit=Days(told.context.catalogue).dated(visit)),
         place,
-        (*named, *_billed_person(told, visit)),
+        (*named, *_named(told, patient), *_billed_person(told, visit)),
         tuple(presumed),
     )
 
@@ -240,8 +241,7 @@ def _billed_person(told: Told, visit: Visit) -> Iterator[Party]:
     reference = visit.guarantor or visit.patient
     if visit.payer is not None:
         return
-    kind, _, identity = reference.partition("/")
-    for record in _records(told, kind, {identity}):
+    for record in _named(told, reference):
         if isinstance(record, Patient | RelatedPerson) and not (record.family or record.given):
             raise NotUnderstood("no_name", f"{reference} is to be billed, and has no name", REMEDY)
         yield record
@@ -256,20 +256,21 @@ def _presumed_practitioner(told: Told, reference: str) -> Iterator[Practitioner]
             yield Practitioner(reference=reference, identifiers=(), name=participant.actor.display)
 
 
-def _people(told: Told) -> Iterator[Party]:
-    """Everyone of whom the delivery has a record that can be named."""
-    for kind in ("Patient", "Practitioner"):
-        yield from _records(told, kind)
-
-
-def _records(told: Told, kind: str, wanted: Iterable[str] | None = None) -> Iterator[Party]:
+def _named(told: Told, reference: str) -> Iterator[Party]:
+    """The record of someone whom an event names, where the delivery has it. Raises `msgspec.ValidationError`."""
+    kind, _, identity = reference.partition("/")
     resource, record = _PEOPLE[kind]
-    same: dict[str, list[fhir.Held]] = {}
-    for held in told.contents.held(resource):
-        if fhir.is_id(held.id) and (wanted is None or held.id in wanted):
-            same.setdefault(held.id, []).append(held)
-    for versions in same.values():
-        yield record(told, told.contents.read(fhir.newest(versions), resource))
+    same = [held for held in told.contents.held(resource) if held.id == identity]
+    if same:
+        yield record(told, told.contents.read(fhir.newest(same), resource))
+
+
+def _people(told: Told) -> Iterator[Party]:
+    """Everyone of whom the delivery has a record that can be named and read: what is told beside the visit."""
+    for kind in ("Patient", "Practitioner"):
+        for identity in {held.id: None for held in told.contents.held(_PEOPLE[kind][0]) if fhir.is_id(held.id)}:
+            with suppress(msgspec.ValidationError):
+                yield from _named(told, f"{kind}/{identity}")
 
 
 def _links(told: Told) -> Iterator[PatientLinked]:
