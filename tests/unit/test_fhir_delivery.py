@@ -297,12 +297,18 @@ class TestEncounter:
             ([{"status": "finished"}], "encounter_unclear"),
             ([{"status": "cancelled"}, {"status": "entered-in-error"}], ""),
             ([{"status": "in-progress"}], ""),
+            ([{"status": "finished", "partOf": ref("Encounter/e1")}], ""),
+            ([{"status": "cancelled", "id": "e1", "meta": {"versionId": "1"}}], "no_encounter"),
         ],
     )
     def test_of_several_is_the_finished_one(self, read: Read, notice: Any, others: Any, code: str) -> None:
         delivery = notice("completed")
         for number, fields in enumerate(others):
-            add(delivery, "Encounter", f"x{number}", **fields)
+            add(
+                delivery,
+                "Encounter",
+                **({"identity": f"x{number}"} | {("identity" if k == "id" else k): v for k, v in fields.items()}),
+            )
         assert (refused(read, delivery).code if code else visit(read(delivery)).patient) == (code or "Patient/p1")
 
     def test_of_another_appointment_is_not_ours(self, read: Read, notice: Any) -> None:
@@ -548,11 +554,17 @@ class TestChargeItems:
             ({"context": ref("EpisodeOfCare/x"), "subject": ref("Patient/p1")}, 2),
             ({"context": ref("Encounter/e1"), "subject": ref("Patient/else")}, "charge_unclear"),
             ({"context": ref("urn:uuid:nobody")}, "charge_unclear"),
+            ({"context": ref("#in"), "contained": [{"resourceType": "Encounter", "id": "in"}]}, "charge_unclear"),
+            ({"context": ref("Encounter/part")}, 2),
+            ({"context": ref("Encounter/own")}, 1),
         ],
     )
     def test_are_those_of_the_visit_s_encounter(self, read: Read, notice: Any, fields: Any, lines: int | str) -> None:
         delivery = notice("completed")
         code = of(delivery, "ChargeItem")["code"]
+        add(delivery, "Encounter", "part", status="in-progress", partOf=ref("Encounter/e1"))
+        more = {"partOf": ref("Encounter/e1"), "appointment": [ref("Appointment/else")]}
+        add(delivery, "Encounter", "own", status="finished", **more)
         add(delivery, "ChargeItem", "i2", **({"status": "billable", "code": code} | fields))
         if isinstance(lines, str):
             assert refused(read, delivery).code == lines
@@ -630,6 +642,8 @@ class TestChargeItems:
          "Now", ""),
         ([{"use": "official", "family": "Later", "period": {"start": "2027"}}, {"family": "Now"}], "Now", ""),
         ([{"use": "old", "family": "Only"}], "Only", ""),
+        ([{"use": "old", "family": "Older"}, {"use": "official", "family": "Last", "period": {"end": "2020"}}],
+         "Last", ""),
         ([{"text": "Derrick Lin", "given": ["Derrick"]}], "Derrick Lin", ""),
         ([{"text": "Dr. Jo Doe", "family": "Doe", "given": ["Jo"]}], "Doe", "Jo"),
         ([{"text": "Jo Doe", "family": "Doe"}], "Jo Doe", ""),

@@ -56,7 +56,7 @@ _CHOSEN: dict[str, _Readers] = {
     "suture.appointment.rescheduled.v1": _BOOKING,
     "suture.appointment.completed.v1": (
         ("services", lambda data: _services(data.visit)),
-        ("payer", lambda data: data.visit.payer or "self-pay"),
+        ("payer", lambda data: data.visit.payer or data.visit.guarantor or "self-pay"),
         ("with", lambda data: data.visit.practitioner),
     ),
     "suture.appointment.cancelled.v1": (("reason", lambda data: data.reason),),

@@ -84,19 +84,29 @@ class Contents:
         """Every resource of a type, as it stands."""
         return list(self._kinds[kind.__name__])
 
-    def of(self, kind: type[R]) -> list[Read[R]]:
-        """Every resource of a type."""
+    def every(self, kind: type[R]) -> list[Read[R]]:
+        """All that is told of a type, each version of a record too."""
         return [self.read(held, kind) for held in self._kinds[kind.__name__]]
 
+    def of(self, kind: type[R]) -> list[Read[R]]:
+        """The records of a type, each as it is newest."""
+        return [self.read(held, kind) for held in self._newest(kind)]
+
     def readable(self, kind: type[R]) -> list[Read[R]]:
-        """Every resource of a type that can be decoded: one that can't may be none of ours."""
+        """The records of a type that can be decoded: one that can't may be none of ours."""
         found = []
-        for held in self._kinds[kind.__name__]:
+        for held in self._newest(kind):
             try:
                 found.append(self.read(held, kind))
             except msgspec.ValidationError:
                 continue
         return found
+
+    def _newest(self, kind: type[Resource]) -> list[Held]:
+        same: dict[object, list[Held]] = {}
+        for place, held in enumerate(self._kinds[kind.__name__]):
+            same.setdefault((held.id, held.url.rpartition("/")[0]) if held.id else place, []).append(held)
+        return [newest(versions) for versions in same.values()]
 
     def read(self, held: Held, kind: type[R]) -> Read[R]:
         return Read(msgspec.convert(_present(held.tree), kind, strict=False), held)

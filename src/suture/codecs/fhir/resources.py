@@ -211,6 +211,7 @@ class Encounter(Resource, frozen=True, kw_only=True, rename="camel"):
     period: Period = Period()
     account: tuple[Reference, ...] = ()
     location: tuple[EncounterLocation, ...] = ()
+    part_of: Reference = Reference()
 
 
 class Performer(msgspec.Struct, frozen=True):

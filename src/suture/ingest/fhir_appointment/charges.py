@@ -8,6 +8,7 @@ from decimal import Decimal
 from suture.canonical.records import ServiceLine
 from suture.codecs import fhir
 from suture.core.money import LARGEST, unusable
+from suture.ingest.fhir_appointment.encounter import is_within
 from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told
 from suture.ingest.understanding import NotUnderstood
 
@@ -28,7 +29,7 @@ def service_lines(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter]
 def _once(told: Told) -> list[Item]:
     """Each item once, as it is newest: what is sent twice is charged once."""
     found: dict[object, list[Item]] = {}
-    for place, item in enumerate(told.contents.of(fhir.ChargeItem)):
+    for place, item in enumerate(told.contents.every(fhir.ChargeItem)):
         found.setdefault(item.id or place, []).append(item)
     return [_latest(same) for same in found.values()]
 
@@ -50,15 +51,16 @@ def _is_ours(told: Told, item: Item, patient: str, encounter: fhir.Read[fhir.Enc
     target = told.follow(context, item.held, "Encounter")
     whose = told.follow(subject, item.held, "Patient")
     theirs = whose is not None and whose.kind == "Patient" and bool(whose.id) and whose.reference != patient
-    if target is not None and target.kind == "Encounter":
-        if target.id != encounter.id:
+    if target is not None and target.kind == "Encounter" and target.id:
+        if not is_within(told, target, encounter):
             return False
         if theirs and item.resource.status not in _NOT_BILLED:
             raise NotUnderstood("charge_unclear", "a ChargeItem of the visit is another patient's", SAY_WHICH)
         return not theirs
     if theirs or item.resource.status in _NOT_BILLED:
         return False
-    if not told.alone or (target is None and context != fhir.Reference()):
+    unclear = context != fhir.Reference() and (target is None or target.kind == "Encounter")
+    if unclear or not told.alone:
         raise NotUnderstood("charge_unclear", "a ChargeItem doesn't say of which visit it is", SAY_WHICH)
     return True
 

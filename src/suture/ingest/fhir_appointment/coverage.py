@@ -99,7 +99,7 @@ def _applying(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]],
         raise NotUnderstood(
             "payer_unclear", "the only Coverage of the visit is a draft that nobody confirmed", SAY_WHICH
         )
-    return [_Cover(one, priorities.get(one.id, inf), _payors(told, one)) for one in _newest(found)]
+    return [_Cover(one, priorities.get(one.id, inf), _payors(told, one)) for one in found]
 
 
 def _check_none_lacks(told: Told, priorities: dict[str, float], found: list[fhir.Read[fhir.Coverage]]) -> None:
@@ -110,11 +110,6 @@ def _check_none_lacks(told: Told, priorities: dict[str, float], found: list[fhir
         raise NotUnderstood(
             "payer_unclear", "the visit's Account names a Coverage that the delivery doesn't have", SAY_WHICH
         )
-
-
-def _newest(coverages: list[fhir.Read[fhir.Coverage]]) -> list[fhir.Read[fhir.Coverage]]:
-    """Each coverage once: the same one may be sent twice."""
-    return list({one.id or str(place): one for place, one in enumerate(coverages)}.values())
 
 
 def _is_of(told: Told, read: fhir.Read[fhir.Coverage], patient: str) -> bool:

@@ -7,6 +7,7 @@ from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told
 from suture.ingest.understanding import NotUnderstood
 
 _NOTHING_TOOK_PLACE = frozenset({"cancelled", "entered-in-error"})
+_DEEPEST = 8
 _OLDEST = timedelta(days=10 * 366)
 _AHEAD = timedelta(days=2)
 _FURTHEST = timedelta(days=5 * 366)
@@ -19,7 +20,13 @@ def encounter(told: Told) -> fhir.Read[fhir.Encounter]:
     ours = [one for one in every if _names(told, one)]
     if not ours and told.alone:
         ours = [one for one in every if not one.resource.appointment and _may_be_of_patient(told, one)]
-    finished = list({one.id or id(one): one for one in ours if one.resource.status == "finished"}.values())
+    finished = [one for one in ours if one.resource.status == "finished"]
+    if len(finished) > 1:  # a part of a visit may name its appointment too
+        parts = [told.follow(one.resource.part_of, one.held, "Encounter") for one in finished]
+        whole = {one.id for one in finished}
+        finished = [
+            one for one, part in zip(finished, parts, strict=True) if part is None or part.id not in whole - {one.id}
+        ] or finished
     if len(finished) > 1:
         raise NotUnderstood(
             "encounter_unclear", f"{len(finished)} finished Encounters may be the Appointment's", SAY_WHICH
@@ -28,6 +35,19 @@ def encounter(told: Told) -> fhir.Read[fhir.Encounter]:
         _explain_unreadable(told)
         raise NotUnderstood("no_encounter", "a completed Appointment came without its finished Encounter", REMEDY)
     return finished[0]
+
+
+def is_within(told: Told, target: fhir.Target, whole: fhir.Read[fhir.Encounter]) -> bool:
+    """Whether an Encounter is the visit's or a part of it that has no appointment of its own (`Encounter.partOf`)."""
+    here: fhir.Target | None = target
+    for _ in range(_DEEPEST):
+        if here is None or here.id == whole.id:
+            return here is not None
+        part = told.resource(here, fhir.Encounter)
+        if part is None or part.resource.appointment:
+            return False
+        here = told.follow(part.resource.part_of, part.held, "Encounter")
+    return False
 
 
 def times(told: Told, read: fhir.Read[fhir.Encounter]) -> tuple[datetime, datetime]:
