@@ -141,7 +141,7 @@ async def _at_work(base: Foundation) -> list[Finding]:
         Finding("exceptions", f"{overdue} overdue", "`suture exceptions list` shows them." if overdue else ""),
     ]
     if others:
-        detail = f"it was changed since {', '.join(others)} started"
+        detail = f"the catalogue was changed since {', '.join(others)} started"
         found.append(Finding("running roles", detail, "Restart them: they go on by the catalogue that they read."))
     for one in await interfaces(base.database, base.catalogue.interfaces):
         if not one.gate.flowing:

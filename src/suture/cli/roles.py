@@ -39,7 +39,7 @@ def up() -> None:
         stopping = _stop_on_signals()
         with embedded_servers(settings) as servers:
             for line in servers.notes:
-                out.print(line, markup=False)
+                out.print(line, markup=False, soft_wrap=True)
             environment = settings.as_environment() | servers.as_environment()
             _migrate(environment)
             uvloop.run(check_master_key(servers.database_url, secrets))

@@ -128,7 +128,7 @@ class Stage:
         with out.status("Starting PostgreSQL and NATS …"):
             self._start_servers()
         for line in self.servers.notes:
-            out.print(line, markup=False)
+            out.print(line, markup=False, soft_wrap=True)
         with out.status("Starting the scheduling system, the billing platform and Odoo …"):
             self._start_simulators()
         with out.status("Preparing Odoo: products, accounts, facilities …"):
