@@ -500,3 +500,16 @@ async def test_what_was_recorded_before_days_were_is_the_same_told_again(desk: D
     await desk.deliver(other)
     await desk.ingest()
     assert [one.code for one in await desk.exceptions()] == ["told_differently"]
+
+
+@pytest.mark.parametrize(("kind", "told"), [("completed", "fulfilled"), ("booked", "booked")])
+async def test_what_is_not_understood_says_what_it_would_have_told(desk: Desk, notice, kind: str, told: str) -> None:
+    body = notice(kind)
+    location = next(e["resource"] for e in body["data"]["entry"] if e["resource"]["resourceType"] == "Location")
+    location["identifier"] = [{"value": "NOWHERE"}]
+    await desk.deliver(body, b"not JSON")
+    await desk.ingest()
+    assert {one.code: one.told for one in await desk.exceptions()} == {
+        "facility_unknown": told,
+        "invalid_payload": None,
+    }

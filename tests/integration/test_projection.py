@@ -9,14 +9,15 @@ import pytest
 
 from suture.canonical import events as facts
 from suture.canonical.events import EVENT_TYPES, Event
-from suture.canonical.records import Payment
+from suture.canonical.records import Charge, Payment, Visit
 from suture.core.clock import ManualClock, SystemClock
 from suture.core.ids import fact_id
 from suture.core.money import Money
 from suture.operate.projection import JourneyProjection
-from suture.store import journeys
+from suture.store import exceptions, journeys
 from suture.store.database import Database
-from suture.store.journeys import JourneyRow
+from suture.store.exceptions import Trouble
+from suture.store.journeys import JourneyRow, Stage
 from suture.store.recorder import Recorder
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -123,6 +124,73 @@ async def test_any_appointment_is_shown_and_a_delivery_is_none(database: Databas
     await JourneyProjection(database, Recorder(()), SystemClock()).apply([*life("delivery-7"), about_a_delivery])
     assert await row_of(database, "delivery-7") is not None
     assert await row_of(database, "delivery-9") is None
+
+
+async def test_what_was_told_as_completed_and_not_understood_is_completed_and_unbilled(database: Database) -> None:
+    charge = Charge(number="C1", appointment="a3", total=usd("120.00"), lines=())
+    visits = [
+        *(_event(f"a{n}", facts.AppointmentArrived(appointment=f"a{n}"), 1, n) for n in range(3)),
+        _event("a3", facts.AppointmentCompleted(visit=_visit("a3")), 1, 3),
+        _event("a3", facts.ChargeCaptured(charge=charge), None, 4),
+    ]
+    await JourneyProjection(database, Recorder(()), SystemClock()).apply(visits)
+    told = {"a0": "fulfilled", "a1": "arrived"}
+    async with database.transaction() as connection:
+        for number, (appointment, status) in enumerate(told.items()):
+            trouble = Trouble(
+                code="code_unmapped",
+                outcome="rejected",
+                reason="no row",
+                remedy="add it",
+                owner="clinic operations",
+                delivery=number + 1,
+                subject=f"Appointment/{appointment}",
+                told=status,
+            )
+            await exceptions.put(connection, trouble, START)
+        funnel = await journeys.funnel(connection, START - timedelta(days=1))
+        unbilled = await journeys.of_stage(connection, START - timedelta(days=1), Stage.UNBILLED, 10)
+        assert (funnel.seen, funnel.to_come, funnel.completed, funnel.charged, funnel.unbilled) == (4, 2, 2, 1, 1)
+        assert funnel.unbilled_total == Decimal("120.00"), "as much as recent visits came to"
+        assert [row.appointment for row in unbilled] == ["a0"]
+        await exceptions.resolve_deliveries(connection, [1], START, "replayed")
+        assert (await journeys.funnel(connection, START - timedelta(days=1))).to_come == 3
+
+
+@pytest.mark.parametrize(("late", "known"), [(9, 9), (-1, 0)])
+async def test_a_visit_is_known_from_its_receipt_or_from_its_own_time_where_that_is_later(
+    database: Database, late: int, known: int
+) -> None:
+    event = _event("a1", facts.AppointmentCompleted(visit=_visit("a1")), 1, 0)
+    projection = JourneyProjection(database, Recorder(()), SystemClock())
+    await projection.apply([msgspec.structs.replace(event, recorded_at=START + timedelta(hours=late))])
+    await projection.apply([msgspec.structs.replace(event, sequence=2, recorded_at=START + timedelta(days=1))])
+    row = await row_of(database)
+    assert row is not None
+    assert (row.known_at, row.day) == (START + timedelta(hours=known), date(2026, 3, 1))
+
+
+async def test_a_day_counts_its_own_visits_whenever_they_were_told(database: Database) -> None:
+    visit = _event("a1", facts.AppointmentCompleted(visit=_visit("a1")), 1, 0)
+    await JourneyProjection(database, Recorder(()), SystemClock()).apply([visit])
+    first = date(2026, 3, 1)
+    async with database.connection() as connection:
+        counted = await journeys.days(connection, first, first + timedelta(days=1), "UTC", START - timedelta(days=2))
+    assert [(one.day, one.completed) for one in counted] == [(first, 1), (date(2026, 3, 2), 0)]
+
+
+def _visit(appointment: str) -> Visit:
+    return Visit(
+        appointment=appointment,
+        patient="Patient/p1",
+        practitioner="Practitioner/d1",
+        facility="MAIN",
+        payer=None,
+        started_at=START,
+        ended_at=START,
+        lines=(),
+        day=date(2026, 3, 1),
+    )
 
 
 def _content(row: JourneyRow | None) -> JourneyRow:

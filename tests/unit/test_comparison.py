@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from suture.canonical.records import JournalFact
@@ -49,6 +50,15 @@ def test_what_is_missing_is_lost_unless_an_exception_explains_it(missing: str, l
     text = SOUND.replace(missing, "")
     assert differences(text) == lost
     assert differences(text, "a1", "p1") == []
+
+
+def test_a_payment_behind_an_invoice_that_an_exception_holds_is_not_lost() -> None:
+    waiting = facts("scheduling appointment a1 a1 fulfilled -\nbilling payment p1 P1 posted 120.00")
+    paid = tuple(msgspec.structs.replace(one, of="a1") for one in waiting.billing)
+    waiting = Facts(waiting.scheduling, paid, waiting.ledger)
+    lost = {"charge a1", "invoice a1", "payment p1"}
+    assert {f"{one.entity} {one.key}" for one in compare(waiting, frozenset(), "USD").differences} == lost
+    assert compare(waiting, frozenset({"a1"}), "USD").differences == ()
 
 
 @pytest.mark.parametrize("state", ["draft", "cancel", "cancelled", "reversed", "voided"])

@@ -415,4 +415,5 @@ def _trouble(delivery: Delivery, interface: Interface | None, error: NotUndersto
         step=step,
         subject=error.subject or f"Delivery/{delivery.id}",
         sla=timedelta(hours=interface.sla_hours) if interface else timedelta(days=1),
+        told=error.told,
     )

@@ -24,6 +24,9 @@ class NotUnderstood(Exception):
     subject: str | None = None
     """What it is about, where that much was understood, for example ``Appointment/4711``."""
 
+    told: str | None = None
+    """The status in which it would be, had this been understood, where that much was."""
+
     def __init__(self, code: str, reason: str, remedy: str) -> None:
         super().__init__(reason)
         self.code = code

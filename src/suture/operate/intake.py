@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from suture.canonical.events import AppointmentCompleted, Event, InvoicePaid, PaymentPosted
+from suture.canonical.events import AppointmentCompleted, Event, InvoicePaid, PaymentPosted, as_told
 from suture.canonical.records import AppointmentStatus, Visit
 from suture.catalogue.days import Days
 from suture.core.ids import fact_id
@@ -63,7 +63,7 @@ async def bill(desk: Desk, actor: Actor, visit: Visit) -> bool:
         before = (await appointments.lock(connection, [event.subject]))[event.subject]
         if before.sequence >= 0:
             told = (await events.latest_of_type(connection, _COMPLETED, [visit.appointment])).get(visit.appointment)
-            if not isinstance(told, AppointmentCompleted) or told.visit != visit:
+            if not isinstance(told, AppointmentCompleted) or as_told(told.visit) != as_told(visit):
                 raise NotBillable([("/appointment", "this appointment is known, with other content")])
             return False
         await actor.sign(connection, desk, "visit.bill", event.subject)

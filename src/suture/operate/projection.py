@@ -4,7 +4,7 @@ A subscriber like any other: idempotent, a little behind, and it can be rebuilt 
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -35,6 +35,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     residual: Decimal | None = None
     payment_state: str | None = None
     payment: tuple[str, Decimal] | None = None
+    day: date | None = None
+    completes: bool = False
 
 
 def _invoice_posted(data: facts.InvoicePosted) -> Change:
@@ -73,7 +75,9 @@ _CHANGES: dict[str, Callable[[Any], Change]] = {
     "suture.appointment.booked.v1": lambda d: Change(milestone="booked", status="booked", start_at=d.start),
     "suture.appointment.rescheduled.v1": lambda d: Change(milestone="rescheduled", status="booked", start_at=d.start),
     "suture.appointment.arrived.v1": lambda _: Change(milestone="arrived", status="arrived"),
-    "suture.appointment.completed.v1": lambda _: Change(milestone="completed", status="fulfilled"),
+    "suture.appointment.completed.v1": lambda d: Change(
+        milestone="completed", status="fulfilled", day=d.visit.day, completes=True
+    ),
     "suture.appointment.cancelled.v1": lambda _: Change(milestone="cancelled", status="cancelled"),
     "suture.appointment.no_show.v1": lambda _: Change(milestone="no_show", status="noshow"),
     "suture.eligibility.verified.v1": lambda _: Change(milestone="eligible"),
@@ -221,8 +225,10 @@ def _apply(row: JourneyRow, event: Event, change: Change) -> JourneyRow:
     }
     if newest:
         told |= {"status": change.status, "sequence": event.sequence or 0}
-        if change.start_at is not None:
-            told["start_at"] = change.start_at
+        told |= {name: value for name in ("start_at", "day") if (value := getattr(change, name)) is not None}
+    if change.completes:
+        could_know = max(event.recorded_at, event.occurred_at)
+        told["known_at"] = min(could_know, row.known_at) if row.known_at else could_know
     payments = row.payments if change.payment is None else row.payments | {change.payment[0]: change.payment[1]}
     return msgspec.structs.replace(
         row,

@@ -68,8 +68,10 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 def compare(facts: Facts, explained: frozenset[str], currency: str) -> Comparison:
-    """Compare the sides. `explained` are the appointments and payments that an open exception holds."""
+    """Compare the sides. `explained` are the appointments and payments that an open exception holds; a payment waits
+    behind the invoice that it pays."""
     completed = {fact.key for fact in facts.scheduling if fact.state == _COMPLETED}
+    explained |= {fact.key for fact in facts.of("billing", "payment") if fact.of in explained}
     differences = [
         *_once(completed, facts.of("billing", "charge"), "charge", explained),
         *_once(completed, facts.of("ledger", "invoice"), "invoice", explained),

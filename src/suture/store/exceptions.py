@@ -20,7 +20,8 @@ _SQL = sql("exceptions")
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     """What went wrong, with whom it rests. `reason` and `remedy` are read by an operator and name no patient.
 
-    `sla` is how long it may stay undecided.
+    `sla` is how long it may stay undecided. `told` is the status in which the appointment would be, had its delivery
+    been understood.
     """
 
     code: str
@@ -34,6 +35,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     step: str | None = None
     subject: str | None = None
     sla: timedelta = timedelta(days=1)
+    told: str | None = None
 
     @property
     def id(self) -> UUID:
@@ -63,6 +65,7 @@ class OpenException(msgspec.Struct, frozen=True, kw_only=True):
     assignee: str | None = None
     resolved_at: datetime | None = None
     resolved_by: str | None = None
+    told: str | None = None
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +127,7 @@ async def put(connection: Connection, trouble: Trouble, at: datetime) -> int:
         trouble.subject,
         at,
         at + trouble.sla,
+        trouble.told,
     )
     return count
 

@@ -14,7 +14,8 @@ _SQL = sql("journeys")
 
 
 class JourneyRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One appointment's journey in a row. `milestones` says when each was reached, `payments` what came in."""
+    """One appointment's journey in a row. `milestones` says when each was reached, `payments` what came in; `day` is
+    the visit's, `known_at` when Suture could know that it was completed."""
 
     appointment: str
     facility: str | None = None
@@ -30,6 +31,8 @@ class JourneyRow(msgspec.Struct, frozen=True, kw_only=True):
     residual: Decimal | None = None
     payment_state: str | None = None
     updated_at: datetime | None = None
+    day: date | None = None
+    known_at: datetime | None = None
 
 
 class Stage(StrEnum):
@@ -51,7 +54,9 @@ class Stage(StrEnum):
 class Funnel(msgspec.Struct, frozen=True, kw_only=True):
     """How many appointments got how far, and the money in it (organisation's currency).
 
-    From `completed` on, only what stands is counted: a visit that was cancelled after all is in `cancelled` alone.
+    From `completed` on, only what stands is counted: a visit that was cancelled after all is in `cancelled` alone. One
+    whose completion was told and not understood is completed, and unbilled. `unbilled_total` is an estimate: what isn't
+    charged yet has no price, and counts as much as recent visits came to.
     """
 
     seen: int
@@ -66,6 +71,7 @@ class Funnel(msgspec.Struct, frozen=True, kw_only=True):
     unposted: int
     unpaid: int
     charge_total: Decimal
+    unbilled_total: Decimal
     unposted_total: Decimal
     invoice_total: Decimal
     residual: Decimal
@@ -131,7 +137,8 @@ async def of_stage(
 
 
 async def days(connection: Connection, first: date, last: date, zone: str, since: datetime) -> list[Day]:
-    """How many visits were completed and posted, day by day, in a zone; `since` is when the first began."""
+    """How many visits there were and how many are posted, by their day (of those recorded before days were, by when
+    their completion was told, in a zone); `since` is when the first day began."""
     return [Day(**dict(row)) for row in await connection.fetch(_SQL["days"], first, last, zone, since)]
 
 

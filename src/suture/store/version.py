@@ -2,7 +2,7 @@
 
 from suture.store.database import Database
 
-CURRENT = "0008"
+CURRENT = "0009"
 
 
 class SchemaOutdated(Exception):

@@ -118,7 +118,8 @@ def _read(
         refusal = NotUnderstood.invalid(error, REMEDY)
     except NotUnderstood as error:
         refusal = error
-    refusal.subject = f"Appointment/{held.id}"
+    status = str(held.tree.get("status"))
+    refusal.subject, refusal.told = f"Appointment/{held.id}", status if status in _BY_STATUS else None
     return refusal
 
 
@@ -213,7 +214,8 @@ def _completed(told: Told) -> _Said:
     patient = participants.patient(told, finished)
     practitioner = participants.practitioner(told, finished)
     began, ended = encounter.times(told, finished)
-    bill = coverage.billed(told, patient, finished, fhir.local_day(ended, told.zone))
+    days = Days(told.context.catalogue)
+    bill = coverage.billed(told, patient, finished, days.on(ended, place))
     visit = Visit(
         appointment=told.id,
         patient=patient,
@@ -229,7 +231,7 @@ def _completed(told: Told) -> _Said:
     presumed: list[Party] = [bill.presumed] if bill.presumed else []
     presumed += _presumed_practitioner(told, practitioner)
     return _Said(
-        AppointmentCompleted(visit=Days(told.context.catalogue).dated(visit)),
+        AppointmentCompleted(visit=days.dated(visit)),
         place,
         (*named, *_named(told, patient), *_billed_person(told, visit)),
         tuple(presumed),

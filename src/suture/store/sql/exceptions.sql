@@ -1,9 +1,9 @@
 -- name: raise
 INSERT INTO exception (id, code, outcome, reason, remedy, owner, interface, delivery, process, step, subject,
-    opened_at, last_at, due_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)
+    opened_at, last_at, due_at, told)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14)
 ON CONFLICT (id) DO UPDATE SET code = excluded.code, outcome = excluded.outcome, reason = excluded.reason,
-    remedy = excluded.remedy, owner = excluded.owner, last_at = excluded.last_at, count = exception.count + 1,
+    remedy = excluded.remedy, owner = excluded.owner, last_at = excluded.last_at, told = excluded.told, count = exception.count + 1,
     opened_at = CASE WHEN exception.state = 'open' THEN exception.opened_at ELSE excluded.opened_at END,
     due_at = CASE WHEN exception.state = 'open' THEN exception.due_at ELSE excluded.due_at END,
     state = 'open', resolved_at = NULL, resolved_by = NULL

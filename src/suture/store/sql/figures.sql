@@ -38,14 +38,16 @@ FROM delivery WHERE received_at >= $1 AND received_at < $2::timestamptz - make_i
 GROUP BY interface
 
 -- name: outbound
--- Of the visits completed in a window: how many there were, and how many got to a milestone in time.
+-- Of the visits that were known to be completed in a window: how many there were, and how many got to a milestone in
+-- time. Time runs from when it could be known: a visit that was told late is not late here.
 SELECT count(*) AS total, count(*) FILTER (
-    WHERE (milestones ->> $4)::timestamptz <= (milestones ->> 'completed')::timestamptz + make_interval(secs => $3)
+    WHERE (milestones ->> $4)::timestamptz <= known + make_interval(secs => $3)
     ) AS good
-FROM journey
-WHERE updated_at >= $1 AND milestones ? 'completed' AND NOT milestones ? 'cancelled'
-    AND (milestones ->> 'completed')::timestamptz >= $1
-    AND (milestones ->> 'completed')::timestamptz < $2::timestamptz - make_interval(secs => $3)
+FROM (
+    SELECT milestones, coalesce(known_at, (milestones ->> 'completed')::timestamptz) AS known FROM journey
+    WHERE updated_at >= $1 AND milestones ? 'completed' AND NOT milestones ? 'cancelled'
+) AS completed
+WHERE known >= $1 AND known < $2::timestamptz - make_interval(secs => $3)
 
 -- name: traffic
 -- An interface's deliveries of the last days, by the day in a zone on which they came.

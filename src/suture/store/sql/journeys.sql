@@ -1,12 +1,13 @@
 -- name: upsert
 INSERT INTO journey AS j (appointment, facility, status, sequence, start_at, milestones, payments, currency,
-    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at)
+    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at, day, known_at)
 SELECT appointment, facility, status, sequence, start_at, milestones::jsonb, payments::jsonb, currency,
-    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at
+    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at, day, known_at
 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
-    $9::numeric[], $10::text[], $11::numeric[], $12::numeric[], $13::text[], $14::timestamptz[])
+    $9::numeric[], $10::text[], $11::numeric[], $12::numeric[], $13::text[], $14::timestamptz[], $15::date[],
+    $16::timestamptz[])
     AS new (appointment, facility, status, sequence, start_at, milestones, payments, currency, charge_total,
-    invoice_number, invoice_total, residual, payment_state, updated_at)
+    invoice_number, invoice_total, residual, payment_state, updated_at, day, known_at)
 ON CONFLICT (appointment) DO UPDATE SET
     facility = coalesce(excluded.facility, j.facility),
     status = CASE WHEN excluded.sequence >= j.sequence AND excluded.status <> '' THEN excluded.status ELSE j.status END,
@@ -21,45 +22,67 @@ ON CONFLICT (appointment) DO UPDATE SET
     residual = least(excluded.residual, j.residual),
     payment_state = CASE WHEN j.payment_state = 'reversed' OR excluded.residual > j.residual THEN j.payment_state
         ELSE coalesce(excluded.payment_state, j.payment_state) END,
+    day = CASE WHEN excluded.sequence >= j.sequence THEN coalesce(excluded.day, j.day) ELSE j.day END,
+    known_at = least(excluded.known_at, j.known_at),
     updated_at = greatest(excluded.updated_at, j.updated_at)
 
 -- name: funnel
+-- What was told as completed and not understood is completed.
+WITH untold AS (
+    SELECT DISTINCT substr(subject, 13) AS appointment FROM exception
+    WHERE state = 'open' AND told = 'fulfilled' AND subject LIKE 'Appointment/%'
+), seen AS (
+    SELECT journey.*, CASE WHEN untold.appointment IS NOT NULL AND status IN ('', 'booked', 'arrived') THEN 'fulfilled'
+        ELSE status END AS stands
+    FROM journey LEFT JOIN untold USING (appointment) WHERE updated_at >= $1
+)
 SELECT count(*) AS seen,
-    count(*) FILTER (WHERE status IN ('booked', 'arrived')) AS to_come,
-    count(*) FILTER (WHERE status = 'fulfilled') AS completed,
-    count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
-    count(*) FILTER (WHERE status = 'noshow') AS no_show,
-    count(*) FILTER (WHERE status = 'fulfilled' AND milestones ? 'charged') AS charged,
-    count(*) FILTER (WHERE status = 'fulfilled' AND milestones ? 'posted') AS posted,
-    count(*) FILTER (WHERE status = 'fulfilled' AND payment_state IN ('paid', 'in_payment')) AS paid,
-    count(*) FILTER (WHERE status = 'fulfilled' AND NOT milestones ? 'charged') AS unbilled,
-    count(*) FILTER (WHERE status = 'fulfilled' AND milestones ? 'charged' AND NOT milestones ? 'posted') AS unposted,
-    count(*) FILTER (WHERE status = 'fulfilled' AND milestones ? 'posted'
+    count(*) FILTER (WHERE stands IN ('booked', 'arrived')) AS to_come,
+    count(*) FILTER (WHERE stands = 'fulfilled') AS completed,
+    count(*) FILTER (WHERE stands = 'cancelled') AS cancelled,
+    count(*) FILTER (WHERE stands = 'noshow') AS no_show,
+    count(*) FILTER (WHERE stands = 'fulfilled' AND milestones ? 'charged') AS charged,
+    count(*) FILTER (WHERE stands = 'fulfilled' AND milestones ? 'posted') AS posted,
+    count(*) FILTER (WHERE stands = 'fulfilled' AND payment_state IN ('paid', 'in_payment')) AS paid,
+    count(*) FILTER (WHERE stands = 'fulfilled' AND NOT milestones ? 'charged') AS unbilled,
+    count(*) FILTER (WHERE stands = 'fulfilled' AND milestones ? 'charged' AND NOT milestones ? 'posted') AS unposted,
+    count(*) FILTER (WHERE stands = 'fulfilled' AND milestones ? 'posted'
         AND payment_state NOT IN ('paid', 'in_payment')) AS unpaid,
-    coalesce(sum(charge_total) FILTER (WHERE status = 'fulfilled'), 0) AS charge_total,
-    coalesce(sum(charge_total) FILTER (WHERE status = 'fulfilled' AND NOT milestones ? 'posted'), 0) AS unposted_total,
-    coalesce(sum(invoice_total) FILTER (WHERE status = 'fulfilled'), 0) AS invoice_total,
-    coalesce(sum(residual) FILTER (WHERE status = 'fulfilled'), 0) AS residual,
+    coalesce(sum(charge_total) FILTER (WHERE stands = 'fulfilled'), 0) AS charge_total,
+    round(count(*) FILTER (WHERE stands = 'fulfilled' AND NOT milestones ? 'charged') * coalesce((
+        SELECT avg(charge_total) FROM (SELECT charge_total FROM journey WHERE charge_total IS NOT NULL
+            ORDER BY updated_at DESC LIMIT 200) AS recent), 0), 2) AS unbilled_total,
+    coalesce(sum(charge_total) FILTER (WHERE stands = 'fulfilled' AND NOT milestones ? 'posted'), 0) AS unposted_total,
+    coalesce(sum(invoice_total) FILTER (WHERE stands = 'fulfilled'), 0) AS invoice_total,
+    coalesce(sum(residual) FILTER (WHERE stands = 'fulfilled'), 0) AS residual,
     min((milestones ->> 'posted')::timestamptz) FILTER (WHERE (milestones ->> 'posted')::timestamptz >= $1)
         AS first_posted_at,
     max((milestones ->> 'posted')::timestamptz) AS last_posted_at
-FROM journey WHERE updated_at >= $1
+FROM seen
 
 -- name: of_stage
+WITH untold AS (
+    SELECT DISTINCT substr(subject, 13) AS appointment FROM exception
+    WHERE state = 'open' AND told = 'fulfilled' AND subject LIKE 'Appointment/%'
+), seen AS (
+    SELECT journey.*, CASE WHEN untold.appointment IS NOT NULL AND status IN ('', 'booked', 'arrived') THEN 'fulfilled'
+        ELSE status END AS stands
+    FROM journey LEFT JOIN untold USING (appointment) WHERE updated_at >= $1
+)
 SELECT appointment, facility, status, start_at, milestones::text AS milestones, payments::text AS payments, currency,
     charge_total, invoice_number, invoice_total, residual, payment_state, updated_at
-FROM journey WHERE updated_at >= $1 AND CASE $2
+FROM seen WHERE CASE $2
     WHEN 'seen' THEN true
-    WHEN 'to_come' THEN status IN ('booked', 'arrived')
-    WHEN 'completed' THEN status = 'fulfilled'
-    WHEN 'cancelled' THEN status = 'cancelled'
-    WHEN 'no_show' THEN status = 'noshow'
-    WHEN 'charged' THEN status = 'fulfilled' AND milestones ? 'charged'
-    WHEN 'posted' THEN status = 'fulfilled' AND milestones ? 'posted'
-    WHEN 'paid' THEN status = 'fulfilled' AND payment_state IN ('paid', 'in_payment')
-    WHEN 'unbilled' THEN status = 'fulfilled' AND NOT milestones ? 'charged'
-    WHEN 'unposted' THEN status = 'fulfilled' AND milestones ? 'charged' AND NOT milestones ? 'posted'
-    WHEN 'unpaid' THEN status = 'fulfilled' AND milestones ? 'posted' AND payment_state NOT IN ('paid', 'in_payment')
+    WHEN 'to_come' THEN stands IN ('booked', 'arrived')
+    WHEN 'completed' THEN stands = 'fulfilled'
+    WHEN 'cancelled' THEN stands = 'cancelled'
+    WHEN 'no_show' THEN stands = 'noshow'
+    WHEN 'charged' THEN stands = 'fulfilled' AND milestones ? 'charged'
+    WHEN 'posted' THEN stands = 'fulfilled' AND milestones ? 'posted'
+    WHEN 'paid' THEN stands = 'fulfilled' AND payment_state IN ('paid', 'in_payment')
+    WHEN 'unbilled' THEN stands = 'fulfilled' AND NOT milestones ? 'charged'
+    WHEN 'unposted' THEN stands = 'fulfilled' AND milestones ? 'charged' AND NOT milestones ? 'posted'
+    WHEN 'unpaid' THEN stands = 'fulfilled' AND milestones ? 'posted' AND payment_state NOT IN ('paid', 'in_payment')
 END
     AND ($3::timestamptz IS NULL OR (updated_at, appointment) < ($3, $4))
 ORDER BY updated_at DESC, appointment DESC LIMIT $5
@@ -82,7 +105,8 @@ FROM journey ORDER BY updated_at DESC, appointment LIMIT $1
 
 -- name: one
 SELECT appointment, facility, status, start_at, milestones::text AS milestones, payments::text AS payments, currency,
-    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at
+    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at, day,
+    known_at
 FROM journey WHERE appointment = $1
 
 -- name: deliveries
@@ -99,11 +123,12 @@ WHERE ($1 = '' OR status = $1) AND ($2::timestamptz IS NULL OR updated_at >= $2)
 ORDER BY updated_at DESC, appointment DESC LIMIT $5
 
 -- name: days
--- The last days, by when an appointment moved last: how many visits were completed and posted, and how many not.
+-- The last days: how many visits there were and how many of them are posted.
 SELECT day::date AS day, coalesce(completed, 0) AS completed, coalesce(posted, 0) AS posted
 FROM generate_series($1::date, $2::date, interval '1 day') AS day
 LEFT JOIN (
-    SELECT ((milestones ->> 'completed')::timestamptz AT TIME ZONE $3)::date AS at, count(*) AS completed,
+    SELECT coalesce(journey.day, ((milestones ->> 'completed')::timestamptz AT TIME ZONE $3)::date) AS at,
+        count(*) AS completed,
         count(*) FILTER (WHERE milestones ? 'posted') AS posted
     FROM journey WHERE updated_at >= $4 AND milestones ? 'completed' AND status = 'fulfilled' GROUP BY 1
 ) AS counted ON counted.at = day::date ORDER BY 1
