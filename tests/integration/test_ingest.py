@@ -14,8 +14,9 @@ import pytest
 
 from suture.canonical.records import Patient, Payer
 from suture.catalogue import Catalogue
+from suture.connectors.port import LedgerChange
 from suture.core.clock import ManualClock
-from suture.ingest import fhir_appointment
+from suture.ingest import fhir_appointment, odoo_change
 from suture.ingest.ingester import DECODERS, Ingester
 from suture.ingest.understanding import Context, Understood
 from suture.processes.definitions import ROUTES
@@ -513,3 +514,15 @@ async def test_what_is_not_understood_says_what_it_would_have_told(desk: Desk, n
         "facility_unknown": told,
         "invalid_payload": None,
     }
+
+
+async def test_what_is_read_in_the_ledger_about_a_visit_is_no_stranger_s(desk: Desk, notice) -> None:
+    changed = LedgerChange(
+        kind="invoice", what="changed", reference="a1", record=7, at=NOW, version="1", number="INV/1"
+    )
+    await desk.deliver(notice("completed"))
+    await desk.deliver(odoo_change.encode(changed), interface="odoo-changes")
+    await desk.deliver(notice("cancelled", version=2))
+    await desk.ingest()
+    assert await desk.states() == ["ingested"] * 3
+    assert [one.code for one in await desk.exceptions()] == ["changed_in_odoo"]

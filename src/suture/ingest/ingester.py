@@ -35,10 +35,11 @@ from suture.telemetry import metrics, tracing
 log = structlog.get_logger()
 
 Decoder = Callable[[bytes, Context], Understood]
+_LEDGER = "odoo-change.v1"
 DECODERS: Mapping[str, Decoder] = {
     "fhir-appointment.v1": fhir_appointment.decode,
     "billing-payment.v1": billing_payment.decode,
-    "odoo-change.v1": odoo_change.decode,
+    _LEDGER: odoo_change.decode,
 }
 """Contract: its decoder. A new contract is one file and one line."""
 
@@ -269,6 +270,7 @@ class Ingester:
     async def _refuse_strangers(self, connection: Connection, heard: "list[_Heard]") -> None:
         """An id that another interface of the same contract uses is another's: nothing of it takes effect."""
         told: dict[str, str] = {}
+        heard = [one for one in heard if self._names_its_own(one.delivery)]
         for one in heard:
             for subject in one.subjects():
                 told.setdefault(subject, one.delivery.interface)
@@ -277,6 +279,11 @@ class Ingester:
         first = await appointments.tellers(connection, told, self._inbound)
         for one in heard:
             one.refuse(lambda part, by=one.delivery.interface: _stranger(part, by, first))  # type: ignore[misc]
+
+    def _names_its_own(self, delivery: Delivery) -> bool:
+        """Whether an interface gives its own ids: what is read in the ledger is named as its source named it."""
+        interface = self._catalogue.interfaces.get(delivery.interface)
+        return interface is not None and interface.contract != _LEDGER
 
     async def _except(
         self,
