@@ -52,6 +52,7 @@ def test_every_kind_has_its_turn() -> None:
         *(f"{what}_killed" for what in ("worker", "gateway", "postgres", "backend", "nats")),
         *(f"{what}_frozen" for what in ("worker", "gateway", "postgres", "nats")),
         *(f"outside_{name}" for name in FAULT_PLANS),
+        *(f"people_{name}" for name in ("lock", "change", "rename", "remit")),
     }
     assert max(kinds.values()) - min(kinds.values()) <= 3
 
@@ -65,7 +66,7 @@ def test_a_frozen_worker_stays_so_for_longer_than_its_lease() -> None:
 def test_targets_are_what_there_is() -> None:
     targets = {injury.target for injury in plan(seconds=900, workers=3, nats_nodes=3)}
     workers, nodes = {f"worker-{number}" for number in (1, 2, 3)}, {f"nats-{number}" for number in (1, 2, 3)}
-    assert targets == {*workers, *nodes, "leader", "gateway", "postgres", "billing", "odoo"}
+    assert targets == {*workers, *nodes, "leader", "gateway", "postgres", "billing", "odoo", "people"}
     assert {injury.target for injury in plan(seconds=900, workers=1) if injury.what == "nats"} == {"nats"}
 
 

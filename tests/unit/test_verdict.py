@@ -108,11 +108,14 @@ class Scene:
                 amount=None if amount is None else D(amount),
                 of=of,
                 external_id="suture.x" if ours else "",
+                day=DAY.day,
+                party="Payer/PAY",
             )
         )
 
     def stands(self, kind: str, key: str, amount: str | None = None, residual: str = "0", **others: object) -> None:
         known = {"state": "done" if kind.startswith("stock") else "posted", "external_id": "suture.x"}
+        known |= {"day": DAY.day, "party": "Payer/PAY"}
         document = Standing(
             system="odoo",
             kind=kind,
@@ -303,6 +306,33 @@ def enter_another_amount(scene: Scene) -> None:
     scene.change("invoice", "PAID", residual=D("0.10"))
 
 
+def invoice_in_the_next_month(scene: Scene) -> None:
+    scene.change("invoice", "OPEN", day=date(2025, 4, 1))
+
+
+def accrue_a_day_late(scene: Scene) -> None:
+    scene.change("accrual", "OPEN", day=date(2025, 3, 4))
+
+
+def charge_the_day_before(scene: Scene) -> None:
+    scene.observed = [
+        msgspec.structs.replace(o, day=date(2025, 3, 2)) if (o.what, o.key) == ("charge.captured", "OPEN") else o
+        for o in scene.observed
+    ]
+
+
+def invoice_the_patient(scene: Scene) -> None:
+    scene.change("invoice", "OPEN", party="Patient/P1")
+
+
+def enter_on_another_day(scene: Scene) -> None:
+    scene.change("payment", "pay-1", day=date(2025, 3, 4))
+
+
+def enter_for_another_party(scene: Scene) -> None:
+    scene.change("payment", "pay-1", party="Payer/OTHER")
+
+
 def bill_a_stranger(scene: Scene) -> None:
     scene.stands("invoice", "", "5.00", external_id="")
 
@@ -370,6 +400,12 @@ PLANTED: dict[Callable[[Scene], None], dict[str, list[tuple[str, str]]]] = {
     move_what_is_not_due: {"wrong": [("stock", "OPEN"), ("stock", "OPEN")]},
     return_too_little: {"wrong": [("stock_return", "UNDONE")]},
     enter_another_amount: {"wrong": [("payment", "pay-2")]},
+    invoice_in_the_next_month: {"wrong": [("invoice", "OPEN")]},
+    accrue_a_day_late: {"wrong": [("accrual", "OPEN")]},
+    charge_the_day_before: {"wrong": [("charge", "OPEN")]},
+    invoice_the_patient: {"wrong": [("invoice", "OPEN")]},
+    enter_on_another_day: {"wrong": [("payment", "pay-1")]},
+    enter_for_another_party: {"wrong": [("payment", "pay-1")]},
     bill_a_stranger: {"wrong": [("invoice", "")]},
     bill_a_no_show: {"wrong": [("charge", "MISSED")]},
     bill_the_refused: {"wrong": [("charge", "REFUSED")]},
@@ -425,6 +461,21 @@ def test_an_exception_excuses_nothing_doubled_or_wrong(scene: Scene, plant: Call
     plant(scene)
     scene.explained.add("OPEN")
     assert faults(scene.verdict()) == PLANTED[plant]
+
+
+def test_a_document_that_was_posted_made_a_draft_and_posted_again_is_one(scene: Scene) -> None:
+    for what, key, amount in (("accrual", "OPEN", "9.05"), ("payment", "pay-1", "100.00")):
+        scene.saw("odoo", f"{what}.redrafted", key, amount)
+        scene.saw("odoo", f"{what}.posted", key, amount)
+    assert scene.verdict().clean
+    scene.saw("odoo", "accrual.posted", "OPEN", "9.05")
+    assert faults(scene.verdict()) == {"doubled": [("accrual", "OPEN")]}
+
+
+def test_what_was_booked_beside_the_day_s_plan_is_no_stranger(scene: Scene) -> None:
+    scene.stands("remittance", "R1", "30.15")
+    assert faults(scene.verdict()) == {"wrong": [("remittance", "R1")]}
+    assert judge(DAY, scene.observed, scene.standing, frozenset(scene.explained), beside=frozenset({"R1"})).clean
 
 
 def test_a_finding_says_whose_document_it_is(scene: Scene) -> None:

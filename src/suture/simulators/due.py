@@ -1,6 +1,7 @@
 """What a day's plan makes due in the other systems, worked out from the plan alone. Pure."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -20,7 +21,8 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 
     `billed` is completed and can be billed; `refused` is completed and a person must decide, for the payer refuses or
     nothing was delivered; `undone` was completed and cancelled after all; `idle` never took place. The figures are
-    those of the visit where it took place, zero and empty where there is nothing of the kind.
+    those of the visit where it took place, zero and empty where there is nothing of the kind; `day` is its day of
+    service (a played day is laid out in UTC), `party` who owes it.
     """
 
     key: str
@@ -28,6 +30,8 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     total: Decimal = Decimal(0)
     supplies: Mapping[str, Decimal] = {}
     compensation: Decimal = Decimal(0)
+    day: date | None = None
+    party: str = ""
 
     @property
     def effects(self) -> tuple[str, ...]:
@@ -54,6 +58,8 @@ def _due(plan: AppointmentPlan, services: Mapping[str, Service], currency: str, 
         total=sum((round_money(amount, currency) for _, amount in priced), Decimal(0)),
         supplies=_supplies(plan.lines, services),
         compensation=round_money(sum(shares, Decimal(0)), currency),
+        day=(plan.start + timedelta(minutes=plan.minutes)).astimezone(UTC).date(),
+        party=f"Payer/{plan.payer}" if plan.payer else f"Patient/{plan.patient}",
     )
 
 

@@ -66,6 +66,8 @@ class Evidence:
                         number=effect.number,
                         state=state,
                         amount=effect.amount,
+                        day=effect.day,
+                        party=effect.party,
                     )
 
 

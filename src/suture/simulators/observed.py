@@ -6,6 +6,7 @@ Each system keeps a `Journal`, served at ``/control/observed``. Odoo also tells 
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 
 import msgspec
@@ -22,6 +23,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     `at` is `time.monotonic` in seconds, which processes of one machine share. `key` is the appointment, or the payment
     where `what` is about one; `of` is a payment's appointment where the system knows it. `number` is the system's own
     name of the document, `external_id` ours, empty where the document has none of ours: a stranger's, or a bug's.
+    `day` is the document's own date, `party` who owes it (``Payer/P1``), as far as the system knows them.
     """
 
     at: float
@@ -32,6 +34,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal | None = None
     of: str = ""
     external_id: str = ""
+    day: date | None = None
+    party: str = ""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +43,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     `kind` is ``charge``, ``invoice``, ``credit``, ``accrual``, ``accrual_reversal``, ``payment``, ``stock`` or
     ``stock_return``. `residual` is what is open on its receivable lines, `moved` the quantity by product that a
-    transfer carried.
+    transfer carried, `day` the date it is booked on, `party` whose account it is on.
     """
 
     system: str
@@ -52,6 +56,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     payment_state: str = ""
     moved: Mapping[str, Decimal] = {}
     external_id: str = ""
+    day: date | None = None
+    party: str = ""
 
 
 class Journal:
@@ -71,6 +77,8 @@ class Journal:
         amount: Decimal | None = None,
         of: str = "",
         external_id: str = "",
+        day: date | None = None,
+        party: str = "",
     ) -> None:
         self._seen.append(
             Observed(
@@ -82,6 +90,8 @@ class Journal:
                 amount=amount,
                 of=of,
                 external_id=external_id,
+                day=day,
+                party=party,
             )
         )
 

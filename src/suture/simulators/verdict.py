@@ -50,8 +50,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What was found, by fault, and how much there was to look at.
 
     `lost`: due and not there at all, without an exception. `half_done`: there in part, without an exception.
-    `doubled`: there twice, or was for a time. `wrong`: an amount, a quantity, a residual, or something that stands and
-    should not. `out_of_order`: an effect before its cause, or after its undoing began.
+    `doubled`: there twice, or was for a time. `wrong`: an amount, a quantity, a residual, a date, a party, or something
+    that stands and should not. `out_of_order`: an effect before its cause, or after its undoing began.
     """
 
     lost: tuple[Finding, ...]
@@ -76,16 +76,17 @@ def judge(
     explained: frozenset[str],
     *,
     default_share: Decimal = DEFAULT_SHARE,
+    beside: frozenset[str] = frozenset(),
 ) -> Verdict:
     """Compare. `observed` are the effects on all three systems, in any order; `standing` is Odoo's end.
 
     `explained` are the appointments and payments that an open exception names; `default_share` is the practitioner's
-    part (0 to 1) where the price list has no rule.
+    part (0 to 1) where the price list has no rule, `beside` are the keys of what was booked beside the day's plan.
     """
     evidence = Evidence(observed, standing)
     due = dues(day, default_share)
     found: dict[str, list[Finding]] = defaultdict(list)
-    for fault, finding in _all_findings(due, evidence, explained):
+    for fault, finding in _all_findings(due, evidence, explained, beside):
         found[fault].append(finding)
     return Verdict(
         lost=tuple(found["lost"]),
@@ -97,12 +98,13 @@ def judge(
     )
 
 
-def _all_findings(due: dict[str, Due], evidence: Evidence, explained: frozenset[str]) -> Found:
+def _all_findings(due: dict[str, Due], evidence: Evidence, explained: frozenset[str], beside: frozenset[str]) -> Found:
     for one in due.values():
         yield from _outcome(one, evidence, one.key in explained)
         if one.fate in ("billed", "undone"):
             yield from _figures(one, evidence)
-    yield from _strangers(due, evidence)
+            yield from _dates_and_parties(one, evidence)
+    yield from _strangers(due, evidence, beside)
     for key, effects in (*evidence.effects.items(), *evidence.payments.items()):
         yield from _twice(key, effects, [*evidence.documents.get(key, ()), *evidence.entries.get(key, ())])
     for key, effects in evidence.effects.items():
@@ -175,15 +177,25 @@ def _figures(due: Due, evidence: Evidence) -> Found:
             yield "wrong", _finding(invoice, f"{invoice.residual} is open instead of {rest}")
 
 
+def _dates_and_parties(due: Due, evidence: Evidence) -> Found:
+    """All that a visit is billed with is of its day, and on the account of whoever owes it."""
+    for kind in ("charge", "invoice", "stock", "accrual"):
+        for document in evidence.counting(due.key, kind):
+            if document.day != due.day:
+                yield "wrong", _finding(document, f"dated {document.day} instead of {due.day}")
+            if kind in ("charge", "invoice") and document.party != due.party:
+                yield "wrong", _finding(document, f"owed by {document.party or 'nobody'} instead of {due.party}")
+
+
 def _with_return(key: str, kind: str, evidence: Evidence) -> list[Standing]:
     back = TAKEN_BACK_BY.get(kind)
     return [*evidence.counting(key, kind), *(evidence.counting(key, back) if back else ())]
 
 
-def _strangers(due: dict[str, Due], evidence: Evidence) -> Found:
+def _strangers(due: dict[str, Due], evidence: Evidence, beside: frozenset[str]) -> Found:
     """Documents for nothing that this day knows."""
     known = {payment.key for payments in evidence.paid.values() for payment in payments}
-    unknown = {key: documents for key, documents in evidence.documents.items() if key not in due}
+    unknown = {key: documents for key, documents in evidence.documents.items() if key not in due and key not in beside}
     unknown.update((key, entries) for key, entries in evidence.entries.items() if key not in known)
     for documents in unknown.values():
         for document in documents:
@@ -192,13 +204,15 @@ def _strangers(due: dict[str, Due], evidence: Evidence) -> Found:
 
 
 def _twice(key: str, effects: Sequence[Observed], documents: Sequence[Standing]) -> Found:
-    """Two of the same, whoever made them, and even where one was taken back later."""
+    """Two of the same, whoever made them, and even where one was taken back later. One that was posted, made a draft
+    again and posted anew is one."""
     seen: dict[str, list[Observed]] = defaultdict(list)
     for effect in effects:
         seen[effect.what].append(effect)
     told = set()
     for what, several in seen.items():
-        if len(several) > 1:
+        redrafted = seen.get(f"{_kind_of(what)}.redrafted", ()) if what.endswith((".posted", ".entered")) else ()
+        if len(several) - len(redrafted) > 1 and not what.endswith(".redrafted"):
             told.add(_kind_of(what))
             numbers = " and ".join(f"{one.number}{'' if _ours(one) else ' (not ours)'}" for one in several)
             yield "doubled", Finding(_kind_of(what), key, f"{what}: {numbers}")
@@ -253,6 +267,11 @@ def _entered(posted: Observed, evidence: Evidence, explained: bool) -> Found:
     for entry in entries:
         if entry.amount != posted.amount:
             yield "wrong", _finding(entry, f"{entry.amount} instead of {posted.amount}")
+        if entry.day != posted.day:
+            yield "wrong", _finding(entry, f"dated {entry.day} instead of {posted.day}")
+        if entry.party != posted.party:
+            detail = f"on the account of {entry.party or 'nobody'}, and {posted.party} paid"
+            yield "wrong", _finding(entry, detail)
     if explained:
         return
     if entries:

@@ -10,6 +10,7 @@ import msgspec
 from suture.backbone.stream import STREAM, connect
 from suture.cli.chaos.monkey import Done
 from suture.cli.chaos.options import ChaosOptions
+from suture.cli.chaos.people import People
 from suture.cli.chaos.report import Report, expected_of, recoveries
 from suture.cli.held import explained
 from suture.cli.stage import Stage
@@ -23,13 +24,14 @@ _SYSTEMS = ("scheduling", "billing", "odoo")
 
 
 async def conclude(
-    stage: Stage, options: ChaosOptions, injuries: list[Done], *, settled: bool, wall_s: float
+    stage: Stage, options: ChaosOptions, injuries: list[Done], people: People, *, settled: bool, wall_s: float
 ) -> Report:
     """Everything that the report tells. The platform is asked for its open exceptions alone."""
     held = await _held(stage)
     observed = [effect for system in _SYSTEMS for effect in await _told(stage, system, "observed", list[Observed])]
     standing = await _told(stage, "odoo", "standing", list[Standing])
-    verdict = judge(stage.day, observed, standing, explained(held))
+    verdict = judge(stage.day, observed, standing, explained(held), beside=frozenset(people.booked))
+    verdict = msgspec.structs.replace(verdict, wrong=(*verdict.wrong, *await people.findings()))
     faults = {system: await _faults(stage, system) for system in _SYSTEMS}
     return Report(
         command=options.command,

@@ -10,6 +10,7 @@ import psutil
 
 from suture.backbone.stream import BACKBONE_AWAY, STREAM, connect
 from suture.cli.chaos.measure import Recovery, Watcher
+from suture.cli.chaos.people import People
 from suture.cli.chaos.plan import FAULT_PLANS, Injury
 from suture.cli.stage import Stage
 
@@ -31,6 +32,7 @@ class Monkey:
     """Injures the stage by plan. `tell` gets a line for each injury."""
 
     def __init__(self, stage: Stage, plan: list[Injury], watcher: Watcher, tell: Callable[[str], None]) -> None:
+        self.people = People(stage)
         self._stage = stage
         self._plan = plan
         self._watcher = watcher
@@ -52,7 +54,7 @@ class Monkey:
 
     async def _injure(self, injury: Injury) -> None:
         act = {"killed": self._kill, "frozen": self._freeze}.get(injury.kind.partition("_")[2], self._fail)
-        done = await act(injury)
+        done = await (self._do if injury.what == "people" else act)(injury)
         self.done.append(done)
 
     async def _kill(self, injury: Injury) -> Done:
@@ -99,6 +101,14 @@ class Monkey:
         calm = ALWAYS if injury.target == "billing" else {}
         await asyncio.to_thread(self._stage.simulated.set_faults, calm, injury.target)
         return Done(injury=injury, hit=injury.target, recoveries=await self._watcher.recovered(injury, time(), []))
+
+    async def _do(self, injury: Injury) -> Done:
+        """People do theirs, whatever else fails just then."""
+        told = await self.people.act(injury)
+        if not told:
+            return self._missed(injury)
+        self._say(injury, told)
+        return Done(injury=injury, hit=injury.target)
 
     async def _thaw_later(self, victims: list[psutil.Process], seconds: float) -> None:
         await asyncio.sleep(seconds)

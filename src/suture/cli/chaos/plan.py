@@ -27,6 +27,9 @@ _FAILURES: dict[str, Bounds] = {
     "dropped": (4, 10),
 }
 _OUTSIDE = ("billing", "odoo")
+_PEOPLE: dict[str, Bounds] = {"lock": (3, 8), "change": (0, 0), "rename": (0, 0), "remit": (2, 6)}
+"""What people do meanwhile, for how long: lock the day in Odoo, change thousands of contacts, rename a payer, book a
+remittance and, a while later, its reversal."""
 
 FAULT_PLANS: dict[str, dict[str, float]] = {
     "storm": {name: value for name, value in msgspec.structs.asdict(PRESETS["storm"]).items() if value},
@@ -43,7 +46,7 @@ class Injury(msgspec.Struct, frozen=True, kw_only=True):
     """One injury. `at` and `lasts` are seconds, the former since the day began; a kill lasts no time.
 
     `target` is a role's name, ``postgres``, a NATS node's name, ``leader`` (whichever node leads the stream by then),
-    or an outside system. `pick`, 0 to 1, chooses among backends.
+    an outside system, or ``people``, who go on whatever fails. `pick`, 0 to 1, chooses among backends.
     """
 
     at: float
@@ -84,14 +87,15 @@ def plan_injuries(seed: int, seconds: float, *, workers: int, nats_nodes: int, l
 def _kinds(random: Random) -> Iterator[str]:
     """All kinds in a random order, again and again."""
     kinds = [f"{what}_killed" for what in _KILLS] + [f"{what}_frozen" for what in _FREEZES]
-    kinds += [f"outside_{name}" for name in _FAILURES]
+    kinds += [f"outside_{name}" for name in _FAILURES] + [f"people_{name}" for name in _PEOPLE]
     while True:
         yield from random.sample(kinds, len(kinds))
 
 
 def _draw(random: Random, kind: str, at: float, *, workers: int, nats_nodes: int, lease: float) -> Injury:
     what, _, how = kind.partition("_")
-    bounds = _FAILURES.get(how, (0.0, 0.0)) if how != "frozen" else _FREEZES[what]
+    lasting = _PEOPLE if what == "people" else _FAILURES
+    bounds = lasting.get(how, (0.0, 0.0)) if how != "frozen" else _FREEZES[what]
     if kind == "worker_frozen":
         bounds = (lease * 1.2 + 1, lease * 2 + 1)
     drawn: dict[str, Any] = {

@@ -60,7 +60,14 @@ class Book:
             self._charges[charge_id] = charge
             self._requests[charge_id] = request
             self.charges.append(charge_id)
-            self.journal.saw("charge.captured", charge.external_id, number=charge_id, amount=charge.total)
+            self.journal.saw(
+                "charge.captured",
+                charge.external_id,
+                number=charge_id,
+                amount=charge.total,
+                day=request.service_date,
+                party=_party(request.payer, request.patient),
+            )
             return charge, True
         if self._requests[charge_id] != request:
             raise Problem(409, "external_id_conflict", "this external id has a charge with other content")
@@ -168,7 +175,15 @@ class Book:
         for payment in posted:
             self._paid[charge_id] += payment.amount
             of = payment.charge_external_id
-            self.journal.saw("payment.posted", payment.id, number=payment.id, amount=payment.amount, of=of)
+            self.journal.saw(
+                "payment.posted",
+                payment.id,
+                number=payment.id,
+                amount=payment.amount,
+                of=of,
+                day=payment.received_on,
+                party=_party(payment.payer, self._requests[charge_id].patient),
+            )
         return posted
 
     def planned_payments(self, charge_id: str) -> list[Payment]:
@@ -222,6 +237,11 @@ def _capped(plan: AppointmentPlan, total: Decimal) -> list[tuple[int, Decimal, b
             capped.append((number, amount, payment.payer is not None))
             still_open -= amount
     return capped
+
+
+def _party(payer: str | None, patient: str) -> str:
+    """Who owes or pays, in the words of all three systems."""
+    return f"Payer/{payer}" if payer else f"Patient/{patient}"
 
 
 def _id(prefix: str, key: str) -> str:

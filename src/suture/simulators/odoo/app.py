@@ -33,6 +33,7 @@ from suture.simulators.odoo.server import CannotBind, Server
 
 _DRAFTING_S = 0.002
 """How long a transaction that drafts entries takes, in which another one on 17 doesn't see its numbers."""
+_PERSON = "a person"
 _HINTED = ("account.move", "res.partner", "stock.picking")
 
 
@@ -66,11 +67,21 @@ def create_app(
         Route("/control/standing", doors.standing),
         Route("/control/automation", doors.automation, methods=["POST"]),
         Route("/control/lacking", doors.lacking, methods=["POST"]),
+        Route("/control/by_hand", doors.by_hand, methods=["POST"]),
         observed_route(server.witness.journal),
     ]
     if version >= 19:
         routes.append(Route("/json/2/{model}/{method}", doors.json_2, methods=["POST"]))
     return Starlette(routes=routes, lifespan=doors.open)
+
+
+class ByHand(msgspec.Struct, frozen=True):
+    """What a person does at Odoo's own screens."""
+
+    model: str
+    method: str
+    ids: list[int] | None = None
+    named: dict[str, Any] = {}
 
 
 class Doors:
@@ -99,6 +110,26 @@ class Doors:
         """From now on nobody has these rights: ``{model: [operation, …]}``; an empty object gives all back."""
         self._db.lacking = msgspec.json.decode(await request.body(), type=dict[str, list[str]])
         return json_response({"lacking": dict(self._db.lacking)})
+
+    async def by_hand(self, request: Request) -> Response:
+        """What a person does, who isn't the integration: ``{"model": …, "method": …, "ids": …, "named": {…}}``."""
+        told = msgspec.json.decode(await request.body(), type=ByHand)
+        try:
+            positional = [] if told.ids is None else [told.ids]
+            result = self._server.run(self._person(), told.model, told.method, positional, dict(told.named))
+            return json_response({"result": result})
+        except OdooError as error:
+            return json_response({"refused": error.message}, 422)
+        finally:
+            self._hint()
+
+    def _person(self) -> int:
+        if _PERSON not in self._db.users:
+            row = {"name": _PERSON, "login": _PERSON, "company_id": 1, "company_ids": [1], "active": True}
+            user = self._db.store.insert("res.users", {**row, "share": False, "lang": "en_US"})
+            self._db.users[_PERSON] = user
+            self._db.store.commit()
+        return self._db.users[_PERSON]
 
     def _hint(self) -> None:
         for url, told in self._db.hints.take():

@@ -6,6 +6,7 @@ id that names the same appointment is told as well, so that a doubled one is see
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -78,6 +79,8 @@ class Witness:
             self._tell("invoice.drafted", document)
         if (what := _WHAT.get((document.kind, effect.after))) is not None:
             self._tell(what, document)
+        if (effect.before, effect.after) == ("posted", "draft"):
+            self._tell(f"{document.kind}.redrafted", document)
 
     def _tell(self, what: str, document: Standing) -> None:
         self.journal.saw(
@@ -121,6 +124,8 @@ class Witness:
             residual=_cents(sum(abs(line["amount_residual"]) for line in receivable)),
             payment_state=row["payment_state"],
             external_id=external_id,
+            day=_day(row.get("date")),
+            party=self._party(row, receivable),
         )
 
     def _picking(self, row: Row) -> Standing:
@@ -135,7 +140,14 @@ class Witness:
             state=row["state"],
             moved=self._moved(row),
             external_id=external_id,
+            day=_day(row.get("scheduled_date")),
         )
+
+    def _party(self, row: Row, receivable: list[Row]) -> str:
+        """Whose account it is on: a document's own partner, an entry's by the line that somebody owes."""
+        partners = [row.get("partner_id"), *(line.get("partner_id") for line in receivable)]
+        partner = next((identifier for identifier in partners if identifier), 0)
+        return str(self._db.rows("res.partner").get(partner, {}).get("ref") or "")
 
     def _moved(self, picking: Row) -> dict[str, Decimal]:
         table = self._db.store.tables["stock.move"]
@@ -179,6 +191,10 @@ def _number(row: Row) -> str:
     """Odoo's number, which a draft doesn't have yet."""
     name = row.get("name")
     return str(name) if name and name != "/" else f"#{row['id']}"
+
+
+def _day(told: Any) -> date | None:
+    return date.fromisoformat(str(told)[:10]) if told else None
 
 
 def _cents(amount: Any) -> Decimal:
