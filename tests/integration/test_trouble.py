@@ -14,6 +14,7 @@ from tests.integration.clinic import clinic
 from tests.integration.trouble import Player, steps_of
 
 from suture.catalogue import Catalogue
+from suture.connectors.testing.orders import open_of
 from suture.core.clock import SystemClock
 from suture.store.database import Database
 from suture.store.vault import Vault
@@ -52,10 +53,6 @@ async def _payor_in_any_form(player: Player) -> None:
         assert await player.moves(unclear) == [], unclear
         (asked,) = await player.exceptions(f"Appointment/{unclear}")
         assert asked.code == "payer_unclear"
-
-
-async def _billed(player: Player) -> None:
-    assert await player.billed("C28") == "Payer/PAY-ALPINE"
 
 
 async def test_a_visits_day_is_its_facilitys_on_charge_invoice_and_in_the_books(
@@ -169,3 +166,88 @@ SCHEDULING: dict[str, Check] = {
 
 async def test_what_scheduling_tells_comes_out_right(player: Player, fixtures: Path) -> None:
     await judged(player, fixtures, SCHEDULING)
+
+
+async def _open(player: Player, partner: str) -> str:
+    """What is open on a partner's receivable."""
+    return str(await open_of(player.clinic.systems.ledger, partner) or 0)
+
+
+async def _residual(player: Player, appointment: str) -> float:
+    (invoice,) = await player.moves(appointment)
+    return float(invoice["amount_residual"])
+
+
+def _refused(player: Player, number: str) -> str:
+    answer = player.answers[number]
+    assert isinstance(answer, Exception), answer
+    return str(answer)
+
+
+async def _forwarded(player: Player) -> None:
+    assert (await _residual(player, "C11"), await _open(player, "Patient/P-C11")) == (0, "30.00")
+
+
+async def _numbers_of_payers(player: Player) -> None:
+    """Beacon's money for a visit that Alpine was billed waits to Beacon's credit; Alpine's other claims are refused."""
+    assert "another remittance" in _refused(player, "C13-100234")
+    assert [await _residual(player, key) for key in ("C13A", "C13B", "C13C")] == [0, 200, 200]
+    assert await _open(player, "Payer/PAY-BEACON") == "-120.00"
+    asked = {(one.code, one.process) for one in await player.exceptions("Remittance/C13-100234")}
+    assert asked == {
+        ("claim_unapplied", "remittance:Payer/PAY-BEACON C13-100234/C-C13B"),
+        ("remittance_differs", "remittance:Payer/PAY-ALPINE C13-100234"),
+    }
+
+
+async def _as_the_standard_writes_it(player: Player) -> None:
+    assert (await _residual(player, "C14"), await _open(player, "Patient/P-C14")) == (200, "0")
+    assert await player.exceptions("Remittance/C14-2") == []
+
+
+async def _with_something_left_open(player: Player) -> None:
+    for key in ("C15N", "C15O"):
+        assert (await _residual(player, key), await _open(player, f"Patient/P-{key}")) == (200, "0"), key
+        assert await player.exceptions(f"Remittance/{key}-2") == []
+
+
+async def _second_payer(player: Player) -> None:
+    assert (await _residual(player, "C17R"), await _open(player, "Patient/P-C17R")) == (0, "0")
+    assert await player.exceptions("Remittance/C17-2") == []
+    (entry,) = await player.rows("account.move", [["ref", "=", "C17-P"]], ["id"])
+    (beacon,) = await player.rows("res.partner", [["ref", "=", "Payer/PAY-BEACON"]], ["id"])
+    lines = await player.rows("account.move.line", [["move_id", "=", entry["id"]]], ["partner_id"])
+    assert {line["partner_id"] for line in lines} == {beacon["id"]}
+    assert await _residual(player, "C17W") == 160
+
+
+async def _beyond_measure(player: Player) -> None:
+    assert "$.deposit is not a number" in _refused(player, "C18-I")
+    assert "$.deposit is larger than any amount can be" in _refused(player, "C18-E")
+    assert await _residual(player, "C18") == 200
+
+
+async def _half_cents(player: Player) -> None:
+    for number in ("C19-A", "C19-B"):
+        assert "$.deposit has more decimals than USD" in _refused(player, number)
+    assert [await _residual(player, key) for key in ("C19A", "C19B")] == [200, 200]
+
+
+async def _renamed(player: Player) -> None:
+    assert (await player.partner("Payer/PAY-ALPINE"))["name"] == "Alpine Health Plan"
+
+
+REMITTANCES: dict[str, Check] = {
+    "13": _numbers_of_payers,
+    "11": _forwarded,
+    "14": _as_the_standard_writes_it,
+    "15": _with_something_left_open,
+    "17": _second_payer,
+    "18": _beyond_measure,
+    "19": _half_cents,
+    "28": _renamed,
+}
+
+
+async def test_what_payers_remit_comes_out_right(player: Player, fixtures: Path) -> None:
+    await judged(player, fixtures, REMITTANCES)

@@ -240,14 +240,15 @@ def test_a_payment_waits_for_its_invoice() -> None:
 @pytest.mark.parametrize(
     ("payer", "patient", "partner"),
     [
-        ("Payer/o1", "Patient/p1", ("Payer/o1", "Blue Harbour")),
-        (None, "Patient/p1", ("Patient/p1", "Jo Doe")),
+        ("Payer/o1", "Patient/p1", ("Payer/o1", "Blue Harbour", False)),
+        ("Payer/o2", "Patient/p1", ("Payer/o2", "o2", True)),
+        (None, "Patient/p1", ("Patient/p1", "Jo Doe", False)),
         (None, None, None),
     ],
-    ids=["payer", "patient", "as_told_before"],
+    ids=["payer", "unknown_payer", "patient", "as_told_before"],
 )
 async def test_a_payment_is_applied_in_the_name_of_who_paid(
-    tools: Toolbox, outside: Outside, payer: str | None, patient: str | None, partner: tuple[str, str] | None
+    tools: Toolbox, outside: Outside, payer: str | None, patient: str | None, partner: tuple[str, str, bool] | None
 ) -> None:
     paid = Payment(
         payment="p1",
@@ -261,7 +262,7 @@ async def test_a_payment_is_applied_in_the_name_of_who_paid(
         appointment="a1", invoice=7, number="INV/1", total=Money(Decimal(200), "USD"), patient=patient
     )
     named = await posted_payment._partner(paid, posted, tools)
-    assert (named and (named.reference, named.name)) == partner
+    assert (named and (named.reference, named.name, named.hearsay)) == partner
 
 
 def test_a_visit_with_everything_runs_every_step_and_tells_of_each(tools: Toolbox) -> None:

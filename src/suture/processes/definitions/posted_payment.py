@@ -11,7 +11,7 @@ from datetime import timedelta
 import msgspec
 
 from suture.canonical.events import InvoicePaid, InvoicePosted, PaymentPosted
-from suture.canonical.records import Payment
+from suture.canonical.records import Payer, Payment
 from suture.canonical.routing import Route
 from suture.connectors.port import LedgerPartner
 from suture.processes.definition import AwaitEvent, Definition, Step
@@ -37,10 +37,13 @@ async def apply_payment(run: Run[Payment], tools: Toolbox) -> Outcome:
 
 
 async def _partner(payment: Payment, posted: InvoicePosted, tools: Toolbox) -> LedgerPartner | None:
-    """Who paid: the payer that the payment names, or else the visit's patient, where that is known."""
+    """Who paid: the payer that the payment names, or else the visit's patient, where that is known. A payer of whom
+    only billing has told goes by its id until its owner tells its name."""
     if payment.payer is not None:
-        payer = await tools.payer(payment.payer)
-        return LedgerPartner(reference=payer.reference, name=payer.name, is_company=True)
+        payer = await tools.parties.get(payment.payer)
+        name = payer.name if isinstance(payer, Payer) else payment.payer.partition("/")[2]
+        hearsay = not isinstance(payer, Payer)
+        return LedgerPartner(reference=payment.payer, name=name, is_company=True, hearsay=hearsay)
     return LedgerPartner.of_patient(await tools.patient(posted.patient)) if posted.patient else None
 
 
