@@ -37,7 +37,7 @@ _INVOICES = ("invoice", "patient invoice")
 _BY_HAND = {"out_invoice": "invoice", "out_refund": "credit note", "out_receipt": "receipt", "entry": "entry"}
 _LINE = "account.move.line"
 _FIELDS = (
-    *("ref", "name", "state", "move_type", "date", "amount_total", "amount_residual", "currency_id"),
+    *("ref", "name", "state", "move_type", "date", "currency_id", "amount_total", "amount_untaxed", "amount_residual"),
     *("payment_state", "invoice_origin", "partner_id", "reversed_entry_id", "write_date"),
 )
 _POSTED_ONCE = ("|", ["state", "=", "posted"], ["posted_before", "=", True])
@@ -89,13 +89,15 @@ async def facts(books: Books, selection: Selection) -> AsyncIterator[JournalFact
 
 
 class _Page(msgspec.Struct, frozen=True):
-    """Documents, and what belongs to them: ours by record, what they are, credits, whose they are and where."""
+    """Documents, and what belongs to them: ours by record, what they are, credits, whose they are and where; and what
+    was put on top of their prices as tax, which is the ledger's own and no charge has."""
 
     rows: Sequence[Row]
     known: Mapping[int, Known]
     credits: Mapping[int, Sequence[Credit]]
     parties: Mapping[int, str]
     places: Mapping[int, str]
+    taxes: Mapping[int, Decimal]
 
 
 class _Reading:
@@ -147,6 +149,7 @@ class _Reading:
             credits=await credits_of(self._books, rows, self._common, notes),
             parties=await self._parties(rows),
             places=await self._places(rows, known),
+            taxes=await self._taxes_on_top(rows),
         )
         return [fact for row in rows for fact in self._of(row, read)]
 
@@ -232,6 +235,19 @@ class _Reading:
                 places[move] |= _facilities_of(spread, facilities)
         return {move: ", ".join(sorted(of)) or NO_FACILITY for move, of in places.items()}
 
+    async def _taxes_on_top(self, rows: Sequence[Row]) -> dict[int, Decimal]:
+        """By invoice what its taxes add to the prices of its lines; a tax that is in the prices adds nothing."""
+        taxes = {row["id"]: Decimal(str(row["amount_total"])) - Decimal(str(row["amount_untaxed"])) for row in rows}
+        taxed = {row["id"]: row for row in rows if row["move_type"] == "out_invoice" and taxes[row["id"]]}
+        if not taxed:
+            return {}
+        prices: dict[int, Decimal] = defaultdict(Decimal)
+        domain = [["move_id", "in", sorted(taxed)], ["display_type", "=", "product"]]
+        for line in await self._odoo.search(_LINE, domain, ["move_id", "price_unit", "quantity"]):
+            prices[line["move_id"]] += Decimal(str(line["price_unit"])) * Decimal(str(line["quantity"]))
+        bare = {move: Decimal(str(row["amount_untaxed"])) for move, row in taxed.items()}
+        return {move: taxes[move] for move in taxed if abs(prices[move] - bare[move]) < abs(taxes[move]) / 2}
+
     async def _facility_accounts(self) -> dict[int, str]:
         """Our facilities by the analytic account that stands for each."""
         if self._facilities is None:
@@ -248,6 +264,7 @@ class _Reading:
                 yield self._stranger(row, "")
             return
         credits, total = read.credits.get(row["id"], ()), Decimal(str(row["amount_total"]))
+        tax = read.taxes.get(row["id"], Decimal(0))
         invoice, less = row["move_type"] == "out_invoice", sum((one.amount for one in credits), Decimal(0))
         undone = bool(credits) and less >= total
         state = row["state"]
@@ -260,8 +277,8 @@ class _Reading:
             key=key,
             number=row["name"] or f"draft {row['id']}",
             state=state,
-            amount=_money(total if invoice or undone else total - less, currency),
-            open=_money(row["amount_residual"], currency) if invoice else None,
+            amount=_money(total - tax if invoice or undone else total - less, currency),
+            open=_money(max(Decimal(str(row["amount_residual"])) - tax, Decimal(0)), currency) if invoice else None,
             day=parse_day(row["date"]),
             facility=read.places.get(row["id"]),
             party=read.parties.get(row["id"], ""),

@@ -15,7 +15,7 @@ from suture.connectors.odoo.parties import partner_deleted
 from suture.connectors.odoo.posting import missing, parse_day, total_differs, total_of
 from suture.connectors.port import DraftedInvoice, InvoiceOrder, PostedInvoice, Registered
 from suture.core.failure import Failure, Rejected
-from suture.core.money import Money, total
+from suture.core.money import Money, round_money, total
 
 
 class Posting(msgspec.Struct, frozen=True):
@@ -74,7 +74,7 @@ def _drafted(
             "Reset it to draft in Odoo to go on with it, or cancel the appointment.",
         )
     together = _together(standing, order.total.currency)
-    if together != order.total.rounded():
+    if not _comes_to(standing, order.total):
         return total_differs(order.appointment, order.total, together)
     named = (people[p.reference].discrepancy for p in (order.partner, order.patient) if p is not None)
     return DraftedInvoice(
@@ -87,6 +87,13 @@ def _drafted(
 
 def _together(rows: Sequence[Row], currency: str) -> Money:
     return total((total_of(row, currency) for row in rows), currency)
+
+
+def _comes_to(rows: Sequence[Row], expected: Money) -> bool:
+    """Whether documents are what was charged: with their taxes, or without taxes that Odoo puts on top of the price."""
+    untaxed = sum((Decimal(str(row["amount_untaxed"])) for row in rows), Decimal(0))
+    bare = Money(round_money(untaxed, expected.currency), expected.currency)
+    return expected.rounded() in (_together(rows, expected.currency), bare)
 
 
 async def _within_rounding(
@@ -112,7 +119,7 @@ async def _within_rounding(
 
 def _difference(order: InvoiceOrder, rows: Sequence[Row]) -> Decimal:
     """What Odoo's total lacks of the order's."""
-    if not rows:
+    if not rows or _comes_to(rows, order.total):
         return Decimal(0)
     return (order.total.rounded() - _together(rows, order.total.currency)).amount
 
@@ -144,9 +151,8 @@ def _not_postable(posting: Posting, parts: Mapping[str, int], rows: Mapping[int,
     found = [rows[i] for i in parts.values() if i in rows]
     if not found or len(found) < len(parts):
         return missing(f"the drafted invoice of {posting.appointment}")
-    together = _together(found, posting.expected.currency)
-    if together != posting.expected.rounded() and all(row["state"] != "cancel" for row in found):
-        return total_differs(posting.appointment, posting.expected, together)
+    if not _comes_to(found, posting.expected) and all(row["state"] != "cancel" for row in found):
+        return total_differs(posting.appointment, posting.expected, _together(found, posting.expected.currency))
     return None
 
 
@@ -158,7 +164,7 @@ def _posted(posting: Posting, parts: Mapping[str, int], posted: Mapping[str, Row
             return outcome
         rows[part] = outcome
     together = _together(list(rows.values()), posting.expected.currency)
-    if together != posting.expected.rounded():  # somebody changed it in the very moment
+    if not _comes_to(list(rows.values()), posting.expected):  # somebody changed it in the very moment
         return total_differs(posting.appointment, posting.expected, together)
     return PostedInvoice(
         invoice=rows[""]["id"],

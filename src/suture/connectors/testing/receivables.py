@@ -43,6 +43,18 @@ class ReceivablesConformance:
         assert (await ledger.draft_invoice(taxed)).total == usd("11.50")
         assert (await ledger.post_invoice(key, usd("11.50"))).total == usd("11.50")
 
+    async def test_a_tax_on_top_of_the_charge_is_the_ledgers_own(self, ledger: Ledger, key: str) -> None:
+        """Billing charges 10.00; Odoo adds the product's tax of 15 percent, and both are as they should be."""
+        line = PricedLine(service=TAXED, quantity=Decimal(1), unit_price=Decimal("10.00"))
+        taxed = msgspec.structs.replace(an_invoice(key, total="10.00"), lines=(line,))
+        assert (await ledger.draft_invoice(taxed)).total == usd("11.50")
+        assert (await ledger.post_invoice(key, usd("10.00"))).total == usd("11.50")
+        (fact,) = await facts_of(ledger, key)
+        assert (fact.amount, fact.open) == (usd("10.00"), usd("10.00"))
+        await ledger.apply_payment(a_payment(key, "10.00", payer=None))
+        (paid,) = (fact for fact in await facts_of(ledger, key) if fact.kind == "invoice")
+        assert (paid.amount, paid.open) == (usd("10.00"), usd("0.00"))
+
     async def test_the_patients_share_is_an_invoice_of_its_own(self, ledger: Ledger, key: str) -> None:
         drafted = await ledger.draft_invoice(billed_to_payer(key, share="30.00"))
         assert drafted.total == usd("200.00")
