@@ -170,9 +170,9 @@ def _decisions(desk: Desk, remittance: Remittance, posted: PostedRemittance) -> 
     for claim in posted.unapplied:
         reason = f"something of claim {claim} {told} found nothing open in Odoo, or too little"
         remedy = (
-            "What was paid stands to the payer's credit, and nothing else of the claim is booked. Where its invoice or "
-            f"the reversal of an earlier claim is still to come, {again}. Else find what it pays and reconcile it in "
-            "Odoo, or refund it; then discard this with --leave."
+            "What was paid and found nothing stands to the payer's credit; of the rest of the claim nothing is booked "
+            f"that doesn't fit. Where its invoice, or the reversal of an earlier claim, is still to come, {again}. "
+            "Else find what it pays and reconcile it in Odoo, or refund it; then discard this with --leave."
         )
         yield _trouble(desk, remittance, claim, Rejected("claim_unapplied", reason, remedy))
     for claim in posted.without_patient:

@@ -266,6 +266,15 @@ async def standing_shares(books: Books, invoices: Mapping[str, Sequence[Item]]) 
     return found
 
 
+async def paid_by(books: Books, items: Sequence[Item], partner: int) -> Decimal:
+    """What of these items somebody paid by credits in his own name."""
+    lines = [one.line for one in items]
+    partials = await books.odoo.search(_PARTIAL, [["debit_move_id", "in", lines]], ["credit_move_id", "amount"])
+    credits = await items_by_line(books, (row["credit_move_id"] for row in partials))
+    own = (row for row in partials if credits[row["credit_move_id"]].partner == partner)
+    return sum((Decimal(str(row["amount"])) for row in own), Decimal(0))
+
+
 async def analytics_of(books: Books, invoices: Collection[int]) -> dict[int, Row]:
     """The facility and practitioner of invoices, as their lines have them."""
     if not invoices:
@@ -292,6 +301,8 @@ class Owed(msgspec.Struct, frozen=True):
     items: tuple[Item, ...]
     invoiced: bool
     analytic: Row | None
+    invoice: tuple[Item, ...] = ()
+    """The payer's own invoice's items, the settled ones too."""
 
     @property
     def open(self) -> Decimal:
@@ -316,6 +327,6 @@ async def owed(books: Books, claims: Sequence[ClaimPayment], payer: int, currenc
         usable = tuple(one for one in known if one.posted and not one.settled and one.currency == currency)
         account = usable[0].account if usable else invoice[0].account if invoice and mine else own.account
         analytic = analytics.get(parts[key][""]) if key in parts else None
-        return Owed(Face(account, payer), usable, mine, analytic)
+        return Owed(Face(account, payer), usable, mine, analytic, invoice if mine else ())
 
     return {key: of(key) for key in {claim.appointment for claim in claims}}

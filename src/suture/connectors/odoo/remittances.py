@@ -30,6 +30,7 @@ from suture.connectors.odoo.claims import (
     later_reference,
     lines_of_entries,
     owed,
+    paid_by,
     share_label,
     standing,
     take_apart,
@@ -519,8 +520,25 @@ class Posting:
                 elif claim.answered and self._lacks_patient(claim, standing_, open_[claim.appointment]):
                     questions.without_patient.append(claim.claim)
             opened = any(not one.claim.settled for one in standing_)
-            if opened or label in freed or self._lacks(of, standing_, open_):
+            lacks = self._lacks(of, standing_, open_) and not await self._was_paid_already(of, standing_, open_)
+            if opened or label in freed or lacks:
                 questions.unapplied.append(of[0].claim)
+
+    async def _was_paid_already(
+        self, told: Sequence[ClaimPayment], holds: Sequence[Standing], open_: Mapping[str, Owed]
+    ) -> bool:
+        """Whether all that lacks of a claim is a share that its patient had paid before, at the desk for example."""
+        if any(claim.reverses for claim in told):
+            return False
+        bare = [
+            msgspec.structs.replace(claim, patient_responsibility=Money.zero(claim.paid.currency)) for claim in told
+        ]
+        if self._lacks(bare, [msgspec.structs.replace(one, share=None) for one in holds], open_):
+            return False
+        owner = self._partners.get(told[0].patient or "", 0)
+        lacking = sum((claim.patient_responsibility.amount for claim in told), Decimal(0))
+        lacking -= sum((one.shared for one in holds), Decimal(0))
+        return await paid_by(self._books, open_[told[0].appointment].invoice, owner) >= lacking > 0
 
     def _lacks_patient(self, claim: ClaimPayment, holds: Sequence[Standing], open_: Owed) -> bool:
         owes = claim.patient_responsibility.amount > 0 and open_.invoiced

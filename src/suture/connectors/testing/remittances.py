@@ -14,6 +14,7 @@ from suture.connectors.testing.orders import (
     a_payment,
     a_remittance,
     a_reversal,
+    an_invoice,
     billed_to_payer,
     failure_of,
     moved,
@@ -250,6 +251,19 @@ class RemittanceConformance:
         await ledger.apply_payment(a_payment(key, "80.00", payer=None))
         claim = a_claim(key, charged="120.00", paid="70.00", patient="0.00")
         assert (await ledger.post_remittance(a_remittance(key, claim), [PAYER])).unapplied == ()
+
+    async def test_a_share_that_was_paid_at_the_desk_is_not_asked_for_again(self, ledger: Ledger, key: str) -> None:
+        await billed(ledger, key)
+        await ledger.apply_payment(a_payment(key, "30.00", payer=None), partner=an_invoice(key).partner)
+        for _ in range(2):
+            posted = await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+            assert (posted.unapplied, await open_for(ledger, key)) == ((), {})
+
+    async def test_a_share_that_another_paid_is_a_persons_to_look_at(self, ledger: Ledger, key: str) -> None:
+        await billed(ledger, key)
+        await ledger.apply_payment(a_payment(key, "30.00", payer=OTHER_PAYER.reference), partner=OTHER_PAYER)
+        posted = await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        assert (posted.unapplied, await open_for(ledger, key)) == ((f"{key}-claim",), {})
 
     async def test_many_claims_come_in_parts_with_progress(self, ledger: Ledger, key: str) -> None:
         keys = [f"{key}-{n}" for n in range(7)]
