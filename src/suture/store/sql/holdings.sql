@@ -15,18 +15,21 @@ WHERE staged.facility IS NULL AND source.book IN ('scheduling.appointment', 'sut
     AND source.key = staged.appointment
 
 -- name: fill_payments
--- A ledger knows a payment by its own key; of which appointment it is, billing says.
-UPDATE staged SET appointment = paid.appointment FROM holding paid
+-- A ledger knows a payment by its own key; of which appointment it is, billing says, and on whose account a patient's is.
+UPDATE staged SET appointment = paid.appointment, party = coalesce(nullif(staged.party, ''), paid.party)
+FROM holding paid
 WHERE staged.book IN ('odoo.payment', 'odoo.alteration') AND paid.book = 'billing.payment' AND paid.key = staged.key
 
 -- name: fill_parties
--- A payment counts to the payer of its charge, also where the patient pays a part: that is whose account it settles.
+-- A payment counts to who paid; a patient's counts to the payer of its charge: that is whose account it settles.
 UPDATE staged SET party = charge.party FROM staged charge
-WHERE staged.book = 'billing.payment' AND charge.book = 'billing.charge' AND charge.key = staged.appointment
+WHERE staged.book = 'billing.payment' AND staged.party = ''
+    AND charge.book = 'billing.charge' AND charge.key = staged.appointment
 
 -- name: fill_parties_known
 UPDATE staged SET party = charge.party FROM holding charge
-WHERE staged.book = 'billing.payment' AND charge.book = 'billing.charge' AND charge.key = staged.appointment
+WHERE staged.book = 'billing.payment' AND staged.party = ''
+    AND charge.book = 'billing.charge' AND charge.key = staged.appointment
 
 -- name: fill_days
 -- What was told of a visit later is dated like the visit, as the outside systems date it.
