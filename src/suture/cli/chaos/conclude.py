@@ -46,15 +46,18 @@ async def conclude(
         expected=expected_of(stage.day),
         found=verdict.counts,
         exceptions=dict(Counter(one.code for one in held)),
-        unexpected=[one for one in held if not _foreseen(one, stage.day)],
+        unexpected=[one for one in held if not _foreseen(one, stage.day, people)],
         verdict=verdict,
         revived=stage.revived,
         backbone=await _backbone(stage),
     )
 
 
-def _foreseen(held: Held, day: ClinicDay) -> bool:
-    """Whether the day's plan says that a person must look at it: its payer refuses the patient."""
+def _foreseen(held: Held, day: ClinicDay, people: People) -> bool:
+    """Whether the day's plan says that a person must look at it: its payer refuses the patient; or it is about what
+    people did meanwhile."""
+    if held.code == "changed_in_odoo":
+        return held.subject in people.renamed
     refused = {plan.id for plan in day.appointments if plan.payer is not None and plan.eligible == "inactive"}
     return held.code == "coverage_refused" and held.key in refused
 

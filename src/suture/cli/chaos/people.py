@@ -37,13 +37,15 @@ _LOCKED = ("period_locked", "date_moved")
 
 
 class People:
-    """Acts of people on the stage. `booked` are the keys of what they had booked beside the day's plan."""
+    """Acts of people on the stage. `booked` are the keys of what they had booked beside the day's plan, `renamed` the
+    payers with the names that they gave them."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._renamed: dict[str, str] = {}
+        self.renamed: dict[str, str] = {}
         self._remitted: set[str] = set()
         self.booked: set[str] = set()
+        self._books = asyncio.Lock()  # nobody books a remittance into a period while the same people have it locked
 
     async def act(self, injury: Injury) -> str:
         """Do it, and undo it after its time; answers what was done, empty where there was nothing to do it to."""
@@ -68,7 +70,7 @@ class People:
     async def findings(self) -> list[Finding]:
         """A name that its owner gave stays."""
         found = []
-        for reference, name in self._renamed.items():
+        for reference, name in self.renamed.items():
             for row in await self._partners(reference):
                 if row["name"] != name:
                     found.append(Finding("party", reference, f"named {name!r} by its owner, and is {row['name']!r}"))
@@ -76,9 +78,10 @@ class People:
 
     async def _lock(self, injury: Injury) -> str:
         today = self._stage.day.day.isoformat()
-        await self._by_hand("res.company", "write", [1], vals={"fiscalyear_lock_date": today})
-        await asyncio.sleep(injury.lasts)
-        await self._by_hand("res.company", "write", [1], vals={"fiscalyear_lock_date": False})
+        async with self._books:
+            await self._by_hand("res.company", "write", [1], vals={"fiscalyear_lock_date": today})
+            await asyncio.sleep(injury.lasts)
+            await self._by_hand("res.company", "write", [1], vals={"fiscalyear_lock_date": False})
         return f"the books locked until {today} for {injury.lasts:.1f} s"
 
     async def _change(self, _: Injury) -> str:
@@ -95,7 +98,7 @@ class People:
             return ""
         name = f"{known[0]['name'].partition(' (')[0]} (renamed at {injury.at:g} s)"
         await self._by_hand("res.partner", "write", [row["id"] for row in known], vals={"name": name})
-        self._renamed[reference] = name
+        self.renamed[reference] = name
         return f"{reference} renamed"
 
     async def _remit(self, injury: Injury) -> str:
@@ -144,7 +147,8 @@ class People:
                 told = Payer(reference=payer, name=name)
                 await book_remittance(acting, _ACTOR, systems.ledger, remittance, told, progress=lambda _: None)
 
-        await _persistently(book)
+        async with self._books:
+            await _persistently(book)
 
     @asynccontextmanager
     async def _desk(self) -> AsyncIterator[tuple[Any, Any]]:
