@@ -5,6 +5,7 @@ from functools import cache
 import msgspec
 from markdown_it import MarkdownIt
 
+from suture.console.plainly import markdown
 from suture.operate.runbook import page
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -21,7 +22,7 @@ class Chapter(msgspec.Struct, frozen=True):
 def read(name: str) -> Chapter:
     """The runbook of a class. Raises `KeyError` where there is no such class."""
     title, _, text = page(name).partition("\n")
-    return Chapter(title.removeprefix("# "), render(text))
+    return Chapter(title.removeprefix("# "), render(markdown(text)))
 
 
 def render(text: str) -> str:

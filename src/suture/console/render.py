@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 from suture.catalogue.model import Organisation
 from suture.console import formats, progress, words
 from suture.console.facts import facts_of
+from suture.console.plainly import plainly
 from suture.core.clock import Clock
 from suture.operate.runbook import class_of
 from suture.operate.words import describe, document_of, held, remedy, repair_of, side_of
@@ -66,6 +67,7 @@ class Renderer:
             "side": side_of,
             "document": document_of,
             "held": held,
+            "plainly": plainly,
         }
         self._environment.globals |= {
             "organisation": organisation,
