@@ -74,7 +74,8 @@ async def test_what_is_stuck_says_why_whose_it_is_and_what_to_do(page: Page, con
         await expect(cause).to_contain_text(told)
     await cause.get_by_role("link", name="Odoo’s fiscal period").click()
     listed = page.get_by_role("form", name="Exceptions", exact=True)
-    await expect(listed).to_contain_text("Reopen the period in Odoo, or move the lock date; then retry.")
+    remedy = page.get_by_role("region", name="Odoo’s fiscal period")
+    await expect(remedy).to_contain_text("Reopen the period in Odoo, or move the lock date; then retry.")
     await expect(listed).to_contain_text("at post invoice, for 12 min")
     await listed.get_by_role("link", name="A-stuck").click()
     await expect(page.get_by_role("region", name="Exception")).to_contain_text("Reopen the period")
@@ -116,7 +117,7 @@ async def test_a_runbook_can_be_read_while_the_database_is_away(page: Page, cons
     answer = await page.goto(f"{console}/runbooks/outage")
     assert answer is not None
     assert answer.status == 200
-    await expect(page.get_by_role("main")).to_contain_text("suture doctor")
+    await expect(page.get_by_role("main")).to_contain_text("the check of all connections")
 
 
 async def test_interfaces_say_whose_they_are_and_whether_they_flow(page: Page, console: str, day: Any) -> None:
@@ -219,7 +220,7 @@ async def test_what_is_not_there_says_what_to_do_next(page: Page, console: str, 
 async def test_an_empty_day_says_what_to_do_next(page: Page, console: str) -> None:
     await page.goto(console)
     await expect(page.get_by_role("heading", level=1)).to_have_text("Nothing has happened yet today.")
-    await expect(page.get_by_role("main")).to_contain_text("suture doctor")
+    await expect(page.get_by_role("main")).to_contain_text("An engineer checks on the server")
 
 
 async def test_without_its_database_a_page_says_so_and_looks_again(page: Page, console: str, day: Any) -> None:

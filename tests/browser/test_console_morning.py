@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 from tests.browser.conftest import Desk
 from tests.conftest import Notice
-from tests.integration.recovery import House
+from tests.integration.recovery import House, in_queue
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -46,7 +46,7 @@ async def test_a_morning(page: Page, people: Desk, day: Any, overnight: House) -
     await card.get_by_role("button", name="Show what it changes").click()
     await expect(card).to_contain_text("40 of 40 deliveries that lack this row would be understood")
     await card.get_by_label("Why?").fill("the new name of an office visit")
-    await card.get_by_role("button", name="Set the row").click()
+    await card.get_by_role("button", name="Set the row", exact=True).click()
     await expect(page.get_by_role("alert")).to_contain_text("From now on urn:harbour:services|OV-NEW means OV-EST.")
 
     # Retry forty, after a dry run.
@@ -83,3 +83,24 @@ async def test_a_morning(page: Page, people: Desk, day: Any, overnight: House) -
     # All of it stands in the trail.
     acts = {action for who, action, _ in await overnight.acts() if who == "ada"}
     assert {"codes.correct", "delivery.replay", "exception.assign", "discrepancy.accept"} <= acts
+
+
+async def test_six_visits_are_repaired_in_five_clicks_from_today(
+    page: Page, people: Desk, night: House, notice: Notice
+) -> None:
+    for number in range(3, 6):
+        told = notice(appointment=f"N-{number}")
+        told["data"]["entry"][-1]["resource"]["code"]["coding"][0]["code"] = "OV-NEW"
+        await night.deliver(told)
+    await night.ingest()
+    await people.signs_in(page, "ada", "steward")
+    await page.goto(people.url)
+    await page.get_by_role("link", name="no row for urn:harbour:services|OV-NEW").click()  # 1
+    card = page.get_by_role("region", name="has no row for")
+    await card.get_by_label("It means").select_option("OV-EST")  # 2, 3
+    await card.get_by_label("Why?").fill("the new name of an office visit")  # 4
+    await card.get_by_role("button", name="Set the code and retry all 6").click()  # 5
+    await expect(page.get_by_role("alert")).to_contain_text("6 deliveries are read again")
+    night.clock.advance(timedelta(seconds=2))
+    await night.ingest()
+    assert not [one for one in await in_queue(night.database) if one.code == "code_unmapped"]

@@ -130,7 +130,7 @@ async def test_a_code_tables_history_is_compared_and_rolled_back(page: Page, con
     await page.get_by_label("Means").select_option("OV-EST")
     await page.get_by_role("button", name="Show what it changes").click()
     await page.get_by_label("Why?").fill("a typing error")
-    await page.get_by_role("button", name="Set the row").click()
+    await page.get_by_role("button", name="Set the row", exact=True).click()
     await expect(page.get_by_role("alert")).to_contain_text("OV-ODD means OV-EST")
     await page.get_by_role("link", name="version 0").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("1 row would be otherwise in version 0.")

@@ -38,13 +38,13 @@ ROLES: dict[str, Role] = {
             *_QUEUE,
             *_SIDES,
             *_DECIDING,
-            *("discrepancy.accept", "remittance.book"),
+            *("discrepancy.accept", "remittance.book", "visit.bill_patient", "ledger.forget"),
             *("period.freeze", "period.sign", "period.reopen"),
         ),
     ),
     "steward": Role(
         "keeps code tables and corrects what was delivered; reads patient data for it",
-        (*_QUEUE, *_READING, *_CODES, *_DECIDING, "payload.correct", "process.correct"),
+        (*_QUEUE, *_READING, *_CODES, *_DECIDING, "payload.correct", "process.correct", "visit.bill_patient"),
     ),
     "engineer": Role(
         "connects systems: interfaces, code tables, processes, subscriptions",

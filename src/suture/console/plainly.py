@@ -10,6 +10,8 @@ from markupsafe import Markup, escape
 
 _COMMAND = re.compile(r"`(suture(?: [^`]*)?)`")
 _BLOCK = re.compile(r"(?m)^(?: {4}suture [^\n]*\n?)+")
+_OPTIONS = {" --undo": " “Undo it”", " --leave": " “Leave it”", ": --reason;": ";"}
+"""Options of a command that a refusal names, as the choices that a form has."""
 _SERVER = "(an engineer does it on the server)"
 
 _RULES: tuple[tuple[str, str, str], ...] = (
@@ -85,6 +87,8 @@ def place_of_command(command: str) -> tuple[str, str] | None:
 
 def plainly(text: str) -> Markup:
     """A text of a remedy, a reason or an answer, safe to show, with its commands as words and links."""
+    for option, words in _OPTIONS.items():
+        text = text.replace(option, words)
     parts = _COMMAND.split(text)
     told = Markup()
     for number, part in enumerate(parts):

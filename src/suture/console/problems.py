@@ -57,7 +57,8 @@ _REFUSED = Problem("That can't be done here", "The console does not answer such 
 _NOT_YOURS = Problem(
     "That is not for your roles",
     "Your roles don't allow this.",
-    "Ask somebody who has one that does, or an administrator for it. What each role may do: “suture people roles”.",
+    "Ask somebody who has one that does, or an administrator for it."
+    " An administrator sees under People and keys what each role may do.",
 )
 
 

@@ -14,6 +14,7 @@ from suture.operate import (
     clients,
     closing,
     interfaces,
+    ledger,
     mapping,
     queue,
     reconciling,
@@ -63,6 +64,13 @@ class Codes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     table: str
     source: str
     code: str = ""
+
+
+class MapCode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`source` means the service `code` from now on, and what fell through for want of it is read again."""
+
+    source: str
+    code: str
 
 
 class RollBack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -125,8 +133,9 @@ async def _retry(bench: Bench, actor: Actor, told: Retry) -> Done:
     if not told.numbers:
         raise NotPossible("choose what is to be retried")
     done: Retried = await queue.retry(bench.desk, actor, Selection(numbers=told.numbers), told.rate)
-    parts = [f"{_count(len(done.processes), 'process', 'es')} go on"] if done.processes else []
-    parts += [f"{_count(len(done.deliveries), 'delivery', '', 'deliveries')} are read again"] if done.deliveries else []
+    processes, deliveries = len(done.processes), len(done.deliveries)
+    parts = [_count(processes, "process goes on", "", "processes go on")] if processes else []
+    parts += [_count(deliveries, "delivery is read again", "", "deliveries are read again")] if deliveries else []
     refused = "; ".join(f"no. {number}: {reason}" for number, reason in done.refused[:5])
     more = f" and {len(done.refused) - 5} more" if len(done.refused) > 5 else ""
     parts += [f"not tried: {refused}{more}"] if done.refused else []
@@ -160,6 +169,30 @@ async def _codes(bench: Bench, actor: Actor, told: Codes) -> Done:
     if not told.code:
         return Done(f"the table {told.table} has no row for {told.source} any more")
     return Done(f"from now on {told.source} means {told.code}")
+
+
+async def _map(bench: Bench, actor: Actor, told: MapCode) -> Done:
+    actor.check(bench.desk, "codes.correct", "delivery.replay")
+    numbers = await queue.unmapped_alike(bench.desk, told.source)
+    await mapping.set_rows(bench.desk, actor, mapping.SERVICES, {told.source: told.code})
+    words = f"from now on {told.source} means {told.code}"
+    if not numbers:
+        return Done(words)
+    retried = await _retry(bench, actor, Retry(numbers=numbers))
+    return Done(f"{words}; {retried.words}")
+
+
+async def _bill_patient(bench: Bench, actor: Actor, told: Exceptions) -> Done:
+    _because(actor)
+    for number in told.numbers:
+        await queue.bill_patient(bench.desk, actor, number)
+    retried = await _retry(bench, actor, Retry(numbers=told.numbers))
+    return Done(f"{_count(len(told.numbers), 'visit')} billed to the patient; {retried.words}")
+
+
+async def _rewrite(bench: Bench, actor: Actor, told: Comment) -> Done:
+    _because(actor)
+    return Done(await ledger.write_again(bench, actor, told.number))
 
 
 async def _roll_back(bench: Bench, actor: Actor, told: RollBack) -> Done:
@@ -307,6 +340,9 @@ COMMANDS: Mapping[str, Command] = {
     "exceptions.discard": Command(Discard, ("exception.discard",), _discard),
     "exceptions.comment": Command(Comment, ("exception.comment",), _comment),
     "exceptions.correct": Command(Payload, ("payload.correct",), _payload),
+    "exceptions.map": Command(MapCode, ("codes.correct", "delivery.replay"), _map),
+    "exceptions.bill_patient": Command(Exceptions, ("visit.bill_patient", "process.resume"), _bill_patient),
+    "exceptions.rewrite": Command(Comment, ("ledger.forget",), _rewrite),
     "codes.correct": Command(Codes, ("codes.correct",), _codes),
     "codes.roll_back": Command(RollBack, ("codes.roll_back",), _roll_back),
     "processes.resume": Command(Processes, ("process.resume",), _resume),

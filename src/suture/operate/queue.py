@@ -29,6 +29,7 @@ from suture.store.steering import ProcessDetail
 
 _INPUTS = {definition.name: definition.input for definition in DEFINITIONS}
 _UNMAPPED = "code_unmapped"
+REFUSED_COVERAGE = "coverage_refused"
 _NO_ROW = re.compile(r"has no row for (\S+)$")
 _MOST_ALIKE = 1000
 
@@ -196,6 +197,29 @@ def unmapped(one: OpenException) -> str | None:
     """The source's code for which the code table has no row; None for an exception of another kind."""
     told = _NO_ROW.search(one.reason) if one.code == _UNMAPPED else None
     return told[1] if told else None
+
+
+async def unmapped_alike(desk: Desk, source: str) -> tuple[int, ...]:
+    """The numbers of the open exceptions that fell through the code table for want of a row for this code."""
+    alike = await queue(desk.database, Selection(code=_UNMAPPED), _MOST_ALIKE)
+    return tuple(one.number for one in alike if unmapped(one) == source)
+
+
+async def bill_patient(desk: Desk, actor: Actor, number: int) -> None:
+    """Have a visit that its payer refused billed to the patient. Its process then goes on once it is retried. Raises
+    `NotPossible` where a charge was captured already, or the exception is another."""
+    detail = await account(desk.database, number)
+    process = detail.process
+    if detail.exception.code != REFUSED_COVERAGE or process is None:
+        raise NotPossible(f"exception {number} is not a refused coverage: the patient can't be billed instead")
+    if _written(process):
+        raise NotPossible(f"{process.key} has written something for the payer already: undo it first")
+    given = msgspec.json.decode(process.input, type=Visit)
+    corrected = msgspec.json.encode(msgspec.structs.replace(given, payer=None)).decode()
+    async with desk.database.transaction() as connection:
+        await actor.sign(connection, desk, "visit.bill_patient", f"Exception/{number}", {"payer": given.payer})
+        if not await process_store.replace_input(connection, process.key, corrected):
+            raise NotPossible(f"{process.key} is {process.state}, not stuck: it can't be given anything else now")
 
 
 async def preview_codes(desk: Desk, rows: Mapping[str, str]) -> list[Forecast]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from suture.store.exceptions import OpenException
+from suture.store.exceptions import OpenException, cause_key
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +19,10 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     interface: str | None
     exceptions: tuple[OpenException, ...]
+
+    @property
+    def key(self) -> str:
+        return cause_key(self.code, self.reason, self.owner, self.interface)
 
     @property
     def since(self) -> datetime:

@@ -3,6 +3,7 @@
 The same trouble of the same process step or delivery is one exception, counted, not one a try.
 """
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -94,6 +95,16 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime
     money: Decimal
 
+    @property
+    def key(self) -> str:
+        return cause_key(self.code, self.reason, self.owner, self.interface)
+
+
+def cause_key(code: str, reason: str, owner: str, interface: str | None) -> str:
+    """What a cause is called in an address: short, and without its words."""
+    told = "\0".join((code, reason, owner, interface or ""))
+    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Which exceptions: all conditions hold together, empty ones for all."""
@@ -108,6 +119,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     assignee: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    reason: str = ""
 
 
 async def put(connection: Connection, trouble: Trouble, at: datetime) -> int:
@@ -221,6 +233,7 @@ def _conditions(selection: Selection) -> tuple[object, ...]:
         selection.until,
         selection.codes,
         selection.except_codes,
+        selection.reason,
     )
 
 

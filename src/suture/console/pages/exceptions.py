@@ -6,21 +6,30 @@ from difflib import unified_diff
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from suture.console import payload
 from suture.console.pages.page import Page
 from suture.console.visit import Ask, cursor, place
 from suture.operate import accounts, queue
 from suture.operate.actor import NotPossible
+from suture.operate.remedies import Offer, offers
 from suture.operate.runbook import CLASSES, codes_of
 from suture.operate.steering import EFFECTS
-from suture.store.exceptions import Selection
+from suture.store.exceptions import OpenException, Selection
 
 _PAGE = 100
 _STATES = ("open", "resolved", "discarded")
 
 
 async def _list(ask: Ask) -> Response:
-    chosen = _selection(ask)
-    desk = ask.house.desk
+    desk, causes = ask.house.desk, await queue.causes(ask.house.base.database)
+    chosen, cause = _selection(ask), next((one for one in causes if one.key == ask.query("cause")), None)
+    if ask.query("cause"):
+        chosen = Selection(
+            code=cause.code if cause else "-",
+            owner=cause.owner if cause else "",
+            interface=(cause.interface or "") if cause else "",
+            reason=cause.reason if cause else "",
+        )
     found = await queue.page(desk.database, chosen, _place(ask), _PAGE + 1)
     shown = found[:_PAGE]
     return await ask.page(
@@ -28,7 +37,11 @@ async def _list(ask: Ask) -> Response:
         chosen=chosen,
         chosen_class=ask.query("class"),
         exceptions=shown,
-        causes=await queue.causes(desk.database),
+        causes=causes,
+        cause=cause,
+        offers=await _offers(ask, shown) if cause else [],
+        unmapped=queue.unmapped(shown[0]) if cause and shown else None,
+        services=desk.catalogue.services,
         stakes=await queue.at_stake(desk.database, shown),
         more=cursor(shown[-1].opened_at, shown[-1].number) if len(found) > _PAGE else "",
         classes=CLASSES,
@@ -36,6 +49,12 @@ async def _list(ask: Ask) -> Response:
         people=await accounts.names(desk),
         rest={name: value for name, value in ask.request.query_params.items() if name != "after"},
     )
+
+
+async def _offers(ask: Ask, alike: list[OpenException]) -> list[Offer]:
+    """What is offered for exceptions of one cause that are open."""
+    stewards = (await ask.house.holders.get()).get("steward", [])
+    return offers(alike, stewards) if alike and alike[0].state == "open" else []
 
 
 async def _one(ask: Ask) -> Response:
@@ -48,9 +67,12 @@ async def _one(ask: Ask) -> Response:
         if name in EFFECTS.get(told.process.definition if told.process else "", ())
         and record.state in ("done", "begun")
     )
+    forecast = await queue.forecast_retry(desk, Selection(numbers=(one.number,)))
     return await ask.page(
         "exception.html",
         told=told,
+        offers=await _offers(ask, [one]),
+        forecast=forecast[0][1:] if forecast else ("", False),
         one=one,
         stake=stakes.get(one.number),
         unmapped=queue.unmapped(one),
@@ -67,19 +89,38 @@ async def _payload(ask: Ask) -> Response:
     if not reason:
         raise NotPossible("say why you read it: it is patient data, and your reason stands in the audit trail")
     content = await queue.payload(ask.house.desk, ask.actor(reason), number)
-    return await ask.page("correct.html", number=number, content=content.decode(errors="replace"), reason=reason)
+    text = content.decode(errors="replace")
+    return await ask.page("correct.html", number=number, content=text, leaves=payload.fields(text), reason=reason)
 
 
 async def _preview_payload(ask: Ask) -> Response:
     """What a correction changes, and what would come of it."""
-    number, content = _number(ask), await ask.field("content")
-    before = await ask.field("original")
+    number, before = _number(ask), (await ask.field("original")).replace("\r\n", "\n")
+    content = await ask.field("content") if await ask.field("whole") else await _by_field(ask, before)
     try:
         words, fits = await queue.preview_payload(ask.house.desk, ask.actor(), number, content.encode()), True
     except NotPossible as error:
         words, fits = str(error), False
     lines = list(unified_diff(before.splitlines(), content.replace("\r\n", "\n").splitlines(), lineterm="", n=1))[2:]
-    return await ask.page("preview_payload.html", number=number, lines=lines, words=words, fits=fits, content=content)
+    return await ask.page(
+        "preview_payload.html",
+        number=number,
+        lines=lines,
+        changed=payload.changes(before, content),
+        words=words,
+        fits=fits,
+        content=content,
+    )
+
+
+async def _by_field(ask: Ask, before: str) -> str:
+    """The payload with the fields as a form has them."""
+    form = await ask.form()
+    told = {name.removeprefix("field:"): str(value) for name, value in form.items() if name.startswith("field:")}
+    try:
+        return payload.corrected(before, told)
+    except ValueError as error:
+        raise NotPossible("what was delivered is not JSON: correct it as a whole") from error
 
 
 async def _preview_codes(ask: Ask) -> Response:

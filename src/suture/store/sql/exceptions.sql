@@ -41,7 +41,8 @@ WHERE (cardinality($1::bigint[]) = 0 OR number = ANY($1))
     AND ($5 = '' OR owner = $5) AND ($6 = '' OR assignee = $6)
     AND ($7::timestamptz IS NULL OR opened_at >= $7) AND ($8::timestamptz IS NULL OR opened_at < $8)
     AND (cardinality($9::text[]) = 0 OR code = ANY($9)) AND code <> ALL ($10::text[])
-ORDER BY opened_at, number LIMIT $11
+    AND ($11 = '' OR reason = $11)
+ORDER BY opened_at, number LIMIT $12
 
 -- name: of_subjects
 SELECT * FROM exception WHERE subject = ANY($1::text[]) ORDER BY opened_at
@@ -50,14 +51,14 @@ SELECT * FROM exception WHERE subject = ANY($1::text[]) ORDER BY opened_at
 SELECT count(*) FROM exception WHERE state = 'open' AND due_at < $1
 
 -- name: page
--- As select, after a place ($10, $11) in that order.
+-- As select, after a place ($11, $12) in that order.
 SELECT * FROM exception
 WHERE state = $1 AND ($2 = '' OR code = $2) AND ($3 = '' OR interface = $3)
     AND ($4 = '' OR owner = $4) AND ($5 = '' OR assignee = $5)
     AND ($6::timestamptz IS NULL OR opened_at >= $6) AND ($7::timestamptz IS NULL OR opened_at < $7)
     AND (cardinality($8::text[]) = 0 OR code = ANY($8)) AND code <> ALL ($9::text[])
-    AND ($10::timestamptz IS NULL OR (opened_at, number) > ($10, $11))
-ORDER BY opened_at, number LIMIT $12
+    AND ($10 = '' OR reason = $10) AND ($11::timestamptz IS NULL OR (opened_at, number) > ($11, $12))
+ORDER BY opened_at, number LIMIT $13
 
 -- name: money
 SELECT exception.number, coalesce(residual, invoice_total, charge_total) AS money
