@@ -108,6 +108,28 @@ async def test_events_that_come_again_change_nothing(database: Database, again: 
     assert await row_of(database) == before
 
 
+async def test_a_payment_that_came_back_opens_the_invoice_again(database: Database) -> None:
+    projection, events = JourneyProjection(database, Recorder(()), SystemClock()), life("a1")
+    returned = _event("a1", _paid("a1", "-80", "80", "partial"), None, 9)
+    await projection.apply(events)
+    await projection.apply([returned])
+    await projection.apply(events)
+    row = await row_of(database)
+    assert row is not None
+    assert (row.residual, row.payment_state) == (Decimal(80), "partial")
+    await JourneyProjection(database, Recorder(()), SystemClock()).apply(
+        [_event("a2", one, None, number) for number, one in enumerate(_three_in_a_batch())]
+    )
+    together = await row_of(database, "a2")
+    assert together is not None
+    assert (together.residual, together.payment_state) == (Decimal(80), "partial")
+
+
+def _three_in_a_batch() -> list[msgspec.Struct]:
+    posted = facts.InvoicePosted(appointment="a2", invoice=8, number="INV/2", total=usd("200"))
+    return [posted, _paid("a2", "200", "0", "paid"), _paid("a2", "-80", "80", "partial")]
+
+
 async def test_a_reversed_invoice_stays_reversed(database: Database) -> None:
     projection, events = JourneyProjection(database, Recorder(()), SystemClock()), life("a1")
     gone = facts.InvoiceCancelled(appointment="a1", invoice=7, number="RINV/1")

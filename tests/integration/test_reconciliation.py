@@ -1,5 +1,6 @@
 """Every kind of gap is found, named rightly and repaired; a day without faults yields none."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,14 +10,16 @@ from tests.integration import by_hand
 from tests.integration.clinic import Clinic, clinic
 
 from suture.access.roles import ADMINISTRATOR
+from suture.catalogue import Catalogue
 from suture.connectors.port import LedgerPartner
 from suture.core.clock import SystemClock
-from suture.operate import reconciling, repairs
+from suture.operate import queue, reconciling, repairs
 from suture.operate.actor import Actor, NotPossible
 from suture.simulators.clinic.day import AppointmentPlan, ClinicDay
-from suture.store import audit
+from suture.store import audit, exceptions
 from suture.store.database import Database
 from suture.store.discrepancies import Discrepancy
+from suture.store.exceptions import OpenException, Trouble
 from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(180)
@@ -252,3 +255,83 @@ async def test_a_visit_that_was_cancelled_in_silence_is_told_as_such_and_fetched
         assert (found.rule, found.what, found.key) == ("visit_not_told", "not_completed", visit.id)
         assert found.repair == "fetch"
         await repaired(it, found)
+
+
+async def noticed(it: Clinic, code: str) -> list[OpenException]:
+    """Wait until the reader of Odoo's changes has told it."""
+    async with asyncio.timeout(60):
+        while True:
+            async with it.base.database.connection() as connection:
+                found = await exceptions.select(connection, exceptions.Selection(code=code))
+            if found:
+                return found
+            await asyncio.sleep(0.2)
+
+
+async def test_what_is_mended_closes_the_exception_that_told_it_too(it: Clinic) -> None:
+    await it.play()
+    visit = a_visit(it)
+    trouble = Trouble(
+        code="changed_in_odoo",
+        outcome="rejected",
+        reason=f"somebody changed the invoice of {visit.id} in Odoo (amount_total, amount_untaxed)",
+        remedy="Put it back.",
+        owner="finance",
+        interface="odoo",
+        delivery=1,
+        subject=f"Appointment/{visit.id}",
+    )
+    other = msgspec.structs.replace(trouble, delivery=2, reason=trouble.reason.replace("(amount_total", "(journal_id"))
+    await by_hand.repriced(it, await by_hand.the_move(it, visit.id, "out_invoice"), 50)
+    async with it.base.database.transaction() as connection:
+        for one in (trouble, other):
+            await it.desk.recorder.open_exception(connection, one, it.base.clock.now())
+    found = await the_one(it)
+    assert "credit note" in await repaired(it, found)
+    (left,) = [one for one in await noticed(it, "changed_in_odoo") if one.state == "open"]
+    assert "journal_id" in left.reason, "of what no rule compares nothing is proved"
+
+
+async def test_an_exception_that_a_person_closes_has_its_discrepancy_looked_at(it: Clinic) -> None:
+    await it.play()
+    visit = a_visit(it)
+    invoice = await by_hand.the_move(it, visit.id, "out_invoice")
+    await by_hand.repriced(it, invoice, 50)
+    found = await the_one(it)
+    trouble = Trouble(
+        code="changed_in_odoo",
+        outcome="rejected",
+        reason="somebody changed it (amount_total)",
+        remedy="Put it back.",
+        owner="finance",
+        delivery=1,
+        subject=f"Appointment/{visit.id}",
+    )
+    async with it.base.database.transaction() as connection:
+        await it.desk.recorder.open_exception(connection, trouble, it.base.clock.now())
+    (told,) = await noticed(it, "changed_in_odoo")
+    await by_hand.repriced(it, invoice, -50)
+    await queue.discard(it.desk, ADA, told.number)
+    async with asyncio.timeout(30):
+        while await it.discrepancies():
+            await asyncio.sleep(0.1)
+    (closed,) = await it.discrepancies("repaired")
+    assert closed.number == found.number
+
+
+async def test_a_run_at_once_asks_without_the_waiting_times(tmp_path: Path, database: Database, vault: Vault) -> None:
+    def patient(catalogue: Catalogue) -> Catalogue:
+        waiting = msgspec.structs.replace(catalogue.reconciliation, rules=None)
+        return msgspec.structs.replace(catalogue, reconciliation=waiting)
+
+    today = SystemClock().now().date()
+    async with clinic(tmp_path, database, vault, SystemClock(), day=today, change=patient) as it:
+        await it.play()
+        await by_hand.repriced(it, await by_hand.the_move(it, a_visit(it).id, "out_invoice"), 50)
+        await it.reconcile()
+        assert await it.discrepancies() == [], "it is too young to be asked about"
+        asked = await reconciling.request(it.desk, ADA, at_once=True)
+        async with asyncio.timeout(60):
+            while (await reconciling.progress(it.base.database, asked.id)).state != "done":
+                await asyncio.sleep(0.05)
+        assert [one.rule for one in await it.discrepancies()] == ["invoice_changed"]

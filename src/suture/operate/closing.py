@@ -35,7 +35,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         """The step that the close is at; empty once it is closed."""
         if self.period.state != "frozen" or self.process is None:
             return ""
-        done = self.process.journal
+        done = {name for name, record in self.process.journal.items() if record.state in ("done", "skipped")}
         return next((step.name for step in DEFINITION.steps if step.name not in done), "")
 
 

@@ -94,6 +94,7 @@ class Named(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Span(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     first: date | None = None
     last: date | None = None
+    now: bool = False
 
 
 class Discrepancy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -231,7 +232,7 @@ async def _unpause(bench: Bench, actor: Actor, told: Named) -> Done:
 
 
 async def _reconcile(bench: Bench, actor: Actor, told: Span) -> Done:
-    run = await reconciling.request(bench.desk, actor, told.first, told.last)
+    run = await reconciling.request(bench.desk, actor, told.first, told.last, at_once=told.now)
     return Done(f"run {run.id} over {run.first} to {run.last} was asked for; a worker takes it up at once")
 
 
@@ -261,7 +262,8 @@ async def _freeze(bench: Bench, actor: Actor, told: Month) -> Done:
 
 async def _sign(bench: Bench, actor: Actor, told: Month) -> Done:
     count = await closing.sign(bench.desk, actor, told.month)
-    return Done(f"you signed {told.month}" + ("; another person signs beside" if count == 1 else "; it is closed now"))
+    rest = "another person signs beside" if count == 1 else "it closes once Odoo is locked until its last day"
+    return Done(f"you signed {told.month}; {rest}")
 
 
 async def _go_on(bench: Bench, actor: Actor, told: Month) -> Done:

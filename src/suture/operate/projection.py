@@ -218,11 +218,13 @@ def merge(events: Sequence[Event]) -> list[JourneyRow]:
 
 def _apply(row: JourneyRow, event: Event, change: Change) -> JourneyRow:
     newest = change.status is not None and (event.sequence or 0) >= row.sequence
-    told = {
+    told: dict[str, Any] = {
         name: value
         for name in ("currency", "charge_total", "invoice_number", "invoice_total", "residual", "payment_state")
         if (value := getattr(change, name)) is not None
     }
+    if change.residual is not None:
+        told["residual_at"] = event.recorded_at
     if newest:
         told |= {"status": change.status, "sequence": event.sequence or 0}
         told |= {name: value for name in ("start_at", "day") if (value := getattr(change, name)) is not None}

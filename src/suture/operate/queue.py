@@ -12,7 +12,7 @@ from suture.catalogue.days import Days
 from suture.catalogue.model import Catalogue
 from suture.ingest.ingester import understand
 from suture.ingest.understanding import NotUnderstood
-from suture.operate import mapping, replaying, steering
+from suture.operate import mapping, reconciling, replaying, steering
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.operate.replaying import Forecast
@@ -171,9 +171,10 @@ async def discard(desk: Desk, actor: Actor, number: int, *, undo: bool | None = 
     async with desk.database.transaction() as connection:
         found = await _one(connection, number)
         now = await actor.sign(connection, desk, "exception.discard", f"Exception/{number}", {"undo": undo})
-        await desk.recorder.tell_closed(
-            connection, await exceptions.discard(connection, [found.id], now, actor.name), now
-        )
+        closed = await exceptions.discard(connection, [found.id], now, actor.name)
+        await desk.recorder.tell_closed(connection, closed, now)
+        for one in closed:
+            await reconciling.look_again(connection, desk, one, actor.name, now)
     if process is None or process.state in ("done", "compensated", "cancelled"):
         return "what it was about stays as it is"
     if undo:

@@ -1,20 +1,21 @@
 """Discrepancies as people work them: list, show, accept as it is; and runs, asked for and watched."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 import msgspec
 
 from suture.catalogue.reconciliation import Rule
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
+from suture.reconcile import sisters
 from suture.reconcile.telling import Teller
 from suture.reconcile.watch import window
 from suture.store import audit, discrepancies, exceptions, holdings, reconciliations
 from suture.store.audit import Entry
 from suture.store.database import Connection, Database
 from suture.store.discrepancies import Discrepancy, Selection, Summary
-from suture.store.exceptions import OpenException
+from suture.store.exceptions import Closed, OpenException
 from suture.store.holdings import Tally
 from suture.store.reconciliations import Reconciliation
 
@@ -28,8 +29,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     acts: list[Entry]
 
 
-async def request(desk: Desk, actor: Actor, first: date | None = None, last: date | None = None) -> Reconciliation:
-    """Ask for a run over days; the catalogue's window unless told. Raises `NotPossible` for days that make no span."""
+async def request(
+    desk: Desk, actor: Actor, first: date | None = None, last: date | None = None, *, at_once: bool = False
+) -> Reconciliation:
+    """Ask for a run over days; the catalogue's window unless told. `at_once` asks of what is young, too, without the
+    rules' waiting times. Raises `NotPossible` for days that make no span."""
     window_first, window_last = window(desk.catalogue, desk.clock)
     first, last = first or min(window_first, last or window_last), last or window_last
     if first > last or last > window_last:
@@ -38,7 +42,7 @@ async def request(desk: Desk, actor: Actor, first: date | None = None, last: dat
         at = await actor.sign(
             connection, desk, "reconciliation.run", "Reconciliation/run", {"first": first, "last": last}
         )
-        number = await reconciliations.request(connection, first, last, by=actor.name, at=at)
+        number = await reconciliations.request(connection, first, last, by=actor.name, at=at, at_once=at_once)
         run = await reconciliations.get(connection, number)
     if run is None:
         raise LookupError(f"run {number} is gone")
@@ -121,8 +125,22 @@ async def accept(desk: Desk, actor: Actor, numbers: Sequence[int]) -> list[int]:
                 proof=msgspec.json.encode(found.evidence).decode(),
             )
             await teller.tell_closed(connection, "accepted", closed, now)
+            await sisters.close(connection, desk.recorder, closed, now, actor.name)
             accepted += [one.number for one in closed]
     return accepted
+
+
+async def look_again(connection: Connection, desk: Desk, closed: Closed, by: str, at: datetime) -> None:
+    """Have both sides compared again where a person closed an exception that told of a discrepancy, too: what was put
+    back is closed with it, and what was not stays open to be decided."""
+    if not sisters.is_sister(closed.code, closed.process) or not closed.subject:
+        return
+    about = closed.subject.removeprefix("Appointment/").removeprefix("Entry/")
+    found = await discrepancies.select(connection, Selection(about=about))
+    if found:
+        today = window(desk.catalogue, desk.clock)[1]
+        days = [one.day or today for one in found]
+        await reconciliations.request(connection, min(days), min(max(days), today), by=by, at=at, at_once=True)
 
 
 async def one(connection: Connection, number: int) -> Discrepancy:

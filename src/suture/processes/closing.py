@@ -1,7 +1,7 @@
 """What the month-end close needs of the store: a run of reconciliation, what is open, what is unbilled, the record."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,7 +15,7 @@ from suture.core.money import Money
 from suture.store import discrepancies, events, holdings, periods, reconciliations
 from suture.store.database import Database
 from suture.store.discrepancies import Summary
-from suture.store.holdings import Unbilled
+from suture.store.holdings import Price, Unbilled
 
 _COMPLETED = "suture.appointment.completed.v1"
 
@@ -67,8 +67,9 @@ class Closing:
         async with self.database.connection() as connection:
             found = await holdings.unbilled(connection, first, last)
             visits = await events.latest_of_type(connection, _COMPLETED, [one.appointment for one in found])
-            prices = await holdings.prices(connection)
-        told = {key: one.visit for key, one in visits.items() if isinstance(one, AppointmentCompleted)}
+            told = {key: one.visit for key, one in visits.items() if isinstance(one, AppointmentCompleted)}
+            services = {line.service for visit in told.values() for line in visit.lines}
+            prices = PriceList(await holdings.prices(connection, services, self.currency))
         return unbilled_work(found, told.get, prices, self.currency)
 
     async def close(self, month: str, report: msgspec.Struct) -> None:
@@ -76,15 +77,28 @@ class Closing:
             await periods.close(connection, month, self.clock.now(), msgspec.json.encode(report))
 
 
+class PriceList:
+    """What services were charged last, in one currency: at a visit's own facility; or, where it never charged one, at
+    the others, if they agree."""
+
+    def __init__(self, prices: Iterable[Price]) -> None:
+        self._own = {(one.service, one.facility): one.price for one in prices}
+
+    def of(self, service: str, facility: str) -> Decimal | None:
+        own = self._own.get((service, facility))
+        others = {price for (of, _), price in self._own.items() if of == service}
+        return own if own is not None else others.pop() if len(others) == 1 else None
+
+
 def unbilled_work(
-    found: Sequence[Unbilled], visit_of: Callable[[str], Visit | None], prices: dict[str, Decimal], currency: str
+    found: Sequence[Unbilled], visit_of: Callable[[str], Visit | None], prices: PriceList, currency: str
 ) -> UnbilledWork:
     """What completed visits are to bring: their charge's amount, or their services at the prices charged last."""
     sums: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
     unpriced = []
     for one in found:
         visit = visit_of(one.appointment)
-        amount = one.amount if one.amount is not None else _estimate(visit, prices)
+        amount = _charged(one, currency) if one.amount is not None else _estimate(visit, prices)
         if visit is None or amount is None:
             unpriced.append(one.appointment)
             continue
@@ -101,13 +115,19 @@ def unbilled_work(
     return UnbilledWork(work=work, unpriced=tuple(unpriced))
 
 
-def _estimate(visit: Visit | None, prices: dict[str, Decimal]) -> Decimal | None:
+def _charged(one: Unbilled, currency: str) -> Decimal | None:
+    """What was charged, if it was in the currency of the books: nobody here knows a rate."""
+    return one.amount if one.currency == currency else None
+
+
+def _estimate(visit: Visit | None, prices: PriceList) -> Decimal | None:
     if visit is None or not visit.lines:
         return None
     amount = Decimal(0)
     for line in visit.lines:
-        price = line.unit_price if line.unit_price is not None else prices.get(line.service)
+        listed = prices.of(line.service, visit.facility)
+        price = line.unit_price if line.unit_price is not None else listed * line.factor if listed is not None else None
         if price is None:
             return None
-        amount += line.quantity * line.factor * price
+        amount += line.quantity * price
     return amount

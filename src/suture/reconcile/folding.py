@@ -12,7 +12,8 @@ from suture.catalogue.days import Days
 from suture.catalogue.model import ServiceIndex
 from suture.core.money import Money
 from suture.reconcile.books import COMPLETED
-from suture.store.holdings import Holding
+from suture.store.events import Outgoing
+from suture.store.holdings import Holding, Price
 
 APPOINTMENT, CHARGE, INVOICE, PAYMENT = (f"suture.{kind}" for kind in ("appointment", "charge", "invoice", "payment"))
 SUPPLIES, SHARE = "suture.supplies", "suture.share"
@@ -119,6 +120,23 @@ class Fold:
             changed_at=event.recorded_at,
             seen_at=event.recorded_at,
         )
+
+
+def prices(recorded: Iterable[Outgoing]) -> list[Price]:
+    """What services were charged, by facility and currency."""
+    charged = [one for one in recorded if one.event.type == "suture.charge.captured.v1"]
+    return [
+        Price(
+            service=line.service,
+            facility=one.event.facility or "",
+            currency=charge.total.currency,
+            price=line.unit_price,
+            seq=one.seq,
+        )
+        for one in charged
+        for charge in (one.event.payload().charge,)
+        for line in charge.lines
+    ]
 
 
 def _over(before: Holding | None, now: Holding) -> Holding:

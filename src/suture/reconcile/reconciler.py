@@ -7,17 +7,19 @@ broken off goes on where it was, and memory is bounded by a part.
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import date, timedelta
 
+import msgspec
 import structlog
 
 from suture.canonical.events import ReconciliationFinished
 from suture.catalogue import Catalogue
 from suture.catalogue.days import Days
 from suture.catalogue.model import ServiceIndex
+from suture.catalogue.reconciliation import Rule
 from suture.core.clock import Clock
 from suture.reconcile import evidence
 from suture.reconcile.comparing import Compared, compare, suspects
 from suture.reconcile.differences import Difference
-from suture.reconcile.folding import Fold
+from suture.reconcile.folding import Fold, prices
 from suture.reconcile.sides import Sides
 from suture.reconcile.telling import Teller
 from suture.store import discrepancies, events, holdings, reconciliations
@@ -71,14 +73,14 @@ class Reconciler:
         await self.fold(None)
         if day is not None and not appointments:
             await self._sides.read_days(day, day)
-            return await self._compare_part((day, day))
+            return await self._compare_part((day, day), self._rules)
         await self._sides.read_appointments(appointments)
         if not appointments:
             await self._sides.read_master_data()
         async with self._database.transaction() as connection:
             await holdings.tally_days_of(connection, appointments, self._clock.now())
             await holdings.scope_keys(connection, [*keys, *appointments])
-            compared = await self._differences(connection, None)
+            compared = await self._differences(connection, None, self._rules)
             return await self._tell(connection, compared, None)
 
     async def fold(self, run: int | None, tell: Tell = lambda _: None) -> None:
@@ -97,6 +99,7 @@ class Reconciler:
                     break
                 await holdings.stage(connection, self._fold.fold(one.event for one in some))
                 await holdings.merge_told(connection)
+                await holdings.keep_prices(connection, prices(some))
                 at = self._folded = some[-1].seq
                 if run is not None:
                     await reconciliations.folded(connection, run, max(at, last))
@@ -138,21 +141,21 @@ class Reconciler:
             await reconciliations.advance(connection, run.id, "comparing", 0, Progress(documents=documents))
 
     async def _compare(self, run: Reconciliation, tell: Tell) -> None:
-        position = run.position
+        position, rules = run.position, [_at_once(rule) if run.at_once else rule for rule in self._rules]
         async for part in self._parts(run.days, position):
-            progress = await self._compare_part((part[0], part[-1]))
+            progress = await self._compare_part((part[0], part[-1]), rules)
             position += len(part)
             async with self._database.transaction() as connection:
                 await reconciliations.advance(connection, run.id, "comparing", position, progress)
             await self._told(run.id, tell)
         async with self._database.transaction() as connection:
             await holdings.scope_undated(connection)
-            compared = await self._differences(connection, None)
+            compared = await self._differences(connection, None, rules)
             progress = await self._tell(connection, compared, None)
             await reconciliations.advance(connection, run.id, "comparing", position, progress)
             await self._finish(connection, run.id)
 
-    async def _compare_part(self, span: tuple[date, date]) -> Progress:
+    async def _compare_part(self, span: tuple[date, date], rules: Sequence[Rule]) -> Progress:
         """First what is dated together, which is quick; then the keys that seem to differ, or did, wherever they are
         dated; then, since work goes on while sides are read, what still differs once more from all sides.
 
@@ -160,23 +163,25 @@ class Reconciler:
         async with self._database.transaction() as connection:
             await holdings.scope_days(connection, *span)
             known, now = await discrepancies.in_scope(connection, span), self._clock.now()
-            doubted = await suspects(connection, self._rules, now, span, self._days.westernmost(now))
+            doubted = await suspects(connection, rules, now, span, self._days.westernmost(now))
             keys = sorted(doubted | {key for one in known for key in (one.key, one.appointment) if key})
         if not keys:
             return Progress()
         async with self._database.transaction() as connection:
             await holdings.scope_keys(connection, keys)
-            compared = await self._differences(connection, span)
+            compared = await self._differences(connection, span, rules)
             if not compared.told:
                 return await self._tell(connection, compared, span)
         await self._read_again(compared.told)
         async with self._database.transaction() as connection:
             await holdings.scope_keys(connection, keys)
-            return await self._tell(connection, await self._differences(connection, span), span)
+            return await self._tell(connection, await self._differences(connection, span, rules), span)
 
-    async def _differences(self, connection: Connection, span: tuple[date, date] | None) -> Compared:
+    async def _differences(
+        self, connection: Connection, span: tuple[date, date] | None, rules: Sequence[Rule]
+    ) -> Compared:
         now = self._clock.now()
-        return await compare(connection, self._rules, now, span, self._days.westernmost(now))
+        return await compare(connection, rules, now, span, self._days.westernmost(now))
 
     async def _read_again(self, told: Sequence[Difference]) -> None:
         appointments = sorted({one.appointment for one in told if one.appointment})
@@ -219,6 +224,11 @@ class Reconciler:
             raise LookupError(f"run {number} is gone")
         tell(run)
         return run
+
+
+def _at_once(rule: Rule) -> Rule:
+    """Without its waiting time. Where there is one side only, how long something stands is the question itself."""
+    return msgspec.structs.replace(rule, after_hours=0.0) if rule.right is not None else rule
 
 
 def _days(first: date, last: date) -> Iterable[date]:

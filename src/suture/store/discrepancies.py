@@ -117,6 +117,12 @@ async def in_scope(connection: Connection, span: tuple[date, date] | None) -> li
     return [_discrepancy(row) for row in await connection.fetch(_SQL["in_scope"], first, last)]
 
 
+async def open_about(connection: Connection, names: Sequence[str]) -> set[str]:
+    """Which of these keys and appointments an open one is about."""
+    rows = await connection.fetch(_SQL["open_about"], names)
+    return {name for row in rows for name in (row["key"], row["appointment"]) if name}
+
+
 async def open_days(connection: Connection) -> set[date]:
     """The days that open ones are about."""
     return {row["day"] for row in await connection.fetch(_SQL["of_days"])}

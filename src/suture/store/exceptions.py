@@ -154,6 +154,11 @@ async def resolve_deliveries(connection: Connection, deliveries: Sequence[int], 
     return _closed(await connection.fetch(_SQL["resolve_deliveries"], deliveries, at, by))
 
 
+async def resolve_ids(connection: Connection, ids: Sequence[UUID], at: datetime, by: str) -> list[Closed]:
+    """Close open exceptions whose trouble is mended."""
+    return _closed(await connection.fetch(_SQL["resolve_ids"], ids, at, by))
+
+
 async def discard(connection: Connection, ids: Sequence[UUID], at: datetime, by: str) -> list[Closed]:
     """Close exceptions that a person decided not to act on."""
     return _closed(await connection.fetch(_SQL["discard"], ids, at, by))

@@ -1,6 +1,6 @@
 """What each side holds, as last read: one row a document, merged a span of days or a few appointments at a time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -79,6 +79,16 @@ class Unbilled(msgspec.Struct, frozen=True, kw_only=True):
     facility: str | None
     amount: Decimal | None
     currency: str | None
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """What a service was charged at a facility; `seq` is the event that says so."""
+
+    service: str
+    facility: str
+    currency: str
+    price: Decimal
+    seq: int
 
 
 async def stage(connection: Connection, holdings: Iterable[Holding]) -> None:
@@ -245,6 +255,14 @@ async def on_their_way(connection: Connection, first: date, last: date) -> int:
     return count
 
 
-async def prices(connection: Connection) -> dict[str, Decimal]:
-    """What each service was charged last."""
-    return {row["service"]: row["price"] for row in await connection.fetch(_SQL["prices"])}
+async def prices(connection: Connection, services: Collection[str], currency: str) -> list[Price]:
+    """What these services were charged last, at each facility."""
+    rows = await connection.fetch(_SQL["prices"], sorted(services), currency)
+    return [Price(**dict(row)) for row in rows]
+
+
+async def keep_prices(connection: Connection, told: Sequence[Price]) -> None:
+    """Keep prices that were charged; of one service at one facility the last counts."""
+    latest = {(one.service, one.facility, one.currency): one for one in sorted(told, key=lambda one: one.seq)}
+    columns = [[getattr(one, name) for one in latest.values()] for name in Price.__struct_fields__]
+    await connection.execute(_SQL["keep_prices"], *columns)

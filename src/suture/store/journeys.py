@@ -15,7 +15,7 @@ _SQL = sql("journeys")
 
 class JourneyRow(msgspec.Struct, frozen=True, kw_only=True):
     """One appointment's journey in a row. `milestones` says when each was reached, `payments` what came in; `day` is
-    the visit's, `known_at` when Suture could know that it was completed."""
+    the visit's, `known_at` when Suture could know that it was completed, `residual_at` when what is open was told."""
 
     appointment: str
     facility: str | None = None
@@ -29,6 +29,7 @@ class JourneyRow(msgspec.Struct, frozen=True, kw_only=True):
     invoice_number: str | None = None
     invoice_total: Decimal | None = None
     residual: Decimal | None = None
+    residual_at: datetime | None = None
     payment_state: str | None = None
     updated_at: datetime | None = None
     day: date | None = None

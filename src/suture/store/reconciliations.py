@@ -33,6 +33,7 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     cleared: int
     explained: int
     failure: str
+    at_once: bool = False
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,10 +46,17 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def request(
-    connection: Connection, first: date, last: date, *, by: str, at: datetime, correlation_id: str = ""
+    connection: Connection,
+    first: date,
+    last: date,
+    *,
+    by: str,
+    at: datetime,
+    correlation_id: str = "",
+    at_once: bool = False,
 ) -> int:
-    """Ask for a run over days; whoever reconciles takes it up at once."""
-    number: int = await connection.fetchval(_SQL["request"], first, last, by, correlation_id, at)
+    """Ask for a run over days; whoever reconciles takes it up at once. `at_once` asks without the waiting times."""
+    number: int = await connection.fetchval(_SQL["request"], first, last, by, correlation_id, at, at_once)
     await connection.execute(_SQL["announce"])
     return number
 

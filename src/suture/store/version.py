@@ -2,7 +2,7 @@
 
 from suture.store.database import Database
 
-CURRENT = "0009"
+CURRENT = "0010"
 
 
 class SchemaOutdated(Exception):

@@ -20,6 +20,7 @@ from suture.operate.repairs import Bench
 from suture.reconcile.watch import window
 from suture.store.discrepancies import Discrepancy, Selection
 from suture.store.holdings import Tally
+from suture.store.reconciliations import Reconciliation
 
 app = App(
     name="reconcile",
@@ -31,7 +32,12 @@ _WAIT_SECONDS = 30.0
 
 
 @app.command
-def run(*, since: date | None = None, until: date | None = None) -> None:
+def run(
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    now: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
     """Read every side and compare. Exit status 1 where discrepancies are open.
 
     Without dates: the days of the catalogue's window, and every older one in which something changed. Broken off, the
@@ -40,8 +46,9 @@ def run(*, since: date | None = None, until: date | None = None) -> None:
     Args:
         since: The first day to read, for example 2026-03-01.
         until: The last day to read; today unless told.
+        now: Ask at once of what is young, too, without the rules' waiting times; what is on its way may be told.
     """
-    ended = run_all(since, until)
+    ended = run_all(since, until, at_once=now)
     days = f"{ended.days[0]} to {ended.days[-1]}" if ended.days else "no day yet"
     out.print(
         f"Read {ended.documents:,} documents of {count(len(ended.days), 'day')} ({days}): "
@@ -77,14 +84,26 @@ def list_(
     chosen = Selection(
         state="" if state == "all" else state, rule=rule, owner=owner, about=about, first=since, last=until
     )
-    found = at_desk(lambda desk: reconciling.listed(desk.database, chosen, most + 1))
+
+    async def read(desk: Desk) -> tuple[list[Discrepancy], list[Reconciliation]]:
+        return await reconciling.listed(desk.database, chosen, most + 1), await reconciling.runs(desk.database)
+
+    found, runs = at_desk(read)
     if not found:
-        out.print("Both sides agree." if state == "open" else "There is none.")
+        out.print(_nothing(runs, whole=chosen == Selection()) if state == "open" else "There is none.")
         return
     table(("no.", "rule", "what", "about", "day", "money", "age", "due", "owner", "repair"), map(_row, found[:most]))
     if len(found) > most:
         out.print(f"… and more; --most {most * 4} shows them", style="dim")
     out.print("suture reconcile show NUMBER shows what both sides hold", style="dim")
+
+
+def _nothing(runs: Sequence[Reconciliation], *, whole: bool) -> str:
+    """What an empty list says: nothing was found, or nobody looked."""
+    if not runs or runs[0].finished_at is None:
+        return "No comparison was made yet: suture reconcile run makes one."
+    last = f"{runs[0].finished_at:%Y-%m-%d %H:%M} UTC"
+    return f"Both sides agree, as compared {last}." if whole else f"There is none of these, as compared {last}."
 
 
 def _row(one: Discrepancy) -> tuple[str, ...]:

@@ -55,13 +55,13 @@ def at_bench(act: Callable[[Bench], Awaitable[Answer]]) -> Answer:
     return uvloop.run(run())
 
 
-def run_all(first: date | None, last: date | None) -> Reconciliation:
+def run_all(first: date | None, last: date | None, *, at_once: bool) -> Reconciliation:
     """Ask for a run and see it through: here, unless a worker takes it up. Broken off, the next one goes on with it."""
 
     async def run() -> Reconciliation:
         async with _connected() as (base, systems):
             acting = bench(base, systems)
-            asked = await reconciling.request(acting.desk, me(), first, last)
+            asked = await reconciling.request(acting.desk, me(), first, last, at_once=at_once)
             with _bar() as tell:
                 return await _until_done(acting, watch(base, systems, acting.desk.recorder), asked, tell)
 

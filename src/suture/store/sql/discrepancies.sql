@@ -22,6 +22,10 @@ WHERE state IN ('open', 'repairing') AND (key IN (SELECT key FROM scope) OR appo
     OR day BETWEEN $1 AND $2)
 ORDER BY number
 
+-- name: open_about
+SELECT key, appointment FROM discrepancy
+WHERE state IN ('open', 'repairing') AND (key = ANY($1::text[]) OR appointment = ANY($1::text[]))
+
 -- name: of_days
 SELECT DISTINCT day FROM discrepancy WHERE state IN ('open', 'repairing') AND day IS NOT NULL
 

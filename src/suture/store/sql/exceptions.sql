@@ -19,6 +19,11 @@ UPDATE exception SET state = 'resolved', resolved_at = $2, resolved_by = $3
 WHERE delivery = ANY($1::bigint[]) AND process IS NULL AND state = 'open'
 RETURNING id, number, process, subject, interface, code, count
 
+-- name: resolve_ids
+UPDATE exception SET state = 'resolved', resolved_at = $2, resolved_by = $3
+WHERE id = ANY($1::uuid[]) AND state = 'open'
+RETURNING id, number, process, subject, interface, code, count
+
 -- name: discard
 UPDATE exception SET state = 'discarded', resolved_at = $2, resolved_by = $3
 WHERE id = ANY($1::uuid[]) AND state = 'open'

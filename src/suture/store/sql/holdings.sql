@@ -228,11 +228,14 @@ SELECT subject FROM process
 WHERE subject = ANY($1::text[]) AND state IN ('running', 'waiting', 'parked', 'compensating') AND started_at > $2
 
 -- name: prices
--- What each service was charged last, by code.
-SELECT DISTINCT ON (line ->> 'service') line ->> 'service' AS service, (line ->> 'unit_price')::numeric AS price
-FROM event, jsonb_array_elements(data::jsonb -> 'charge' -> 'lines') AS line
-WHERE type = 'suture.charge.captured.v1' AND NOT stale
-ORDER BY line ->> 'service', seq DESC
+-- What services were charged last, by facility, in a currency.
+SELECT service, facility, currency, price, seq FROM price WHERE service = ANY($1::text[]) AND currency = $2
+
+-- name: keep_prices
+INSERT INTO price (service, facility, currency, price, seq)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::numeric[], $5::bigint[])
+ON CONFLICT (service, facility, currency) DO UPDATE SET price = excluded.price, seq = excluded.seq
+WHERE price.seq < excluded.seq
 
 -- name: unbilled
 -- Visits completed in a span of days that no invoice dated by its end stands for: what they are to bring, where it is

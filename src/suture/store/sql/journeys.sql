@@ -1,13 +1,13 @@
 -- name: upsert
 INSERT INTO journey AS j (appointment, facility, status, sequence, start_at, milestones, payments, currency,
-    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at, day, known_at)
+    charge_total, invoice_number, invoice_total, residual, residual_at, payment_state, updated_at, day, known_at)
 SELECT appointment, facility, status, sequence, start_at, milestones::jsonb, payments::jsonb, currency,
-    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at, day, known_at
+    charge_total, invoice_number, invoice_total, residual, residual_at, payment_state, updated_at, day, known_at
 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
-    $9::numeric[], $10::text[], $11::numeric[], $12::numeric[], $13::text[], $14::timestamptz[], $15::date[],
-    $16::timestamptz[])
+    $9::numeric[], $10::text[], $11::numeric[], $12::numeric[], $13::timestamptz[], $14::text[], $15::timestamptz[],
+    $16::date[], $17::timestamptz[])
     AS new (appointment, facility, status, sequence, start_at, milestones, payments, currency, charge_total,
-    invoice_number, invoice_total, residual, payment_state, updated_at, day, known_at)
+    invoice_number, invoice_total, residual, residual_at, payment_state, updated_at, day, known_at)
 ON CONFLICT (appointment) DO UPDATE SET
     facility = coalesce(excluded.facility, j.facility),
     status = CASE WHEN excluded.sequence >= j.sequence AND excluded.status <> '' THEN excluded.status ELSE j.status END,
@@ -19,8 +19,13 @@ ON CONFLICT (appointment) DO UPDATE SET
     charge_total = coalesce(excluded.charge_total, j.charge_total),
     invoice_number = coalesce(excluded.invoice_number, j.invoice_number),
     invoice_total = coalesce(excluded.invoice_total, j.invoice_total),
-    residual = least(excluded.residual, j.residual),
-    payment_state = CASE WHEN j.payment_state = 'reversed' OR excluded.residual > j.residual THEN j.payment_state
+    -- What was told last is open: a payment that comes back opens it again. What comes again changes nothing.
+    residual = CASE WHEN (excluded.residual_at, -excluded.residual) < (j.residual_at, -j.residual) THEN j.residual
+        ELSE coalesce(excluded.residual, j.residual) END,
+    residual_at = greatest(excluded.residual_at, j.residual_at),
+    payment_state = CASE
+        WHEN j.payment_state = 'reversed'
+            OR (excluded.residual_at, -excluded.residual) < (j.residual_at, -j.residual) THEN j.payment_state
         ELSE coalesce(excluded.payment_state, j.payment_state) END,
     day = CASE WHEN excluded.sequence >= j.sequence THEN coalesce(excluded.day, j.day) ELSE j.day END,
     known_at = least(excluded.known_at, j.known_at),
@@ -70,7 +75,7 @@ WITH untold AS (
     FROM journey LEFT JOIN untold USING (appointment) WHERE updated_at >= $1
 )
 SELECT appointment, facility, status, start_at, milestones::text AS milestones, payments::text AS payments, currency,
-    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at
+    charge_total, invoice_number, invoice_total, residual, residual_at, payment_state, updated_at
 FROM seen WHERE CASE $2
     WHEN 'seen' THEN true
     WHEN 'to_come' THEN stands IN ('booked', 'arrived')
@@ -100,12 +105,12 @@ ORDER BY appointment LIMIT $2
 
 -- name: recent
 SELECT appointment, facility, status, start_at, milestones::text AS milestones, payments::text AS payments, currency,
-    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at
+    charge_total, invoice_number, invoice_total, residual, residual_at, payment_state, updated_at
 FROM journey ORDER BY updated_at DESC, appointment LIMIT $1
 
 -- name: one
 SELECT appointment, facility, status, start_at, milestones::text AS milestones, payments::text AS payments, currency,
-    charge_total, invoice_number, invoice_total, residual, payment_state, updated_at, day,
+    charge_total, invoice_number, invoice_total, residual, residual_at, payment_state, updated_at, day,
     known_at
 FROM journey WHERE appointment = $1
 
@@ -116,7 +121,7 @@ FROM delivery WHERE receipt = ANY($1::uuid[]) ORDER BY id
 -- name: page
 -- The ones that moved last first, after a place ($3, $4) in that order.
 SELECT appointment, facility, status, sequence, start_at, milestones::text AS milestones, payments::text AS payments,
-    currency, charge_total, invoice_number, invoice_total, residual, payment_state, updated_at
+    currency, charge_total, invoice_number, invoice_total, residual, residual_at, payment_state, updated_at
 FROM journey
 WHERE ($1 = '' OR status = $1) AND ($2::timestamptz IS NULL OR updated_at >= $2)
     AND ($3::timestamptz IS NULL OR (updated_at, appointment) < ($3, $4))

@@ -1,5 +1,6 @@
 -- name: request
-INSERT INTO reconciliation (first, last, by, correlation_id, requested_at) VALUES ($1, $2, $3, $4, $5) RETURNING id
+INSERT INTO reconciliation (first, last, by, correlation_id, requested_at, at_once) VALUES ($1, $2, $3, $4, $5, $6)
+RETURNING id
 
 -- name: next
 -- The oldest that isn't done: one that was broken off goes on before a new one begins.
