@@ -254,3 +254,40 @@ async def test_an_appointment_is_of_its_facilitys_day_and_a_span_holds_those_tha
     begin, end = (datetime.fromisoformat(bound[2:]) for bound in asked)
     assert begin <= datetime.fromisoformat(night["start"]) < end
     assert end == datetime(2026, 11, 2, 10, tzinfo=UTC), "the day ends last in Honolulu"
+
+
+PLACES = {
+    "its identifier": ({"7": {"identifier": [{"value": "NORTH"}]}}, "NORTH"),
+    "what it is part of": (
+        {"7": {"partOf": {"reference": "Location/8"}}, "8": {"identifier": [{"value": "NORTH"}]}},
+        "NORTH",
+    ),
+    "its id, where it has no identifier": ({"7": {}}, None),
+    "an identifier that nobody knows": ({"7": {"identifier": [{"value": "ELSEWHERE"}]}}, None),
+    "nothing, where it can't be read": ({}, None),
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+async def test_a_place_is_known_as_it_is_where_deliveries_are_read(case: str) -> None:
+    places, facility = PLACES[case]
+    asked: list[str] = []
+    there = [{"actor": {"reference": "Location/7/_history/2"}}]
+    appointments = [
+        {"resourceType": "Appointment", "id": one, "status": "booked", "participant": there} for one in "ab"
+    ]
+
+    async def answer(_: Request) -> Response:
+        return JSONResponse(page(entry=[{"resource": one} for one in appointments]))
+
+    async def place(request: Request) -> Response:
+        asked.append(request.path_params["id"])
+        found = places.get(request.path_params["id"])
+        return JSONResponse({"resourceType": "Location", **(found or {})}, 404 if found is None else 200)
+
+    routes = [Route("/fhir/Appointment", answer), Route("/fhir/Location/{id}", place)]
+    async with serving(Starlette(routes=routes)) as url:
+        scheduling = FhirScheduling("scheduling", f"{url}/fhir", TOKEN, facilities=("NORTH", "SOUTH"))
+        assert [fact.facility async for fact in scheduling.facts()] == [facility, facility]
+        await scheduling.close()
+    assert len(asked) == len(set(asked)), "each place is read once, not once an appointment"

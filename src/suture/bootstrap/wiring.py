@@ -139,6 +139,7 @@ def connect_systems(
         guard=guard(name, system),
         timeout=system.timeout,
         days=Days(catalogue),
+        facilities=[place.code for place in catalogue.facilities],
     )
     name, system = catalogue.system_of_kind("rest-billing")
     billing = RestBilling(

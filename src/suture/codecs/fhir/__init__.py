@@ -25,6 +25,7 @@ from suture.codecs.fhir.resources import (
     Reference,
     RelatedPerson,
     Resource,
+    place_codes,
     soft,
 )
 from suture.codecs.fhir.values import days, is_code, is_id, is_system, local_day, moment
@@ -66,5 +67,6 @@ __all__ = [
     "local_day",
     "moment",
     "newest",
+    "place_codes",
     "soft",
 ]

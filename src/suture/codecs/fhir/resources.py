@@ -158,6 +158,12 @@ class Location(Resource, frozen=True, kw_only=True, rename="camel"):
     part_of: Reference = Reference()
 
 
+def place_codes(location: Location | None, identity: str) -> list[str]:
+    """By what a place may be known, whoever asks: its identifiers, or where it has none, its id."""
+    called = soft(Identifier, location.identifier) if location is not None else []
+    return [one.value for one in called if one.value] or [identity]
+
+
 class HealthcareService(Resource, frozen=True, kw_only=True, rename="camel"):
     location: tuple[Reference, ...] = ()
 

@@ -1,6 +1,6 @@
 """Scheduling over FHIR R4 (https://hl7.org/fhir/R4/http.html): read only, for proof and for what got lost."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, TypeVar
 from urllib.parse import quote, urlencode, urljoin
@@ -9,6 +9,7 @@ import msgspec
 
 from suture.canonical.records import JournalFact
 from suture.catalogue.days import Days
+from suture.codecs import fhir
 from suture.connectors.guard import Guard
 from suture.connectors.http import Answer, HttpClient
 from suture.connectors.patience import read_patiently
@@ -16,6 +17,8 @@ from suture.connectors.port import Health, Span
 from suture.core.failure import Failure, Fatal, Rejected, Retriable
 
 PAGE = "200"
+_DEEPEST = 12
+"""How many places may lie around another, as where deliveries are read."""
 
 Body = TypeVar("Body")
 
@@ -117,10 +120,13 @@ class FhirScheduling:
         guard: Guard | None = None,
         timeout: float = 30,
         days: Days | None = None,
+        facilities: Collection[str] = (),
     ) -> None:
-        """`days` say on which day something falls at a facility; without them it is UTC's."""
+        """`days` say on which day something falls at a facility; without them it is UTC's. `facilities` are the codes
+        by which places are known, as they are where deliveries are read."""
         self.name = name
         self._days = days
+        self._facilities = frozenset(facilities)
         self._base = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/fhir+json"}
         self._http = HttpClient(name, url, headers=headers, guard=guard, timeout=timeout)
@@ -194,15 +200,48 @@ class FhirScheduling:
 
     async def _facts(self, parameters: Sequence[tuple[str, str]]) -> AsyncIterator[JournalFact]:
         path: str | None = f"/Appointment?{urlencode(parameters, safe=',', quote_via=quote)}"
+        places: dict[str, str | None] = {}
         while path is not None:
             bundle = await self._page(path)
             for appointment in self._appointments(bundle):
-                yield self._fact(appointment)
+                yield self._fact(appointment, await self._facility(appointment, places))
             path = self._next(bundle)
 
-    def _fact(self, appointment: _Appointment) -> JournalFact:
-        actors = [participant.actor.reference for participant in appointment.participant]
-        place = next((actor.rpartition("/")[2] for actor in actors if "Location/" in actor), None)
+    async def _facility(self, appointment: _Appointment, places: dict[str, str | None]) -> str | None:
+        """The catalogue's code of where an appointment is. Each place is read once a reading, kept in `places`."""
+        for participant in appointment.participant:
+            kind, _, identity = participant.actor.reference.partition("/_history/")[0].rpartition("/")
+            if kind.rpartition("/")[2] == "Location" and identity:
+                if identity not in places:
+                    places[identity] = await self._placed(identity)
+                if places[identity] is not None:
+                    return places[identity]
+        return None
+
+    async def _placed(self, identity: str) -> str | None:
+        """The code of a place, or of the nearest around it that the catalogue knows; None where it can't be told."""
+        if not self._facilities:
+            return identity
+        here = identity
+        for _ in range(_DEEPEST):
+            location = await self._location(here)
+            known = [code for code in fhir.place_codes(location, here) if code in self._facilities]
+            if known:
+                return known[0]
+            around = location.part_of.reference.partition("/_history/")[0] if location is not None else ""
+            kind, _, here = around.rpartition("/")
+            if kind.rpartition("/")[2] != "Location" or not here:
+                return None
+        return None
+
+    async def _location(self, identity: str) -> fhir.Location | None:
+        try:
+            resource = await self._resource(f"Location/{identity}")
+            return msgspec.json.decode(resource, type=fhir.Location)
+        except (Rejected, msgspec.DecodeError):  # it can't be read there: its id is all that is known
+            return None
+
+    def _fact(self, appointment: _Appointment, place: str | None) -> JournalFact:
         return JournalFact(
             kind="appointment",
             key=appointment.id,

@@ -81,8 +81,7 @@ def _known(told: Told, place: fhir.Target, codes: list[str]) -> str | None:
         if here is None:
             return None
         location = told.resource(here, fhir.Location)
-        called = fhir.soft(fhir.Identifier, location.resource.identifier) if location is not None else []
-        named = [one.value for one in called if one.value] or [here.id]
+        named = fhir.place_codes(location.resource if location is not None else None, here.id)
         codes += named
         for code in named:
             if code in told.context.facilities:
