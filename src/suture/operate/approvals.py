@@ -27,6 +27,7 @@ async def ask(desk: Desk, actor: Actor, name: str, arguments: msgspec.Struct) ->
     """Keep what somebody asks for, who may do it but for the second person; answers its number."""
     if not actor.reason:
         raise NotPossible("say why: who approves it must know")
+    await desk.vault.check()  # before the trail is locked: the first look at a key writes to it, too
     async with desk.database.transaction() as connection:
         now = await actor.sign(connection, desk, "approval.ask", f"Command/{name}")
         return await approvals.ask(
