@@ -234,7 +234,7 @@ async def test_a_page_stays_current_by_what_the_server_sends(page: Page, console
 async def test_a_months_close_is_begun_and_followed(page: Page, console: str, day: Any) -> None:
     await page.goto(f"{console}/close")
     await expect(page.get_by_role("heading", level=1)).to_have_text("2026-02 is over and open.")
-    await page.get_by_role("button", name="Freeze 2026-02 and begin its close").click()
+    await page.get_by_role("button", name="Freeze it and begin its close").click()
     await expect(page).to_have_url(f"{console}/close/2026-02")
     await expect(page.get_by_role("alert")).to_contain_text("2026-02 is frozen; round 1 of its close has begun")
     await expect(page.locator(".steps .waiting")).to_have_count(1)
@@ -248,6 +248,15 @@ async def test_a_months_close_is_begun_and_followed(page: Page, console: str, da
     await page.get_by_label("Why is it opened again?").fill("a late remittance")
     await page.get_by_role("button", name="Reopen").click()
     await expect(page.get_by_role("alert")).to_contain_text("2026-02 is open again; what was signed is void")
+
+
+async def test_any_month_that_is_over_can_be_closed(page: Page, console: str, day: Any) -> None:
+    await page.goto(f"{console}/close")
+    begin = page.get_by_role("region", name="Begin")
+    await begin.get_by_label("Month").fill("2025-11")
+    await begin.get_by_role("button", name="Freeze it and begin its close").click()
+    await expect(page).to_have_url(f"{console}/close/2025-11")
+    await expect(page.get_by_role("alert")).to_contain_text("2025-11 is frozen")
 
 
 async def test_what_was_delivered_is_read_with_a_reason(page: Page, console: str, day: Any) -> None:

@@ -1,5 +1,7 @@
 """The month-end close as people do it: begin, see how far it is, sign, go on, reopen."""
 
+import hashlib
+from collections.abc import Sequence
 from datetime import date
 
 import msgspec
@@ -11,15 +13,17 @@ from suture.operate import steering
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.processes.definitions.month_end_close import DEFINITION, correlation_of
-from suture.store import discrepancies, exceptions, periods
+from suture.store import discrepancies, exceptions, holdings, periods
 from suture.store import steering as process_store
 from suture.store.database import Connection
 from suture.store.discrepancies import Summary
 from suture.store.exceptions import OpenException
+from suture.store.holdings import Tally
 from suture.store.periods import Period, first_of, last_of
 from suture.store.steering import ProcessDetail
 
-_SIGNING = ("signed", "countersigned")
+SIGNING = ("signed", "countersigned")
+"""The steps at which a close waits for a person's signature."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,21 +81,26 @@ async def months(desk: Desk) -> list[Period]:
         return await periods.newest(connection)
 
 
-async def sign(desk: Desk, actor: Actor, month: str) -> int:
+async def sign(desk: Desk, actor: Actor, month: str, digest: str = "") -> int:
     """Stand for a month's figures; answers how many have. Raises `NotPossible` where it isn't complete yet, and for one
-    who has signed: two different people sign."""
+    who has signed: two different people sign. `digest` is that of the figures one saw; the trail keeps which they were,
+    and nobody signs others than they saw."""
     told = await status(desk, month)
-    if told.stage not in _SIGNING:
+    if told.stage not in SIGNING:
         raise NotPossible(_not_ready(told))
     if any(signature.by == actor.name for signature in told.period.signatures):
         raise NotPossible(f"{actor.name} has signed {month} already: another person signs beside")
     async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk, "period.sign", _subject(month), {"round": told.period.round})
+        stand = digest_of(await holdings.tallies(connection, *_month(month)))
+        if digest and digest != stand:
+            raise NotPossible(f"the figures of {month} changed since you looked at them: look again, then sign")
+        detail = {"round": told.period.round, "digest": stand}
+        now = await actor.sign(connection, desk, "period.sign", _subject(month), detail)
         count = await periods.sign(connection, month, actor.name, now)
         if count is None:
             raise NotPossible(f"somebody was faster: `suture close status {month}` shows who signed")
         fact = PeriodSigned(month=month, round=told.period.round, by=actor.name)
-        name = _SIGNING[count - 1]
+        name = SIGNING[count - 1]
         await desk.recorder.record(connection, [_event(desk, name, fact, told.period.round)])
     return count
 
@@ -119,6 +128,12 @@ async def reopen(desk: Desk, actor: Actor, month: str) -> int:
         fact = PeriodReopened(month=month, round=number, by=actor.name)
         await desk.recorder.record(connection, [_event(desk, "reopened", fact, number)])
     return number
+
+
+def digest_of(tallies: Sequence[Tally]) -> str:
+    """Over the hashes of every day, side and facility: the same figures have the same digest."""
+    told = sorted(f"{one.book}|{one.day}|{one.facility}|{one.count}|{one.amount}|{one.hash}" for one in tallies)
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
 def _not_ready(told: Status) -> str:

@@ -105,6 +105,13 @@ class Month(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     month: str
 
 
+class Signed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A month, and the digest of the figures that one saw."""
+
+    month: str
+    digest: str = ""
+
+
 class AddPerson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     full_name: str = ""
@@ -260,8 +267,8 @@ async def _freeze(bench: Bench, actor: Actor, told: Month) -> Done:
     return Done(f"{told.month} is frozen; round {number} of its close has begun")
 
 
-async def _sign(bench: Bench, actor: Actor, told: Month) -> Done:
-    count = await closing.sign(bench.desk, actor, told.month)
+async def _sign(bench: Bench, actor: Actor, told: Signed) -> Done:
+    count = await closing.sign(bench.desk, actor, told.month, told.digest)
     rest = "another person signs beside" if count == 1 else "it closes once Odoo is locked until its last day"
     return Done(f"you signed {told.month}; {rest}")
 
@@ -357,7 +364,7 @@ COMMANDS: Mapping[str, Command] = {
     "discrepancies.verify": Command(Discrepancy, ("discrepancy.repair",), _verify),
     "discrepancies.accept": Command(Exceptions, ("discrepancy.accept",), _accept),
     "close.start": Command(Month, ("period.freeze",), _freeze),
-    "close.sign": Command(Month, ("period.sign",), _sign),
+    "close.sign": Command(Signed, ("period.sign",), _sign),
     "close.resume": Command(Month, ("process.resume",), _go_on),
     "close.reopen": Command(Month, ("period.reopen",), _reopen),
     "people.add": Command(AddPerson, ("person.add",), _add_person),

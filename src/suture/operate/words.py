@@ -106,12 +106,18 @@ def document_of(one: Mapping[str, Any]) -> str:
     parts = [str(one.get("number", "")), str(one.get("state", "")), str(one.get("day", ""))]
     for name, before in (("amount", ""), ("open", "open ")):
         if one.get(name) is not None:
-            parts.append(f"{before}{_amount(one[name], one.get('currency') or '')}")
+            parts.append(f"{before}{money_of(one[name], one.get('currency') or '')}")
     parts += [f"{name} {one[name]}" for name in ("quantity", "party", "detail") if one.get(name) not in (None, "")]
     return "  ".join(part for part in parts if part not in ("", "None"))
 
 
-def _amount(told: Any, currency: str) -> str:
+def system_of(book: str) -> str:
+    """Whose book it is, in words."""
+    return _named("", book)[""]
+
+
+def money_of(told: Any, currency: str) -> str:
+    """An amount as documents write it: ``1,234.50 USD``."""
     amount = Decimal(told)
     return f"{amount:,.2f}" if not currency else f"{round_money(amount, currency):,} {currency}"
 

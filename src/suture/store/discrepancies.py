@@ -162,6 +162,11 @@ async def page(connection: Connection, selection: Selection, before: int | None,
     return [_discrepancy(row) for row in rows]
 
 
+async def of_keys(connection: Connection, keys: Sequence[str], appointments: Sequence[str]) -> list[Discrepancy]:
+    """What is open or was accepted about these keys or appointments, the oldest first."""
+    return [_discrepancy(row) for row in await connection.fetch(_SQL["of_keys"], keys, appointments)]
+
+
 async def summary(connection: Connection, first: date | None = None, last: date | None = None) -> list[Summary]:
     return [Summary(**dict(row)) for row in await connection.fetch(_SQL["summary"], first, last)]
 

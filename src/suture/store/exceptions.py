@@ -5,7 +5,7 @@ The same trouble of the same process step or delivery is one exception, counted,
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -213,6 +213,11 @@ async def open_exceptions(connection: Connection, most: int = 200) -> list[OpenE
 async def of_subjects(connection: Connection, subjects: Sequence[str]) -> list[OpenException]:
     """The exceptions, open and resolved, of these subjects, oldest first."""
     return [_exception(row) for row in await connection.fetch(_SQL["of_subjects"], subjects)]
+
+
+async def of_days(connection: Connection, first: date, last: date, zone: str, most: int) -> list[OpenException]:
+    """The open exceptions about visits of these days, and those without a visit that were opened on them."""
+    return [_exception(row) for row in await connection.fetch(_SQL["of_days"], first, last, zone, most)]
 
 
 async def count_open(connection: Connection) -> int:

@@ -91,6 +91,22 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
 
 
+class Apart(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that two books don't hold alike at a facility in a span of days: nothing there is None. `other_*` is where
+    the side that has nothing there holds it instead, and whether it stands."""
+
+    key: str
+    appointment: str
+    left_count: int | None
+    left_amount: Decimal | None
+    right_count: int | None
+    right_amount: Decimal | None
+    other_day: date | None
+    other_facility: str | None
+    other_stands: bool | None
+    other_currency: str | None
+
+
 async def stage(connection: Connection, holdings: Iterable[Holding]) -> None:
     """Put documents aside in this transaction, for one of the merges below."""
     await connection.execute(_SQL["stage"])
@@ -155,6 +171,20 @@ async def tally_days_of(connection: Connection, appointments: Sequence[str], at:
 
 async def tallies(connection: Connection, first: date, last: date) -> list[Tally]:
     return [Tally(**dict(row)) for row in await connection.fetch(_SQL["tallies"], first, last)]
+
+
+async def apart(
+    connection: Connection,
+    books: tuple[str, str],
+    span: tuple[date, date],
+    *,
+    facility: str,
+    currency: str,
+    most: int,
+) -> list[Apart]:
+    """What two books don't hold alike of these days, at a facility and in a currency (empty: what says none)."""
+    rows = await connection.fetch(_SQL["apart"], *books, *span, facility, currency, most)
+    return [Apart(**dict(row)) for row in rows]
 
 
 async def scope_days(connection: Connection, first: date, last: date) -> None:
@@ -266,3 +296,9 @@ async def keep_prices(connection: Connection, told: Sequence[Price]) -> None:
     latest = {(one.service, one.facility, one.currency): one for one in sorted(told, key=lambda one: one.seq)}
     columns = [[getattr(one, name) for one in latest.values()] for name in Price.__struct_fields__]
     await connection.execute(_SQL["keep_prices"], *columns)
+
+
+async def at_work(connection: Connection, appointments: Sequence[str]) -> dict[str, str]:
+    """The state of what is still on its way, by appointment."""
+    rows = await connection.fetch(_SQL["at_work"], appointments)
+    return {row["appointment"]: row["state"] for row in rows}

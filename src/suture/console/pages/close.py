@@ -9,7 +9,7 @@ from suture.console.pages.page import Page
 from suture.console.visit import Ask
 from suture.operate import closing
 from suture.operate.actor import NotPossible
-from suture.operate.report import gather, page
+from suture.operate.report import MOST, CloseReport, gather, page
 from suture.processes.definitions.month_end_close import DEFINITION
 
 _STEPS = tuple(step.name for step in DEFINITION.steps)
@@ -20,26 +20,34 @@ async def _list(ask: Ask) -> Response:
     last = f"{today.replace(day=1) - timedelta(days=1):%Y-%m}"
     months = await closing.months(ask.house.desk)
     standing = {one.month: one.state for one in months}
-    return await ask.page("close.html", months=months, last=last, to_begin=standing.get(last, "open") == "open")
+    return await ask.page("close.html", months=months, last=last, standing=standing.get(last, "open"))
 
 
 async def _month(ask: Ask) -> Response:
+    """How far it is; and while it is to be signed, the figures that one signs."""
+    month = ask.request.path_params["month"]
     try:
-        told = await closing.status(ask.house.desk, ask.request.path_params["month"])
+        told = await closing.status(ask.house.desk, month)
     except NotPossible as error:
         raise HTTPException(404, str(error)) from error
-    return await ask.page("close_month.html", told=told, steps=_STEPS)
+    figures = await gather(ask.house.desk, month) if told.stage in closing.SIGNING else None
+    return await ask.page("close_month.html", told=told, steps=_STEPS, figures=figures, most=MOST)
 
 
 async def _report(ask: Ask) -> Response:
     """The report as it is kept: a document of its own, with its styles in it."""
-    try:
-        report = await gather(ask.house.desk, ask.request.path_params["month"])
-    except NotPossible as error:
-        raise HTTPException(404, str(error)) from error
+    report = await reported(ask)
     response = HTMLResponse(page(report, ask.house.zone))
     response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     return response
+
+
+async def reported(ask: Ask) -> CloseReport:
+    """The report of the month that a page's path names."""
+    try:
+        return await gather(ask.house.desk, ask.request.path_params["month"])
+    except NotPossible as error:
+        raise HTTPException(404, str(error)) from error
 
 
 PAGES = (Page("/close", _list), Page("/close/{month}", _month), Page("/close/{month}/report", _report))

@@ -35,7 +35,8 @@ async def _do(ask: Ask) -> Response:
     except Failure as failure:
         words = f"It was not done: {said(failure.message)} {failure.remedy}"
         return await ask.back(back, words.strip(), bad=True)
-    return await _told(ask, done, back)
+    onward = (await ask.field("onward")).replace("{month}", await ask.field("month"))  # where what was begun is seen
+    return await _told(ask, done, onward or back)
 
 
 async def _decide(ask: Ask) -> Response:

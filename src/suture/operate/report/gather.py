@@ -1,19 +1,22 @@
 """Reads what a month's report tells. Nothing of it is typed by hand."""
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 
 import msgspec
 
+from suture.catalogue.reconciliation import Rule
 from suture.operate import closing
 from suture.operate.closing import Status
 from suture.operate.desk import Desk
+from suture.operate.report.explain import Reason, reasons
+from suture.operate.words import describe
 from suture.processes.definitions.month_end_close import Accrued, correlation_of
 from suture.store import audit, discrepancies, exceptions, holdings, reconciliations
 from suture.store.audit import Entry
+from suture.store.database import Connection
 from suture.store.discrepancies import Discrepancy, Selection
 from suture.store.exceptions import OpenException
 from suture.store.holdings import Tally
@@ -24,9 +27,11 @@ _MOST = 2000
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A milestone at a facility: how many stand for it on one side and on the other, and what they come to."""
+    """A milestone at a facility, in a currency: how many stand for it on one side and on the other, what they come to,
+    and, where that differs, why (`reasons`)."""
 
     facility: str
+    currency: str
     milestone: str
     left: str
     left_count: int
@@ -34,6 +39,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     right: str
     right_count: int
     right_amount: Decimal
+    reasons: tuple[Reason, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -41,7 +47,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CloseReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A month's figures. `digest` is over the hashes of every day and side: the same figures have the same digest."""
+    """A month's figures: `settled` are its differences, each in a sentence; `exceptions` what of it waits for a person.
+    `digest` is over the hashes of every day and side: the same figures have the same digest."""
 
     organisation: str
     currency: str
@@ -49,7 +56,7 @@ class CloseReport(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     lines: list[Line]
     accrued: Accrued | None
-    settled: list[Discrepancy]
+    settled: list[tuple[Discrepancy, str]]
     exceptions: list[OpenException]
     run: Reconciliation | None
     acts: list[Entry]
@@ -67,24 +74,26 @@ _MILESTONES = (
 async def gather(desk: Desk, month: str) -> CloseReport:
     """Raises `NotPossible` where the month's close was never begun."""
     told, first, last = await closing.status(desk, month), first_of(month), last_of(month)
+    rules = {rule.name: rule for rule in desk.catalogue.reconciliation.standing}
     async with desk.database.connection() as connection:
         tallies = await holdings.tallies(connection, first, last)
         closed = await discrepancies.select(connection, Selection(state="", first=first, last=last), _MOST)
-        waiting = await exceptions.select(connection, exceptions.Selection(), _MOST)
+        waiting = await exceptions.of_days(connection, first, last, desk.catalogue.organisation.timezone, _MOST)
         run = await reconciliations.of_correlation(connection, correlation_of(month, told.period.round))
         acts = await audit.newest(connection, f"Period/{month}")
+        told_lines = [await _explained(connection, line, (first, last), rules) for line in lines(tallies)]
     return CloseReport(
         organisation=desk.catalogue.organisation.name,
         currency=desk.catalogue.organisation.currency,
         made_at=desk.clock.now(),
         status=told,
-        lines=lines(tallies),
+        lines=told_lines,
         accrued=_accrued(told),
-        settled=closed,
+        settled=[(one, describe(one, rules.get(one.rule))) for one in closed],
         exceptions=[one for one in waiting if not (one.process or "").startswith("month_end_close")],
         run=run,
         acts=acts,
-        digest=digest(tallies),
+        digest=closing.digest_of(tallies),
     )
 
 
@@ -93,29 +102,37 @@ def _accrued(told: Status) -> Accrued | None:
     return None if record is None else msgspec.json.decode(record.result, type=Accrued)
 
 
+async def _explained(connection: Connection, line: Line, span: tuple[date, date], rules: Mapping[str, Rule]) -> Line:
+    """A line with the reasons for what differs in it."""
+    if line.agrees:
+        return line
+    books = line.left, line.right
+    found = await reasons(connection, books, span, facility=line.facility, currency=line.currency, rules=rules)
+    return msgspec.structs.replace(line, reasons=tuple(found))
+
+
 def lines(tallies: Sequence[Tally]) -> list[Line]:
-    """Both sides of each milestone at each facility, by name."""
-    counts: dict[tuple[str, str], int] = defaultdict(int)
-    amounts: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    """Both sides of each milestone at each facility and in each currency, by name."""
+    counts: dict[tuple[str, str, str], int] = defaultdict(int)
+    amounts: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for one in tallies:
-        counts[one.facility, one.book] += one.count
-        amounts[one.facility, one.book] += one.amount
+        counts[one.facility, one.currency, one.book] += one.count
+        amounts[one.facility, one.currency, one.book] += one.amount
     return [
         Line(
             facility=facility,
+            currency=currency,
             milestone=name,
             left=left,
-            left_count=counts[facility, left],
-            left_amount=amounts[facility, left],
+            left_count=counts[facility, currency, left],
+            left_amount=amounts[facility, currency, left],
             right=right,
-            right_count=counts[facility, right],
-            right_amount=amounts[facility, right],
+            right_count=counts[facility, currency, right],
+            right_amount=amounts[facility, currency, right],
         )
         for facility in sorted({one.facility for one in tallies})
         for name, left, right in _MILESTONES
+        for currency in sorted(
+            {known for place, known, book in list(counts) if place == facility and book in (left, right)}
+        )
     ]
-
-
-def digest(tallies: Sequence[Tally]) -> str:
-    told = sorted(f"{one.book}|{one.day}|{one.facility}|{one.count}|{one.amount}|{one.hash}" for one in tallies)
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, Template, select_autoescape
 
+from suture.operate.report.explain import MOST
 from suture.operate.report.gather import CloseReport
+from suture.operate.words import money_of
 
 _FOLDER = Path(__file__).parent
 
@@ -19,7 +21,7 @@ def page(report: CloseReport, zone: ZoneInfo) -> str:
     def when(at: datetime | None) -> str:
         return f"{at.astimezone(zone):%Y-%m-%d %H:%M}" if at else ""
 
-    return _template().render(report=report, when=when, money=_money, zone=zone.key)
+    return _template().render(report=report, when=when, money=_money, zone=zone.key, most=MOST)
 
 
 @cache
@@ -31,4 +33,4 @@ def _template() -> Template:
 
 
 def _money(amount: Decimal | None, currency: str | None) -> str:
-    return "" if amount is None else f"{amount:,.2f} {currency or ''}".strip()
+    return "" if amount is None else money_of(amount, currency or "")

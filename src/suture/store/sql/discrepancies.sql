@@ -62,3 +62,8 @@ SELECT * FROM discrepancy
 WHERE ($1 = '' OR state = $1 OR ($1 = 'open' AND state = 'repairing')) AND ($2 = '' OR rule = $2)
     AND ($3 = '' OR owner = $3) AND ($4::bigint IS NULL OR number < $4)
 ORDER BY number DESC LIMIT $5
+
+-- name: of_keys
+-- What is open or accepted about these keys or appointments.
+SELECT * FROM discrepancy WHERE (key = ANY($1::text[]) OR appointment = ANY($2::text[])) AND state <> 'repaired'
+ORDER BY number

@@ -76,3 +76,13 @@ SELECT code, outcome, reason, remedy, owner, interface, count(*) AS count, min(o
     min(due_at) AS due_at, coalesce(sum(coalesce(residual, invoice_total, charge_total)), 0) AS money
 FROM exception LEFT JOIN journey ON journey.appointment = substr(subject, 13) AND subject LIKE 'Appointment/%'
 WHERE exception.state = 'open' GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY count(*) DESC, min(opened_at) LIMIT 200
+
+-- name: of_days
+-- Open ones about a visit of these days; where no visit is known, those that were opened on them in the zone $3.
+SELECT exception.* FROM exception LEFT JOIN LATERAL (
+    SELECT min(day) AS day FROM holding
+    WHERE appointment = substr(exception.subject, 13) AND exception.subject LIKE 'Appointment/%'
+        AND book IN ('suture.appointment', 'scheduling.appointment')
+) AS visit ON true
+WHERE state = 'open' AND coalesce(visit.day, (opened_at AT TIME ZONE $3)::date) BETWEEN $1 AND $2
+ORDER BY opened_at, number LIMIT $4

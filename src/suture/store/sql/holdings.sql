@@ -253,3 +253,38 @@ ORDER BY visit.key
 -- name: on_their_way
 SELECT count(*) FROM process WHERE state IN ('running', 'parked', 'compensating')
     AND EXISTS (SELECT FROM holding WHERE holding.appointment = process.correlation_id AND holding.day BETWEEN $1 AND $2)
+
+-- name: apart
+-- What a side holds in a span of days ($3 to $4) at a facility and in a currency, and the other not or otherwise; with
+-- where the other side holds it instead. An empty facility is what says none.
+WITH l AS (
+    SELECT key, max(appointment) AS appointment, sum(counts) AS count, coalesce(sum(amount), 0) AS amount
+    FROM holding WHERE book = $1 AND stands AND day BETWEEN $3 AND $4
+        AND coalesce(facility, '') = $5 AND coalesce(currency, '') = $6
+    GROUP BY key
+), r AS (
+    SELECT key, max(appointment) AS appointment, sum(counts) AS count, coalesce(sum(amount), 0) AS amount
+    FROM holding WHERE book = $2 AND stands AND day BETWEEN $3 AND $4
+        AND coalesce(facility, '') = $5 AND coalesce(currency, '') = $6
+    GROUP BY key
+), apart AS (
+    SELECT key, coalesce(nullif(l.appointment, ''), nullif(r.appointment, ''), key) AS appointment,
+        l.count AS left_count, l.amount AS left_amount, r.count AS right_count, r.amount AS right_amount
+    FROM l FULL JOIN r USING (key)
+    WHERE (l.count, l.amount) IS DISTINCT FROM (r.count, r.amount)
+    ORDER BY key LIMIT $7
+)
+SELECT apart.*, elsewhere.day AS other_day, elsewhere.facility AS other_facility, elsewhere.stands AS other_stands,
+    elsewhere.currency AS other_currency
+FROM apart LEFT JOIN LATERAL (
+    SELECT day, facility, stands, currency FROM holding
+    WHERE holding.key = apart.key AND book = CASE WHEN left_count IS NULL THEN $1 ELSE $2 END
+    ORDER BY stands DESC, day LIMIT 1
+) AS elsewhere ON left_count IS NULL OR right_count IS NULL
+ORDER BY key
+
+-- name: at_work
+-- How the processes of these appointments stand that aren't at their end.
+SELECT DISTINCT ON (correlation_id) correlation_id AS appointment, state FROM process
+WHERE correlation_id = ANY($1::text[]) AND state IN ('running', 'waiting', 'parked', 'compensating')
+ORDER BY correlation_id, started_at DESC
