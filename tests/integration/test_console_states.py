@@ -1,5 +1,6 @@
 """Every page in every state that the database allows: the states are read from its constraints, not remembered."""
 
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -17,13 +18,13 @@ from suture.bootstrap.wiring import Foundation, desk
 from suture.catalogue import Catalogue
 from suture.console import words
 from suture.core.clock import ManualClock
-from suture.operate import accounts, approvals, commands
+from suture.operate import accounts, approvals, closing, commands
 from suture.operate.actor import Actor
 from suture.operate.desk import Desk
 from suture.operate.runbook import CLASSES
 from suture.operate.words import _REPAIR, _WHAT
 from suture.processes.definitions import DEFINITIONS
-from suture.store import discrepancies
+from suture.store import audit, discrepancies
 from suture.store.database import Connection, Database
 from suture.store.exceptions import Trouble
 from suture.store.vault import Vault
@@ -74,6 +75,16 @@ class Console:
                     if answer.status != 200:
                         wrong.append(f"{answer.status} {path}")
             return wrong
+
+    async def takes(self, path: str, kind: str) -> bytes:
+        """A list as a file."""
+        form = {"csrf": hashlib.sha256(f"suture form {self.session}".encode()).hexdigest(), "format": kind}
+        async with (
+            aiohttp.ClientSession(cookies={"suture": self.session}) as client,
+            client.post(self.url + path, data=form) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            return await answer.read()
 
 
 @pytest.fixture
@@ -326,3 +337,32 @@ async def test_journeys(console: Console, database: Database, vault: Vault, cloc
                 )
             pages.append(f"/journeys/{name}")
     assert await console.wrong(*pages) == []
+
+
+async def test_lists_are_taken_away_as_files_and_the_trail_says_so(console: Console, database: Database) -> None:
+    now = console.desk.clock.now()
+    await closing.start(console.desk, Actor("ann", "", ("administrator",)), "2026-02")
+    async with database.transaction() as connection:
+        trouble = Trouble(
+            code="code_unmapped", outcome="rejected", reason='=cmd|"/c calc"!A0', remedy="", owner="finance",
+            process="p:1", subject="Appointment/A1",
+        )  # fmt: skip
+        await console.desk.recorder.open_exception(connection, trouble, now)
+        await discrepancies.put(connection, [missing_invoice("A1")], now, now)
+    taken = {
+        "/exceptions/export?owner=finance": "'=cmd|",
+        "/reconciliation/export": "200.00,USD",
+        "/audit/export": "period.freeze",
+        "/close/2026-02/export": "both-sides.csv",
+    }
+    for path, told in taken.items():
+        csv, xlsx = [await console.takes(path, kind) for kind in ("csv", "xlsx")]
+        assert told.encode() in csv, path
+        assert xlsx.startswith(b"PK"), path
+    async with database.connection() as connection:
+        acts = [one for one in await audit.newest(connection, most=20) if one.action == "table.export"]
+    assert [one.subject for one in acts[::-2]] == [
+        *("Table/exceptions", "Table/differences", "Table/trail", "Table/close of 2026-02"),
+    ]
+    assert '"owner":"finance"' in acts[-1].detail
+    assert '"rows":1' in acts[-1].detail

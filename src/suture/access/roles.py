@@ -22,6 +22,7 @@ _QUEUE = (
 _SIDES = ("reconciliation.run", "discrepancy.repair", "process.redo")
 _READING = ("payload.read", "patient.read")
 _CODES = ("codes.correct", "codes.roll_back")
+_TAKING = ("table.export",)
 _DECIDING = ("approval.ask", "approval.approve", "approval.refuse")
 _SUBSCRIPTIONS = (
     *("subscription.add", "subscription.remove", "subscription.rotate", "subscription.redeliver"),
@@ -30,7 +31,7 @@ _SUBSCRIPTIONS = (
 
 ROLES: dict[str, Role] = {
     "operations": Role(
-        "works the exception queue, steers processes, repairs what differs", (*_QUEUE, *_SIDES, *_DECIDING)
+        "works the exception queue, steers processes, repairs what differs", (*_QUEUE, *_SIDES, *_DECIDING, *_TAKING)
     ),
     "finance": Role(
         "decides what differs, books remittances, closes the month",
@@ -38,13 +39,21 @@ ROLES: dict[str, Role] = {
             *_QUEUE,
             *_SIDES,
             *_DECIDING,
+            *_TAKING,
             *("discrepancy.accept", "remittance.book", "visit.bill_patient", "ledger.forget"),
             *("period.freeze", "period.sign", "period.reopen"),
         ),
     ),
     "steward": Role(
         "keeps code tables and corrects what was delivered; reads patient data for it",
-        (*_QUEUE, *_READING, *_CODES, *_DECIDING, "payload.correct", "process.correct", "visit.bill_patient"),
+        (
+            *_QUEUE,
+            *_READING,
+            *_CODES,
+            *_DECIDING,
+            *_TAKING,
+            *("payload.correct", "process.correct", "visit.bill_patient"),
+        ),
     ),
     "engineer": Role(
         "connects systems: interfaces, code tables, processes, subscriptions",
@@ -53,12 +62,13 @@ ROLES: dict[str, Role] = {
             *_SIDES,
             *_CODES,
             *_DECIDING,
+            *_TAKING,
             *_SUBSCRIPTIONS,
             *("interface.pause", "interface.resume", "ledger.forget"),
         ),
     ),
     "auditor": Role(
-        "reads everything, the audit trail too, and changes nothing", ("audit.read", "people.read", *_READING)
+        "reads everything, the audit trail too, and changes nothing", ("audit.read", "people.read", *_READING, *_TAKING)
     ),
     "administrator": Role("grants access to people and clients, and may do everything else", ("*",)),
     "client": Role("another system, within the scopes of its key", ("patient.read", "visit.bill", *_SUBSCRIPTIONS)),

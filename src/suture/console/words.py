@@ -34,6 +34,7 @@ _ACTS = {
     "period.freeze": "began the close",
     "period.sign": "signed",
     "period.reopen": "reopened",
+    "table.export": "took away",
     "session.begin": "signed in",
 }
 

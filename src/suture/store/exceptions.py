@@ -13,6 +13,7 @@ import msgspec
 from asyncpg import Record
 
 from suture.core.ids import fact_id
+from suture.core.money import Money
 from suture.store.database import Connection, sql
 
 _SQL = sql("exceptions")
@@ -199,6 +200,12 @@ async def money(connection: Connection, numbers: Sequence[int]) -> dict[int, Dec
     """What is charged and not settled of the appointments that exceptions are about, by the exception's number."""
     rows = await connection.fetch(_SQL["money"], numbers)
     return {row["number"]: row["money"] for row in rows}
+
+
+async def stakes(connection: Connection, numbers: Sequence[int]) -> dict[int, Money]:
+    """As `money`, with its currency; what has none is left out."""
+    rows = await connection.fetch(_SQL["money"], numbers)
+    return {row["number"]: Money(row["money"], row["currency"]) for row in rows if row["currency"]}
 
 
 async def causes(connection: Connection) -> list[Cause]:

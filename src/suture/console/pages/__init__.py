@@ -6,6 +6,7 @@ from suture.console.pages import (
     close,
     doing,
     exceptions,
+    exports,
     interfaces,
     journeys,
     mappings,
@@ -34,5 +35,6 @@ PAGES: tuple[Page, ...] = (
     *account.PAGES,
     *signing.PAGES,
     *runbooks.PAGES,
+    *exports.PAGES,
     *doing.PAGES,
 )

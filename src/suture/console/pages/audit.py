@@ -15,11 +15,16 @@ async def _list(ask: Ask) -> Response:
     before = ask.query("before")
     if before and not before.isdecimal():
         raise HTTPException(404)
-    chosen = Selection(actor=ask.query("actor"), action=ask.query("action"), subject=ask.query("subject"))
+    chosen = selection(ask)
     found = await trail.entries(ask.house.desk, ask.actor(), chosen, int(before) if before else None, _PAGE + 1)
     return await ask.page(
         "audit.html", chosen=chosen, entries=found[:_PAGE], more=found[_PAGE - 1].id if len(found) > _PAGE else None
     )
+
+
+def selection(ask: Ask) -> Selection:
+    """Which entries a list's address names."""
+    return Selection(actor=ask.query("actor"), action=ask.query("action"), subject=ask.query("subject"))
 
 
 async def _proof(ask: Ask) -> Response:

@@ -1,5 +1,6 @@
 """The exception queue: by cause, or one by one; and one exception with all that helps to decide."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from difflib import unified_diff
 
@@ -14,7 +15,7 @@ from suture.operate.actor import NotPossible
 from suture.operate.remedies import Offer, offers
 from suture.operate.runbook import CLASSES, codes_of
 from suture.operate.steering import EFFECTS
-from suture.store.exceptions import OpenException, Selection
+from suture.store.exceptions import Cause, OpenException, Selection
 
 _PAGE = 100
 _STATES = ("open", "resolved", "discarded")
@@ -22,14 +23,7 @@ _STATES = ("open", "resolved", "discarded")
 
 async def _list(ask: Ask) -> Response:
     desk, causes = ask.house.desk, await queue.causes(ask.house.base.database)
-    chosen, cause = _selection(ask), next((one for one in causes if one.key == ask.query("cause")), None)
-    if ask.query("cause"):
-        chosen = Selection(
-            code=cause.code if cause else "-",
-            owner=cause.owner if cause else "",
-            interface=(cause.interface or "") if cause else "",
-            reason=cause.reason if cause else "",
-        )
+    chosen, cause = selection(ask, causes), _cause(ask, causes)
     found = await queue.page(desk.database, chosen, _place(ask), _PAGE + 1)
     shown = found[:_PAGE]
     return await ask.page(
@@ -184,7 +178,18 @@ def _place(ask: Ask) -> tuple[datetime, int] | None:
     return (found[0], int(found[1])) if found and found[1].isdecimal() else None
 
 
-def _selection(ask: Ask) -> Selection:
+def _cause(ask: Ask, causes: Sequence[Cause]) -> Cause | None:
+    """The cause that a list's address names."""
+    return next((one for one in causes if one.key == ask.query("cause")), None)
+
+
+def selection(ask: Ask, causes: Sequence[Cause]) -> Selection:
+    """Which exceptions a list's address names; of a cause that there is no more, none."""
+    if ask.query("cause"):
+        cause = _cause(ask, causes)
+        if cause is None:
+            return Selection(code="-")
+        return Selection(code=cause.code, owner=cause.owner, interface=cause.interface or "", reason=cause.reason)
     state, name = ask.query("state", "open"), ask.query("class")
     if state not in _STATES or (name and name not in CLASSES):
         raise HTTPException(404)

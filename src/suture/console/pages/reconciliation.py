@@ -20,11 +20,10 @@ _STATES = ("open", "repaired", "accepted")
 
 async def _list(ask: Ask) -> Response:
     desk = ask.house.desk
-    state = ask.query("state", "open")
+    chosen = selection(ask)
     before = ask.query("before")
-    if state not in _STATES or not (before == "" or before.isdecimal()):
+    if not (before == "" or before.isdecimal()):
         raise HTTPException(404)
-    chosen = Selection(state=state, rule=ask.query("rule"), owner=ask.query("owner"))
     found = await reconciling.page(desk.database, chosen, int(before) if before else None, _PAGE + 1)
     today = Days(desk.catalogue).last_begun(desk.clock.now())
     return await ask.page(
@@ -38,6 +37,14 @@ async def _list(ask: Ask) -> Response:
         days=daily(await reconciling.days(desk.database, today - timedelta(days=_DAYS - 1), today)),
         rules={rule.name: rule for rule in desk.catalogue.reconciliation.standing},
     )
+
+
+def selection(ask: Ask) -> Selection:
+    """Which differences a list's address names."""
+    state = ask.query("state", "open")
+    if state not in _STATES:
+        raise HTTPException(404)
+    return Selection(state=state, rule=ask.query("rule"), owner=ask.query("owner"))
 
 
 async def _one(ask: Ask) -> Response:

@@ -66,7 +66,7 @@ WHERE state = $1 AND ($2 = '' OR code = $2) AND ($3 = '' OR interface = $3)
 ORDER BY opened_at, number LIMIT $13
 
 -- name: money
-SELECT exception.number, coalesce(residual, invoice_total, charge_total) AS money
+SELECT exception.number, coalesce(residual, invoice_total, charge_total) AS money, journey.currency
 FROM exception JOIN journey ON journey.appointment = substr(exception.subject, 13)
 WHERE exception.number = ANY($1::bigint[]) AND exception.subject LIKE 'Appointment/%'
     AND coalesce(residual, invoice_total, charge_total) IS NOT NULL
