@@ -13,13 +13,16 @@ import msgspec
 import pytest
 from tests.browser.conftest import ADMINISTRATOR, Clinic, missing_invoice, serving_console
 
+from suture.access import signatures
 from suture.bootstrap.settings import Secrets, Settings
 from suture.bootstrap.wiring import Foundation, desk
 from suture.catalogue import Catalogue
 from suture.console import words
 from suture.core.clock import ManualClock
+from suture.gateway import app as gateway
 from suture.operate import accounts, approvals, closing, commands
 from suture.operate.actor import Actor
+from suture.operate.commands import Month
 from suture.operate.desk import Desk
 from suture.operate.runbook import CLASSES
 from suture.operate.words import _REPAIR, _WHAT
@@ -75,6 +78,15 @@ class Console:
                     if answer.status != 200:
                         wrong.append(f"{answer.status} {path}")
             return wrong
+
+    async def reads(self, path: str) -> str:
+        """A page's text."""
+        async with (
+            aiohttp.ClientSession(cookies={"suture": self.session}) as client,
+            client.get(self.url + path) as answer,
+        ):
+            assert answer.status == 200
+            return await answer.text()
 
     async def takes(self, path: str, kind: str) -> bytes:
         """A list as a file."""
@@ -366,3 +378,68 @@ async def test_lists_are_taken_away_as_files_and_the_trail_says_so(console: Cons
     ]
     assert '"owner":"finance"' in acts[-1].detail
     assert '"rows":1' in acts[-1].detail
+
+
+async def test_today_holds_all_that_waits_and_leads_to_it(console: Console, database: Database) -> None:
+    now, yesterday = console.desk.clock.now(), console.desk.clock.now() - timedelta(hours=20)
+    await approvals.ask(console.desk, Actor("ann", "please", ("administrator",)), "close.start", example(Month))
+    async with database.transaction() as connection:
+        trouble = Trouble(code="x", outcome="rejected", reason="r", remedy="", owner="finance", process="p:1")
+        await console.desk.recorder.open_exception(connection, trouble, now)
+        await discrepancies.put(connection, [missing_invoice("A1"), missing_invoice("A2")], now, now)
+        for number, (definition, state, step) in enumerate(
+            [
+                ("month_end_close", "waiting", "signed"),
+                ("completed_appointment", "stuck", "post_invoice"),
+                ("completed_appointment", "parked", "post_invoice"),
+                ("posted_payment", "waiting", "invoice_posted"),
+                ("posted_payment", "waiting", "invoice_posted"),
+            ]
+        ):
+            await connection.execute(
+                "INSERT INTO process (key, definition, version, subject, correlation_id, state, input, step, due_at,"
+                " started_at, held_by) VALUES ($1, $2, 1, $1, $1, $3, '{}', $4, $5, $6, $7)",
+                *(f"{definition}:{number}", definition, state, step, now + timedelta(days=1), yesterday),
+                "odoo-ledger" if state == "parked" else None,
+            )
+        interface = next(iter(console.desk.catalogue.interfaces))
+        await connection.execute(
+            "INSERT INTO gate (interface, breaker, paused_at, paused_by) VALUES ($1, 'closed', $2, 'ann')",
+            interface,
+            now,
+        )
+        for reason, when in (("signature_wrong", yesterday), ("timestamp_too_old", now - timedelta(days=3))):
+            await connection.execute(
+                "INSERT INTO refusal VALUES ($1, $2, $3, 7, $4)", interface, when.date(), reason, when
+            )
+        await connection.execute(
+            "INSERT INTO delivery_conflict (interface, delivery_id, fingerprint, key_id, box, received_at)"
+            " VALUES ($1, 'D-77', '', 1, '', $2)",
+            interface,
+            now,
+        )
+    page = await console.reads("/")
+    for count, called, path in [
+        (1, "exception", "/exceptions"),
+        (2, "differences between the sides", "/reconciliation"),
+        (1, "request for a second person", "/approvals"),
+        (1, "month to be signed", "/close"),
+        (1, "process that waits for a person", "/processes?state=stuck"),
+        (1, "interface that is held up", "/interfaces"),
+        (7, "deliveries turned away at the door since yesterday", "/turned-away"),
+        (1, "delivery set aside since yesterday: its id had another content", "/turned-away"),
+        (1, "process that waits for a system", "/processes?state=parked"),
+        (2, "payments that wait for their invoices", "/processes?state=waiting&amp;definition=posted_payment"),
+    ]:
+        assert f'<strong>{count}</strong><a href="{path}">{called}</a>' in page
+    told = await console.reads("/turned-away")
+    for text in ("14 deliveries were turned away", "The signature is wrong.", "It was signed too long ago.", "D-77"):
+        assert text in told
+    assert await console.wrong(f"/turned-away?interface={interface}", f"/interfaces/{interface}") == []
+
+
+async def test_every_reason_of_the_door_has_words_and_a_remedy() -> None:
+    source = Path(signatures.__file__).read_text() + Path(gateway.__file__).read_text()
+    reasons = set(re.findall(r'SignatureRefused\("([a-z_]+)"|_refuse\(door, "([a-z_]+)"', source))
+    for reason in {one or other for one, other in reasons} | {"timestamp_too_old", "timestamp_too_new"}:
+        assert words.turned_away_remedy(reason), reason

@@ -1,14 +1,55 @@
 """Names from code in the words of people who don't read it."""
 
 _QUEUES = {
-    "received": "deliveries to be understood",
-    "due": "processes whose turn it is",
-    "parked": "processes that wait for a system",
-    "waiting": "payments that wait for their invoice",
-    "stuck": "processes that wait for a person",
-    "unpublished": "events on their way to the backbone",
-    "webhooks": "webhooks to be delivered",
+    "exceptions": ("exception", "exceptions", "/exceptions"),
+    "differences": ("difference between the sides", "differences between the sides", "/reconciliation"),
+    "approvals": ("request for a second person", "requests for a second person", "/approvals"),
+    "signatures": ("month to be signed", "months to be signed", "/close"),
+    "stuck": ("process that waits for a person", "processes that wait for a person", "/processes?state=stuck"),
+    "held_up": ("interface that is held up", "interfaces that are held up", "/interfaces"),
+    "turned_away": (
+        "delivery turned away at the door since yesterday",
+        "deliveries turned away at the door since yesterday",
+        "/turned-away",
+    ),
+    "conflicts": (
+        "delivery set aside since yesterday: its id had another content",
+        "deliveries set aside since yesterday: their ids had another content",
+        "/turned-away",
+    ),
+    "parked": ("process that waits for a system", "processes that wait for a system", "/processes?state=parked"),
+    "payments": (
+        "payment that waits for its invoice",
+        "payments that wait for their invoices",
+        "/processes?state=waiting&definition=posted_payment",
+    ),
+    "received": ("delivery to be understood", "deliveries to be understood", "/interfaces"),
+    "due": ("process whose turn it is", "processes whose turn it is", "/processes?state=running"),
+    "unpublished": ("event on its way to the backbone", "events on their way to the backbone", ""),
+    "webhooks": ("webhook to be delivered", "webhooks to be delivered", "/people"),
 }
+"""What waits: one of it, several, and the page where it is found."""
+
+_TURNED_AWAY = {
+    "headers_missing": (
+        "a header of the signature is missing",
+        "Whoever sent it doesn't sign. If it is the system's own, its webhooks are to be signed (Standard Webhooks).",
+    ),
+    "signature_wrong": (
+        "the signature is wrong",
+        "The sender signs with another key, or something on the way changes the body. Compare its key with the one that"
+        " the catalogue names. If the system sends nothing else, somebody else may be trying: tell a security officer.",
+    ),
+    "timestamp_invalid": ("its time of signing is no time", "The sender is to write seconds since 1970."),
+    "timestamp_too_old": (
+        "it was signed too long ago",
+        "The sender's clock is behind, or something kept it on the way. What is sent again is to be signed anew.",
+    ),
+    "timestamp_too_new": ("it was signed in the future", "The sender's clock is ahead: set it."),
+    "too_large": ("it is larger than the interface takes", "Send less at once, or raise the limit in the catalogue."),
+    "id_invalid": ("its id can't be used", "The sender is to give ids that are short and printable."),
+}
+"""Why a delivery is turned away at the door, and what to do about it."""
 _ACTS = {
     "exception.assign": "assigned",
     "exception.comment": "said",
@@ -84,6 +125,22 @@ def command(name: str) -> str:
     return _COMMANDS.get(name, name.replace(".", ": ").replace("_", " "))
 
 
-def queue(name: str) -> str:
-    """What waits in a queue."""
-    return _QUEUES.get(name, name)
+def queue(name: str, count: int) -> str:
+    """What waits in a queue, for so many."""
+    one, several, _ = _QUEUES.get(name, (name, name, ""))
+    return one if count == 1 else several
+
+
+def queue_page(name: str) -> str:
+    """The page of what waits in a queue; empty where there is none."""
+    return _QUEUES.get(name, ("", "", ""))[2]
+
+
+def turned_away(reason: str) -> str:
+    """Why a delivery is turned away at the door."""
+    return _TURNED_AWAY.get(reason, (reason.replace("_", " "), ""))[0]
+
+
+def turned_away_remedy(reason: str) -> str:
+    """What to do about it."""
+    return _TURNED_AWAY.get(reason, ("", ""))[1]

@@ -13,8 +13,10 @@ from suture.operate.today import start_of_day
 from suture.store import audit, figures, gates, running
 from suture.store.audit import Entry
 from suture.store.database import Database
-from suture.store.figures import Refusal, Traffic
+from suture.store.figures import Conflict, Refusal, Traffic
 from suture.store.gate import GateRow
+
+_MOST = 200
 
 
 class InterfaceState(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +72,12 @@ async def record(database: Database, name: str, now: datetime, zone: ZoneInfo) -
             refusals=await figures.refusals(connection, name, since.date()),
             acts=await audit.newest(connection, f"Interface/{name}", 20),
         )
+
+
+async def turned_away(database: Database, since: datetime, interface: str = "") -> tuple[list[Refusal], list[Conflict]]:
+    """What was turned away at the door since a time, and what came under an id that another content had."""
+    async with database.connection() as connection:
+        return await figures.turned_away(connection, since, interface, _MOST)
 
 
 async def pause(desk: Desk, actor: Actor, name: str) -> None:

@@ -8,11 +8,20 @@ import msgspec
 from suture.store import exceptions, figures, journeys
 from suture.store.database import Database
 from suture.store.exceptions import OpenException
-from suture.store.figures import Queue
+from suture.store.figures import Wait
 from suture.store.journeys import Day, Funnel, JourneyRow, Postings, Stage
 
 _SPANS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 30, 60, 300, 600, 900, 1800))
 _MOST_SPANS = 60
+
+
+TURNED_AWAY = timedelta(days=1)
+"""For how long what was turned away at the door is told as waiting for somebody to look."""
+WAITS = (
+    *("exceptions", "differences", "approvals", "signatures", "stuck", "held_up", "turned_away", "conflicts"),
+    *("parked", "payments", "received", "due", "unpublished", "webhooks"),
+)
+"""What can wait, in the order in which it is told: first what a person must act on."""
 
 
 class Today(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +106,11 @@ async def last_days(database: Database, now: datetime, zone: ZoneInfo, count: in
         return await journeys.days(connection, last - timedelta(days=count - 1), last, zone.key, since)
 
 
-async def queues(database: Database, now: datetime) -> list[Queue]:
-    """What waits, where, and for how long."""
+async def waits(database: Database, now: datetime) -> list[Wait]:
+    """All that waits: for a person, for a system, for something to come, and for its turn."""
     async with database.connection() as connection:
-        return await figures.queues(connection, now)
+        found = await figures.waits(connection, now - TURNED_AWAY)
+        queues = await figures.queues(connection, now)
+    turns = [Wait(one.queue, one.count, now - timedelta(seconds=one.age)) for one in queues]
+    known = {one.queue: one for one in (*turns, *found)}
+    return [known[name] for name in WAITS]

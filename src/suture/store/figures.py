@@ -18,6 +18,14 @@ class Queue(msgspec.Struct, frozen=True):
     age: float
 
 
+class Wait(msgspec.Struct, frozen=True):
+    """What waits of a kind, and since when the oldest has."""
+
+    queue: str
+    count: int
+    oldest: datetime | None
+
+
 class OpenExceptions(msgspec.Struct, frozen=True):
     code: str
     owner: str
@@ -55,12 +63,35 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """What was turned away at the door on a day, and why."""
+    """What was turned away at an interface's door on a day, and why."""
 
+    interface: str
     day: date
     reason: str
     count: int
     last_at: datetime
+
+
+class Conflict(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery under an id that another content had."""
+
+    interface: str
+    delivery_id: str
+    received_at: datetime
+
+
+async def waits(connection: Connection, since: datetime) -> list[Wait]:
+    """What waits for a person, a system, or for something to come; at the door, what was turned away since a time."""
+    return [Wait(**dict(row)) for row in await connection.fetch(_SQL["waits"], since)]
+
+
+async def turned_away(
+    connection: Connection, since: datetime, interface: str, most: int
+) -> tuple[list[Refusal], list[Conflict]]:
+    """What was turned away at the door since a time, and what was kept aside (empty: of every interface)."""
+    refusals = await connection.fetch(_SQL["all_refusals"], since, interface, most)
+    conflicts = await connection.fetch(_SQL["conflicts"], since, interface, most)
+    return [Refusal(**dict(row)) for row in refusals], [Conflict(**dict(row)) for row in conflicts]
 
 
 async def traffic(connection: Connection, interface: str, since: datetime, zone: str) -> list[Traffic]:

@@ -1,12 +1,16 @@
 """Interfaces: the catalogue rendered, and whether each flows as it should."""
 
+from datetime import timedelta
+
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from suture.console.pages.page import Page
 from suture.console.plot import burn_bars
 from suture.console.visit import Ask
-from suture.operate.interfaces import interfaces, record
+from suture.operate.interfaces import interfaces, record, turned_away
+
+_LOOKS_BACK = timedelta(days=30)
 
 
 async def _list(ask: Ask) -> Response:
@@ -35,4 +39,15 @@ async def _one(ask: Ask) -> Response:
     )
 
 
-PAGES = (Page("/interfaces", _list), Page("/interfaces/{name}", _one))
+async def _turned_away(ask: Ask) -> Response:
+    """What was turned away at the door, why, and what came under an id that another content had."""
+    house, name = ask.house, ask.query("interface")
+    if name and name not in house.base.catalogue.interfaces:
+        raise HTTPException(404, f"The catalogue has no interface “{name}”.")
+    refusals, conflicts = await turned_away(house.base.database, house.base.clock.now() - _LOOKS_BACK, name)
+    return await ask.page(
+        "turned_away.html", refusals=refusals, conflicts=conflicts, interface=name, days=_LOOKS_BACK.days
+    )
+
+
+PAGES = (Page("/interfaces", _list), Page("/interfaces/{name}", _one), Page("/turned-away", _turned_away))

@@ -10,7 +10,7 @@ from suture.console.progress import subject_link
 from suture.console.visit import Ask, cursor, place
 from suture.operate.interfaces import interfaces
 from suture.operate.stuck import causes_of
-from suture.operate.today import of_stage, queues, today
+from suture.operate.today import of_stage, today, waits
 from suture.store.journeys import Stage
 
 _PAGE = 100
@@ -31,7 +31,7 @@ async def _today(ask: Ask) -> Response:
         interfaces=known,
         held_up=[one for one in known if not one.gate.flowing],
         objectives={one.interface: one for one in await house.objectives.get()},
-        queues=await queues(database, now),
+        waits=await waits(database, now),
         days=day_bars(await house.days.get()),
     )
 

@@ -57,4 +57,38 @@ SELECT (received_at AT TIME ZONE $3)::date AS day, count(*) AS received,
 FROM delivery WHERE interface = $1 AND received_at >= $2 GROUP BY 1 ORDER BY 1
 
 -- name: refusals
-SELECT day, reason, count, last_at FROM refusal WHERE interface = $1 AND day >= $2 ORDER BY day DESC, reason LIMIT 20
+SELECT interface, day, reason, count, last_at FROM refusal WHERE interface = $1 AND day >= $2 ORDER BY day DESC, reason LIMIT 20
+
+-- name: waits
+-- What waits for a person, for a system or for something to come; at the door, what was turned away since $1.
+SELECT 'exceptions' AS queue, count(*) AS count, min(opened_at) AS oldest FROM exception WHERE state = 'open'
+UNION ALL
+SELECT 'differences', count(*), min(opened_at) FROM discrepancy WHERE state IN ('open', 'repairing')
+UNION ALL
+SELECT 'approvals', count(*), min(asked_at) FROM approval WHERE state = 'asked'
+UNION ALL
+SELECT 'signatures', count(*), min(started_at) FROM process
+WHERE state = 'waiting' AND definition = 'month_end_close' AND step IN ('signed', 'countersigned')
+UNION ALL
+SELECT 'stuck', count(*), min(started_at) FROM process WHERE state = 'stuck'
+UNION ALL
+SELECT 'held_up', count(*), min(coalesce(paused_at, opened_at)) FROM gate
+WHERE paused_at IS NOT NULL OR breaker <> 'closed'
+UNION ALL
+SELECT 'turned_away', coalesce(sum(count), 0)::bigint, min(last_at) FROM refusal WHERE last_at >= $1
+UNION ALL
+SELECT 'conflicts', count(*), min(received_at) FROM delivery_conflict WHERE received_at >= $1
+UNION ALL
+SELECT 'parked', count(*), min(started_at) FROM process WHERE state = 'parked'
+UNION ALL
+SELECT 'payments', count(*), min(started_at) FROM process WHERE state = 'waiting' AND definition = 'posted_payment'
+
+-- name: all_refusals
+-- What was turned away at the door since a time, by interface, day and reason, the newest first.
+SELECT interface, day, reason, count, last_at FROM refusal
+WHERE last_at >= $1 AND ($2 = '' OR interface = $2) ORDER BY last_at DESC, interface, reason LIMIT $3
+
+-- name: conflicts
+-- Deliveries that came under an id which another content had: kept sealed, and not read.
+SELECT interface, delivery_id, received_at FROM delivery_conflict
+WHERE received_at >= $1 AND ($2 = '' OR interface = $2) ORDER BY received_at DESC, delivery_id LIMIT $3
