@@ -112,6 +112,7 @@ async def console(
         vault=vault,
         nats_url="nats://127.0.0.1:1",
     )
+    await vault.check()  # as a role does before it starts
     async with serving_console(base) as url:
         at = desk(base)
         token = await accounts.add(at, ADMINISTRATOR, "ada", full_name="Ada", email="", roles=["administrator"])

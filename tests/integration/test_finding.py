@@ -1,6 +1,7 @@
 """The numbers by which journeys are found."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import uuid4
 
 import msgspec
@@ -8,11 +9,17 @@ from tests.integration.recovery import rows
 
 from suture.canonical.events import EVENT_TYPES
 from suture.canonical.examples import example
+from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
+from suture.operate.desk import Desk
+from suture.operate.finding import find
 from suture.operate.projection import JourneyProjection, numbers_of
+from suture.store import discrepancies, holdings
 from suture.store.database import Database
+from suture.store.holdings import Holding
 from suture.store.migrations.versions import s0006_people
 from suture.store.recorder import Recorder
+from suture.store.vault import Vault
 
 _BACKFILLED = {"charge", "invoice", "payment", "stock move", "accrual", "patient"}
 
@@ -42,3 +49,41 @@ async def test_a_number_that_is_told_twice_stands_once(database: Database) -> No
     await projection.apply([event])
     await projection.apply([event])
     assert len(await rows(database, "SELECT 1 FROM journey_number")) == 1
+
+
+async def test_the_ledgers_own_numbers_lead_to_the_journey(
+    database: Database, vault: Vault, clock: ManualClock, catalogue: Catalogue
+) -> None:
+    """Bank entries, and credit notes that no event told of (a repair's, a person's), as Odoo was last read."""
+    seen = clock.now()
+
+    def held(book: str, key: str, number: str, appointment: str, amount: int) -> Holding:
+        return Holding(
+            book=book, key=key, number=number, state="posted", appointment=appointment, amount=Decimal(amount),
+            currency="USD", seen_at=seen,
+        )  # fmt: skip
+
+    documents = [
+        held("odoo.payment", "PMT-1", "BNK1/2026/00042", "A-1", 200),
+        held("odoo.invoice", "A-1", "RINV/2026/00007", "A-1", -25),
+        held("odoo.by_hand", "INV/2026/00099", "INV/2026/00099", "", 80),
+        held("billing.payment", "PMT-1", "BNK1/other", "A-2", 200),
+    ]
+    difference = discrepancies.Found(
+        rule="entered_by_hand", what="by_hand", key="INV/2026/00099", appointment="", facility=None, party="", day=None,
+        owner="finance", money=None, currency=None, repair="by_hand", evidence="{}", print="p",
+    )  # fmt: skip
+    async with database.transaction() as connection:
+        await holdings.stage(connection, documents)
+        await holdings.merge(connection)
+        await discrepancies.put(connection, [difference], seen, seen)
+    desk = Desk(database=database, vault=vault, catalogue=catalogue, clock=clock, recorder=Recorder(()))
+
+    async def leads(asked: str) -> list[tuple[str, str]]:
+        return [(one.path, one.kind) for one in await find(desk, asked)]
+
+    assert await leads("BNK1/2026/00042") == [("/journeys/A-1", "bank entry")]
+    assert await leads("RINV/2026/00007") == [("/journeys/A-1", "credit note")]
+    assert await leads("INV/2026/00099") == [("/reconciliation/1", "in Odoo alone")]
+    assert await leads("BNK1/2026") == [("/journeys/A-1", "bank entry")]
+    assert await leads("BNK1/other") == []

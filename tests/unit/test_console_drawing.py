@@ -8,6 +8,7 @@ import pytest
 
 from suture.canonical.events import EVENT_TYPES
 from suture.console import facts, funnel, plot, progress
+from suture.operate.today import fitting_span
 from suture.store.events import RecordedEvent
 from suture.store.journeys import Funnel, JourneyRow, Postings, Stage
 
@@ -31,6 +32,24 @@ def test_a_plot_s_first_bar_is_no_wall() -> None:
     drawn = plot.plot([Postings(NOON, 3, Decimal(9))], SPAN)
     assert drawn is not None
     assert drawn.bars[0].width < plot.WIDTH / 10
+
+
+@pytest.mark.parametrize(
+    ("posted", "whole", "span"),
+    [
+        (3, timedelta(minutes=2), timedelta(seconds=30)),
+        (3, timedelta(hours=10), timedelta(hours=1)),
+        (40, timedelta(minutes=2), timedelta(seconds=10)),
+        (4000, timedelta(minutes=2), timedelta(seconds=5)),
+        (4000, timedelta(hours=10), timedelta(minutes=15)),
+        (1, timedelta(0), timedelta(seconds=1)),
+    ],
+)
+def test_a_plot_s_spans_follow_how_long_it_went_and_how_many_there_were(
+    posted: int, whole: timedelta, span: timedelta
+) -> None:
+    told = msgspec.structs.replace(NOTHING, posted=posted, first_posted_at=NOON, last_posted_at=NOON + whole)
+    assert fitting_span(told) == span
 
 
 def test_nothing_posted_is_no_plot() -> None:

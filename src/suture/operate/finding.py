@@ -13,12 +13,13 @@ from suture.operate import people
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.operate.journey import journey_of
-from suture.store import exceptions, finding, journeys
+from suture.store import discrepancies, exceptions, finding, journeys
 from suture.store import steering as process_store
 from suture.store.exceptions import Selection
-from suture.store.finding import Numbered
+from suture.store.finding import InLedger, Numbered
 
 _LONGEST = 200
+_MOST_HELD = 20
 _KINDS = ("Appointment/", "Delivery/")
 
 
@@ -41,9 +42,13 @@ async def find(desk: Desk, text: str, most: int = 20) -> list[Found]:
     async with desk.database.connection() as connection:
         alike = await journeys.starting_with(connection, asked, most)
         numbered = await finding.starting_with(connection, asked, most)
+        held = await finding.in_ledger(connection, asked, most, beginning=True)
     found = {one: Found(path=f"/journeys/{one}", title=one, kind="appointment") for one in alike}
     for item in numbered:
         found.setdefault(item.appointment, _of_number(item))
+    for one in held:
+        if one.appointment:
+            found.setdefault(one.appointment, _of_ledger(one))
     return list(found.values())[:most]
 
 
@@ -73,7 +78,10 @@ async def _journeys(desk: Desk, asked: str) -> list[Found]:
         numbered = await finding.called(connection, asked)
         journey = await finding.journey_of_identity(connection, identity) if (identity := _uuid(asked)) else None
         delivery = await finding.journey_of_delivery(connection, asked, desk.catalogue.interfaces)
+        held = await finding.in_ledger(connection, asked, _MOST_HELD)
     found = [_of_number(one) for one in numbered if one.kind != "patient"]
+    known = {one.path for one in found}
+    found += [told for one in held if one.appointment and (told := _of_ledger(one)).path not in known]
     if journey is not None:
         found.append(Found(path=f"/journeys/{journey}", title=journey, kind="receipt or event"))
     if delivery is not None:
@@ -93,7 +101,17 @@ async def _others(desk: Desk, asked: str) -> list[Found]:
             ]
         if await process_store.one(connection, asked) is not None:
             found.append(Found(path=f"/processes/{asked}", title=asked, kind="process"))
-    return found
+        held = await finding.in_ledger(connection, asked, _MOST_HELD)
+        loose = [one.key for one in held if not one.appointment]
+        differences = await discrepancies.of_keys(connection, loose, []) if loose else []
+    return found + [
+        Found(path=f"/reconciliation/{one.number}", title=f"Difference {one.number} ({asked})", kind="in Odoo alone")
+        for one in differences
+    ]
+
+
+def _of_ledger(one: InLedger) -> Found:
+    return Found(path=f"/journeys/{one.appointment}", title=f"{one.appointment} ({one.number})", kind=one.kind)
 
 
 def _of_number(one: Numbered) -> Found:

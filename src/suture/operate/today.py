@@ -11,8 +11,9 @@ from suture.store.exceptions import OpenException
 from suture.store.figures import Wait
 from suture.store.journeys import Day, Funnel, JourneyRow, Postings, Stage
 
-_SPANS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 30, 60, 300, 600, 900, 1800))
+_SPANS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200))
 _MOST_SPANS = 60
+_FEWEST_SPANS = 12
 
 
 TURNED_AWAY = timedelta(days=1)
@@ -52,11 +53,13 @@ def start_of_day(now: datetime, zone: ZoneInfo) -> datetime:
 
 
 def fitting_span(funnel: Funnel) -> timedelta:
-    """The shortest round span that cuts the time of today's postings into few enough pieces to plot."""
+    """The shortest round span that cuts the time of today's postings into pieces that show something: few enough to be
+    plotted, and not many more than there were postings."""
     if funnel.first_posted_at is None or funnel.last_posted_at is None:
         return _SPANS[0]
     whole = funnel.last_posted_at - funnel.first_posted_at
-    return next((span for span in _SPANS if whole / span < _MOST_SPANS), _SPANS[-1])
+    most = min(max(funnel.posted // 2, _FEWEST_SPANS), _MOST_SPANS)
+    return next((span for span in _SPANS if whole / span < most), _SPANS[-1])
 
 
 async def today(

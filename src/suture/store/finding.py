@@ -18,6 +18,21 @@ class Numbered(msgspec.Struct, frozen=True, order=True):
     appointment: str
 
 
+class InLedger(msgspec.Struct, frozen=True, kw_only=True):
+    """A document of the ledger by the ledger's own number. `appointment` may be empty: then `key` is what the
+    differences about it go by."""
+
+    number: str
+    kind: str
+    appointment: str
+    key: str
+
+
+async def in_ledger(connection: Connection, number: str, most: int, *, beginning: bool = False) -> list[InLedger]:
+    """The ledger's documents that are called so, or (`beginning`) whose number begins so."""
+    return [InLedger(**dict(row)) for row in await connection.fetch(_SQL["in_ledger"], number, beginning, most)]
+
+
 async def put(connection: Connection, numbers: Iterable[Numbered]) -> None:
     """Keep numbers; those that are known already change nothing."""
     known = sorted(set(numbers))
