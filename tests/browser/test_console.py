@@ -134,7 +134,7 @@ async def test_interfaces_say_whose_they_are_and_whether_they_flow(page: Page, c
     ledger = page.locator(".interfaces li").filter(has_text="odoo-ledger")
     await expect(ledger).to_contain_text("Writes invoices, stock moves, accruals and payments")
     await expect(ledger).to_contain_text("Out to odoo · owner finance")
-    await expect(ledger).to_contain_text("System away For 3 min, because of credentials_refused; tried again at")
+    await expect(ledger).to_contain_text("System away For 3 min, because it refuses our key; tried again at")
     await expect(ledger.get_by_role("link", name="What to do: runbook configuration")).to_be_visible()
     payments = page.locator(".interfaces li").filter(has_text="billing-payments")
     await expect(payments).to_contain_text("Paused By ada, for 3 min: statements are wrong")
@@ -142,7 +142,7 @@ async def test_interfaces_say_whose_they_are_and_whether_they_flow(page: Page, c
     await expect(appointments).to_contain_text("It paused itself, for 3 min: 50 or more were refused")
     await expect(appointments.get_by_role("link", name="What to do: runbook too many")).to_be_visible()
     billing = page.locator(".interfaces li").filter(has_text="billing-api")
-    await expect(billing).to_contain_text("Trying For 3 min, because of no_answer")
+    await expect(billing).to_contain_text("Trying For 3 min, because it does not answer in time")
     await expect(page.locator(".interfaces li").filter(has_text="scheduling-read")).to_contain_text("Flows")
 
 

@@ -250,6 +250,20 @@ async def test_a_months_close_is_begun_and_followed(page: Page, console: str, da
     await expect(page.get_by_role("alert")).to_contain_text("2026-02 is open again; what was signed is void")
 
 
+async def test_the_queue_is_a_few_keys_away_and_fits_a_telephone(page: Page, console: str, night: Any) -> None:
+    await page.goto(f"{console}/exceptions")
+    for _ in range(2):
+        await page.keyboard.press("Tab")
+    await expect(page.locator(":focus")).to_have_text("Skip to the exceptions")
+    await page.keyboard.press("Enter")
+    for _ in range(3):
+        await page.keyboard.press("Tab")
+    await expect(page.locator(":focus")).to_have_attribute("href", re.compile(r"^/exceptions/\d+$"))
+    await page.set_viewport_size({"width": 390, "height": 844})
+    for sheet in await page.locator(".sheet").all():
+        assert await sheet.evaluate("one => one.scrollWidth - one.clientWidth") <= 0
+
+
 async def test_any_month_that_is_over_can_be_closed(page: Page, console: str, day: Any) -> None:
     await page.goto(f"{console}/close")
     begin = page.get_by_role("region", name="Begin")

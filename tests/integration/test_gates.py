@@ -201,7 +201,7 @@ class TestItsException:
         await floor.turn(after=61)
         (trouble,) = await in_queue(floor.database)
         assert (trouble.code, trouble.interface, trouble.owner) == ("system_away", BILLING, "revenue cycle")
-        assert "has not answered since 2026-03-02 15:00 UTC (no_answer)" in trouble.reason
+        assert "has not answered since 2026-03-02 15:00 UTC: it does not answer in time" in trouble.reason
         assert "Nothing is lost" in trouble.remedy
         assert trouble.due_at - trouble.opened_at == timedelta(hours=4)
         await floor.turn()
@@ -302,7 +302,7 @@ class TestPause:
         assert row.paused_by == "suture"
         (trouble,) = await in_queue(floor.database)
         assert (trouble.code, trouble.interface) == ("too_many_refusals", BILLING)
-        assert "3 or more were refused within 60 s, the last for period_locked" in trouble.reason
+        assert "3 or more were refused within 60 s, the last because of “period locked”" in trouble.reason
         assert f"suture resume {BILLING}" in trouble.remedy
         await floor.turn(after=3600)
         assert not floor.one(BILLING).flowing, "a person decides when it goes on"

@@ -37,12 +37,12 @@ def test_a_plot_s_first_bar_is_no_wall() -> None:
 @pytest.mark.parametrize(
     ("posted", "whole", "span"),
     [
-        (3, timedelta(minutes=2), timedelta(seconds=30)),
+        (3, timedelta(minutes=2), timedelta(minutes=1)),
         (3, timedelta(hours=10), timedelta(hours=1)),
         (40, timedelta(minutes=2), timedelta(seconds=10)),
         (4000, timedelta(minutes=2), timedelta(seconds=5)),
         (4000, timedelta(hours=10), timedelta(minutes=15)),
-        (1, timedelta(0), timedelta(seconds=1)),
+        (1, timedelta(0), timedelta(minutes=1)),
     ],
 )
 def test_a_plot_s_spans_follow_how_long_it_went_and_how_many_there_were(

@@ -39,13 +39,6 @@ def percent(share: float) -> str:
     return f"{hundredths / 100:.2f}".rstrip("0").rstrip(".") + " %"
 
 
-def plural(count: int, noun: str, several: str = "") -> str:
-    """``1 process``, ``1,200 processes``, ``no delivery``."""
-    if not count:
-        return f"no {noun}"
-    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
-
-
 def size(octets: int) -> str:
     """``812 B``, ``4.2 kB``."""
     if octets < 1000:

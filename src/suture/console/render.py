@@ -15,6 +15,7 @@ from suture.catalogue.model import Organisation
 from suture.console import formats, progress, words
 from suture.console.facts import facts_of
 from suture.console.plainly import plainly
+from suture.core import english
 from suture.core.clock import Clock
 from suture.operate.runbook import class_of
 from suture.operate.words import describe, document_of, held, remedy, repair_of, side_of
@@ -47,7 +48,8 @@ class Renderer:
             "duration": formats.duration,
             "words": formats.words,
             "sentence": formats.sentence,
-            "plural": formats.plural,
+            "plural": english.plural,
+            "cause": english.cause,
             "told": _in_zone(formats.told),
             "local": _in_zone(formats.local),
             "same_day": _in_zone(formats.same_day),

@@ -59,7 +59,8 @@ def fitting_span(funnel: Funnel) -> timedelta:
         return _SPANS[0]
     whole = funnel.last_posted_at - funnel.first_posted_at
     most = min(max(funnel.posted // 2, _FEWEST_SPANS), _MOST_SPANS)
-    return next((span for span in _SPANS if whole / span < most), _SPANS[-1])
+    least = _SPANS[0] if funnel.posted >= _FEWEST_SPANS else timedelta(minutes=1)
+    return next((span for span in _SPANS if span >= least and whole / span < most), _SPANS[-1])
 
 
 async def today(

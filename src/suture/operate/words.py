@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from suture.catalogue.reconciliation import Rule
+from suture.core.english import article
 from suture.core.money import round_money
 from suture.store.discrepancies import Discrepancy
 
@@ -127,5 +128,4 @@ def _named(place: str, book: str) -> dict[str, str]:
     side, _, kind = book.partition(".")
     names = {"odoo": "Odoo", "suture": "Suture", "": "the other side"}
     told = kind.replace("_", " ") or "document"
-    article = "an" if told[0] in "aeiou" else "a"
-    return {place: names.get(side, side), f"{place}_kind": told, f"a_{place}_kind": f"{article} {told}"}
+    return {place: names.get(side, side), f"{place}_kind": told, f"a_{place}_kind": article(told)}

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from suture.canonical.records import JournalFact
+from suture.core.english import article
 from suture.core.money import total
 
 _COMPLETED = "fulfilled"
@@ -111,7 +112,9 @@ def _once(due: set[str], found: list[JournalFact], entity: str, explained: froze
     for key in sorted(due - keys.keys() - explained):
         yield Difference(kind="lost", entity=entity, key=key, detail=f"no {entity} stands for it")
     for key in sorted(keys.keys() - due):
-        yield Difference(kind="unexpected", entity=entity, key=key, detail=f"a {entity} stands for what isn't due")
+        yield Difference(
+            kind="unexpected", entity=entity, key=key, detail=f"{article(entity)} stands for what isn't due"
+        )
     yield from _not_twice(found, entity)
 
 

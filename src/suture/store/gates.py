@@ -16,6 +16,7 @@ import structlog
 
 from suture.catalogue.model import Interface, PauseAfter
 from suture.core.clock import Clock
+from suture.core.english import cause
 from suture.core.failure import Failure, Fatal
 from suture.store.database import DATABASE_AWAY, Connection, Database, sql
 from suture.store.exceptions import Trouble
@@ -225,7 +226,7 @@ def _fatal(trouble: Trouble, failure: Fatal) -> Trouble:
 def _away(trouble: Trouble, row: GateRow) -> Trouble:
     return msgspec.structs.replace(
         trouble,
-        reason=f"{row.interface} has not answered since {row.opened_at:%Y-%m-%d %H:%M} UTC ({row.cause})",
+        reason=f"{row.interface} has not answered since {row.opened_at:%Y-%m-%d %H:%M} UTC: {cause(row.cause)}",
         remedy="Have the system's owner bring it back. Nothing is lost: work waits in order and goes on by itself.",
     )
 
@@ -244,7 +245,7 @@ def _stopped(trouble: Trouble, limit: PauseAfter, failure: Failure) -> Trouble:
 
 
 def _limit_reached(limit: PauseAfter, failure: Failure) -> str:
-    return f"{limit.count} or more were refused within {limit.within:.0f} s, the last for {failure.code}"
+    return f"{limit.count} or more were refused within {limit.within:.0f} s, the last because {cause(failure.code)}"
 
 
 async def read(connection: Connection) -> dict[str, GateRow]:
