@@ -2,7 +2,7 @@
 
 from suture.store.database import Database
 
-CURRENT = "0010"
+CURRENT = "0011"
 
 
 class SchemaOutdated(Exception):
