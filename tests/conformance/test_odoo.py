@@ -28,6 +28,7 @@ from suture.connectors.port import (
     LedgerPartner,
     LedgerPlan,
     Place,
+    Product,
     RemittanceProgress,
     StockOrder,
     WriteOffOrder,
@@ -205,7 +206,8 @@ class TestOdoo(LedgerConformance):
         fields = ["name", "tax_ids", "analytic_distribution", "quantity", "price_unit"]
         domain = [["move_id", "=", drafted.invoice], ["display_type", "=", "product"]]
         lines = await odoo.search("account.move.line", domain, fields)
-        assert [line["name"] for line in lines] == ["Visit, 30 minutes", "Laboratory panel"]
+        about = f"\nNorth (conformance), Dr Test, {DAY}"
+        assert [line["name"] for line in lines] == [f"Visit, 30 minutes{about}", f"Laboratory panel{about}"]
         assert [line["tax_ids"] for line in lines] == [[], []]
         (distribution,) = {str(line["analytic_distribution"]) for line in lines}
         assert distribution.count(",") == 1
@@ -220,6 +222,55 @@ class TestOdoo(LedgerConformance):
             states = await odoo.search("res.country.state", [["id", "=", row["state_id"]]], ["code", "country_id"])
             assert [one["code"] for one in states] == ([code] if code else [])
             assert all(one["country_id"] == row["country_id"] for one in states)
+
+    async def test_an_invoice_is_due_by_its_partners_terms_or_the_catalogues(
+        self, ledger: Ledger, connect: Callable[..., Ledger], odoo: Odoo, key: str
+    ) -> None:
+        worker = connect(msgspec.structs.replace(PLAN, payment_term_days=20))
+        agreed = (await worker.register(an_invoice(f"{key}-2").partner)).partner
+        lines = [f"line_ids/{name}" for name in ("id", "value", "value_amount", "nb_days")]
+        term = [f"stranger.{key}term", "45 days", f"stranger.{key}term_1", "Percent", "100", "45"]
+        (made,) = await odoo.upsert("account.payment.term", ["id", "name", *lines], [term])
+        await odoo.do("res.partner", "write", [agreed], vals={"property_payment_term_id": made})
+        drafted = [await worker.draft_invoice(an_invoice(one)) for one in (key, f"{key}-2")]
+        await worker.close()
+        due = await odoo.read("account.move", [one.invoice for one in drafted], ["invoice_date_due"])
+        assert [due[one.invoice]["invoice_date_due"] for one in drafted] == [
+            (DAY + timedelta(days=days)).isoformat() for days in (20, 45)
+        ]
+
+    async def test_compensation_is_owed_to_the_practitioner(self, ledger: Ledger, odoo: Odoo, key: str) -> None:
+        await ledger.accrue_compensation(an_accrual(key))
+        (entry,) = await odoo.search("account.move", [["ref", "=", key]], ["id"])
+        lines = await odoo.search("account.move.line", [["move_id", "=", entry["id"]]], ["partner_id", "name"])
+        (partner,) = {line["partner_id"] for line in lines}
+        person = (await odoo.read("res.partner", [partner], ["ref", "name"]))[partner]
+        assert (person["ref"], person["name"]) == (an_accrual(key).practitioner, "Dr Test")
+        assert {line["name"] for line in lines} == {f"Compensation, appointment {key}"}
+
+    async def test_a_payments_lines_name_what_they_pay_and_no_mark_of_ours_stays(
+        self, ledger: Ledger, odoo: Odoo, key: str
+    ) -> None:
+        await ledger.draft_invoice(billed_to_payer(key))
+        number = (await ledger.post_invoice(key, usd("200.00"))).number
+        await ledger.apply_payment(a_payment(key, "200.00"))
+        await ledger.apply_payment(a_payment(key, "50.00", number=2), keep_credit=True)
+        entries = await odoo.search("account.move", [["ref", "like", f"{key}-p"]], ["id"])
+        domain = [["move_id", "in", [entry["id"] for entry in entries]]]
+        lines = await odoo.search("account.move.line", domain, ["name", "matching_number"])
+        assert {line["name"] for line in lines} == {f"Payment of {number}, appointment {key}"}
+        assert not [line for line in lines if str(line["matching_number"] or "").startswith("I")]
+
+    async def test_a_new_product_has_no_tax_of_another_company(
+        self, ledger: Ledger, connect: Callable[..., Ledger], odoo: Odoo, key: str
+    ) -> None:
+        product = Product(code=f"{key}-product", name="New (conformance)")
+        worker = connect(plan := msgspec.structs.replace(PLAN, products=(*PLAN.products, product)))
+        await worker.prepare(plan)
+        await worker.close()
+        domain = [["default_code", "=", product.code]]
+        (row,) = await odoo.search_everywhere("product.product", domain, ["taxes_id", "supplier_taxes_id"])
+        assert (row["taxes_id"], row["supplier_taxes_id"]) == ([], [])
 
     async def test_a_partner_follows_its_source(self, ledger: Ledger, odoo: Odoo, key: str) -> None:
         order = an_invoice(key)
@@ -447,9 +498,12 @@ class TestOdoo(LedgerConformance):
         assert (drafted.total, again, posted.total) == (usd("100.00"), drafted, usd("100.00"))
         domain = [["move_id", "=", drafted.invoice], ["display_type", "=", "product"]]
         lines = await odoo.search("account.move.line", domain, ["name", "price_subtotal"])
-        assert [(row["name"], row["price_subtotal"]) for row in lines][1:] == [("Rounding", -0.02)]
+        service, rounding = lines  # 18 keeps more decimals of a price than 17 and 19
+        assert (rounding["name"], round(service["price_subtotal"] + rounding["price_subtotal"], 2)) == ("Rounding", 100)
 
     async def test_lots_are_taken_by_expiry_and_come_back(self, ledger: Ledger, odoo: Odoo, key: str) -> None:
+        if "expiration_date" not in await odoo.ask("stock.lot", "fields_get", allfields=["expiration_date"]):
+            pytest.skip("this Odoo lacks the module product_expiry: its lots have no expiry to be taken by")
         await stock_up(odoo, key, {"late": ("2031-01-01 00:00:00", 5), "soon": ("2030-01-01 00:00:00", 2)})
         order = StockOrder(
             appointment=key,
@@ -495,7 +549,9 @@ class TestOdoo(LedgerConformance):
         kept = [receipt.number for receipt in found]
         assert len(kept) == len(set(kept))
 
-    async def test_a_foreign_currency_is_kept_to_the_cent(self, ledger: Ledger, key: str) -> None:
+    async def test_a_foreign_currency_is_kept_to_the_cent(self, ledger: Ledger, odoo: Odoo, key: str) -> None:
+        if not await odoo.search("res.currency", [["name", "=", "EUR"]], ["id"]):
+            pytest.skip("EUR is not active on this server (Accounting, Currencies)")
         euros = Money(Decimal("200.00"), "EUR")
         await ledger.draft_invoice(msgspec.structs.replace(an_invoice(key), total=euros))
         assert (await ledger.post_invoice(key, euros)).total == euros
@@ -528,6 +584,8 @@ class TestOdoo(LedgerConformance):
         services = tuple(p for p in PLAN.products if not p.taxes)
         place = Place(code="suture-test-west", name="West (conformance)")
         plan = msgspec.structs.replace(PLAN, products=services, facilities=(place,))
+        if not await odoo.search_everywhere("stock.warehouse", [["company_id.name", "=", WEST]], ["id"]):
+            pytest.skip(f"this server's company {WEST} has no warehouse")
         await west.prepare(plan)
         assert await west.prepare(plan) == []
         here = {b.account: b.balance for b in await ledger.balances(LATER)}
@@ -585,7 +643,7 @@ class TestOdoo(LedgerConformance):
         lines = await odoo.search(
             "account.move.line", [["move_id", "=", drafted.invoice], ["display_type", "=", "product"]], ["name"]
         )
-        assert [line["name"] for line in lines] == ["Changed", "Laboratory panel"]
+        assert [line["name"].partition("\n")[0] for line in lines] == ["Changed", "Laboratory panel"]
 
 
 async def told_of(ledger: Ledger, cursor: str, key: str) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -766,7 +824,8 @@ async def test_what_is_locked_in_between_waits_on_its_own_day_until_it_is_open(s
 
 async def standing(ledger: Ledger) -> list[JournalFact]:
     """All that is posted, whenever it was last written."""
-    return [msgspec.structs.replace(fact, changed_at=None) for fact in await facts_of(ledger, "")]
+    facts = await facts_of(ledger, "")
+    return [msgspec.structs.replace(fact, changed_at=None) for fact in facts if fact.state not in ("draft", "cancel")]
 
 
 class LockingLate:

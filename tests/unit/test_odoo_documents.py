@@ -51,7 +51,10 @@ def test_an_invoices_first_row_carries_its_head_and_each_line_an_external_id() -
     assert (first["ref"], first["invoice_origin"]) == ("A1", "Suture invoice (clinic)")
     assert second["id"] == ""
     assert [row["invoice_line_ids/id"] for row in (first, second)] == ["suture.invoice_A1_1", "suture.invoice_A1_2"]
-    assert first["invoice_line_ids/name"] == "Visit, 30 minutes"
+    assert (
+        first["invoice_line_ids/name"]
+        == f"Visit, 30 minutes\nsuture-test-north, Dr Test, {an_invoice('A1').invoice_date}"
+    )
     assert second["invoice_line_ids/quantity"] == "2.5"
     assert msgspec.json.decode(str(first["invoice_line_ids/analytic_distribution"])) == {"5,6": 100}
 
@@ -86,9 +89,10 @@ def test_a_reason_that_the_catalogue_does_not_know_is_refused_with_a_remedy() ->
 
 
 def test_an_accrual_balances_and_only_its_expense_is_analytic() -> None:
-    expense, liability = rows_of(accrual(an_accrual("A1"), SETTING, {"5,6": 100}, "clinic"))
+    expense, liability = rows_of(accrual(an_accrual("A1"), SETTING, {"5,6": 100}, 9, "clinic"))
     assert (expense["line_ids/account_id/.id"], expense["line_ids/amount_currency"]) == (22, "70.00")
     assert (liability["line_ids/account_id/.id"], liability["line_ids/amount_currency"]) == (23, "-70.00")
+    assert {line["line_ids/partner_id/.id"] for line in (expense, liability)} == {9}
     assert expense["line_ids/analytic_distribution"]
     assert not liability["line_ids/analytic_distribution"]
 

@@ -185,6 +185,7 @@ def ledger_plan(catalogue: Catalogue, company: str | None = None) -> LedgerPlan:
         unbilled_account=ledger.unbilled_account,
         rounding_account=ledger.rounding_account,
         rounding_limit=ledger.rounding_limit,
+        payment_term_days=ledger.payment_term_days,
         adjustments={
             reason: AdjustmentAccount(account=told.account, name=told.name, kind=told.kind)
             for reason, told in ledger.adjustments.items()

@@ -207,7 +207,8 @@ class Ledger(_Part, frozen=True, kw_only=True):
     `adjustments` are by X12 group and reason (``CO-45``), by group (``CO``), and for what a payer keeps beside its
     claims by ``PLB-`` and the reason, or ``PLB``: the most exact one counts, and a reason without any is refused.
     A total that Odoo rounds differently gets a line on `rounding_account` of at most `rounding_limit`, or is refused
-    where there is none. `overpayments` are refused, or kept as a credit of who paid.
+    where there is none. Invoices are due after `payment_term_days`, unless their partner has payment terms of its own
+    in Odoo. `overpayments` are refused, or kept as a credit of who paid.
     """
 
     income_account: Code
@@ -219,6 +220,7 @@ class Ledger(_Part, frozen=True, kw_only=True):
     unbilled_account: Code = "121900"
     rounding_account: str = ""
     rounding_limit: Decimal = Decimal("0.05")
+    payment_term_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 30
     adjustments: dict[str, AdjustmentAccount] = {}
     overpayments: Literal["refuse", "keep"] = "refuse"
     sale_journal: str = ""

@@ -8,7 +8,7 @@ from typing import Any
 from .script import COMPLETIONS, PATIENT, WITHDRAWALS, Life
 from .world import PRICE, World
 
-RECEIVABLE, INCOME, CLEARING, EXPENSE, LIABILITY = "121000", "400000", "101403", "630000", "230000"
+RECEIVABLE, INCOME, CLEARING, EXPENSE, LIABILITY = "121000", "400010", "101403", "630000", "230000"
 SHARE = Decimal("0.30")
 
 IN_PASSING = frozenset({"busy", "no_answer", "server_error", "unreadable_answer", "connection_lost"})

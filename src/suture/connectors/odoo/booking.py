@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.documents import Document
-from suture.connectors.odoo.matching import Item, Settles, items_of, mark_items, match
+from suture.connectors.odoo.matching import Item, Settles, clear_marks, items_of, mark_items, match
 from suture.connectors.odoo.posting import total_of
 from suture.connectors.port import LedgerEntry
 from suture.core.failure import Failure
@@ -18,11 +19,12 @@ from suture.core.money import Money
 @dataclass(frozen=True)
 class Draft:
     """An entry to book: `total` is the sum of its debits (None: not compared), `settles` what its lines are to be
-    reconciled with."""
+    reconciled with. `day` is the one that it belongs to, where that is the same however often it is ordered."""
 
     document: Document
     total: Money | None
     settles: Sequence[Settles] = ()
+    day: date | None = None
 
     @property
     def name(self) -> str:
@@ -51,7 +53,7 @@ async def book(books: Books, drafts: Sequence[Draft]) -> dict[str, Booked | Fail
     posted = await books.post(
         moves,
         {d.name: d.total for d in drafts if d.total is not None},
-        ordered={d.name: d.document.day for d in drafts},
+        ordered={d.name: d.day for d in drafts if d.day is not None},
         settles=_sets(drafts, moves),
     )
     done = {name: row for name, row in posted.items() if not isinstance(row, Failure)}
@@ -90,6 +92,7 @@ async def _settle(books: Books, drafts: Sequence[Draft], moves: Sequence[int]) -
     own = {one.mark: one for of in items.values() for one in of if one.mark and not one.settled}
     late = [settles for draft in drafts for settles in draft.settles if settles.items and settles.mark in own]
     if not late:
+        await clear_marks(books, [one for of in items.values() for one in of])
         return items
     now = await items_of(books, [one.move for settles in late for one in settles.items])
     lines = {one.line: one for of in now.values() for one in of}
@@ -97,7 +100,9 @@ async def _settle(books: Books, drafts: Sequence[Draft], moves: Sequence[int]) -
         books,
         [([lines[one.line] for one in s.items if one.line in lines], [own[s.mark]]) for s in late],
     )
-    return items | await items_of(books, moves)
+    now = items | await items_of(books, moves)
+    await clear_marks(books, [one for of in now.values() for one in of])
+    return now
 
 
 def entry_of(outcome: Booked | Failure) -> LedgerEntry | Failure:

@@ -55,6 +55,11 @@ class Books:
         self._setting = None
         self.articles.forget()
 
+    def place(self, facility: str) -> str:
+        """What the plan calls a facility."""
+        places = self.plan.facilities if self.plan else ()
+        return next((place.name for place in places if place.code == facility), facility)
+
     async def read_moves(self, ids: Sequence[int]) -> dict[int, Row]:
         """Journal entries and invoices as they stand (`MOVE_FIELDS`)."""
         rows = await self.odoo.read("account.move", ids, MOVE_FIELDS) if ids else {}

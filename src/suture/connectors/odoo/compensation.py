@@ -10,8 +10,9 @@ from suture.connectors.odoo import entries
 from suture.connectors.odoo.booking import Draft, book, entry_of
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.parties import partner_deleted
 from suture.connectors.odoo.payments import lines_of
-from suture.connectors.port import AccrualOrder, LedgerEntry
+from suture.connectors.port import AccrualOrder, LedgerEntry, LedgerPartner
 from suture.core.failure import Failure
 from suture.core.money import Money
 
@@ -26,17 +27,34 @@ class Reversal(msgspec.Struct, frozen=True):
 async def accrue(books: Books, orders: Sequence[AccrualOrder]) -> Sequence[LedgerEntry | Failure]:
     setting = await books.setting()
     await books.parties.ensure_practitioners(setting, {o.practitioner: o.practitioner_name for o in orders})
-    accruals = [
-        entries.accrual(
-            order,
-            setting,
-            await books.parties.analytic(setting, order.facility, order.practitioner),
-            books.organisation,
+    people = await books.parties.ensure_partners(_practitioner(order) for order in orders)
+    drafts = {
+        order.appointment: Draft(
+            entries.accrual(
+                order,
+                setting,
+                await books.parties.analytic(setting, order.facility, order.practitioner),
+                partner,
+                books.organisation,
+            ),
+            order.amount,
+            day=order.on,
         )
         for order in orders
+        if (partner := people[order.practitioner].partner)
+    }
+    booked = await book(books, list(drafts.values()))
+    return [
+        entry_of(booked[drafts[o.appointment].name]) if o.appointment in drafts else partner_deleted(o.practitioner)
+        for o in orders
     ]
-    booked = await book(books, [Draft(d, o.amount) for d, o in zip(accruals, orders, strict=True)])
-    return [entry_of(booked[document.name]) for document in accruals]
+
+
+def _practitioner(order: AccrualOrder) -> LedgerPartner:
+    """Whom the compensation is owed to."""
+    return LedgerPartner(
+        reference=order.practitioner, name=order.practitioner_name, is_company=False, role="practitioner"
+    )
 
 
 async def reverse(books: Books, reversals: Sequence[Reversal]) -> Sequence[LedgerEntry | Failure]:

@@ -149,7 +149,7 @@ async def _write_and_post(
     written = await books.write("account.move", notes)
     moves = {note.name: i for note, i in zip(notes, written, strict=True) if isinstance(i, int)}
     expected = {external_id("credit_part", key): amount for key, amount in (totals or {}).items()}
-    posted = await books.post(moves, expected, ordered={note.name: note.day for note in notes})
+    posted = await books.post(moves, expected)
     return [
         outcome if isinstance(outcome, Failure) else posted[note.name]
         for note, outcome in zip(notes, written, strict=True)

@@ -41,11 +41,6 @@ class Document(msgspec.Struct, frozen=True):
         return str(self.values.get("ref") or self.values.get("origin") or "")
 
     @property
-    def day(self) -> date:
-        """The day that it is to be booked on: an invoice's own, an entry's."""
-        return date.fromisoformat(self.values.get("invoice_date") or self.values["date"])
-
-    @property
     def columns(self) -> tuple[str, ...]:
         """The columns of its rows, its lines' after its own."""
         return (*self.values, *(f"{self.lines_field}/{column}" for column in self.lines[0]))
@@ -66,10 +61,21 @@ def table(documents: Sequence[Document]) -> Table:
 
 
 def invoices(
-    order: InvoiceOrder, setting: Setting, analytic: Row, articles: Mapping[str, Article], organisation: str
+    order: InvoiceOrder,
+    setting: Setting,
+    analytic: Row,
+    articles: Mapping[str, Article],
+    organisation: str,
+    *,
+    place: str = "",
+    due: Mapping[str, date] | None = None,
 ) -> list[Document]:
     """A visit's invoices (`account.move`), one line a service, analytic by facility and practitioner: the payer's or
-    only one and, where the patient owes a share, the patient's, which is taken off the payer's."""
+    only one and, where the patient owes a share, the patient's, which is taken off the payer's.
+
+    `place` is what the facility is called, `due` by when partners (by reference) are to pay who have no terms of their
+    own in Odoo.
+    """
     name, own = external_id("invoice", order.appointment), external_id("invoice_patient", order.appointment)
     common = {
         "ref": order.appointment,
@@ -78,16 +84,25 @@ def invoices(
         "company_id/.id": setting.company,
         "currency_id/.id": setting.currency_id(order.total.currency),
     }
-    head = _head(name, "out_invoice", source("invoice", organisation), order.partner.reference)
-    lines = _lines(name, order.lines, order.names, articles, analytic)
+    about = _about(order, place)
+    head = _head(name, source("invoice", organisation), order.partner.reference, due or {})
+    names = {line.service: f"{order.names.get(line.service, line.service)}{about}" for line in order.lines}
+    lines = _lines(name, order.lines, names, articles, analytic)
     if order.patient is None or not order.patient_share:
         return [Document(head | common, _LINES, lines)]
     share = order.patient_share.rounded().amount
-    patients = _head(own, "out_invoice", source("patient invoice", organisation), order.patient.reference)
+    patients = _head(own, source("patient invoice", organisation), order.patient.reference, due or {})
+    taken_off = _own_line(name, PATIENT_SHARE, "Patient's share", -share, analytic)
     return [
-        Document(head | common, _LINES, (*lines, _own_line(name, PATIENT_SHARE, "Patient's share", -share, analytic))),
-        Document(patients | common, _LINES, (_own_line(own, PATIENT_SHARE, "Your share", share, analytic),)),
+        Document(head | common, _LINES, (*lines, taken_off)),
+        Document(patients | common, _LINES, (_own_line(own, PATIENT_SHARE, f"Your share{about}", share, analytic),)),
     ]
+
+
+def _about(order: InvoiceOrder, place: str) -> str:
+    """Where, by whom and when, as a second line of what was billed: what whoever pays asks for. Never why."""
+    day = order.service_date or order.invoice_date
+    return f"\n{', '.join(filter(None, (place or order.facility, order.practitioner_name, day.isoformat())))}"
 
 
 def credit_note(appointment: str, posted: Row, lines: Sequence[Row], on: date, organisation: str) -> Document:
@@ -146,13 +161,14 @@ def plain(number: Decimal) -> str:
     return format(number, "f")
 
 
-def _head(name: str, move_type: str, origin: str, partner: str) -> Row:
-    return {
+def _head(name: str, origin: str, partner: str, due: Mapping[str, date]) -> Row:
+    head = {
         "id": name,
-        "move_type": move_type,
+        "move_type": "out_invoice",
         "invoice_origin": origin,
         "partner_id/id": external_id("partner", partner),
     }
+    return head | {"invoice_date_due": due[partner].isoformat()} if partner in due else head
 
 
 def _reversal(name: str, posted: Row, on: date, origin: str, ref: str) -> Row:

@@ -88,8 +88,8 @@ class EntryBuilder:
         return Document(self._head, "line_ids", tuple(self._lines))
 
 
-def accrual(order: AccrualOrder, setting: Setting, analytic: Row, organisation: str) -> Document:
-    """The practitioner's compensation: expense against liability, the expense analytic."""
+def accrual(order: AccrualOrder, setting: Setting, analytic: Row, practitioner: int, organisation: str) -> Document:
+    """The practitioner's compensation: expense against liability to that practitioner, the expense analytic."""
     entry = EntryBuilder(
         "accrual",
         order.appointment,
@@ -100,8 +100,9 @@ def accrual(order: AccrualOrder, setting: Setting, analytic: Row, organisation: 
         currency=order.amount.currency,
     )
     amount = order.amount.rounded().amount
-    entry.line(setting.account("compensation_expense_account"), "Compensation", amount, analytic=analytic)
-    entry.line(setting.account("compensation_liability_account"), "Compensation", -amount)
+    label = f"Compensation, appointment {order.appointment}"
+    entry.line(setting.account("compensation_expense_account"), label, amount, partner=practitioner, analytic=analytic)
+    entry.line(setting.account("compensation_liability_account"), label, -amount, partner=practitioner)
     return entry.document()
 
 
@@ -152,9 +153,15 @@ def payment(received: Payment, item: Item, payer: int, setting: Setting, organis
         currency=received.amount.currency,
     )
     amount = received.amount.rounded().amount
-    entry.line(setting.account("clearing_account"), "Payment received", amount, partner=payer)
-    entry.line(item.account, "Payment received", -amount, partner=payer, settles=entry.mark)
+    label = f"Payment of {_named(item, received.appointment)}"
+    entry.line(setting.account("clearing_account"), label, amount, partner=payer)
+    entry.line(item.account, label, -amount, partner=payer, settles=entry.mark)
     return entry.document()
+
+
+def _named(item: Item, appointment: str) -> str:
+    """What an entry settles, as an accountant looks for it: the invoice's number, and whose visit it is of."""
+    return f"{item.number}, appointment {appointment}" if item.number else f"appointment {appointment}"
 
 
 def write_off(order: WriteOffOrder, amount: Money, item: Item, setting: Setting, organisation: str) -> Document:
@@ -164,8 +171,9 @@ def write_off(order: WriteOffOrder, amount: Money, item: Item, setting: Setting,
     )
     account = setting.adjustment(order.account) if order.account else None
     account = account or setting.account("write_off_account")
-    entry.line(account, f"Write-off {order.account}".strip(), amount.amount)
-    entry.line(item.account, "Write-off", -amount.amount, partner=item.partner, settles=entry.mark)
+    label = f"{f'Write-off {order.account}'.strip()} of {_named(item, order.appointment)}"
+    entry.line(account, label, amount.amount)
+    entry.line(item.account, label, -amount.amount, partner=item.partner, settles=entry.mark)
     return entry.document()
 
 
@@ -186,8 +194,9 @@ def transfer(order: TransferOrder, item: Item, patient: int, setting: Setting, o
         "transfer", order.key, setting, organisation, on=order.on, journal="general", currency=order.amount.currency
     )
     amount = order.amount.rounded().amount
-    entry.line(item.account, "Patient's share", amount, partner=patient)
-    entry.line(item.account, "Patient's share", -amount, partner=item.partner, settles=entry.mark)
+    label = f"Patient's share of {_named(item, order.appointment)}"
+    entry.line(item.account, label, amount, partner=patient)
+    entry.line(item.account, label, -amount, partner=item.partner, settles=entry.mark)
     return entry.document()
 
 

@@ -54,7 +54,7 @@ async def examine(books: Books, system: str, version: str) -> Health:
     remedies = [words for need in NEEDS if (words := await _lacks(books.odoo, need))]
     found = [await _companies(books.odoo), await _modules(books.odoo), *await _money(books)]
     try:
-        await books.setting()
+        found += [await _income(books), await _without_cost(books)]
     except Failure as failure:
         remedies.append(f"{failure.message}. {failure.remedy}".strip())
     return Health(
@@ -113,6 +113,26 @@ async def _money(books: Books) -> Sequence[str]:
         f"taxes are rounded {company['tax_calculation_rounding_method'].replace('_', ' ')}",
         "no period is locked" if until == date.min else f"locked until {until}",
     )
+
+
+async def _income(books: Books) -> str:
+    """Where income is booked, by the account's own name: a chart's first income account is that of sold goods."""
+    account = (await books.setting()).accounts.get("income_account")
+    if account is None:
+        return ""
+    row = (await books.odoo.read("account.account", [account], ["code", "name"]))[account]
+    return f"income is booked on {row['code']} {row['name']}"
+
+
+async def _without_cost(books: Books) -> str:
+    """Articles whose consumption costs nothing by what Odoo knows."""
+    stocked = [product.code for product in books.plan.products if product.stocked] if books.plan else []
+    ids = await books.finder.by_name("product.product", "product", stocked)
+    rows = await books.odoo.read("product.product", list(ids.values()), ["standard_price"]) if ids else {}
+    free = sorted(code for code, i in ids.items() if i in rows and not rows[i]["standard_price"])
+    if not free:
+        return ""
+    return f"no cost is set on {', '.join(free)}: what is used of them is valued at nothing (Odoo, product, Cost)"
 
 
 async def _company(odoo: Odoo) -> Row:

@@ -1,7 +1,7 @@
 """Invoices in batches: draft and post, the payer's and the patient's own part together."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -31,7 +31,9 @@ async def draft(books: Books, orders: Sequence[InvoiceOrder]) -> Sequence[Drafte
     )
     await books.parties.ensure_practitioners(setting, {o.practitioner: o.practitioner_name for o in orders})
     refused = {o.appointment: f for o in orders if (f := _nobody_to_bill(o, people))}
-    drafts = {o.appointment: await _documents(books, o) for o in orders if o.appointment not in refused}
+    agreed = await books.parties.with_terms({one.partner for one in people.values() if one.partner})
+    free = {reference for reference, one in people.items() if one.partner not in agreed}
+    drafts = {o.appointment: await _documents(books, o, free) for o in orders if o.appointment not in refused}
     written = await books.write("account.move", [document for of in drafts.values() for document in of])
     books.finder.note_absent(external_id("invoice_patient", o.appointment) for o in orders if o.patient is None)
     ids = {d.name: outcome for d, outcome in zip((d for of in drafts.values() for d in of), written, strict=True)}
@@ -39,11 +41,22 @@ async def draft(books: Books, orders: Sequence[InvoiceOrder]) -> Sequence[Drafte
     return [refused.get(o.appointment) or _drafted(o, drafts[o.appointment], ids, found, people) for o in orders]
 
 
-async def _documents(books: Books, order: InvoiceOrder) -> list[Document]:
+async def _documents(books: Books, order: InvoiceOrder, without_terms: Collection[str]) -> list[Document]:
+    """Partners (by reference) `without_terms` of their own in Odoo are to pay by the catalogue's."""
     setting = await books.setting()
+    days = books.plan.payment_term_days if books.plan else 0
+    due = order.invoice_date + timedelta(days=days)
     analytic = await books.parties.analytic(setting, order.facility, order.practitioner)
     articles = await books.articles.get(line.service for line in order.lines)
-    return documents.invoices(order, setting, analytic, articles, books.organisation)
+    return documents.invoices(
+        order,
+        setting,
+        analytic,
+        articles,
+        books.organisation,
+        place=books.place(order.facility),
+        due=dict.fromkeys(without_terms, due),
+    )
 
 
 def _nobody_to_bill(order: InvoiceOrder, people: Mapping[str, Registered]) -> Failure | None:

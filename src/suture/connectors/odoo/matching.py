@@ -29,6 +29,7 @@ ITEM_FIELDS = (
     "reconciled",
     "matching_number",
     "name",
+    "move_name",
 )
 _AT_ONCE = 4
 _NOTHING_TO_COMPUTE = {"skip_invoice_sync": True, "skip_invoice_line_sync": True, "check_move_validity": False}
@@ -37,7 +38,8 @@ _NOTHING_TO_COMPUTE = {"skip_invoice_sync": True, "skip_invoice_line_sync": True
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """A line on a receivable. `amount` is what was booked and `residual` what of it is open, positive where it is owed
-    to us; `mark` is its temporary number, as long as nothing was matched with it."""
+    to us; `mark` is its temporary number, as long as nothing was matched with it;
+    `number` is its document's."""
 
     line: int
     move: int
@@ -51,6 +53,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     matched: bool
     mark: str
     label: str
+    number: str = ""
 
 
 class Settles(msgspec.Struct, frozen=True):
@@ -77,6 +80,7 @@ def item(row: Row) -> Item:
         matched=bool(number) and not number.startswith("I"),
         mark=number if number.startswith("I") else "",
         label=row["name"] or "",
+        number=row["move_name"] if row["move_name"] and row["move_name"] != "/" else "",
     )
 
 
@@ -108,6 +112,15 @@ async def mark_items(books: Books, settles: Iterable[Settles]) -> None:
         await books.odoo.upsert("account.move.line", [".id", "matching_number"], rows, context=_NOTHING_TO_COMPUTE)
     except Rejected:
         return  # somebody matched one of them meanwhile
+
+
+async def clear_marks(books: Books, items: Iterable[Item]) -> None:
+    """Nobody is to see a mark that found nothing: it says nothing to an accountant."""
+    rows = [[one.line, ""] for one in items if one.mark]
+    try:
+        await books.odoo.upsert("account.move.line", [".id", "matching_number"], rows, context=_NOTHING_TO_COMPUTE)
+    except Rejected:
+        return  # somebody matched one of them meanwhile: then it has a number
 
 
 def _markable(items: Sequence[Item], company_currency: int) -> bool:

@@ -5,7 +5,7 @@ is and is told: a print of what we left in each field tells the two apart.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from suture.connectors.odoo.client import Odoo, Row
@@ -101,6 +101,11 @@ class Parties:
         prints = self._prints(plan.values)
         before = known.prints if known else {}
         return {field: before.get(field, "") if field in plan.kept else prints[field] for field in PARTNER_PRINTED}
+
+    async def with_terms(self, partners: Collection[int]) -> set[int]:
+        """Those of these contacts for whom somebody agreed on payment terms in Odoo."""
+        rows = await self._odoo.read("res.partner", sorted(partners), ["property_payment_term_id"]) if partners else {}
+        return {identifier for identifier, row in rows.items() if row["property_payment_term_id"]}
 
     async def analytic(self, setting: Setting, facility: str, practitioner: str) -> Row:
         """A line's analytic distribution: wholly to the facility, and wholly to the practitioner."""

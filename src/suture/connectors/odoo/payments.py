@@ -79,6 +79,7 @@ async def apply(books: Books, orders: Sequence[Paying]) -> Sequence[AppliedPayme
                     partner=targets[p.payment].payer,
                 )
             ],
+            day=p.received_on,
         )
         for p in accepted
     ]

@@ -33,6 +33,7 @@ _ACCOUNTS = {
     "unbilled_account": ("asset_current", "Completed work, not billed"),
     "rounding_account": ("income_other", "Rounding differences"),
 }
+_PRODUCT = "product.product"
 _ADJUSTMENT_TYPES = {"contractual": "income", "denial": "expense", "provider": "expense"}
 
 
@@ -124,8 +125,30 @@ async def _products(books: Books, setting: Setting, products: Sequence[Product],
         columns = product_columns(books.odoo.version, lots=lots)
         domain = [["default_code", "in", codes]]
         of = {code: rows[code] for code in codes}
-        created += await _create(books, "product.product", "product", columns, of, domain=domain) if of else []
+        created += await _create(books, _PRODUCT, "product", columns, of, domain=domain) if of else []
+    await _without_others_taxes(books, created)
     return [*(f"product {code}" for code in created), *await _in_this_company(books, setting, products, taxes)]
+
+
+async def _without_others_taxes(books: Books, created: Sequence[str]) -> None:
+    """Odoo gives a new product the default taxes of all other companies as well, of which nobody asked."""
+    if not created:
+        return
+    ids = await books.finder.by_name(_PRODUCT, "product", created)
+    fields = ["taxes_id", "supplier_taxes_id"]
+    rows = await books.odoo.search_everywhere(_PRODUCT, [["id", "in", list(ids.values())]], fields)
+    given = {tax for row in rows for field in fields for tax in row[field]}
+    others = [["id", "in", sorted(given)], ["company_id", "!=", books.odoo.company]]
+    foreign = (
+        {row["id"] for row in await books.odoo.search_everywhere("account.tax", others, ["id"])} if given else set()
+    )
+    everywhere = {
+        "allowed_company_ids": [books.odoo.company, *(set(await books.odoo.companies()) - {books.odoo.company})]
+    }
+    for row in rows:
+        links = {field: [[3, tax] for tax in row[field] if tax in foreign] for field in fields}
+        if any(links.values()):
+            await books.odoo.do(_PRODUCT, "write", [row["id"]], vals=links, context=everywhere)
 
 
 async def _in_this_company(
@@ -135,9 +158,9 @@ async def _in_this_company(
     lacks our account, and has our default tax: Odoo gives a new product every company's."""
     if books.odoo.main:
         return []
-    ids = await books.finder.by_name("product.product", "product", [product.code for product in products])
+    ids = await books.finder.by_name(_PRODUCT, "product", [product.code for product in products])
     fields = ["property_account_income_id", "taxes_id"]
-    rows = await books.odoo.read("product.product", list(ids.values()), fields)
+    rows = await books.odoo.read(_PRODUCT, list(ids.values()), fields)
     done = []
     for product in products:
         row = rows[ids[product.code]]
@@ -146,7 +169,7 @@ async def _in_this_company(
             given = set(row["taxes_id"])
             links = [*([3, tax] for tax in given - wanted), *([4, tax] for tax in wanted - given)]
             values = {"property_account_income_id": _income(product.code, setting), "taxes_id": links}
-            await books.odoo.do("product.product", "write", [row["id"]], vals=values)
+            await books.odoo.do(_PRODUCT, "write", [row["id"]], vals=values)
             done.append(f"product {product.code} in this company")
     return done
 

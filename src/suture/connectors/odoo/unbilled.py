@@ -35,9 +35,7 @@ async def _accrue(books: Books, order: UnbilledOrder) -> UnbilledAccrual | Failu
     if isinstance(written, Failure):
         return written
     expected = total((line.amount.rounded() for line in order.lines), currency)
-    posted = await books.post(
-        {document.name: written}, {document.name: expected}, ordered={document.name: document.day}
-    )
+    posted = await books.post({document.name: written}, {document.name: expected}, ordered={document.name: order.on})
     accrued = posted[document.name]
     if isinstance(accrued, Failure):
         return accrued
@@ -59,7 +57,7 @@ async def _turn(books: Books, order: UnbilledOrder, accrual: int, on: date) -> R
     (written,) = await books.write("account.move", [document])
     if isinstance(written, Failure):
         return written
-    return await _posted_ahead(books, document, written)
+    return await _posted_ahead(books, document, written, on)
 
 
 async def undo(books: Books, period: str, on: date) -> None:
@@ -77,10 +75,10 @@ async def _undone(books: Books, kind: str, period: str, move: int, on: date) -> 
     (written,) = await books.write("account.move", [document])
     if isinstance(written, Failure):
         return written
-    return await _posted_ahead(books, document, written)
+    return await _posted_ahead(books, document, written, on)
 
 
-async def _posted_ahead(books: Books, document: Document, move: int) -> Row | Failure:
+async def _posted_ahead(books: Books, document: Document, move: int, on: date) -> Row | Failure:
     """Posted, although its day may be yet to come."""
-    posted = await books.post({document.name: move}, ordered={document.name: document.day}, ahead=True)
+    posted = await books.post({document.name: move}, ordered={document.name: on}, ahead=True)
     return posted[document.name]

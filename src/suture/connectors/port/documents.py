@@ -20,8 +20,9 @@ DocumentKind = Literal["invoice", "payment", "accrual", "stock_move"]
 class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice to draft. `names` gives each line's billing name by service code; no clinical text goes along.
 
-    `total` includes taxes, which are each product's own. With `patient` and `patient_share`, the patient's part of the
-    total is invoiced to the patient and taken off this invoice, so that both are the charge's total together.
+    `service_date` is the visit's day, where the invoice is dated later. `total` includes taxes, which are each
+    product's own. With `patient` and `patient_share`, the patient's part of the total is invoiced to the patient and
+    taken off this invoice, so that both are the charge's total together.
     """
 
     appointment: str
@@ -35,6 +36,7 @@ class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True):
     names: dict[str, str]
     patient: LedgerPartner | None = None
     patient_share: Money | None = None
+    service_date: date | None = None
 
 
 class DraftedInvoice(msgspec.Struct, frozen=True, kw_only=True):

@@ -123,6 +123,7 @@ async def draft_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
         practitioner_name=(await tools.practitioner(visit.practitioner)).name,
         facility=visit.facility,
         invoice_date=await _day(visit, tools),
+        service_date=tools.days.of_visit(visit),
         total=charge.total,
         lines=charge.lines,
         names={line.service: tools.services.by_code[line.service].name for line in charge.lines},

@@ -1,6 +1,7 @@
 """`account.move`: journal entries, invoices, bills and their refunds; what may be written and deleted."""
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 from suture.simulators.odoo import posting
 from suture.simulators.odoo.dates import drafted_on
@@ -36,7 +37,16 @@ class Moves(Model):
             "posted_before": False,
             "name": "/" if self.db.version < 18 else False,
         }
-        return {**own, "invoice_date_due": today} if kind in INVOICES else own
+        return {**own, "invoice_date_due": self._due(values, company)} if kind in INVOICES else own
+
+    def _due(self, values: Row, company: int) -> str:
+        """By the customer's payment terms, or on the invoice's own day."""
+        day = date.fromisoformat(values.get("invoice_date") or self.env.today.isoformat())
+        partner = self.db.row("res.partner", values["partner_id"]) if values.get("partner_id") else {}
+        term = (partner.get("property_payment_term_id") or {}).get(company)
+        lines = [] if not term else self.db.rows("account.payment.term.line").values()
+        days = max((line["nb_days"] for line in lines if line["payment_id"] == term), default=0)
+        return (day + timedelta(days=days)).isoformat()
 
     def insert(self, values: Row) -> int:
         given = {name: value for name, value in values.items() if value is not False or name in ("name", "auto_post")}

@@ -51,6 +51,7 @@ _BASE: Models = {
         "state_id": one("res.country.state"),
         "company_id": one("res.company"),
         "parent_id": one("res.partner"),
+        "property_payment_term_id": one("account.payment.term", by_company=True),
         "property_account_receivable_id": one("account.account", computed=True),
         "property_account_payable_id": one("account.account", computed=True),
     },

@@ -27,6 +27,16 @@ COMMON: Models = {
         **plain("integer", "sequence"),
         "company_id": one("res.company"),
     },
+    "account.payment.term": {
+        **plain("char", "name"),
+        "line_ids": lines("account.payment.term.line", "payment_id"),
+    },
+    "account.payment.term.line": {
+        **plain("selection", "value", "delay_type"),
+        **plain("float", "value_amount"),
+        **plain("integer", "nb_days"),
+        "payment_id": one("account.payment.term"),
+    },
     "account.analytic.plan": plain("char", "name", "description"),
     "account.analytic.account": {
         **plain("char", "name", "code"),
