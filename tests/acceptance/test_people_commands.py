@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from suture.access.roles import OF_PEOPLE
+from suture.cli.acting import account
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -23,7 +24,7 @@ async def suture(folder: Path, database_url: str, *arguments: str) -> tuple[int,
             "SUTURE_DATABASE_URL": database_url,
             "SUTURE_MASTER_KEY": "00" * 32,
             "COLUMNS": "220",
-            "LOGNAME": "root",
+            **dict.fromkeys(("LOGNAME", "USER", "SUDO_USER"), "mallory"),
         },
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -57,3 +58,4 @@ async def test_people_are_added_listed_given_roles_and_disabled(tmp_path: Path, 
     assert all(role in told for role in OF_PEOPLE)
     told = (await run("audit"))[1]
     assert all(act in told for act in ("person.add", "person.roles", "person.disable"))
+    assert (account() in told, "mallory" in told) == (True, False), "the environment names nobody"

@@ -13,7 +13,7 @@ from tests.integration.clinic import Clinic, clinic
 from suture.access.roles import ADMINISTRATOR
 from suture.core.clock import SystemClock
 from suture.operate import closing, reconciling
-from suture.operate.actor import Actor, NotPossible
+from suture.operate.actor import Actor, NotPossible, NotSignedIn
 from suture.operate.closing import Status
 from suture.operate.report import gather, page
 from suture.store.database import Database
@@ -22,7 +22,7 @@ from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(180)
 
-ADA, BEN = Actor("ada", roles=(ADMINISTRATOR,)), Actor("ben", roles=(ADMINISTRATOR,))
+ADA, BEN = (Actor(name, roles=(ADMINISTRATOR,), signed_in=True) for name in ("ada", "ben"))
 
 
 def last_month() -> date:
@@ -71,6 +71,8 @@ async def test_a_month_is_closed_end_to_end(it: Clinic) -> None:
         await closing.start(it.desk, BEN, MONTH)
     told = await reaches(it, "signed")
     assert told.troubles == []
+    with pytest.raises(NotSignedIn, match="needs a person who is signed in: do it on the console"):
+        await closing.sign(it.desk, Actor("ada", roles=(ADMINISTRATOR,)), MONTH)
     assert await closing.sign(it.desk, ADA, MONTH) == 1
     with pytest.raises(NotPossible, match="another person signs"):
         await closing.sign(it.desk, ADA, MONTH)

@@ -30,7 +30,7 @@ from suture.store.vault import Vault
 
 MONTH, FIRST, LAST = "2026-02", date(2026, 2, 1), date(2026, 2, 28)
 EMPTY = msgspec.Raw(b"{}")
-ADA = Actor("ada", "as agreed", ("administrator",))
+ADA = Actor("ada", "as agreed", ("administrator",), signed_in=True)
 
 
 @pytest.fixture

@@ -275,7 +275,7 @@ async def test_closes(console: Console, database: Database) -> None:
 
 
 async def test_approvals(console: Console, database: Database) -> None:
-    ann = Actor("ann", "as agreed", ("administrator",))
+    ann = Actor("ann", "as agreed", ("administrator",), signed_in=True)
     numbers: dict[str, list[int]] = {}
     async with database.connection() as connection:
         states = await allowed(connection, "approval")
@@ -296,7 +296,7 @@ async def test_approvals(console: Console, database: Database) -> None:
 
 
 async def test_an_approver_sees_the_thing_its_words_and_its_money(console: Console, database: Database) -> None:
-    ann, now = Actor("ann", "settled by voucher", ("administrator",)), console.desk.clock.now()
+    ann, now = Actor("ann", "settled by voucher", ("administrator",), signed_in=True), console.desk.clock.now()
     async with database.transaction() as connection:
         await discrepancies.put(connection, [missing_invoice("A1")], now, now + timedelta(days=1))
     await approvals.ask(console.desk, ann, "discrepancies.accept", commands.Exceptions(numbers=(1,)))
@@ -383,7 +383,9 @@ async def test_lists_are_taken_away_as_files_and_the_trail_says_so(console: Cons
 
 async def test_today_holds_all_that_waits_and_leads_to_it(console: Console, database: Database) -> None:
     now, yesterday = console.desk.clock.now(), console.desk.clock.now() - timedelta(hours=20)
-    await approvals.ask(console.desk, Actor("ann", "please", ("administrator",)), "close.start", example(Month))
+    await approvals.ask(
+        console.desk, Actor("ann", "please", ("administrator",), signed_in=True), "close.start", example(Month)
+    )
     async with database.transaction() as connection:
         trouble = Trouble(code="x", outcome="rejected", reason="r", remedy="", owner="finance", process="p:1")
         await console.desk.recorder.open_exception(connection, trouble, now)

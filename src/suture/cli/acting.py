@@ -1,6 +1,7 @@
 """What commands that act share: the desk they act from, who acts, and how times and lists are printed."""
 
-import getpass
+import os
+import pwd
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -44,8 +45,25 @@ def at_desk(act: Callable[[Desk], Awaitable[Answer]]) -> Answer:
 
 
 def me(reason: str = "") -> Actor:
-    """Whoever runs the command, by the name that the machine knows. Who can read its settings has the keys anyway."""
-    return Actor(getpass.getuser(), reason, (ADMINISTRATOR,))
+    """Whoever runs the command. Who can read its settings has the keys anyway, but nobody is signed in here: what asks
+    for a person by name is done on the console."""
+    return Actor(account(), reason, (ADMINISTRATOR,))
+
+
+def account() -> str:
+    """The account that the operating system runs this as. The environment isn't asked (LOGNAME, USER, SUDO_UID):
+    anybody writes there what they like. Who becomes root acts as root."""
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:  # a container may run under a number that has no name
+        return f"uid-{number}"
+
+
+def console_address() -> str:
+    """Where browsers reach the console."""
+    settings, _ = current()
+    return (settings.console_url or f"http://{settings.host}:{settings.console_port}").rstrip("/")
 
 
 def moment(told: str | None) -> datetime | None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from cyclopts import App
 from rich.markup import escape
 
-from suture.cli.acting import at_desk, count, me, out, table
+from suture.cli.acting import at_desk, console_address, me, out, table
 from suture.cli.trouble import UserError
 from suture.operate import closing
 from suture.operate.closing import Status
@@ -20,8 +20,8 @@ from suture.processes.definitions.month_end_close import DEFINITION
 app = App(
     name="close",
     help="Close a month: everything of it is billed, explained or accrued, two people sign, and the ledger is locked.",
-    help_epilogue="start -> (reconcile, complete, accrue: by itself) -> sign, by two people -> lock Odoo -> closed. "
-    "status says what it waits for.",
+    help_epilogue="start -> (reconcile, complete, accrue: by itself) -> sign, by two people on the console -> "
+    "lock Odoo -> closed. status says what it waits for.",
 )
 
 _STEPS = {
@@ -29,8 +29,8 @@ _STEPS = {
     "reconciled": ("reconcile", "every side is being read and compared"),
     "check_completeness": ("complete", "every difference is repaired, or accepted with a reason"),
     "accrue_unbilled": ("accrue", "completed and unbilled work, reversed by itself on the next day"),
-    "signed": ("sign", "a person stands for the figures: suture close sign {month}"),
-    "countersigned": ("countersign", "another person does: suture close sign {month}"),
+    "signed": ("sign", "a person stands for the figures, on the console: {console}/close/{month}"),
+    "countersigned": ("countersign", "another person does, there too"),
     "check_locks": ("lock", "Odoo lets nobody post into the month any more"),
     "close": ("close", "the month is closed"),
 }
@@ -80,7 +80,7 @@ def _describe(told: Status) -> None:
     done = told.process.journal if told.process else {}
     for step in DEFINITION.steps:
         name, words = _STEPS[step.name]
-        words = words.format(month=period.month)
+        words = words.format(month=period.month, console=console_address())
         if step.name in done:
             out.print(f"  [green]✓[/] {name:<12} [dim]{words}[/]")
         elif step.name == told.stage:
@@ -99,15 +99,16 @@ def _describe(told: Status) -> None:
 
 @app.command
 def sign(month: str, *, reason: str = "") -> None:
-    """Stand for a month's figures, by your name on this machine. Two different people sign.
+    """Say where a month's figures are signed: on the console, by two people who are signed in there. Here nobody is.
 
     Args:
         month: The month, for example 2026-10.
-        reason: A remark; it stands in the audit trail.
+        reason: Is given on the console, too.
     """
-    signed = at_desk(lambda desk: closing.sign(desk, me(reason), month))
-    rest = "another person signs beside" if signed == 1 else f"lock Odoo, then: suture close status {month}"
-    out.print(f"Signed ({count(signed, 'signature')}); {rest}.")
+    raise UserError(
+        "a month's figures are signed by two people who are signed in, and an account of this machine is none: "
+        f"sign on the console, {console_address()}/close/{month}"
+    )
 
 
 @app.command

@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from suture.access.roles import OF_PEOPLE, ROLES
 from suture.bootstrap.settings import current
-from suture.cli.acting import at_desk, me, out, table
+from suture.cli.acting import at_desk, console_address, me, out, table
 from suture.operate import accounts
 from suture.operate.accounts import Listed
 from suture.operate.desk import Desk
@@ -58,12 +58,6 @@ def invite(name: str, *, reason: str = "") -> None:
 def _show(token: str) -> None:
     out.print("The invitation, shown this once and valid for three days:", style="dim")
     out.print(f"{console_address()}/invitations/{token}", markup=False, soft_wrap=True)
-
-
-def console_address() -> str:
-    """Where browsers reach the console."""
-    settings, _ = current()
-    return (settings.console_url or f"http://{settings.host}:{settings.console_port}").rstrip("/")
 
 
 @app.command(name="list")

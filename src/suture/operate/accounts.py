@@ -45,7 +45,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
     def acting(self, reason: str = "") -> Actor:
-        return Actor(self.name, reason, self.roles)
+        return Actor(self.name, reason, self.roles, signed_in=True)
 
 
 class Listed(msgspec.Struct, frozen=True):

@@ -31,24 +31,41 @@ class NeedsApproval(NotPossible):
         self.act = act
 
 
+class NotSignedIn(NotPossible):
+    """It asks for a person whom the console knows by password or identity provider; a machine's account is none."""
+
+    def __init__(self, act: str) -> None:
+        super().__init__(f"{act} needs a person who is signed in: do it on the console")
+        self.act = act
+
+
+IN_PERSON = frozenset({"period.sign", "approval.ask", "approval.approve"})
+"""Acts by which somebody stands for something by name. An account of a machine, which several may share or one may have
+several of, can't."""
+
+
 class Actor(msgspec.Struct, frozen=True):
     """A person (or account), the reason they give, in their own words, and the roles by which they act. `approved_by`
-    is who else stands for it."""
+    is who else stands for it. `signed_in` says how the name is known: by a session at the console; not by a machine's
+    account, nor a client's key."""
 
     name: str
     reason: str = ""
     roles: tuple[str, ...] = ()
     approved_by: str = ""
+    signed_in: bool = False
 
     def allows(self, act: str) -> bool:
         return may(self.roles, act)
 
     def check(self, desk: Desk, *acts: str) -> None:
-        """Raises `NotAllowed` where no role of theirs may do one of these, `NeedsApproval` where another must stand for
-        it and nobody does."""
+        """Raises `NotAllowed` where no role of theirs may do one of these, `NotSignedIn` where it is one of `IN_PERSON`
+        and they aren't, `NeedsApproval` where another must stand for it and nobody does."""
         for act in acts:
             if not self.allows(act):
                 raise NotAllowed(act)
+            if act in IN_PERSON and not self.signed_in:
+                raise NotSignedIn(act)
             if act in desk.catalogue.four_eyes and not self.approved_by:
                 raise NeedsApproval(act)
 

@@ -59,6 +59,7 @@ async def approve(bench: Bench, actor: Actor, number: int) -> Done:
     """Stand for what another asked for; it is done at once. Raises `NotPossible` for who asked, and for who might not
     do it themselves."""
     desk = bench.desk
+    actor.check(desk, "approval.approve")
     found = await _open(desk, number)
     if found.asked_by == actor.name:
         raise NotPossible("who asks for something can't approve it: another person must")
@@ -104,12 +105,12 @@ async def _do(bench: Bench, asker: Actor, found: Approval, arguments: msgspec.St
 
 
 async def _asker(desk: Desk, found: Approval, approver: Actor) -> Actor:
-    """Who asked, with the roles that they have now."""
+    """Who asked (signed in, or `ask` had refused it), with the roles that they have now."""
     async with desk.database.connection() as connection:
         person = await people.one(connection, found.asked_by)
     if person is None or person.disabled_at is not None:
         raise NotPossible(f"{found.asked_by}, who asked for it, may not sign in any more")
-    return Actor(person.name, found.reason, tuple(person.roles), approved_by=approver.name)
+    return Actor(person.name, found.reason, tuple(person.roles), approved_by=approver.name, signed_in=True)
 
 
 async def _open(desk: Desk, number: int) -> Approval:

@@ -82,9 +82,10 @@ async def months(desk: Desk) -> list[Period]:
 
 
 async def sign(desk: Desk, actor: Actor, month: str, digest: str = "") -> int:
-    """Stand for a month's figures; answers how many have. Raises `NotPossible` where it isn't complete yet, and for one
-    who has signed: two different people sign. `digest` is that of the figures one saw; the trail keeps which they were,
-    and nobody signs others than they saw."""
+    """Stand for a month's figures; answers how many have. Raises `NotPossible` where it isn't complete yet, for one who
+    has signed (two different people sign), and for one who isn't signed in. `digest` is that of the figures one saw:
+    the trail keeps which they were, and nobody signs others than they saw."""
+    actor.check(desk, "period.sign")
     told = await status(desk, month)
     if told.stage not in SIGNING:
         raise NotPossible(_not_ready(told))
