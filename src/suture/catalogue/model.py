@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from suture.canonical.records import Component, PricedLine, ServiceLine
+from suture.catalogue.acts import Act
 from suture.catalogue.reconciliation import Reconciliation
 from suture.core.money import Money, total
 
@@ -232,28 +233,6 @@ class Compensation(_Part, frozen=True, kw_only=True):
     """`default_share` of the charge is accrued to the practitioner, for services that say nothing else."""
 
     default_share: Decimal
-
-
-Act = Literal[
-    "exception.discard",
-    "delivery.replay",
-    "payload.correct",
-    "process.correct",
-    "process.cancel",
-    "process.compensate",
-    "codes.correct",
-    "codes.roll_back",
-    "interface.pause",
-    "interface.resume",
-    "discrepancy.repair",
-    "discrepancy.accept",
-    "period.reopen",
-    "person.add",
-    "person.roles",
-    "client.add",
-    "client.key",
-]
-"""What a second person may have to approve, as the audit trail calls it."""
 
 
 class Catalogue(_Part, frozen=True, kw_only=True):

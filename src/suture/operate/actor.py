@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from suture.access.roles import may, who_may
+from suture.catalogue.acts import UNASKED
 from suture.operate.desk import Desk
 from suture.store.database import Connection
 
@@ -25,9 +26,12 @@ class NeedsApproval(NotPossible):
     """The catalogue wants a second person to approve this. The console keeps what is asked for until one does."""
 
     def __init__(self, act: str) -> None:
-        super().__init__(
-            f"{act} needs a second person's approval: ask for it on the console, where another approves it"
+        way = (
+            "it can't be asked for on the console, so nobody does it while the catalogue's four_eyes names it"
+            if act in UNASKED
+            else "ask for it on the console, where another approves it"
         )
+        super().__init__(f"{act} needs a second person's approval: {way}")
         self.act = act
 
 

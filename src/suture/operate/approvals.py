@@ -4,7 +4,7 @@ names both."""
 import msgspec
 
 from suture.core.failure import Failure
-from suture.operate import commands
+from suture.operate import commands, hands
 from suture.operate.actor import Actor, NeedsApproval, NotPossible
 from suture.operate.commands import Done
 from suture.operate.desk import Desk
@@ -56,8 +56,8 @@ async def about(desk: Desk, approval: Approval) -> list[Subject]:
 
 
 async def approve(bench: Bench, actor: Actor, number: int) -> Done:
-    """Stand for what another asked for; it is done at once. Raises `NotPossible` for who asked, and for who might not
-    do it themselves."""
+    """Stand for what another asked for; it is done at once. Raises `NotPossible` for who asked, for an account in
+    their hands (`hands`), and for who might not do it themselves."""
     desk = bench.desk
     actor.check(desk, "approval.approve")
     found = await _open(desk, number)
@@ -70,6 +70,7 @@ async def approve(bench: Bench, actor: Actor, number: int) -> Done:
     for act in commands.COMMANDS[found.command].acts:
         msgspec.structs.replace(actor, approved_by=asker.name).check(desk, act)
     async with desk.database.transaction() as connection:
+        await hands.apart(connection, found.asked_by, actor.name)
         now = await actor.sign(connection, desk, "approval.approve", f"Approval/{number}")
         if not await approvals.decide(connection, number, "approved", actor.name, now):
             raise NotPossible(f"no. {number} was decided meanwhile")

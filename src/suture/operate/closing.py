@@ -9,7 +9,7 @@ import msgspec
 from suture.canonical.events import Event, PeriodFrozen, PeriodReopened, PeriodSigned
 from suture.catalogue.days import Days
 from suture.core.ids import fact_id
-from suture.operate import steering
+from suture.operate import hands, steering
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.processes.definitions.month_end_close import DEFINITION, correlation_of
@@ -92,6 +92,8 @@ async def sign(desk: Desk, actor: Actor, month: str, digest: str = "") -> int:
     if any(signature.by == actor.name for signature in told.period.signatures):
         raise NotPossible(f"{actor.name} has signed {month} already: another person signs beside")
     async with desk.database.transaction() as connection:
+        for signature in told.period.signatures:
+            await hands.apart(connection, signature.by, actor.name)
         stand = digest_of(await holdings.tallies(connection, *_month(month)))
         if digest and digest != stand:
             raise NotPossible(f"the figures of {month} changed since you looked at them: look again, then sign")

@@ -7,7 +7,7 @@ could still do is to take the newest entries away, or all; so the head is kept o
 
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -220,6 +220,11 @@ async def select(connection: Connection, selection: Selection, before: int | Non
         _SQL["select"], selection.actor, selection.action, selection.subject, before, selection.until, most
     )
     return [_entry(row) for row in rows]
+
+
+async def of_acts(connection: Connection, acts: Sequence[str]) -> list[Entry]:
+    """All entries of these acts, oldest first."""
+    return [_entry(row) for row in await connection.fetch(_SQL["of_acts"], list(acts))]
 
 
 async def _all(connection: Connection) -> AsyncIterator[Entry]:

@@ -15,6 +15,9 @@ SELECT id, at, actor, action, subject, reason, detail, previous, hash FROM audit
 SELECT id, at, actor, action, subject, reason, detail, previous, hash FROM audit
 WHERE $1 = '' OR subject = $1 ORDER BY id DESC LIMIT $2
 
+-- name: of_acts
+SELECT id, at, actor, action, subject, reason, detail, previous, hash FROM audit WHERE action = ANY($1) ORDER BY id
+
 -- name: select
 SELECT id, at, actor, action, subject, reason, detail, previous, hash FROM audit
 WHERE ($1 = '' OR actor = $1) AND ($2 = '' OR starts_with(action, $2)) AND ($3 = '' OR starts_with(subject, $3))
