@@ -12,6 +12,8 @@ _COMMAND = re.compile(r"`(suture(?: [^`]*)?)`")
 _BLOCK = re.compile(r"(?m)^(?: {4}suture [^\n]*\n?)+")
 _OPTIONS = {" --undo": " “Undo it”", " --leave": " “Leave it”", ": --reason;": ";"}
 """Options of a command that a refusal names, as the choices that a form has."""
+_BEGINNING = re.compile(r"(?m)^ *(?:\d+\. |- )?(?:\*\*|\[)[a-z]")
+"""Where a place that begins a line wants a capital letter."""
 _SERVER = "(an engineer does it on the server)"
 
 _RULES: tuple[tuple[str, str, str], ...] = (
@@ -103,7 +105,8 @@ def _linked(command: str) -> Markup:
 
 def markdown(text: str) -> str:
     """A runbook's Markdown, with blocks of commands as lists of places and commands in the text as words and links."""
-    return _COMMAND.sub(lambda found: _in_markdown(found[1]), _BLOCK.sub(_listed, text))
+    told = _COMMAND.sub(lambda found: _in_markdown(found[1]), _BLOCK.sub(_listed, text))
+    return _BEGINNING.sub(lambda found: found[0][:-1] + found[0][-1].upper(), told)
 
 
 def _listed(block: re.Match[str]) -> str:
