@@ -26,10 +26,21 @@ def test_who_has_no_password_signs_in_by_none(known: str | None) -> None:
     assert not passwords.verify("nobody's", known)
 
 
-@pytest.mark.parametrize("password", ["short", "benjamin is my name", "aaaaaaaaaaaaaa", "x" * 201])
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("short", "benjamin benjamin", "aaaaaaaaaaaaaa", "x" * 201, "password1234", "qwertyuiop12", "123456789012"),
+        *("Harbour Clinics 2026", "harbour-clinics", "suture suture suture", "Benjamin2026!", "            "),
+    ],
+)
 def test_what_is_easily_guessed_is_no_password(password: str) -> None:
     with pytest.raises(passwords.WeakPassword):
-        passwords.check(password, "benjamin")
+        passwords.check(password, "benjamin", "Harbour Clinics", "harbour-clinics")
+
+
+@pytest.mark.parametrize("password", ["a few words that do well", "correct horse battery", "Übergänge bei Nacht"])
+def test_a_few_words_do_well(password: str) -> None:
+    passwords.check(password, "benjamin", "Harbour Clinics", "harbour-clinics")
 
 
 def test_a_code_counts_now_and_a_step_to_either_side() -> None:

@@ -45,6 +45,11 @@ class Ask:
         return self.request.cookies.get(_session_name(self.house), "")
 
     @property
+    def address(self) -> str:
+        """From where the request comes: behind a proxy, as that says."""
+        return self.request.client.host if self.request.client else ""
+
+    @property
     def csrf(self) -> str:
         """What a form must carry: it follows from a cookie that no other site can read."""
         known = self.token if self.visitor else self._before

@@ -14,6 +14,7 @@ from suture.access.roles import OF_PEOPLE
 from suture.access.tokens import digest, new_secret
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
+from suture.operate.guessing import take_try, was_right
 from suture.store import people
 from suture.store.database import Connection
 from suture.store.people import Person, Seen, Session
@@ -21,8 +22,6 @@ from suture.store.people import Person, Seen, Session
 SESSION_LASTS, IDLE_LASTS = timedelta(hours=12), timedelta(hours=1)
 INVITATION_LASTS = timedelta(days=3)
 _SEEN_EVERY = timedelta(minutes=1)
-_FREE_FAILURES = 5
-_LONGEST_LOCK = timedelta(hours=1)
 _NAME = re.compile(r"[a-z][a-z0-9._-]{1,39}")
 
 
@@ -137,70 +136,76 @@ async def invited(desk: Desk, token: str) -> str | None:
         return await people.invited(connection, digest(token), desk.clock.now())
 
 
-async def accept(desk: Desk, token: str, password: str) -> str:
-    """Choose a password by an invitation, and sign in; answers the session."""
+async def accept(desk: Desk, token: str, password: str, address: str = "") -> str:
+    """Choose a password by an invitation, and sign in; answers the session. Of any number at once one gets in."""
     name = await invited(desk, token)
-    if name is None:
-        raise NotPossible("this invitation ran out or was used: ask an administrator for another")
-    hashed = await _hashed(password, name)
+    hashed = await _hashed(desk, password, name or "")
     async with desk.database.transaction() as connection:
+        name = await people.take_invitation(connection, digest(token), desk.clock.now())
+        if name is None:
+            raise NotPossible("this invitation ran out or was used: ask an administrator for another")
         await people.uninvite(connection, name)
         await people.set_password(connection, name, hashed)
+        await was_right(desk, connection, name, address)
         await _note(desk, connection, name, "person.password")
         return await _begin(desk, connection, name, "password")
 
 
-async def sign_in(desk: Desk, name: str, password: str) -> str:
-    """Sign in by password; answers the session, a secret of the browser. Raises `SignInRefused`, and `CodeWanted` where
-    the second factor's code is still to be given (`give_code`)."""
-    person = await _unlocked(desk, name)
+async def sign_in(desk: Desk, name: str, password: str, address: str = "") -> str:
+    """Sign in by password from an address; answers the session, a secret of the browser. Raises `SignInRefused`,
+    `Locked`, and `CodeWanted` where the second factor's code is still to be given (`give_code`)."""
+    await take_try(desk, name, address)
+    async with desk.database.connection() as connection:
+        person = await people.one(connection, name)
     right = await asyncio.to_thread(passwords.verify, password, person.password if person else None)
     if person is None or not right or person.disabled_at is not None:
-        await _failed(desk, person)
         raise SignInRefused("name or password is wrong")
     if person.totp_on:
         raise CodeWanted("the code from your authenticator app, please")
     async with desk.database.transaction() as connection:
         if passwords.is_outdated(person.password or ""):
             await people.set_password(connection, name, await asyncio.to_thread(passwords.hashed, password))
-        await people.succeeded(connection, name)
+        await was_right(desk, connection, name, address)
         return await _begin(desk, connection, name, "password")
 
 
-async def give_code(desk: Desk, name: str, code: str) -> str:
-    """The second step of a sign-in whose password was right just now; answers the session. Raises `SignInRefused`."""
-    person = await _unlocked(desk, name)
-    if person is not None and person.totp_on and person.disabled_at is None:
-        async with desk.database.transaction() as connection:
-            if await _uses(desk, connection, person, code):
-                await people.succeeded(connection, name)
-                return await _begin(desk, connection, name, "password")
-    await _failed(desk, person)
-    raise SignInRefused("this code is wrong, or was used before: wait for the next")
-
-
-async def _unlocked(desk: Desk, name: str) -> Person | None:
-    async with desk.database.connection() as connection:
+async def give_code(desk: Desk, name: str, code: str, address: str = "") -> str:
+    """The second step of a sign-in whose password was right just now; answers the session. Raises `SignInRefused` and
+    `Locked`: codes are counted as passwords are."""
+    await take_try(desk, name, address)
+    async with desk.database.transaction() as connection:
         person = await people.one(connection, name)
-    if person is not None and person.locked_until is not None and person.locked_until > desk.clock.now():
-        raise SignInRefused("too many wrong tries: wait a while, or ask an administrator for an invitation")
-    return person
+        usable = person is not None and person.totp_on and person.disabled_at is None
+        if person is not None and usable and await _uses(desk, connection, person, code):
+            await was_right(desk, connection, name, address)
+            return await _begin(desk, connection, name, "password")
+    raise SignInRefused("this code is wrong, or was used before: wait for the next")
 
 
 async def sign_in_by_provider(desk: Desk, issuer: str, identity: Identity) -> str:
     """Sign in whom an identity provider vouches for; answers the session. Who comes for the first time with a role is
-    added; the roles are the provider's, where it tells any."""
+    added. The roles are the provider's: where it tells none that there is, the person has none any more, and every
+    session of theirs ends."""
     key = f"{issuer}|{identity.subject}"
     roles = [role for role in identity.roles if role in OF_PEOPLE]
     async with desk.database.transaction() as connection:
         person = await people.of_provider(connection, key)
         if person is None:
             person = await _first_time(desk, connection, key, identity, roles)
-        elif identity.roles:
-            await people.told(connection, person.name, full_name=identity.full_name, email=identity.email, roles=roles)
-        if person.disabled_at is not None:
-            raise SignInRefused("this account is disabled: ask an administrator")
-        return await _begin(desk, connection, person.name, "provider")
+        elif sorted(person.roles) != sorted(roles):
+            change = {"from": sorted(person.roles), "to": sorted(roles), "by": "identity provider"}
+            await _note(desk, connection, person.name, "person.roles", change)
+        await people.told(connection, person.name, full_name=identity.full_name, email=identity.email, roles=roles)
+        if not roles:
+            await people.end_all(connection, person.name)
+        session = None
+        if roles and person.disabled_at is None:
+            session = await _begin(desk, connection, person.name, "provider")
+    if person.disabled_at is not None:
+        raise SignInRefused("this account is disabled: ask an administrator")
+    if session is None:
+        raise SignInRefused("the identity provider gives you no role here: ask an administrator for one")
+    return session
 
 
 async def visitor(desk: Desk, token: str) -> Visitor | None:
@@ -224,15 +229,12 @@ async def sign_out(desk: Desk, token: str) -> None:
         await people.end(connection, digest(token))
 
 
-async def change_password(desk: Desk, name: str, old: str, new: str, keep: str) -> None:
+async def change_password(desk: Desk, name: str, old: str, new: str, *, keep: str, address: str = "") -> None:
     """Change one's own password; every other session ends, `keep` is this one."""
-    async with desk.database.connection() as connection:
-        person = await _one(connection, name)
-    if not await asyncio.to_thread(passwords.verify, old, person.password):
-        await _failed(desk, person)
-        raise NotPossible("the present password is wrong")
-    hashed = await _hashed(new, name)
+    await _check_present(desk, name, old, address, "the present password is wrong")
+    hashed = await _hashed(desk, new, name)
     async with desk.database.transaction() as connection:
+        await was_right(desk, connection, name, address)
         await people.set_password(connection, name, hashed)
         await people.end_all(connection, name, digest(keep))
         await _note(desk, connection, name, "person.password")
@@ -248,25 +250,33 @@ async def begin_factor(desk: Desk, name: str) -> str:
     return secret
 
 
-async def confirm_factor(desk: Desk, name: str, code: str) -> None:
+async def confirm_factor(desk: Desk, name: str, code: str, address: str = "") -> None:
     """From now on a code is asked for at each sign-in."""
+    await take_try(desk, name, address)
     async with desk.database.transaction() as connection:
         person = await _one(connection, name)
         if person.totp is None or not await _uses(desk, connection, person, code):
             raise NotPossible("this code is wrong: scan the picture again, and mind that the device's clock is right")
         await people.set_factor(connection, name, person.totp, on=True)
+        await was_right(desk, connection, name, address)
         await _note(desk, connection, name, "person.factor")
 
 
-async def end_factor(desk: Desk, name: str, password: str) -> None:
+async def end_factor(desk: Desk, name: str, password: str, address: str = "") -> None:
+    await _check_present(desk, name, password, address, "the password is wrong")
+    async with desk.database.transaction() as connection:
+        await was_right(desk, connection, name, address)
+        await people.set_factor(connection, name, None, on=False)
+        await _note(desk, connection, name, "person.factor_ended")
+
+
+async def _check_present(desk: Desk, name: str, password: str, address: str, wrong: str) -> None:
+    """Somebody who is signed in knows their password: a session that was left open must not serve to guess it."""
+    await take_try(desk, name, address)
     async with desk.database.connection() as connection:
         person = await _one(connection, name)
     if not await asyncio.to_thread(passwords.verify, password, person.password):
-        await _failed(desk, person)
-        raise NotPossible("the password is wrong")
-    async with desk.database.transaction() as connection:
-        await people.set_factor(connection, name, None, on=False)
-        await _note(desk, connection, name, "person.factor_ended")
+        raise NotPossible(wrong)
 
 
 async def me(desk: Desk, name: str) -> Person:
@@ -316,20 +326,6 @@ async def _begin(desk: Desk, connection: Connection, name: str, way: str) -> str
     return token
 
 
-async def _failed(desk: Desk, person: Person | None) -> None:
-    """After a few failures the account is locked for a while that doubles; the first lock stands in the trail."""
-    if person is None:
-        return
-    over = person.failures + 1 - _FREE_FAILURES
-    until = None
-    if over >= 0:
-        until = desk.clock.now() + min(timedelta(minutes=1) * 2 ** min(over, 10), _LONGEST_LOCK)
-    async with desk.database.transaction() as connection:
-        await people.failed(connection, person.name, until)
-        if over == 0:
-            await _note(desk, connection, person.name, "person.locked")
-
-
 async def _uses(desk: Desk, connection: Connection, person: Person, code: str) -> bool:
     secret = desk.vault.kept(person.totp or b"", _binding(person.name)).decode()
     step = totp.step_of(secret, code.replace(" ", ""), desk.clock.now())
@@ -342,9 +338,10 @@ async def _invite(connection: Connection, name: str, now: datetime) -> str:
     return token
 
 
-async def _hashed(password: str, name: str) -> str:
+async def _hashed(desk: Desk, password: str, name: str) -> str:
+    organisation = desk.catalogue.organisation
     try:
-        passwords.check(password, name)
+        passwords.check(password, name, organisation.name, organisation.id)
     except WeakPassword as error:
         raise NotPossible(str(error)) from error
     return await asyncio.to_thread(passwords.hashed, password)

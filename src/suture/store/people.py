@@ -24,8 +24,6 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     totp_on: bool
     totp_step: int
     provider: str | None
-    failures: int
-    locked_until: datetime | None
     created_at: datetime
     created_by: str
     disabled_at: datetime | None
@@ -108,15 +106,6 @@ async def set_password(connection: Connection, name: str, hashed: str | None) ->
     await connection.execute(_SQL["password"], name, hashed)
 
 
-async def failed(connection: Connection, name: str, locked_until: datetime | None) -> None:
-    """Count a sign-in that failed."""
-    await connection.execute(_SQL["failed"], name, locked_until)
-
-
-async def succeeded(connection: Connection, name: str) -> None:
-    await connection.execute(_SQL["succeeded"], name)
-
-
 async def use_step(connection: Connection, name: str, step: int) -> bool:
     """Use the code of a time step; False where it, or a later one, was used."""
     return await connection.fetchval(_SQL["use_step"], name, step) is not None
@@ -133,6 +122,12 @@ async def invite(connection: Connection, name: str, digest: bytes, expires: date
 async def invited(connection: Connection, digest: bytes, now: datetime) -> str | None:
     """Whom an invitation is for."""
     name: str | None = await connection.fetchval(_SQL["invited"], digest, now)
+    return name
+
+
+async def take_invitation(connection: Connection, digest: bytes, now: datetime) -> str | None:
+    """Use an invitation up; answers whom it was for, None where it ran out or was used."""
+    name: str | None = await connection.fetchval(_SQL["take_invitation"], digest, now)
     return name
 
 

@@ -2,7 +2,7 @@
 
 from suture.store.database import Database
 
-CURRENT = "0011"
+CURRENT = "0012"
 
 
 class SchemaOutdated(Exception):

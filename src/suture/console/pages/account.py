@@ -24,7 +24,8 @@ async def _password(ask: Ask) -> Response:
     if new != await ask.field("again"):
         return await ask.back(_HERE, "The two new passwords are not the same.", bad=True)
     try:
-        await accounts.change_password(ask.house.desk, ask.actor().name, await ask.field("old"), new, ask.token)
+        old, name = await ask.field("old"), ask.actor().name
+        await accounts.change_password(ask.house.desk, name, old, new, keep=ask.token, address=ask.address)
     except NotPossible as error:
         return await ask.back(_HERE, said(error), bad=True)
     return await ask.back(_HERE, "The password is changed; you are signed out everywhere else.")
@@ -43,7 +44,7 @@ async def _begin_factor(ask: Ask) -> Response:
 
 async def _confirm_factor(ask: Ask) -> Response:
     try:
-        await accounts.confirm_factor(ask.house.desk, ask.actor().name, await ask.field("code"))
+        await accounts.confirm_factor(ask.house.desk, ask.actor().name, await ask.field("code"), ask.address)
     except NotPossible as error:
         return await ask.back(_HERE, said(error), bad=True)
     return await ask.back(_HERE, "From now on a code is asked for when you sign in.")
@@ -51,7 +52,7 @@ async def _confirm_factor(ask: Ask) -> Response:
 
 async def _end_factor(ask: Ask) -> Response:
     try:
-        await accounts.end_factor(ask.house.desk, ask.actor().name, await ask.field("password"))
+        await accounts.end_factor(ask.house.desk, ask.actor().name, await ask.field("password"), ask.address)
     except NotPossible as error:
         return await ask.back(_HERE, said(error), bad=True)
     return await ask.back(_HERE, "No code is asked for any more.")

@@ -18,6 +18,7 @@ from suture.store.sealing import SealBroken
 
 _TRIES_OF_A_NAME, _TRIES_OF_ALL = 10, 300
 """A minute."""
+_TOO_MANY = "Too many tries from here: wait a minute."
 _UNDER_WAY, _ANSWER_WITHIN = "suture-provider", timedelta(minutes=10)
 _PASSWORD_GIVEN, _CODE_WITHIN = "suture-password-given", timedelta(minutes=5)
 _Kept = TypeVar("_Kept", bound=msgspec.Struct)
@@ -47,9 +48,11 @@ async def _sign_in(ask: Ask) -> Response:
     next_page = await ask.field("next")
     name = (await ask.field("name")).strip().lower()
     if not _may_try(ask, name):
-        return await _asked(ask, next_page, "Too many tries from here: wait a minute.", status=429)
+        return await _asked(ask, next_page, _TOO_MANY, status=429)
     try:
-        return ask.signed_in(await accounts.sign_in(ask.house.desk, name, await ask.field("password")), next_page)
+        return ask.signed_in(
+            await accounts.sign_in(ask.house.desk, name, await ask.field("password"), ask.address), next_page
+        )
     except CodeWanted:
         response = await ask.page("code.html", next_page=ours(next_page), trouble="")
         _keep(ask, response, _PASSWORD_GIVEN, _Given(name, ask.house.base.clock.now() + _CODE_WITHIN), _CODE_WITHIN)
@@ -60,7 +63,7 @@ async def _sign_in(ask: Ask) -> Response:
 
 def _may_try(ask: Ask, name: str) -> bool:
     """So many tries of a name, and so many of all from one address: behind a proxy that is everybody's."""
-    address, now = ask.request.client.host if ask.request.client else "", ask.house.base.clock.now()
+    address, now = ask.address, ask.house.base.clock.now()
     asked = [(f"{address} {name[:80]}", _TRIES_OF_A_NAME), (address, _TRIES_OF_ALL)]
     return all(ask.house.tries.take(key, per_minute, now).granted for key, per_minute in asked)
 
@@ -71,8 +74,10 @@ async def _code(ask: Ask) -> Response:
     given = _kept(ask, _PASSWORD_GIVEN, _Given)
     if given is None or given.until < ask.house.base.clock.now():
         return await _asked(ask, next_page, "That took too long: begin again.", status=403)
+    if not _may_try(ask, given.name):
+        return await ask.page("code.html", next_page=ours(next_page), trouble=_TOO_MANY, status=429)
     try:
-        response = ask.signed_in(await accounts.give_code(ask.house.desk, given.name, code), next_page)
+        response = ask.signed_in(await accounts.give_code(ask.house.desk, given.name, code, ask.address), next_page)
     except NotPossible as error:
         return await ask.page("code.html", next_page=ours(next_page), trouble=said(error), status=403)
     response.delete_cookie(_PASSWORD_GIVEN, path="/")
@@ -99,7 +104,7 @@ async def _accept(ask: Ask) -> Response:
     if password != again:
         return await _invited(ask, "The two passwords are not the same.")
     try:
-        token = await accounts.accept(ask.house.desk, ask.request.path_params["token"], password)
+        token = await accounts.accept(ask.house.desk, ask.request.path_params["token"], password, ask.address)
     except NotPossible as error:
         return await _invited(ask, said(error))
     return ask.signed_in(token, "/")

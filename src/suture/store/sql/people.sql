@@ -28,13 +28,7 @@ UPDATE person SET provider = $2 WHERE name = $1 RETURNING name
 UPDATE person SET disabled_at = $2 WHERE name = $1 AND (disabled_at IS NULL) <> ($2::timestamptz IS NULL) RETURNING name
 
 -- name: password
-UPDATE person SET password = $2, failures = 0, locked_until = NULL WHERE name = $1
-
--- name: failed
-UPDATE person SET failures = failures + 1, locked_until = $2 WHERE name = $1
-
--- name: succeeded
-UPDATE person SET failures = 0, locked_until = NULL WHERE name = $1
+UPDATE person SET password = $2 WHERE name = $1
 
 -- name: use_step
 -- A code is good once.
@@ -49,6 +43,12 @@ INSERT INTO invitation (digest, person, expires_at) VALUES ($1, $2, $3)
 -- name: invited
 SELECT person FROM invitation JOIN person ON person.name = invitation.person
 WHERE digest = $1 AND expires_at > $2 AND disabled_at IS NULL
+
+-- name: take_invitation
+-- It is gone for whoever comes second.
+DELETE FROM invitation USING person
+WHERE digest = $1 AND expires_at > $2 AND person.name = invitation.person AND disabled_at IS NULL
+RETURNING invitation.person
 
 -- name: uninvite
 DELETE FROM invitation WHERE person = $1
