@@ -23,7 +23,7 @@ from suture.core.clock import ManualClock
 from suture.core.ids import fact_id
 from suture.gateway.api.deprecations import Deprecation, deprecation_of
 from suture.operate import clients
-from suture.operate.actor import Actor
+from suture.operate.actor import Actor, NotPossible
 from suture.operate.projection import JourneyProjection
 from suture.store import audit, events
 from suture.store.database import Database
@@ -80,6 +80,17 @@ async def test_a_key_ends_when_it_is_revoked_or_runs_out(api: Api, clock: Manual
     assert (await api.get("/v1/appointments")).status == 200
     await clients.revoke(api.desk, Actor("ada", roles=(ADMINISTRATOR,)), "erp")
     assert (await api.get("/v1/appointments")).status == 401
+
+
+async def test_a_key_is_revoked_for_its_own_client_only(api: Api) -> None:
+    ada = Actor("ada", roles=(ADMINISTRATOR,))
+    token = await api.client("reader", ["appointments:read"])
+    [prefix] = [key.prefix for key in (await clients.listed(api.desk))[1] if key.client == "reader"]
+    with pytest.raises(NotPossible, match=f"erp has no key {prefix}"):
+        await clients.revoke(api.desk, ada, "erp", prefix)
+    assert (await api.call("GET", "/v1/appointments", token=token)).status == 200
+    await clients.revoke(api.desk, ada, "reader", prefix)
+    assert (await api.call("GET", "/v1/appointments", token=token)).status == 401
 
 
 async def test_a_client_does_what_its_scopes_say(api: Api) -> None:

@@ -50,13 +50,14 @@ class Sender:
         age: timedelta = timedelta(0),
         headers: dict[str, str] | None = None,
         data: Any = None,
+        prefix: str = "webhook",
     ) -> tuple[int, dict[str, Any], Any]:
         """Answers status, JSON and headers. `headers` replace ours; `data` replaces the signed body on the wire."""
         timestamp = str(int((datetime.now(UTC) - age).timestamp()))
         signed = {
-            "webhook-id": delivery_id,
-            "webhook-timestamp": timestamp,
-            "webhook-signature": sign(decode_secret(secret), delivery_id, timestamp, body),
+            f"{prefix}-id": delivery_id,
+            f"{prefix}-timestamp": timestamp,
+            f"{prefix}-signature": sign(decode_secret(secret), delivery_id, timestamp, body),
         }
         url = f"{self._url}/v1/hooks/{interface}"
         wire = body if data is None else data
@@ -128,6 +129,12 @@ class TestTaken:
         assert await _rows(database, "SELECT count(*) FROM delivery") == [(200,)]
 
 
+async def test_svix_headers_mean_what_the_standard_ones_mean(sender: Sender, database: Database) -> None:
+    first, again = await sender.send(prefix="svix"), await sender.send()
+    assert (first[0], first[1]) == (again[0], again[1]) == (202, first[1])
+    assert await _rows(database, "SELECT count(*) FROM delivery") == [(1,)]
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         ("sent", "reason"),
@@ -137,6 +144,9 @@ class TestRefused:
             ({"headers": {"webhook-id": "msg_2"}}, "signature_wrong"),
             ({"headers": {"webhook-signature": "v1,"}}, "signature_wrong"),
             ({"headers": {"webhook-signature": ""}}, "headers_missing"),
+            ({"prefix": "svix", "headers": {"webhook-id": "msg_1"}}, "headers_missing"),
+            ({"prefix": "svix", "secret": STRANGER}, "signature_wrong"),
+            ({"delivery_id": "msg.1"}, "id_with_dot"),
             ({"headers": {"webhook-timestamp": "soon"}}, "timestamp_invalid"),
             ({"age": timedelta(minutes=6)}, "timestamp_too_old"),
             ({"age": timedelta(minutes=-6)}, "timestamp_too_new"),

@@ -246,6 +246,11 @@ async def test_two_workers_never_serve_one_subscriber_at_once(it: Bench) -> None
             "https://[",
         ),
         *("https://169.254.169.254/latest", "https://a.example/#part"),
+        *("https://localhost./x", "https://a.localhost/x", "https://127.1/x", "https://2130706433/x"),
+        *("https://0x7f.1/x", "https://0177.0.0.1/x", "https://127.0.0.1./x", "https://127%2e0.0.1/x"),
+        *("https://0.0.0.0/x", "https://224.0.0.1/x", "https://239.1.2.3/x", "https://[ff0e::1]/x", "https://[::]/x"),
+        *("https://[64:ff9b::a00:7]/x", "https://[64:ff9b:1::808:808]/x", "https://[2002:a00:7::1]/x"),
+        *("https://[2001::1]/x", "https://[::10.0.0.7]/x", "https://[::ffff:10.0.0.7]/x", "https://[fe80::1]/x"),
     ],
 )
 async def test_webhooks_go_nowhere_inside(it: Bench, url: str) -> None:
@@ -253,6 +258,13 @@ async def test_webhooks_go_nowhere_inside(it: Bench, url: str) -> None:
         check_url(url, private=False)
     with pytest.raises(NotPossible):
         await subscribers.subscribe(it.desk, ERP, uuid4(), url, (), private=False)
+
+
+@pytest.mark.parametrize(
+    "host", ["8.8.8.8", "[2606:4700::1111]", "[64:ff9b::808:808]", "[2002:808:808::1]", "erp.example."]
+)
+def test_webhooks_go_to_public_addresses(host: str) -> None:
+    check_url(f"https://{host}/x", private=False)
 
 
 async def test_a_name_that_leads_inside_is_refused_when_it_is_used() -> None:

@@ -62,6 +62,7 @@ def outcome(
         ({"signatures": ""}, "headers_missing"),
         ({"delivery_id": None}, "headers_missing"),
         ({"timestamp": None}, "headers_missing"),
+        ({"delivery_id": "msg.1"}, "id_with_dot"),
         ({"timestamp": "soon"}, "timestamp_invalid"),
         ({"timestamp": "-1"}, "timestamp_invalid"),
         ({"timestamp": "1.5"}, "timestamp_invalid"),
@@ -126,3 +127,10 @@ def _judge(vector: Vector) -> str:
     except SignatureRefused:
         return "invalid"
     return "valid"
+
+
+def test_a_delivery_whose_id_and_time_could_be_cut_elsewhere_is_refused() -> None:
+    """Signed as `msg_1` with a body that begins with a time, it would else pass as `msg_1.TIME` too."""
+    signature = sign(KEY, "msg_1", str(NOW), f"{NOW}.".encode() + BODY)
+    assert signature == sign(KEY, f"msg_1.{NOW}", str(NOW), BODY)
+    assert outcome(delivery_id=f"msg_1.{NOW}", signatures=signature) == "id_with_dot"

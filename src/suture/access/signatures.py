@@ -52,6 +52,8 @@ def verify(
     """The delivery's id, once one of `signatures` is right under one of `secrets`. Raises `SignatureRefused`."""
     if not delivery_id or not timestamp or not signatures:
         raise SignatureRefused("headers_missing")
+    if "." in delivery_id:  # `id.timestamp.body` could then be cut in another place, and still be signed
+        raise SignatureRefused("id_with_dot")
     _check_freshness(timestamp, now)
     offered = [signature for signature in signatures.split(" ") if signature.startswith("v1,")]
     for secret in secrets:

@@ -40,6 +40,10 @@ _TURNED_AWAY = {
         "The sender signs with another key, or something on the way changes the body. Compare its key with the one that"
         " the catalogue names. If the system sends nothing else, somebody else may be trying: tell a security officer.",
     ),
+    "id_with_dot": (
+        "its id holds a dot",
+        "The sender is to give ids without dots: a dot makes the signature ambiguous.",
+    ),
     "timestamp_invalid": ("its time of signing is no time", "The sender is to write seconds since 1970."),
     "timestamp_too_old": (
         "it was signed too long ago",

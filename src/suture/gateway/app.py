@@ -132,13 +132,13 @@ class Hooks:
 
     async def _take(self, door: Door, headers: Mapping[bytes, bytes], receive: Receive) -> "Answer":
         body = await _bounded_body(headers, receive, door.most_bytes)
-        now = self._clock.now()
+        now, prefix = self._clock.now(), _prefix(headers)
         try:
             delivery_id = verify(
                 body,
-                delivery_id=_text(headers, b"webhook-id"),
-                timestamp=_text(headers, b"webhook-timestamp"),
-                signatures=_text(headers, b"webhook-signature"),
+                delivery_id=_text(headers, prefix + b"id"),
+                timestamp=_text(headers, prefix + b"timestamp"),
+                signatures=_text(headers, prefix + b"signature"),
                 secrets=door.secrets,
                 now=now,
             )
@@ -158,6 +158,12 @@ class Hooks:
         self._refusals.count(door.name, reason)
         metrics.count("suture_deliveries_total", door.name, "refused")
         metrics.count("suture_webhook_failures_total", door.name, reason)
+
+
+def _prefix(headers: Mapping[bytes, bytes]) -> bytes:
+    """How the signature's headers begin: Svix's names count where none of the standard's is there, never mixed."""
+    standard = any(b"webhook-" + name in headers for name in (b"id", b"timestamp", b"signature"))
+    return b"webhook-" if standard else b"svix-"
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

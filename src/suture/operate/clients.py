@@ -67,9 +67,10 @@ async def revoke(desk: Desk, actor: Actor, name: str, key: str = "") -> None:
     """End a client, or one of its keys by prefix, at once."""
     async with desk.database.transaction() as connection:
         now = await actor.sign(connection, desk, "client.revoke", _subject(name), {"key": key} if key else None)
-        ended = await (clients.revoke_key(connection, key, now) if key else clients.revoke(connection, name, now))
+        ended = await (clients.revoke_key(connection, name, key, now) if key else clients.revoke(connection, name, now))
         if not ended:
-            raise NotPossible(f"there is no {f'key {key}' if key else f'client {name}'} that is in use")
+            what = f"{name} has no key {key}" if key else f"there is no client {name}"
+            raise NotPossible(f"{what} that is in use; `suture clients list` shows all")
 
 
 async def listed(desk: Desk) -> tuple[list[Client], list[Key]]:

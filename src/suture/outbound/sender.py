@@ -19,7 +19,7 @@ from suture.catalogue import Catalogue
 from suture.connectors.http import retry_after
 from suture.core.clock import Clock
 from suture.core.failure import Rejected
-from suture.outbound.addresses import PublicResolver
+from suture.outbound.addresses import AddressRefused, PublicResolver, check_url
 from suture.store import subscriptions
 from suture.store.database import DATABASE_AWAY, Database
 from suture.store.exceptions import Trouble
@@ -137,11 +137,12 @@ class Sender:
             "webhook-signature": " ".join(sign(key, number, stamp, body) for key in keys),
         }
         try:
+            check_url(url, private=self._private)  # a literal address never comes to the resolver
             async with http.post(url, data=body, headers=headers, allow_redirects=False) as response:
                 with suppress(aiohttp.ClientError):
                     await response.content.read(1024)
                 return Answered(response.status, str(response.status), retry_after(response.headers))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (AddressRefused, aiohttp.ClientError, TimeoutError, OSError) as error:
             return Answered(0, type(error).__name__)
 
     async def _failed(self, to: Subscription, one: Waiting, answer: Answered) -> None:

@@ -67,8 +67,9 @@ async def revoke(connection: Connection, name: str, at: datetime) -> bool:
     return await connection.fetchval(_SQL["revoke"], name, at) is not None
 
 
-async def revoke_key(connection: Connection, prefix: str, at: datetime) -> bool:
-    return await connection.fetchval(_SQL["revoke_key"], prefix, at) is not None
+async def revoke_key(connection: Connection, name: str, prefix: str, at: datetime) -> bool:
+    """End a key of this client; another client's is left alone."""
+    return await connection.fetchval(_SQL["revoke_key"], name, prefix, at) is not None
 
 
 async def listed(connection: Connection) -> list[Client]:

@@ -26,7 +26,7 @@ UPDATE api_client SET scopes = $2, per_minute = $3 WHERE name = $1 AND revoked_a
 UPDATE api_client SET revoked_at = $2 WHERE name = $1 AND revoked_at IS NULL RETURNING name
 
 -- name: revoke_key
-UPDATE api_key SET revoked_at = $2 WHERE prefix = $1 AND revoked_at IS NULL RETURNING prefix
+UPDATE api_key SET revoked_at = $3 WHERE client = $1 AND prefix = $2 AND revoked_at IS NULL RETURNING prefix
 
 -- name: list
 SELECT name, purpose, scopes, per_minute, created_at, created_by, revoked_at FROM api_client ORDER BY name
