@@ -16,7 +16,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suture.canonical.records import Component, JournalFact, PricedLine
-from suture.canonical.remittance import Remittance
+from suture.canonical.remittance import ClaimPayment, Remittance
 from suture.connectors.http import HttpClient
 from suture.connectors.odoo import OdooLedger, remittances
 from suture.connectors.odoo.client import Json2, JsonRpc, Odoo, Row, server_version
@@ -61,7 +61,7 @@ from suture.connectors.testing.orders import (
     whole_visit,
 )
 from suture.connectors.testing.receivables import a_correction
-from suture.core.failure import Fatal, Rejected, Unknown
+from suture.core.failure import Failure, Fatal, Rejected, Unknown
 from suture.core.money import Money
 from suture.simulators.odoo import create_app
 from suture.simulators.serving import serving
@@ -893,6 +893,118 @@ class LosingAnswers:
         await self._app(scope, again, _unheard)
         await send({"type": "http.response.start", "status": 504, "headers": []})
         await send({"type": "http.response.body", "body": b""})
+
+
+class BreakingOff:
+    """Does so many changing calls, and the next without giving its answer; nothing that comes after it is done."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.left: int | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _whole_body(receive) if scope["type"] == "http" else ""
+        changes = any(scope.get("path", "").endswith(f"/{m}") or f'"{m}",' in body for m in WRITING)
+
+        async def again() -> Message:
+            return {"type": "http.request", "body": body.encode(), "more_body": False}
+
+        if self.left is None or not changes:
+            await self._app(scope, again if body else receive, send)
+            return
+        self.left -= 1
+        if self.left >= -1:
+            await self._app(scope, again, send if self.left >= 0 else _unheard)
+        if self.left < 0:
+            await send({"type": "http.response.start", "status": 504, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+
+WRITING = ("load", "create", "write", "unlink", "action_post", "button_draft", "post", "reconcile")
+
+
+async def paid_reversal(ledger: Ledger, key: str, *corrections: ClaimPayment) -> Remittance:
+    """A claim that was booked, and its share paid by its patient: what takes it back."""
+    await ledger.draft_invoice(billed_to_payer(key))
+    await ledger.post_invoice(key, usd("200.00"))
+    await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+    await ledger.apply_payment(a_payment(key, "30.00", payer=None))
+    return a_remittance(key, a_reversal(key), *corrections, number="back")
+
+
+async def corrected(ledger: Ledger, key: str) -> Remittance:
+    return await paid_reversal(ledger, key, a_claim(key, paid="110.00", patient="40.00"))
+
+
+async def completed(ledger: Ledger, key: str) -> Remittance:
+    """One that came before its invoice."""
+    early = a_remittance(key, a_claim(key))
+    await ledger.post_remittance(early, patients(key))
+    await ledger.draft_invoice(billed_to_payer(key))
+    await ledger.post_invoice(key, usd("200.00"))
+    return early
+
+
+REMITTED: dict[str, tuple[Callable[[Ledger, str], Awaitable[Remittance]], dict[str, int], bool]] = {
+    "reversed": (paid_reversal, {"payer": 200, "patient": -30}, True),
+    "corrected": (corrected, {"patient": 10}, False),
+    "completed": (completed, {"patient": 30}, False),
+}
+"""How a remittance comes about, what is open after it, and whether its claim is a person's to look at."""
+
+
+@pytest.mark.parametrize("name", ["sim17-jsonrpc", "sim19-connect"])
+async def test_a_remittance_that_breaks_off_after_any_write_ends_as_an_undisturbed_one(name: str) -> None:
+    chosen = SIMULATED[name]
+    app = BreakingOff(simulated_odoo(chosen))
+    async with serving(app) as url:
+        target = Target(chosen.transport, chosen.version, url)
+        ledger = connector(target)
+        await ledger.prepare(PLAN)
+        for case, (prepared, expected, asked) in REMITTED.items():
+            broken = 0
+            while broken < 20:
+                key = f"{case}-{broken}"
+                told = await prepared(ledger, key)
+                app.left = broken
+                try:
+                    await ledger.post_remittance(told, patients(key))
+                except Failure:
+                    broken += 1
+                else:
+                    break
+                app.left = None
+                other = connector(target)  # another worker goes on, which remembers nothing
+                for _ in range(2):
+                    posted = await other.post_remittance(told, patients(key))
+                    assert posted.unapplied == ((f"{key}-claim",) if asked else ()), key
+                await other.close()
+                names = {PAYER.reference: "payer", f"Patient/{key}": "patient"}
+                assert {names[who]: of for who, of in (await open_for(ledger, key)).items()} == expected, key
+            assert 3 <= broken < 20
+            app.left = None
+        await ledger.close()
+
+
+async def test_a_reversal_that_met_a_lock_is_booked_once_the_period_is_open(simulated: Target) -> None:
+    ledger = connector(simulated)
+    await ledger.prepare(PLAN)
+    await ledger.draft_invoice(billed_to_payer("paid"))
+    await ledger.post_invoice("paid", usd("200.00"))
+    whole = {"paid": "200.00", "patient": "0.00", "CO-45": "0"}
+    await ledger.post_remittance(a_remittance("paid", a_claim("paid", **whole)), [PAYER])
+    back = a_remittance("paid", a_reversal("paid", **{"paid": "-200.00", "CO-45": "0", "PR-1": "0"}), number="back")
+    stood = await standing(ledger)
+    await lock(simulated, DAY.isoformat())
+    failure = await failure_of(ledger.post_remittance(back, [PAYER]))
+    assert failure.code == "period_locked"
+    assert "draft" not in failure.remedy
+    assert (await standing(ledger), await open_for(ledger, "paid")) == (stood, {})
+    await lock(simulated, False)
+    for _ in range(2):
+        assert (await ledger.post_remittance(back, [PAYER])).unapplied == ()
+    assert await open_for(ledger, "paid") == {PAYER.reference: Decimal(200)}
+    await ledger.close()
 
 
 CHANGING = ("load", "action_post", "post", "reconcile", "button_validate", "button_cancel")

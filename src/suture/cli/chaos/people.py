@@ -45,7 +45,6 @@ class People:
         self.renamed: dict[str, str] = {}
         self._remitted: set[str] = set()
         self.booked: set[str] = set()
-        self._books = asyncio.Lock()  # nobody books a remittance into a period while the same people have it locked
 
     async def act(self, injury: Injury) -> str:
         """Do it, and undo it after its time; answers what was done, empty where there was nothing to do it to."""
@@ -78,10 +77,9 @@ class People:
 
     async def _lock(self, injury: Injury) -> str:
         today = self._stage.day.day.isoformat()
-        async with self._books:
-            await self._by_hand("res.company", "write", [1], vals={"fiscalyear_lock_date": today})
-            await asyncio.sleep(injury.lasts)
-            await self._by_hand("res.company", "write", [1], vals={"fiscalyear_lock_date": False})
+        await self._by_hand("res.company", "write", [1], vals={"fiscalyear_lock_date": today})
+        await asyncio.sleep(injury.lasts)
+        await self._by_hand("res.company", "write", [1], vals={"fiscalyear_lock_date": False})
         return f"the books locked until {today} for {injury.lasts:.1f} s"
 
     async def _change(self, _: Injury) -> str:
@@ -147,8 +145,7 @@ class People:
                 told = Payer(reference=payer, name=name)
                 await book_remittance(acting, _ACTOR, systems.ledger, remittance, told, progress=lambda _: None)
 
-        async with self._books:
-            await _persistently(book)
+        await _persistently(book)
 
     @asynccontextmanager
     async def _desk(self) -> AsyncIterator[tuple[Any, Any]]:

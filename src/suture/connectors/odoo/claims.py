@@ -22,6 +22,7 @@ from suture.core.failure import Fatal
 DEPOSIT, SUMMED, TRANSFERRED = "Remittance", "Adjustments ", "Patient's share"
 _LINE, _PARTIAL, _RECEIVABLE = "account.move.line", "account.partial.reconcile", "asset_receivable"
 _FIELDS = (*ITEM_FIELDS, "account_type", "analytic_distribution")
+_UNDOES = "undoes_"
 _MOST_PARTS = 8
 """Into how many parts of one claim a reversal is looked for; what was split further is a person's."""
 
@@ -208,22 +209,52 @@ def undone_by(claim: ClaimPayment, adjusted: Decimal, known: Sequence[Standing])
     return ()
 
 
-async def take_apart(books: Books, known: Sequence[Standing]) -> dict[int, list[int]]:
-    """Undo what the lines of claims were matched with, and nothing else that pays the same invoice. Answers by the line
-    of a patient's share what had paid it and is open again."""
-    lines = [one.line for of in known for one in of.lines]
+class Turned(msgspec.Struct, frozen=True):
+    """A line of ours that takes back the line `booked`, and the lines that had paid that one (`credits`): they are
+    open again."""
+
+    line: Item
+    booked: int
+    credits: tuple[int, ...] = ()
+
+
+def sign_of(booked: int, credits: Sequence[int]) -> str:
+    """What the external id of a line ends in that takes back the line `booked`. It is written before anything is taken
+    apart, so that whoever goes on after an interruption knows what had paid what."""
+    return f"{_UNDOES}{'_'.join(map(str, (booked, *credits)))}"
+
+
+async def turned_in(books: Books, lines: Sequence[Item]) -> list[Turned]:
+    """What lines of ours say that they take back (`sign_of`)."""
+    names = await books.odoo.external_ids(_LINE, [one.line for one in lines])
+    found = []
+    for one in lines:
+        _, says, ids = names.get(one.line, "").rpartition(f"_{_UNDOES}")
+        if says:
+            booked, *credits = map(int, ids.split("_"))
+            found.append(Turned(one, booked, tuple(credits)))
+    return found
+
+
+async def credits_of(books: Books, known: Sequence[Standing]) -> dict[int, list[int]]:
+    """What has paid patients' shares, by the share's line."""
+    shares = [one.share.line for one in known if one.share]
+    found: dict[int, list[int]] = defaultdict(list)
+    if shares:
+        fields = ["debit_move_id", "credit_move_id"]
+        for row in await books.odoo.search(_PARTIAL, [["debit_move_id", "in", shares]], fields):
+            found[row["debit_move_id"]].append(row["credit_move_id"])
+    return found
+
+
+async def take_apart(books: Books, lines: Sequence[int]) -> None:
+    """Undo what lines were matched with, and nothing else that pays the same invoice."""
     if not lines:
-        return {}
+        return
     either = ["|", ["debit_move_id", "in", lines], ["credit_move_id", "in", lines]]
-    partials = await books.odoo.search(_PARTIAL, either, ["debit_move_id", "credit_move_id"])
+    partials = await books.odoo.search(_PARTIAL, either, ["id"])
     if partials:
         await books.odoo.do(_PARTIAL, "unlink", [row["id"] for row in partials])
-    shares = {of.share.line for of in known if of.share}
-    released: dict[int, list[int]] = defaultdict(list)
-    for row in partials:
-        if row["debit_move_id"] in shares:
-            released[row["debit_move_id"]].append(row["credit_move_id"])
-    return released
 
 
 async def items_by_line(books: Books, lines: Iterable[int]) -> dict[int, Item]:

@@ -28,9 +28,8 @@ MOVE_PRINTED = (
 MOVE_FIELDS = (*MOVE_PRINTED, "move_type", "ref", "currency_id")
 _FARTHEST_ZONE = timedelta(hours=14)
 _LOCKS_KEPT = timedelta(seconds=60)
-_OPEN_IT = (
-    "Open the period in Odoo (Accounting, Lock Dates) and retry it, or date the draft after it in Odoo and retry it."
-)
+_RETRY_IT = "Open the period in Odoo (Accounting, Lock Dates) and retry it"
+_OPEN_IT = f"{_RETRY_IT}, or date the draft after it in Odoo and retry it."
 
 Posted = Row | Failure
 
@@ -118,6 +117,15 @@ class Poster:
         if drafts:
             outcome.update(await self._on_their_days(drafts, settles, days))
         return {identifier: _stands(row, days.get(identifier)) for identifier, row in outcome.items()}
+
+    async def check_open(self, reference: str, day: date) -> None:
+        """Raises `Rejected` where an entry of this day would be refused: for what changes the books before its entry
+        stands."""
+        latest = (self._clock.now() + _FARTHEST_ZONE).date()
+        locked = (await self.reread_locks()).everything
+        refused = period_locked(reference, day, locked, f"{_RETRY_IT}.") or _future_dated(reference, day, latest)
+        if refused is not None:
+            raise refused
 
     async def _on_their_days(
         self, drafts: Mapping[int, Row], settles: Sequence[Sequence[Any]], days: Mapping[int, date]
@@ -274,14 +282,14 @@ def _obstacle(row: Row | None, locks: Locks, latest: date, expected: Money | Non
     return None
 
 
-def period_locked(reference: str, day: date, locked: date) -> Rejected | None:
+def period_locked(reference: str, day: date, locked: date, remedy: str = _OPEN_IT) -> Rejected | None:
     """Nothing is written into a period that is closed. None where `day` is open."""
     if day > locked:
         return None
     return Rejected(
         "period_locked",
         f"{reference} is dated {day}, and Odoo is locked until {locked}: the period {day:%Y-%m} takes nothing",
-        _OPEN_IT,
+        remedy,
     )
 
 

@@ -23,17 +23,21 @@ from suture.connectors.odoo.claims import (
     DEPOSIT,
     Owed,
     Standing,
+    Turned,
     adjustment_label,
     booked_before,
     claim_label,
+    credits_of,
     items_by_line,
     later_reference,
     lines_of_entries,
     owed,
     paid_by,
     share_label,
+    sign_of,
     standing,
     take_apart,
+    turned_in,
     undone_by,
 )
 from suture.connectors.odoo.client import Row
@@ -150,6 +154,7 @@ class Posting:
         self._before = False
         self._entries: list[int] = []
         self._undone: set[int] = set()
+        self._paid_by: dict[int, list[int]] = {}
         self._released: dict[str, list[int]] = defaultdict(list)
 
     async def parts(self) -> list[Part]:
@@ -194,8 +199,8 @@ class Posting:
             row = unwrap((await book(self._books, [draft]))[draft.name]).row
         self._entries.append(row["id"])
         holds = await self._holds(part, row["id"])
-        if known:
-            await self._finish_undoing(part, holds)
+        if await self._match_turned(part, holds):
+            holds = await self._holds(part, row["id"])
         open_ = await self._owed(part)
         if await self._settle_late(part, holds, open_):
             holds, open_ = await self._holds(part, row["id"]), await self._owed(part)
@@ -257,17 +262,49 @@ class Posting:
         """What was paid and adjusted away of a claim together."""
         return sum((amount.amount for _, _, amount in self._adjusted(claim)), claim.paid.amount)
 
-    async def _finish_undoing(self, part: Part, holds: Mapping[str, Sequence[Standing]]) -> None:
-        """Match a reversal that was posted with what it turns, where that was interrupted."""
+    async def _match_turned(self, part: Part, holds: Mapping[str, Sequence[Standing]]) -> bool:
+        """Match what the reversals of a posted entry turn, as far as posting it did not, and the patients' corrected
+        shares with what had paid the earlier ones. Answers whether there was anything to match."""
+        if not any(claim.reverses for claim in part.claims):
+            return False
+        turning = [line for of in holds.values() for one in of if one.claim.amount > 0 for line in one.lines]
+        turned = await turned_in(self._books, turning) or await self._turned_before(part, holds)
+        waiting = [one for one in turned if not (one.line.settled or one.line.matched)]
+        await take_apart(self._books, [one.booked for one in waiting])
+        now = await items_by_line(self._books, (i for one in turned for i in (one.booked, *one.credits)))
+        pairs = [([now[one.booked]], [one.line]) for one in waiting if one.booked in now]
+        await match(self._books, pairs)
+        shares = self._shares_of_credits(holds, turned, now)
+        await match(self._books, shares)
+        return bool(pairs or shares)
+
+    def _shares_of_credits(
+        self, holds: Mapping[str, Sequence[Standing]], turned: Sequence[Turned], now: Mapping[int, Item]
+    ) -> list[tuple[list[Item], list[Item]]]:
+        """What had paid a share pays the corrected one beside it; where there is none, it is a patient's credit."""
+        credits = {one.line.line: [now[i] for i in one.credits if i in now] for one in turned}
+        found = []
+        for label, of in holds.items():
+            freed = [i for one in of for line in one.lines for i in credits.get(line.line, ())]
+            shares = [one.share for one in of if one.claim.amount <= 0 and one.share and one.share.amount > 0]
+            if freed and not shares:
+                self._released[label] = [one.line for one in freed]
+            found += [(freed, [share]) for share in shares if freed and not share.settled]
+        return found
+
+    async def _turned_before(self, part: Part, holds: Mapping[str, Sequence[Standing]]) -> list[Turned]:
+        """What an entry of before takes back, whose lines don't say it: as far as that was interrupted."""
         turning = [one for of in holds.values() for one in of if one.claim.amount > 0 and not one.claim.settled]
         if not turning:
-            return
+            return []
         undone = [one for of in (await self._undo(part)).values() for parts in of for one in parts.whole]
         by_lines = {(one.claim.label, one.claim.amount): one for one in turning}
         pairs = [(one, turned) for one in undone if (turned := by_lines.get((one.claim.label, -one.claim.amount)))]
-        now = await items_by_line(self._books, (i.line for one, _ in pairs for i in one.lines))
-        lines = [both for one, turned in pairs for both in zip(one.lines, turned.lines, strict=False)]
-        await match(self._books, [([now[booked.line]], [turned]) for booked, turned in lines])
+        return [
+            Turned(turns, booked.line, tuple(self._paid_by.get(booked.line, ())))
+            for one, turned in pairs
+            for booked, turns in zip(one.lines, turned.lines, strict=False)
+        ]
 
     async def _owed(self, part: Part) -> dict[str, Owed]:
         currency = self._setting.currency_id(self._told.deposit.currency)
@@ -279,6 +316,8 @@ class Posting:
             self._deposit(entry)
         lines = _Lines(Money.zero(self._told.deposit.currency))
         if part.claims:
+            if any(claim.reverses for claim in part.claims):
+                await self._books.poster.check_open(part.ref, self._told.received_on)
             undone = await self._undo(part)
             lines = await self._claims(entry, part.claims, undone, await self._owed(part))
         if not part.alone:
@@ -310,7 +349,9 @@ class Posting:
             entry.line(account or clearing, label, kept.amount.amount, partner=self._payer)
 
     async def _undo(self, part: Part) -> dict[int, tuple[Standing, ...]]:
-        """What each reversal of a part takes back, by the claim's place, taken apart from what it had settled."""
+        """What each reversal of a part takes back, by the claim's place. Claims are taken apart from the invoices
+        that they had settled, which a correction finds open; what had paid a share stays with it until the entry
+        stands."""
         reversals = {n: claim for n, claim in enumerate(part.claims, 1) if claim.reverses}
         if not reversals:
             return {}
@@ -322,11 +363,9 @@ class Posting:
             adjusted = sum((amount.amount for _, _, amount in self._adjusted(claim)), Decimal(0))
             undone[number] = undone_by(claim, adjusted, known)
             self._undone |= {one.claim.line for of in undone[number] for one in of.whole}
-        whole = {n: [one for of in parts for one in of.whole] for n, parts in undone.items()}
-        released = await take_apart(self._books, [one for of in whole.values() for one in of])
-        for number, claim in reversals.items():
-            for one in whole[number]:
-                self._released[claim_label(claim)] += released.get(one.share.line if one.share else 0, ())
+        whole = [one for parts in undone.values() for of in parts for one in of.whole]
+        self._paid_by |= await credits_of(self._books, whole)
+        await take_apart(self._books, [one.claim.line for one in whole])
         return undone
 
     async def _claims(
@@ -339,8 +378,7 @@ class Posting:
         """A claim's line on its payer's receivable, one on the patient's where the patient owes a share, and one a
         reason of what is adjusted away."""
         booked = [one for of in undone.values() for standing_ in of for one in standing_.whole]
-        released = [line for of in self._released.values() for line in of]
-        items = await items_by_line(self._books, [*(i.line for one in booked for i in one.lines), *released])
+        items = await items_by_line(self._books, (i.line for one in booked for i in one.lines))
         lines = _Lines(Money.zero(self._told.deposit.currency), items=items)
         for number, claim in enumerate(claims, 1):
             lines.paid += claim.paid
@@ -366,8 +404,16 @@ class Posting:
             ):
                 if booked is None:
                     continue
-                told = Settles(mark(line_id(entry.name, f"{place}{number}_{n}")), [lines.items[booked.line]])
-                entry.line(booked.account, label, -booked.amount, partner=booked.partner, settles=told.mark)
+                now = lines.items[booked.line]
+                told = Settles(mark(line_id(entry.name, f"{place}{number}_{n}")), () if now.matched else [now])
+                entry.line(
+                    booked.account,
+                    label,
+                    -booked.amount,
+                    partner=booked.partner,
+                    settles="" if now.matched else told.mark,
+                    sign=sign_of(booked.line, self._paid_by.get(booked.line, ())),
+                )
                 lines.settles.append(told)
             for one in part.adjusted:
                 entry.line(one.account, one.label, -one.amount, analytic=one.analytic)
@@ -404,17 +450,8 @@ class Posting:
         )
         lines.settles.append(told)
         if share:
-            credits = [lines.items[line] for line in self._released.pop(claim_label(claim), ())]
-            told = Settles(mark(line_id(entry.name, f"share{number}")), credits)
-            patient = self._partners[claim.patient or ""]
-            entry.line(
-                open_.face.account,
-                share_label(claim),
-                share,
-                partner=patient,
-                settles=told.mark if credits else "",
-            )
-            lines.settles.append(told)
+            entry.line(open_.face.account, share_label(claim), share, partner=self._partners[claim.patient or ""])
+            lines.settles.append(Settles(mark(line_id(entry.name, f"share{number}")), ()))
         for code, account, of_reason in adjusted:
             entry.line(account, adjustment_label(claim, code), of_reason.amount, analytic=open_.analytic)
 
@@ -479,7 +516,9 @@ class Posting:
         for number, claim, before in lacking:
             key, label = f"{part.key} claim {number}", claim_label(claim)
             entry = (await self._books.finder.by_name("account.move", "remittance", [key])).get(key)
-            if entry is None and all(one.claim.line in alive for one in before):
+            if entry is not None:
+                await self._post_again(key, entry, label, open_[claim.appointment])
+            elif all(one.claim.line in alive for one in before):
                 draft = self._completing(part, number, claim, before, open_[claim.appointment])
                 if draft.total:
                     entry = unwrap((await book(self._books, [draft]))[draft.name]).row["id"]
@@ -487,6 +526,13 @@ class Posting:
                 holds.setdefault(label, []).extend(
                     standing(await lines_of_entries(self._books, [entry]), {label})[label]
                 )
+
+    async def _post_again(self, key: str, entry: int, label: str, open_: Owed) -> None:
+        """What completes a claim and stands already is posted, and settles what it is for."""
+        name = external_id("remittance", key)
+        unwrap((await self._books.post({name: entry}))[name])
+        held = standing(await lines_of_entries(self._books, [entry]), {label})[label]
+        await match(self._books, [(open_.items, [one.claim]) for one in held if _waits(one)])
 
     def _completing(
         self, part: Part, number: int, claim: ClaimPayment, before: Sequence[Standing], open_: Owed

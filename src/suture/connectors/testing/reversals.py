@@ -1,7 +1,12 @@
 """Reversals (CLP02 22): what was booked of a claim is taken back exactly, however the payer writes it."""
 
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
 from decimal import Decimal
+from time import monotonic
 
+import msgspec
 import pytest
 
 from suture.connectors.port import Ledger
@@ -205,3 +210,36 @@ class ReversalConformance:
         corrected = a_remittance(key, a_reversal(key), a_claim(key, paid="110.00", patient="40.00"), number="back")
         assert (await ledger.post_remittance(corrected, patients(key))).unapplied == ()
         assert await open_for(ledger, key) == {f"Patient/{key}": Decimal(10)}
+
+    async def test_a_refused_reversal_changes_nothing_and_is_booked_once_its_date_is_right(
+        self, ledger: Ledger, key: str
+    ) -> None:
+        await billed(ledger, key)
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        await ledger.apply_payment(a_payment(key, "30.00", payer=None))
+        stood = [one async for one in ledger.open_items()]
+        back = a_remittance(key, a_reversal(key), a_claim(key, paid="110.00", patient="40.00"), number="back")
+        early = msgspec.structs.replace(back, received_on=DAY + timedelta(days=30))
+        failure = await failure_of(ledger.post_remittance(early, patients(key)))
+        assert (failure.code, bool(failure.remedy)) == ("future_dated", True)
+        assert [one async for one in ledger.open_items()] == stood
+        for _ in range(2):
+            assert (await ledger.post_remittance(back, patients(key))).unapplied == ()
+        assert await open_for(ledger, key) == {f"Patient/{key}": Decimal(10)}
+
+    async def test_a_reversal_that_was_broken_off_ends_as_an_undisturbed_one(self, ledger: Ledger, key: str) -> None:
+        lasts = 0.0
+        for number in range(6):
+            one = f"{key}-{number}"
+            await billed(ledger, one)
+            await ledger.post_remittance(a_remittance(one, a_claim(one)), patients(one))
+            await ledger.apply_payment(a_payment(one, "30.00", payer=None))
+            back = a_remittance(one, a_reversal(one), a_claim(one, paid="110.00", patient="40.00"), number="back")
+            began = monotonic()
+            if number:  # the first one is not disturbed: it tells how long they last
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ledger.post_remittance(back, patients(one)), lasts * number / 6)
+            posted = await ledger.post_remittance(back, patients(one))
+            lasts = lasts or monotonic() - began
+            assert (posted.claims, posted.unapplied) == (2, ())
+            assert await open_for(ledger, one) == {f"Patient/{one}": Decimal(10)}
