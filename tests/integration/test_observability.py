@@ -79,7 +79,7 @@ async def test_a_day_is_counted_and_labels_stay_within_their_bounds(it: Clinic) 
         "class": set(CLASSES),
         "owner": {*(one.owner for one in (*catalogue.systems.values(), *catalogue.interfaces.values())), "integration"},
         "rule": {rule.name for rule in catalogue.reconciliation.standing},
-        "queue": {"received", "due", "parked", "stuck", "unpublished", "webhooks"},
+        "queue": {"received", "due", "parked", "waiting", "stuck", "unpublished", "webhooks"},
         "currency": {catalogue.organisation.currency},
         "result": {"accepted", "duplicate", "conflict", "refused", "not_taken", "ingested", "excepted"},
     }

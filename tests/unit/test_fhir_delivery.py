@@ -382,6 +382,20 @@ ONE, TWO = paid_by("Organization/o1"), paid_by("Organization/o2")
 
 
 class TestCoverage:
+    def test_that_an_account_holds_in_itself_counts(self, read: Read, notice: Any) -> None:
+        delivery = covered(notice)
+        held = {"resourceType": "Coverage", "id": "c", "status": "active", "payor": [ref("Organization/o1")]}
+        add(
+            delivery,
+            "Account",
+            "a1",
+            status="active",
+            subject=[ref("Patient/p1")],
+            contained=[held],
+            coverage=[{"coverage": ref("#c"), "priority": 1}],
+        )
+        assert visit(read(delivery)).payer == "Payer/o1"
+
     @pytest.mark.parametrize(
         ("coverages", "payer"),
         [
@@ -397,7 +411,6 @@ class TestCoverage:
             ([ONE, ONE], "Payer/o1"),
             ([TWO | {"status": "cancelled"}], None),
             ([TWO | {"period": {"end": "2025-12-31"}}], None),
-            ([TWO | {"beneficiary": ref("Patient/else")}], None),
             ([paid_by("Patient/p1")], None),
             ([paid_by("Patient/p1"), ONE], "Payer/o1"),
             ([], None),
@@ -415,6 +428,11 @@ class TestCoverage:
             [ONE, TWO],
             [ONE | {"order": 1}, TWO | {"order": 1}],
             [TWO | {"status": "draft"}],
+            [TWO | {"status": "Active"}],
+            [TWO | {"beneficiary": ref("Patient/else")}],
+            [ONE | {"payor": [{"display": "Alpine Health"}, ref("Patient/p1")]}],
+            [ONE | {"payor": [ref("#lost"), ref("RelatedPerson/mum")]}],
+            [ONE | {"payor": [{"type": "Organization", "identifier": {"value": "60054"}}, ref("Patient/p1")]}],
             [paid_by({"reference": "#ins"}, contained=[{"resourceType": "Organization", "id": "ins", "name": "X"}])],
             [paid_by({"reference": "urn:uuid:7a5c0f6e-0000-4000-8000-000000000001", "display": "X"})],
             [paid_by({"type": "Organization", "identifier": {"system": "urn:naic", "value": "1"}, "display": "X"})],

@@ -15,6 +15,7 @@ from suture.ingest.fhir_appointment.told import SAY_WHICH, Told, covers, distinc
 from suture.ingest.understanding import NotUnderstood
 
 _ACTIVE, _UNCONFIRMED = ("active", ""), "draft"
+_STATUSES = (*_ACTIVE, _UNCONFIRMED, "cancelled", "entered-in-error")
 _USABLE_ACCOUNTS = ("active", "on-hold", "unknown", "")
 _ROLES = {"Organization": 0, "RelatedPerson": 1, "Patient": 2}
 """Who may pay; of coverages that nothing else puts in order, an insurer's comes first."""
@@ -36,6 +37,8 @@ class _Cover(msgspec.Struct, frozen=True):
     read: fhir.Read[fhir.Coverage]
     priority: float
     payors: list[fhir.Target]
+    unclear: bool = False
+    """Whether one of its payors, who may be the insurer, can't be told."""
 
     @property
     def rank(self) -> tuple[float, float, int]:
@@ -51,7 +54,7 @@ def billed(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter], day: 
         return _of_guarantors(told, patient, accounts, day)
     first = min(cover.rank for cover in covers_)
     chosen = [cover for cover in covers_ if cover.rank == first]
-    if any(not cover.payors for cover in chosen):
+    if any(cover.unclear for cover in chosen):
         raise NotUnderstood(
             "payer_unclear",
             "the coverage of the visit names its payor in a way that nothing in the delivery answers",
@@ -90,16 +93,55 @@ def _applying(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]],
     """The coverages of the patient that are active and cover the day: those that the visit is billed to by its
     accounts, where these say so. Raises `NotUnderstood`."""
     priorities = _priorities(told, accounts)
-    every = [one for one in told.contents.of(fhir.Coverage) if _is_of(told, one, patient)]
+    known = [*told.contents.of(fhir.Coverage), *_contained(told, accounts)]
+    every = [one for one in known if _is_of(told, one, patient)]
     covering = [one for one in every if covers(one.resource.period, day, told.zone)]
     active = [one for one in covering if one.resource.status in _ACTIVE]
     found = [one for one in active if one.id in priorities] or active
     _check_none_lacks(told, priorities, found)
+    if any(one.resource.status not in _STATUSES for one in covering):
+        raise NotUnderstood("payer_unclear", "a Coverage of the visit has a status that FHIR doesn't know", SAY_WHICH)
     if not found and any(one.resource.status == _UNCONFIRMED for one in covering):
         raise NotUnderstood(
             "payer_unclear", "the only Coverage of the visit is a draft that nobody confirmed", SAY_WHICH
         )
-    return [_Cover(one, priorities.get(one.id, inf), _payors(told, one)) for one in found]
+    if not found:
+        _check_nobody_elses(told, patient, day)
+    return [_cover(told, one, priorities.get(one.id, inf)) for one in found]
+
+
+def _check_nobody_elses(told: Told, patient: str, day: date) -> None:
+    """A visit whose one patient is covered by nothing, beside a coverage of somebody else that applies: a record that
+    was merged, a parent's policy, or nothing to do with it. A person can tell."""
+    others = [
+        one
+        for one in told.contents.of(fhir.Coverage)
+        if one.resource.status in _ACTIVE and covers(one.resource.period, day, told.zone)
+    ]
+    if told.alone and others and not any(_is_of(told, one, patient) for one in others):
+        raise NotUnderstood(
+            "payer_unclear", "the only Coverage that the delivery has names another beneficiary", SAY_WHICH
+        )
+
+
+def _cover(told: Told, read: fhir.Read[fhir.Coverage], priority: float) -> _Cover:
+    """A coverage with those whom its payors mean. One payor that can't be told may be the insurer: unless an insurer is
+    named beside it, nobody may be billed in its place."""
+    targets = [told.follow(payor, read.held) for payor in read.resource.payor]
+    known = [target for target in targets if target is not None and target.id and target.kind in _ROLES]
+    lacking = len(known) < len(targets) and not any(target.kind == "Organization" for target in known)
+    return _Cover(read, priority, _foremost(distinct(known)), unclear=not known or lacking)
+
+
+def _contained(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> list[fhir.Read[fhir.Coverage]]:
+    """The coverages that accounts hold in themselves instead of naming those of the delivery."""
+    named_ = (
+        told.resource(told.follow(one.coverage, account.held, "Coverage"), fhir.Coverage)
+        for account in accounts
+        for one in account.resource.coverage
+    )
+    here = [id(one) for one in told.contents.held(fhir.Coverage)]
+    return [one for one in named_ if one is not None and id(one.held) not in here]
 
 
 def _check_none_lacks(told: Told, priorities: dict[str, float], found: list[fhir.Read[fhir.Coverage]]) -> None:
@@ -116,13 +158,6 @@ def _is_of(told: Told, read: fhir.Read[fhir.Coverage], patient: str) -> bool:
     """Whether a coverage may be the patient's: one that doesn't say whose may be."""
     target = told.follow(read.resource.beneficiary, read.held, "Patient")
     return target is None or not target.id or target.reference == patient
-
-
-def _payors(told: Told, read: fhir.Read[fhir.Coverage]) -> list[fhir.Target]:
-    """Those whom a coverage's payors mean, as far as they can be told and known by an id."""
-    targets = (told.follow(payor, read.held) for payor in read.resource.payor)
-    found = [target for target in targets if target is not None and target.id and target.kind in _ROLES]
-    return _foremost(distinct(found))
 
 
 def _foremost(payors: list[fhir.Target]) -> list[fhir.Target]:
