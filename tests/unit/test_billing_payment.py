@@ -97,3 +97,23 @@ def test_what_is_not_understood_says_why_and_not_what_it_holds(context: Context,
     assert caught.value.code == code
     assert MARK not in caught.value.reason
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("body", "subject"),
+    [
+        (webhook(type="payment.voided"), "Payment/pay1"),
+        (webhook(amount="abc"), "Payment/pay1"),
+        (webhook(amount="50.005"), "Payment/pay1"),
+        (webhook(currency="EUR"), "Payment/pay1"),
+        (webhook(received_on=...), "Payment/pay1"),
+        (webhook(id=f"{MARK} John 1950"), None),
+        (b"not JSON", None),
+    ],
+)
+def test_what_can_not_be_read_is_about_its_payment_where_that_is_named(
+    context: Context, body: bytes, subject: str | None
+) -> None:
+    with pytest.raises(NotUnderstood) as caught:
+        decode(body, context)
+    assert caught.value.subject == subject

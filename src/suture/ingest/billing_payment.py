@@ -34,8 +34,38 @@ class _Webhook(msgspec.Struct, frozen=True):
     data: _Data
 
 
+class _NamedPayment(msgspec.Struct, frozen=True):
+    """As much of a payment as says which it is."""
+
+    id: str
+
+
+class _NamedData(msgspec.Struct, frozen=True):
+    payment: _NamedPayment
+
+
+class _Named(msgspec.Struct, frozen=True):
+    data: _NamedData
+
+
 def decode(body: bytes, context: Context) -> Understood:
-    """Raises `NotUnderstood`."""
+    """Raises `NotUnderstood`, which is about the payment where at least its id can be read."""
+    try:
+        return _decoded(body, context)
+    except NotUnderstood as error:
+        error.subject = _subject(body)
+        raise
+
+
+def _subject(body: bytes) -> str | None:
+    try:
+        named = msgspec.json.decode(body, type=_Named).data.payment.id
+    except UNREADABLE:
+        return None
+    return f"Payment/{named}" if is_code(named) else None
+
+
+def _decoded(body: bytes, context: Context) -> Understood:
     try:
         webhook = msgspec.json.decode(body, type=_Webhook)
     except UNREADABLE as error:
