@@ -117,7 +117,7 @@ async def test_a_runbook_can_be_read_while_the_database_is_away(page: Page, cons
     answer = await page.goto(f"{console}/runbooks/outage")
     assert answer is not None
     assert answer.status == 200
-    await expect(page.get_by_role("main")).to_contain_text("the check of all connections")
+    await expect(page.get_by_role("main")).to_contain_text("The check of all connections")
 
 
 async def test_interfaces_say_whose_they_are_and_whether_they_flow(page: Page, console: str, day: Any) -> None:

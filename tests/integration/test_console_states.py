@@ -292,7 +292,7 @@ async def test_approvals(console: Console, database: Database) -> None:
                     None if state == "asked" else console.desk.clock.now(),
                     number,
                 )
-    assert await console.wrong("/approvals", "/") == []
+    assert await console.wrong("/approvals", "/", "/people", "/audit", "/mappings", "/account") == []
 
 
 async def test_an_approver_sees_the_thing_its_words_and_its_money(console: Console, database: Database) -> None:
