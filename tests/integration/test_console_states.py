@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
@@ -446,3 +447,20 @@ async def test_every_reason_of_the_door_has_words_and_a_remedy() -> None:
     reasons = set(re.findall(r'SignatureRefused\("([a-z_]+)"|_refuse\(door, "([a-z_]+)"', source))
     for reason in {one or other for one, other in reasons} | {"timestamp_too_old", "timestamp_too_new"}:
         assert words.turned_away_remedy(reason), reason
+
+
+@pytest.mark.parametrize(
+    ("csrf", "origin"),
+    [("ungültig", None), ("\ud83d", None), ("", None), ("x" * 5000, None), (None, "http://["), (None, "null")],
+)
+async def test_a_form_that_is_none_of_ours_is_refused_and_breaks_nothing(
+    console: Console, csrf: str | None, origin: str | None
+) -> None:
+    token = hashlib.sha256(f"suture form {console.session}".encode()).hexdigest()
+    body = urlencode({"csrf": token if csrf is None else csrf}, errors="surrogatepass")
+    headers = {"Content-Type": "application/x-www-form-urlencoded", **({"Origin": origin} if origin else {})}
+    async with (
+        aiohttp.ClientSession(cookies={"suture": console.session}) as client,
+        client.post(f"{console.url}/sign-out", data=body, headers=headers, allow_redirects=False) as answer,
+    ):
+        assert answer.status == 403

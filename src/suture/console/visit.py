@@ -97,9 +97,9 @@ class Ask:
     def _check(self, told: str) -> None:
         origin = self.request.headers.get("origin")
         hosts = {self.request.headers.get("host", ""), urlsplit(self.house.address).netloc}
-        if origin is not None and urlsplit(origin).netloc not in hosts:
+        if origin is not None and _host_of(origin) not in hosts:
             raise HTTPException(403, "This form came from another site.")
-        if not hmac.compare_digest(told, self.csrf):
+        if not hmac.compare_digest(told.encode(errors="replace"), self.csrf.encode()):
             raise HTTPException(403, "This form is out of date: go back, load the page again, and send it anew.")
 
     async def page(self, template: str, *, status: int = 200, **content: object) -> Response:
@@ -151,6 +151,14 @@ async def visit(house: House, renderer: Renderer, request: Request, *, public: b
             if not public:
                 raise
     return Ask(house, renderer, request, visitor)
+
+
+def _host_of(origin: str) -> str | None:
+    """The host in an Origin header; None where it names none that can be read."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def ours(path: str) -> str:
