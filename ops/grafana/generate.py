@@ -46,6 +46,12 @@ ROWS: dict[str, list[Panel]] = {
             "{{interface}} {{reason}}",
         ),
         (
+            "Requests that passed a bound",
+            "ops",
+            "sum by (reason) (rate(suture_requests_refused_total[15m]))",
+            "{{reason}}",
+        ),
+        (
             "Deliveries that were understood, or not",
             "ops",
             "sum by (interface, result) (rate(suture_ingested_total[5m]))",

@@ -67,6 +67,12 @@ def wait_for(condition, seconds: float = 60) -> None:
         time.sleep(0.2)
 
 
+def answer_to(port: int, raw: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(raw)
+        return connection.recv(1000)
+
+
 def accepts(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -82,6 +88,9 @@ def test_what_was_accepted_survives_a_stop(start, suture):
 
     platform = start("up", **settings)
     wait_for(lambda: accepts(gateway))
+    for port in (gateway, int(settings["SUTURE_CONSOLE_PORT"])):
+        wait_for(lambda port=port: accepts(port))
+        assert answer_to(port, b"GET / HTTP/1.1\r\nx: " + b"a" * 100_000).startswith(b"HTTP/1.1 431 "), "unbounded"
     assert deliver(gateway, "msg-1", notice("A-1")) == 202
     platform.send_signal(2)
     output, _ = platform.communicate(timeout=60)

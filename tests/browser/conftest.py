@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 import pytest
-import uvicorn
 from playwright.async_api import Browser, Page, async_playwright
 from tests.conftest import Notice
 from tests.integration.recovery import House
 
+from suture.bootstrap.bounds import Bounds
 from suture.bootstrap.serving import Server
 from suture.bootstrap.settings import Secrets, Settings
 from suture.bootstrap.wiring import Foundation, desk
@@ -28,6 +28,7 @@ from suture.catalogue import Catalogue
 from suture.catalogue.load import parse
 from suture.catalogue.write import template
 from suture.console.app import create_app
+from suture.console.visit import LARGEST_FORM
 from suture.core.clock import ManualClock, SystemClock
 from suture.core.ids import fact_id
 from suture.core.money import Money
@@ -298,7 +299,7 @@ class Desk:
 async def serving_console(base: Foundation, port: int = 0) -> AsyncIterator[str]:
     """The address of a console."""
     with socket.create_server(("127.0.0.1", port)) as listener:
-        server = Server(uvicorn.Config(create_app(base), log_config=None, ws="none"))
+        server = Server(create_app(base), Bounds(body_bytes=LARGEST_FORM))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:
             await asyncio.sleep(0.01)

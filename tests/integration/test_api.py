@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import aiohttp
 import msgspec
 import pytest
 from tests.integration.api import Api, serving_api
@@ -22,6 +23,7 @@ from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
 from suture.core.ids import fact_id
 from suture.gateway.api.deprecations import Deprecation, deprecation_of
+from suture.gateway.api.guard import LARGEST_BODY
 from suture.operate import clients
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.projection import JourneyProjection
@@ -305,3 +307,25 @@ def test_a_deprecated_route_says_since_when_and_until_when() -> None:
     }
     assert deprecation_of([old], "POST", "/v1/visits/7") is None
     assert deprecation_of([old], "GET", "/v1/visits/7/lines") is None
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE", "PUT"])
+async def test_the_api_reads_a_body_only_of_who_is_known_and_no_further_than_it_takes(api: Api, method: str) -> None:
+    taken = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal taken
+        for _ in range(100):
+            taken += 64 * 1024
+            yield b"a" * (64 * 1024)
+
+    async with aiohttp.ClientSession() as http:
+        for token, status in (("sut_nobody", 401), (api.token, 413)):
+            told = {"Authorization": f"Bearer {token}"}
+            async with http.request(method, f"{api.url}/v1/subscriptions", data=endless(), headers=told) as answer:
+                assert answer.status == status
+        announced = {"Authorization": f"Bearer {api.token}", "Content-Length": str(LARGEST_BODY + 1)}
+        async with http.request(
+            method, f"{api.url}/v1/subscriptions", data=b"a" * (LARGEST_BODY + 1), headers=announced
+        ) as answer:
+            assert answer.status == 413

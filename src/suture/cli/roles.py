@@ -14,6 +14,7 @@ from importlib.metadata import version
 import msgspec
 import uvloop
 from rich.console import Console
+from starlette.types import ASGIApp
 
 from suture.backbone.credentials import WORKER
 from suture.bootstrap.logs import configure_logs
@@ -21,13 +22,15 @@ from suture.bootstrap.servers import embedded_servers, settle_master_key, sole_s
 from suture.bootstrap.settings import Secrets, Settings, current
 from suture.bootstrap.supervise import Role, role_command, stop_all
 from suture.bootstrap.wiring import check_master_key
-from suture.catalogue import load
+from suture.catalogue import Catalogue, load
 from suture.cli.trouble import UserError
 from suture.store.embedded import free_port
 from suture.telemetry import tracing
 
 out = Console(highlight=False)
 _PATIENCE_SECONDS = 60.0
+_MARGIN_BYTES = 64 * 1024
+"""So that an application's own, better answer to a large body comes first."""
 
 
 def up() -> None:
@@ -166,19 +169,20 @@ def _stop_on_signals() -> threading.Event:
 
 def gateway() -> None:
     """Run the gateway alone: takes webhooks and commits them."""
-    from suture.gateway.app import create_app
+    from suture.gateway.app import create_app, largest_body
 
-    _serve("gateway", create_app, most=4)
+    _serve("gateway", create_app, largest_body, most=4)
 
 
 def console() -> None:
     """Run the web page alone."""
     from suture.console.app import create_app
+    from suture.console.visit import LARGEST_FORM
 
     settings, _ = current()
     if settings.console_port:
         _check_free(settings.host, settings.console_port)
-    _serve("console", create_app, most=4)
+    _serve("console", create_app, lambda _: LARGEST_FORM, most=4)
 
 
 def worker() -> None:
@@ -234,9 +238,10 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _serve(role: str, create_app: Callable[..., object], *, most: int) -> None:
-    import uvicorn
-
+def _serve(
+    role: str, create_app: Callable[..., ASGIApp], largest_body: Callable[[Catalogue], int], *, most: int
+) -> None:
+    from suture.bootstrap.bounds import Bounds
     from suture.bootstrap.monitor import monitored
     from suture.bootstrap.presence import present
     from suture.bootstrap.serving import Server
@@ -255,21 +260,12 @@ def _serve(role: str, create_app: Callable[..., object], *, most: int) -> None:
                 if role != "gateway":
                     raise
                 out.print(str(error), markup=False)  # and every sender is told to come again: 503, not ready
-            config = uvicorn.Config(
-                create_app(base),  # type: ignore[arg-type]
-                http="httptools",
-                ws="none",
-                access_log=False,
-                log_level="warning",
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=10,
-            )
+            bounds = Bounds(body_bytes=largest_body(base.catalogue) + _MARGIN_BYTES)
             with _listen(settings.host, port) as listener:
                 if role == "console":
                     out.print(f"Console   http://{settings.host}:{listener.getsockname()[1]}/")
                 async with present(base, role):
-                    await Server(config).serve(sockets=[listener])
+                    await Server(create_app(base), bounds).serve(sockets=[listener])
 
     uvloop.run(run())
     sys.exit(0)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from suture.console.formats import said
@@ -83,6 +83,8 @@ class Problems:
     def of_error(self, error: Exception, ask: Ask | None) -> Response:
         """A page for what went wrong while one was made for somebody."""
         match error:
+            case ClientDisconnect():
+                return Response(status_code=400)  # nobody reads it
             case HTTPException():
                 return self.refused(error, ask)
             case NotAllowed():

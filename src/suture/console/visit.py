@@ -22,7 +22,9 @@ from suture.operate.accounts import SESSION_LASTS, Visitor
 from suture.operate.actor import Actor
 from suture.store.database import CONNECTION_LOST
 
-_LARGEST_FORM = 2_000_000
+LARGEST_FORM = 2_000_000
+_LARGEST_BEFORE_SIGN_IN = 64_000
+"""Bytes. A form says its length, as every browser does: it is read before its token can be checked."""
 _MOST_FIELDS = 5_000
 _ZONES: dict[str, ZoneInfo] = {}
 
@@ -85,14 +87,20 @@ class Ask:
     async def form(self) -> FormData:
         """The form that was sent. Raises 403 for one that none of our pages made."""
         if self._form is None:
-            if int(self.request.headers.get("content-length") or 0) > _LARGEST_FORM:
-                raise HTTPException(413)
-            self._form = await self.request.form(max_fields=_MOST_FIELDS, max_part_size=_LARGEST_FORM)
+            self._check_length(LARGEST_FORM if self.visitor else _LARGEST_BEFORE_SIGN_IN)
+            self._form = await self.request.form(max_files=0, max_fields=_MOST_FIELDS, max_part_size=LARGEST_FORM)
             self._check(str(self._form.get("csrf", "")))
         return self._form
 
     async def field(self, name: str) -> str:
         return str((await self.form()).get(name, "")).replace("\0", "")
+
+    def _check_length(self, most: int) -> None:
+        told = self.request.headers.get("content-length", "")
+        if not told.isdigit():
+            raise HTTPException(411, "This form doesn't say how long it is.")
+        if int(told) > most:
+            raise HTTPException(413, f"This form is larger than the {most} bytes that are taken here.")
 
     def _check(self, told: str) -> None:
         origin = self.request.headers.get("origin")

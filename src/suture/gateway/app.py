@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import structlog
 from fastapi import FastAPI
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -22,9 +22,10 @@ from suture.access.signatures import SignatureRefused, decode_secret, verify
 from suture.bootstrap.monitor import readiness
 from suture.bootstrap.settings import SettingsError
 from suture.bootstrap.wiring import Foundation, inbox
-from suture.catalogue import Interface
+from suture.catalogue import Catalogue, Interface
 from suture.gateway.api import create_api
-from suture.gateway.hints import HINTS_PATH, Hints
+from suture.gateway.api.guard import LARGEST_BODY
+from suture.gateway.hints import HINTS_PATH, MOST_BYTES, Hints
 from suture.gateway.refusals import Refusals
 from suture.store.database import DATABASE_AWAY
 from suture.store.inbox import Inbox, InboxFull, Receipt, Verdict, receipt_of
@@ -86,6 +87,11 @@ def create_app(base: Foundation) -> ASGIApp:
             await rest(scope, receive, send)
 
     return gateway
+
+
+def largest_body(catalogue: Catalogue) -> int:
+    """How many bytes any request to the gateway may have."""
+    return max(LARGEST_BODY, MOST_BYTES, *(i.max_body_kib * 1024 for i in catalogue.interfaces.values()))
 
 
 def _door(name: str, interface: Interface, base: Foundation) -> Door:
@@ -172,7 +178,7 @@ def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
 
 
 async def _bounded_body(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
-    """The raw body, read no further than `most` bytes. Raises `_TooLarge`, and `ConnectionError` when it is cut off."""
+    """The raw body, read no further than `most` bytes. Raises `_TooLarge`; `ClientDisconnect` where it is cut off."""
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced) > most:
         raise _TooLarge
@@ -180,7 +186,7 @@ async def _bounded_body(headers: Mapping[bytes, bytes], receive: Receive, most: 
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ConnectionError("the sender went away")
+            raise ClientDisconnect
         body += message.get("body") or b""
         if len(body) > most:
             raise _TooLarge

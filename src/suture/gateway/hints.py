@@ -16,7 +16,7 @@ from suture.store import cursors
 from suture.store.database import DATABASE_AWAY
 
 HINTS_PATH = "/v1/hints/"
-_MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 20
 
 log = structlog.get_logger()
 
@@ -55,7 +55,7 @@ class Hints:
 async def _drop_body(receive: Receive) -> None:
     """Read a body to its end, or as far as anyone should send one, and keep nothing of it."""
     read, more = 0, True
-    while more and read < _MOST_BYTES:
+    while more and read < MOST_BYTES:
         message = await receive()
         read += len(message.get("body") or b"")
         more = message["type"] == "http.request" and message.get("more_body", False)

@@ -33,6 +33,12 @@ METRICS: tuple[Metric, ...] = (
         labels=("interface", "reason"),
     ),
     Metric(
+        name="suture_requests_refused_total",
+        kind="counter",
+        help="Requests and connections that passed a bound which holds for everybody, by which one",
+        labels=("reason",),
+    ),
+    Metric(
         name="suture_ingested_total",
         kind="counter",
         help="Deliveries by what ingest made of them: ingested, excepted",

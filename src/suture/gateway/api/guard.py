@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 from fastapi import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suture.access.rates import Allowance, Rates
 from suture.access.tokens import digest
@@ -28,7 +29,9 @@ VERSION = "2026-11-01"
 OPEN = frozenset({"/v1/openapi.json", "/v1/asyncapi.json"})
 _BEARER = "bearer "
 _METHODS = frozenset({"GET", "POST", "PATCH", "DELETE"})
-_LARGEST_BODY = 256 * 1024
+_WITHOUT_BODY = frozenset({"GET", "HEAD"})
+LARGEST_BODY = 256 * 1024
+"""Bytes, of any method. Read no further than this, and only for a client that is known."""
 _TIDY_EVERY = timedelta(hours=1)
 
 Next = Callable[[Request], Awaitable[Response]]
@@ -102,10 +105,8 @@ class Guard:
 
     async def _once(self, request: Request, caller: Caller, call_next: Next) -> Response:
         """A POST under an idempotency key is done once: the same call again gets the same answer."""
-        if request.method != "POST":
-            return await call_next(request)
-        body = await _bounded(request)
-        key = _key(request)
+        body = b"" if request.method in _WITHOUT_BODY else await request.body()
+        key = _key(request) if request.method == "POST" else None
         if key is None:
             return await call_next(request)
         request.state.idempotency_key = key
@@ -155,12 +156,30 @@ def _class(answer: Response) -> str:
     return f"{answer.status_code // 100}xx"
 
 
-async def _bounded(request: Request) -> bytes:
-    announced = request.headers.get("content-length", "")
-    body = b"" if announced.isdigit() and int(announced) > _LARGEST_BODY else await request.body()
-    if len(body) > _LARGEST_BODY or (not body and announced.isdigit() and int(announced) > _LARGEST_BODY):
-        raise ApiProblem(413, "too_large", f"A body is at most {_LARGEST_BODY} bytes.")
-    return body
+class BodyLimit:
+    """ASGI middleware: a body ends with a problem as soon as it is larger than `LARGEST_BODY`, announced or not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        announced, received = _announced(scope), 0
+
+        async def bounded() -> Message:
+            nonlocal received
+            if announced <= LARGEST_BODY:
+                message = await receive()
+                received += len(message.get("body") or b"")
+            if max(announced, received) > LARGEST_BODY:
+                raise ApiProblem(413, "too_large", f"A body is at most {LARGEST_BODY} bytes.")
+            return message
+
+        await self._app(scope, bounded, send)
+
+
+def _announced(scope: Scope) -> int:
+    told = dict(scope.get("headers", ())).get(b"content-length", b"")
+    return int(told) if told.isdigit() else 0
 
 
 def _key(request: Request) -> UUID | None:

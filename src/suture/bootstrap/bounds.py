@@ -1,0 +1,267 @@
+"""What anybody may send before it is known who they are: how much, how many, and how slowly.
+
+The server knows nothing of accounts and signatures, so these bounds hold for everybody and are far above what an honest
+client needs. Who passes one is answered (RFC 9110: 408, 413, 431, 503), hears no more, and is counted.
+"""
+
+import asyncio
+from collections import Counter
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import msgspec
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from suture.telemetry import metrics
+
+log = structlog.get_logger()
+
+_TELLING_SECONDS = 60.0
+_LINGERING_SECONDS = 2.0
+"""How long a refused client's rest is thrown away, so that it reads the answer instead of a broken connection."""
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """Of each connection, but for `connections`, which is of the process. A body may take `body_seconds`, and a second
+    more for each `body_bytes_per_second` that have come."""
+
+    body_bytes: int
+    head_bytes: int = 32 * 1024
+    headers: int = 100
+    head_seconds: float = 10.0
+    body_seconds: float = 20.0
+    body_bytes_per_second: int = 16 * 1024
+    unread_seconds: float = 60.0
+    waiting_requests: int = 32
+    connections: int = 800
+
+
+class Excess(StrEnum):
+    """Which bound was passed; what metric and log call it."""
+
+    HEAD_TOO_LARGE = "head_too_large"
+    TOO_MANY_HEADERS = "too_many_headers"
+    BODY_TOO_LARGE = "body_too_large"
+    HEAD_TOO_SLOW = "head_too_slow"
+    BODY_TOO_SLOW = "body_too_slow"
+    ANSWER_NOT_READ = "answer_not_read"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+    NO_HTTP = "no_http"
+
+
+_ANSWERS: dict[Excess, tuple[HTTPStatus, str]] = {
+    Excess.HEAD_TOO_LARGE: (
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "The address and the headers of a request are at most {0.head_bytes} bytes.",
+    ),
+    Excess.TOO_MANY_HEADERS: (
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "A request has at most {0.headers} headers.",
+    ),
+    Excess.BODY_TOO_LARGE: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "A body is at most {0.body_bytes} bytes."),
+    Excess.HEAD_TOO_SLOW: (
+        HTTPStatus.REQUEST_TIMEOUT,
+        "The headers were not complete in {0.head_seconds:.0f} seconds.",
+    ),
+    Excess.BODY_TOO_SLOW: (HTTPStatus.REQUEST_TIMEOUT, "The body came too slowly; send it again."),
+    Excess.TOO_MANY_CONNECTIONS: (HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections are open; try again."),
+    Excess.NO_HTTP: (HTTPStatus.BAD_REQUEST, "This is no HTTP request that can be read."),
+}
+"""What is said, where it can be: in the midst of an answer the connection just ends."""
+
+
+class Tally:
+    """Counts what was refused, and says it in the log: each reason at once, then at most once a minute."""
+
+    def __init__(self) -> None:
+        self._untold: Counter[Excess] = Counter()
+        self._told_at: dict[Excess, float] = {}
+
+    def count(self, excess: Excess) -> None:
+        metrics.count("suture_requests_refused_total", excess)
+        self._untold[excess] += 1
+
+    def tell(self, now: float) -> None:
+        """`now` in seconds of the event loop's clock."""
+        for excess, times in list(self._untold.items()):
+            if now - self._told_at.get(excess, -_TELLING_SECONDS) >= _TELLING_SECONDS:
+                log.warning("requests_refused", reason=str(excess), times=times)
+                self._told_at[excess] = now
+                del self._untold[excess]
+
+
+class _Phase(StrEnum):
+    IDLE = "idle"
+    HEAD = "head"
+    BODY = "body"
+    REFUSED = "refused"
+
+
+class _Refused(Exception):
+    """A callback of the parser found that a bound was passed."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection under `bounds`. Fields of a trailer are dropped: nobody checked them as headers."""
+
+    bounds: ClassVar[Bounds]
+    tally: ClassVar[Tally]
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._phase = _Phase.IDLE
+        self._since = self.loop.time()
+        self._unread_since: float | None = None
+        self._requests = 0
+        self._received = 0
+        self._head = 0
+        self._body = 0
+        self._excess: Excess | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.bounds.connections:
+            self._refuse(Excess.TOO_MANY_CONNECTIONS)
+
+    def data_received(self, data: bytes) -> None:
+        if self._phase is _Phase.REFUSED:
+            return
+        before, request = self._phase, self._requests
+        super().data_received(data)
+        if self._phase is _Phase.HEAD and self._requests == request + (before is _Phase.IDLE):
+            self._unfinished(len(data))
+
+    def _unfinished(self, more: int) -> None:
+        """The parser tells a header once it is complete; one that never is counts by what was received."""
+        self._received += more
+        if self._received > self.bounds.head_bytes:
+            self._refuse(Excess.HEAD_TOO_LARGE)
+
+    def send_400_response(self, msg: str) -> None:
+        """The parser stopped: at what is no HTTP, or because a callback found a bound passed."""
+        self._refuse(self._excess or Excess.NO_HTTP)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._phase, self._since = _Phase.HEAD, self.loop.time()
+        self._requests += 1
+        self._received = self._head = self._body = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._head += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head += len(name) + len(value)
+        if self._head > self.bounds.head_bytes:
+            self._stop(Excess.HEAD_TOO_LARGE)
+        if self._phase is _Phase.HEAD:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if len(self.headers) > self.bounds.headers:
+            self._stop(Excess.TOO_MANY_HEADERS)
+        if self._head > self.bounds.head_bytes:
+            self._stop(Excess.HEAD_TOO_LARGE)
+        if len(self.pipeline) >= self.bounds.waiting_requests:
+            self._stop(Excess.TOO_MANY_REQUESTS)
+        super().on_headers_complete()
+        self._phase = _Phase.BODY
+
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        if self._body > self.bounds.body_bytes:
+            self._stop(Excess.BODY_TOO_LARGE)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._phase, self._since = _Phase.IDLE, self.loop.time()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._phase is _Phase.IDLE:
+            self._since = self.loop.time()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread_since = self.loop.time()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unread_since = None
+
+    def look(self, now: float) -> None:
+        """What took too long by now. Asked about once a second."""
+        if self._unread_since is not None and now - self._unread_since > self.bounds.unread_seconds:
+            self.tally.count(Excess.ANSWER_NOT_READ)
+            self.transport.abort()
+        elif self._phase is _Phase.REFUSED:
+            if now - self._since > _LINGERING_SECONDS:
+                self.transport.abort()
+        elif self.flow.read_paused:
+            self._since = now  # we are the slow ones: nothing is read until the application asks
+        elif now - self._since > self._patience():
+            self._overdue()
+
+    def _patience(self) -> float:
+        if self._phase is _Phase.BODY:
+            return self.bounds.body_seconds + self._body / self.bounds.body_bytes_per_second
+        return self.bounds.head_seconds
+
+    def _overdue(self) -> None:
+        if self._phase is _Phase.HEAD:
+            self._refuse(Excess.HEAD_TOO_SLOW)
+        elif self._phase is _Phase.BODY:
+            self._refuse(Excess.BODY_TOO_SLOW)
+        elif not self._answering():
+            self.transport.close()  # nothing was asked for
+
+    def _answering(self) -> bool:
+        return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
+
+    def _stop(self, excess: Excess) -> None:
+        self._excess = excess
+        raise _Refused
+
+    def _refuse(self, excess: Excess) -> None:
+        """Answer where an answer can be told apart from another, and take no more."""
+        self.tally.count(excess)
+        in_body, self._phase, self._since = self._phase is _Phase.BODY, _Phase.REFUSED, self.loop.time()
+        may_answer = excess in _ANSWERS and not self._begun(in_body)
+        self.pipeline.clear()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.transport.is_closing():
+            return
+        if not may_answer:
+            self.transport.close()
+            return
+        self.transport.write(_answer(*_ANSWERS[excess], self.bounds))
+        self.flow.resume_reading()
+        self.transport.write_eof()
+
+    def _begun(self, in_body: bool) -> bool:
+        """Whether an answer to this request, or to one before it, is under way or was given."""
+        if in_body and not self.pipeline:
+            return self.cycle.response_started
+        return self._answering()
+
+
+def _answer(status: HTTPStatus, words: str, bounds: Bounds) -> bytes:
+    """An RFC 9457 problem, as bytes for the wire."""
+    title = status.phrase.lower().replace(" ", "_")
+    body = msgspec.json.encode(
+        {"type": f"urn:suture:problem:{title}", "status": status, "title": title, "detail": words.format(bounds)}
+    )
+    head = f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}"
+    return f"{head}\r\nconnection: close\r\n\r\n".encode() + body
+
+
+def bounded(bounds: Bounds, tally: Tally) -> type[BoundedProtocol]:
+    """The protocol of a server whose connections all have these bounds."""
+    return type("Bounded", (BoundedProtocol,), {"bounds": bounds, "tally": tally})
