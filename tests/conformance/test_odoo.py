@@ -31,6 +31,7 @@ from suture.connectors.port import (
     Product,
     RemittanceProgress,
     StockOrder,
+    TransferOrder,
     WriteOffOrder,
 )
 from suture.connectors.testing import LedgerConformance
@@ -983,6 +984,42 @@ async def test_a_remittance_that_breaks_off_after_any_write_ends_as_an_undisturb
                 assert {names[who]: of for who, of in (await open_for(ledger, key)).items()} == expected, key
             assert 3 <= broken < 20
             app.left = None
+        await ledger.close()
+
+
+@pytest.mark.parametrize("name", ["sim17-jsonrpc", "sim19-connect"])
+async def test_a_payment_that_breaks_off_between_what_it_pays_ends_as_an_undisturbed_one(name: str) -> None:
+    """A second payer's 100.00: 50.00 for what was left to the patient, and then the first payer's invoice."""
+    chosen = SIMULATED[name]
+    app = BreakingOff(simulated_odoo(chosen))
+    async with serving(app) as url:
+        target = Target(chosen.transport, chosen.version, url)
+        ledger = connector(target)
+        await ledger.prepare(PLAN)
+        broken = 0
+        while broken < 20:
+            key = f"paid-{broken}"
+            await ledger.draft_invoice(billed_to_payer(key))
+            await ledger.post_invoice(key, usd("200.00"))
+            patient = an_invoice(key).partner
+            order = TransferOrder(key=f"{key}-t", appointment=key, patient=patient, amount=usd("50.00"), on=DAY)
+            await ledger.transfer(order)
+            payment = a_payment(key, "100.00", payer=OTHER_PAYER.reference)
+            app.left = broken
+            try:
+                await ledger.apply_payment(payment, partner=OTHER_PAYER)
+            except Failure:
+                broken += 1
+            else:
+                break
+            app.left = None
+            other = connector(target)
+            for _ in range(2):
+                assert (await other.apply_payment(payment, partner=OTHER_PAYER)).residual == usd("100.00")
+            await other.close()
+            assert await open_for(ledger, key) == {PAYER.reference: Decimal(100)}, key
+        assert 3 <= broken < 20
+        app.left = None
         await ledger.close()
 
 

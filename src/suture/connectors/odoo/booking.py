@@ -9,7 +9,7 @@ from typing import Any
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.documents import Document
-from suture.connectors.odoo.matching import Item, Settles, clear_marks, items_of, mark_items, match
+from suture.connectors.odoo.matching import Item, Settles, clear_marks, in_turn, items_of, mark_items, match
 from suture.connectors.odoo.posting import total_of
 from suture.connectors.port import LedgerEntry
 from suture.core.failure import Failure
@@ -70,8 +70,8 @@ async def book(books: Books, drafts: Sequence[Draft]) -> dict[str, Booked | Fail
 
 
 def _sets(drafts: Sequence[Draft], moves: Mapping[str, int]) -> list[list[Any]]:
-    """What one line of each entry settles. An entry that settles many has several lines of one partner: those are told
-    apart by their marks, which only Odoo itself reads."""
+    """What one line of each entry settles, where it goes in one call. An entry that settles many has several lines of
+    one partner: those are told apart by their marks, which only Odoo itself reads."""
     return [
         [
             moves[draft.name],
@@ -82,7 +82,7 @@ def _sets(drafts: Sequence[Draft], moves: Mapping[str, int]) -> list[list[Any]]:
         for draft in drafts
         if draft.name in moves and len(draft.settles) == 1
         for told in draft.settles
-        if told.items
+        if len(in_turn(told.items)) == 1
     ]
 
 
@@ -90,6 +90,7 @@ async def _settle(books: Books, drafts: Sequence[Draft], moves: Sequence[int]) -
     """Reconcile what the marks did not, and answer the entries' items as they are then."""
     items = await items_of(books, moves)
     own = {one.mark: one for of in items.values() for one in of if one.mark and not one.settled}
+    own |= _begun(drafts, moves, items)
     late = [settles for draft in drafts for settles in draft.settles if settles.items and settles.mark in own]
     if not late:
         await clear_marks(books, [one for of in items.values() for one in of])
@@ -103,6 +104,19 @@ async def _settle(books: Books, drafts: Sequence[Draft], moves: Sequence[int]) -
     now = items | await items_of(books, moves)
     await clear_marks(books, [one for of in now.values() for one in of])
     return now
+
+
+def _begun(drafts: Sequence[Draft], moves: Sequence[int], items: Mapping[int, Sequence[Item]]) -> dict[str, Item]:
+    """By their marks, the lines of which a part is matched already, where somebody was interrupted between what comes
+    first and what comes next: Odoo took their marks away. Only of entries that settle with one line."""
+    return {
+        told.mark: one
+        for draft, move in zip(drafts, moves, strict=True)
+        for told in draft.settles
+        if len(draft.settles) == 1
+        for one in items.get(move, ())
+        if one.matched and not one.settled and any(one.amount * other.amount < 0 for other in told.items)
+    }
 
 
 def entry_of(outcome: Booked | Failure) -> LedgerEntry | Failure:

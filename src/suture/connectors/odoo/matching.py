@@ -4,12 +4,16 @@ Odoo reconciles one set of lines a call, and a few calls at once keep all its wo
 many items would make such calls wait for each other on its own row: its items are marked instead. Lines that say the
 same temporary `matching_number` are reconciled while they are posted, any number of sets in one transaction. What that
 leaves over (a partly paid item, another currency, a worker that was faster) is reconciled one by one.
+
+Whose items a payment settles first is ours to say: within one call Odoo goes by due dates and amounts, from 19 on by
+partners' ids before those. What has an order is reconciled in as many calls (`in_turn`), and never marked.
 """
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import groupby
 
 import msgspec
 
@@ -58,7 +62,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 class Settles(msgspec.Struct, frozen=True):
     """What a line of an entry is to be reconciled with. The line and, where they can be, the items carry the mark.
-    `partner` is the line's, where it isn't the items' own: who paid may be another than who owes."""
+    They are settled in this order. `partner` is the line's, where it isn't the items' own: who paid may be another than
+    who owes."""
 
     mark: str
     items: Sequence[Item]
@@ -95,6 +100,12 @@ async def items_of(books: Books, moves: Iterable[int]) -> dict[int, list[Item]]:
     return found
 
 
+def in_turn(items: Iterable[Item]) -> list[list[Item]]:
+    """Items in the order in which they are settled: what one document says that one owes together, which Odoo takes by
+    its due dates, and then the next."""
+    return [list(of) for _, of in groupby(items, key=lambda one: (one.move, one.partner))]
+
+
 def open_amount(items: Iterable[Item], currency: str) -> Money:
     """What is open on items together."""
     return total((Money(round_money(one.residual, currency), currency) for one in items), currency)
@@ -124,24 +135,43 @@ async def clear_marks(books: Books, items: Iterable[Item]) -> None:
 
 
 def _markable(items: Sequence[Item], company_currency: int) -> bool:
-    """Odoo makes no exchange difference for marked lines, and refuses a mark on what is partly matched."""
-    return all(one.posted and not one.matched and one.currency == company_currency for one in items)
+    """Odoo makes no exchange difference for marked lines, takes them in its own order, and refuses a mark on what is
+    partly matched."""
+    return len(in_turn(items)) == 1 and all(
+        one.posted and not one.matched and one.currency == company_currency for one in items
+    )
 
 
 async def match(books: Books, sets: Sequence[tuple[Sequence[Item], Sequence[Item]]]) -> None:
-    """Reconcile what is open on either side of each set: a call each, a few at a time."""
+    """Reconcile what is open on either side of each set, the left side in its order; a few sets at a time."""
     turns = asyncio.Semaphore(_AT_ONCE)
     setting = await books.setting()
 
-    async def one(left: Sequence[Item], right: Sequence[Item], ids: Sequence[int]) -> None:
+    async def one(left: Sequence[Item], right: Sequence[Item]) -> None:
         local = all(item.currency == setting.company_currency for item in (*left, *right))
+        context = {"no_exchange_difference": local, "no_cash_basis": not setting.cash_basis}
         async with turns:
-            await _reconcile(books, ids, {"no_exchange_difference": local, "no_cash_basis": not setting.cash_basis})
+            await _in_order(books, in_turn(item for item in left if not item.settled), right, context)
 
-    calls = [one(left, right, ids) for left, right in sets if (ids := _open_lines(left, right))]
-    failures = [f for f in await asyncio.gather(*calls, return_exceptions=True) if isinstance(f, BaseException)]
+    failures = [
+        failure
+        for failure in await asyncio.gather(*(one(*sides) for sides in sets), return_exceptions=True)
+        if isinstance(failure, BaseException)
+    ]
     if failures:
         raise failures[0]
+
+
+async def _in_order(books: Books, turns: Sequence[Sequence[Item]], right: Sequence[Item], context: Row) -> None:
+    """Reconcile the right side with what comes first, then what is still open of it with what comes next."""
+    open_ = [one.line for one in right if not one.settled]
+    for n, left in enumerate(turns):
+        if n:
+            now = await books.odoo.read("account.move.line", open_, ["reconciled"])
+            open_ = [line for line in open_ if line in now and not now[line]["reconciled"]]
+        if not open_:
+            return
+        await _reconcile(books, [*(one.line for one in left), *open_], context)
 
 
 async def _reconcile(books: Books, ids: Sequence[int], context: Row) -> None:
@@ -153,9 +183,3 @@ async def _reconcile(books: Books, ids: Sequence[int], context: Row) -> None:
         now = await books.odoo.read("account.move.line", ids[-1:], ["reconciled"])
         if not any(row["reconciled"] for row in now.values()):
             raise
-
-
-def _open_lines(left: Sequence[Item], right: Sequence[Item]) -> list[int]:
-    """What to reconcile with what, or nothing where either side has nothing open any more."""
-    open_on = [[one.line for one in side if not one.settled] for side in (left, right)]
-    return [*open_on[0], *open_on[1]] if all(open_on) else []

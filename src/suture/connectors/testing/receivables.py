@@ -1,6 +1,7 @@
 """What is owed, by whom, and how it is settled: parts, credits, overpayments, write-offs, transfers."""
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 
 import msgspec
@@ -182,12 +183,15 @@ class ReceivablesConformance:
         await ledger.apply_payment(payment, partner=child, keep_credit=True)
         assert await open_for(ledger, key) == {f"Patient/{key}": Decimal("-30.00")}
 
-    async def test_others_pay_first_what_was_left_to_the_patient(self, ledger: Ledger, key: str) -> None:
+    @pytest.mark.parametrize("later", [0, 1], ids=["same_day", "a_day_later"])
+    async def test_others_pay_first_what_was_left_to_the_patient(self, ledger: Ledger, key: str, later: int) -> None:
+        """Whichever partner the system knew first, and whatever is due first."""
         await ledger.draft_invoice(billed_to_payer(key))
         await ledger.post_invoice(key, usd("200.00"))
         patient = an_invoice(key).partner
+        on = DAY + timedelta(days=later)
         await ledger.transfer(
-            TransferOrder(key=f"{key}-t", appointment=key, patient=patient, amount=usd("50.00"), on=DAY)
+            TransferOrder(key=f"{key}-t", appointment=key, patient=patient, amount=usd("50.00"), on=on)
         )
         for number, (payer, partner) in enumerate(((OTHER_PAYER.reference, OTHER_PAYER), (None, patient)), 1):
             await ledger.apply_payment(a_payment(key, "25.00", number=number, payer=payer), partner=partner)

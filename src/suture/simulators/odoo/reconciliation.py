@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 
 def reconcile(env: "Environment", lines: Sequence[Row]) -> None:
-    """Match until one side is used up, what is due first before the rest."""
+    """Match until one side is used up, what is due first before the rest; from 19 on, before that, whose partner has
+    the lower id."""
     _check(env, lines)
-    debits = sorted((line for line in lines if _open(line) > 0), key=lambda line: _due(env, line))
-    credits = sorted((line for line in lines if _open(line) < 0), key=lambda line: _due(env, line))
+    in_order = sorted(lines, key=lambda line: _due(env, line))
+    if env.db.version >= 19:
+        in_order.sort(key=lambda line: line["partner_id"] or 0)
+    debits = [line for line in in_order if _open(line) > 0]
+    credits = [line for line in in_order if _open(line) < 0]
     touched = [*debits, *credits]
     while debits and credits:
         _match(env, debits[0], credits[0])
