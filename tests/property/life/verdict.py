@@ -14,6 +14,9 @@ SHARE = Decimal("0.30")
 IN_PASSING = frozenset({"busy", "no_answer", "server_error", "unreadable_answer", "connection_lost"})
 """Codes of failures that come to a person only where few attempts are allowed."""
 
+PAID = {"charge_paid", "invoice_paid"}
+"""Codes of what asks before something that was paid is undone."""
+
 _CENT = Decimal("0.01")
 _MAIN = "completed_appointment"
 
@@ -116,7 +119,7 @@ class Verdict:
         reasons = {
             "told_again": sum(kind in COMPLETIONS for kind in self._story) > 1,
             "coverage_refused": self._life.coverage == "lapsed",
-            "charge_paid": paid and any(kind in WITHDRAWALS for kind in self._story),
+            **dict.fromkeys(PAID, paid and any(kind in WITHDRAWALS for kind in self._story)),
             "overpaid": paid > PRICE or any(kind in WITHDRAWALS for kind in self._story),
             "event_never_came": paid,
             "refused_by_odoo": paid > PRICE,
@@ -163,7 +166,7 @@ class Verdict:
             _must(
                 not effect.charge and not effect.accounts and not effect.stock, "written although coverage is refused"
             )
-        if "charge_paid" in found:
+        if PAID & set(found):
             total = self._charged_total()
             share, quantity = (total * SHARE).quantize(_CENT, ROUND_HALF_UP), int(total / PRICE)
             _must(effect.accounts.get(INCOME, 0) in (0, -total), f"the income is neither whole nor undone: {effect}")
@@ -181,7 +184,7 @@ class Verdict:
             _must(state in ("done", "stuck"), f"payment {payment.id} is {state}")
             if state == "done":
                 _must(entered, f"payment {payment.id} is done and not in the ledger")
-                settled = payment.id not in effect.floating or "charge_paid" in codes.get(self._key, ())
+                settled = payment.id not in effect.floating or PAID & set(codes.get(self._key, ()))
                 _must(settled, "a payment is not reconciled, and nobody is told")
             elif "overpaid" in codes[f"posted_payment:{payment.id}"]:
                 _must(payment.id not in effect.applied, f"payment {payment.id} is refused and applied")

@@ -8,10 +8,11 @@ import msgspec
 
 from suture.connectors.odoo import documents
 from suture.connectors.odoo.books import Books
+from suture.connectors.odoo.claims import take_apart
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.documents import Document
 from suture.connectors.odoo.matching import items_of
-from suture.connectors.odoo.names import external_id, source
+from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.posting import missing, total_of
 from suture.connectors.port import CreditOrder, LedgerEntry
 from suture.core.failure import Failure, Rejected
@@ -30,46 +31,54 @@ class Cancellation(msgspec.Struct, frozen=True):
 
 
 async def cancel(books: Books, cancellations: Sequence[Cancellation]) -> Sequence[str | Failure]:
-    """Drafts are cancelled, posted invoices get a posted credit note; what was never drafted needs nothing."""
+    """Drafts are cancelled, posted invoices get a posted credit note; what was never drafted needs nothing. Whoever
+    paid one meanwhile has that to the own credit, not to the credit of whom was billed."""
     parts = await books.parts([c.appointment for c in cancellations])
     ids = [i for of in parts.values() for i in of.values()]
     heads = await books.odoo.read("account.move", ids, _HEAD_FIELDS) if ids else {}
     drafts = [identifier for identifier, head in heads.items() if head["state"] == "draft"]
     if drafts:
         await books.odoo.do("account.move", "button_cancel", drafts)
+    posted = [head for head in heads.values() if head["state"] == "posted"]
+    await take_apart(books, list(await _paid_by(books, [head["id"] for head in posted])))
     on = {c.appointment: c.on for c in cancellations}
-    numbers = await _credit(books, [head for head in heads.values() if head["state"] == "posted"], on, parts)
+    numbers = await _credit(books, posted, on, parts)
     return [numbers.get(c.appointment, "") for c in cancellations]
 
 
 async def check_cancellable(books: Books, appointment: str) -> None:
-    """Raises `Rejected` where somebody paid a visit's invoice: undoing it would leave that money without its claim.
-
-    What billing posted is billing's to refund first, and it is asked itself; a remittance, and what people registered
-    in Odoo, are known here alone. Our own credit notes pay nothing.
-    """
+    """Raises `Rejected` where somebody paid a visit's invoice, in any way: undoing it would leave that money without
+    its claim. Our own credit notes pay nothing."""
     invoices = [i for of in (await books.parts([appointment])).values() for i in of.values()]
-    lines = [one.line for of in (await items_of(books, invoices)).values() for one in of]
-    matched = [["debit_move_id", "in", lines]]
-    partials = await books.odoo.search("account.partial.reconcile", matched, ["credit_move_id"])
-    credits = await books.odoo.read("account.move.line", [row["credit_move_id"] for row in partials], ["move_id"])
-    entries = await books.odoo.read(
-        "account.move", sorted({row["move_id"] for row in credits.values()}), ["name", "move_type", "invoice_origin"]
-    )
-    asked_elsewhere = source("payment", books.organisation)
-    paid = [
-        str(entry["name"])
-        for entry in entries.values()
-        if entry["move_type"] != "out_refund" and entry["invoice_origin"] != asked_elsewhere
-    ]
+    paid = await _paid_by(books, invoices)
     if paid:
-        names = ", ".join(sorted(paid))
+        names = ", ".join(sorted(set(paid.values())))
         raise Rejected(
             "invoice_paid",
             f"The invoice of {appointment} is settled in Odoo by {names}",
-            "Book the payer's reversal of it (`suture remittance`), or reverse what was paid in Odoo; then retry this. "
-            "Shall the visit stay billed, discard this with --leave.",
+            "Take back what was paid: a payer's claim by its reversal (`suture remittance`), what billing posted by a "
+            "refund in billing and the reversal of its entry in Odoo, anything else in Odoo; then retry this. Shall "
+            "the visit stay billed, discard this with --leave.",
         )
+
+
+async def _paid_by(books: Books, invoices: Sequence[int]) -> dict[int, str]:
+    """The lines that invoices were matched with, besides those of credit notes, and their entries' numbers."""
+    lines = [one.line for of in (await items_of(books, invoices)).values() for one in of]
+    if not lines:
+        return {}
+    partials = await books.odoo.search(
+        "account.partial.reconcile", [["debit_move_id", "in", lines]], ["credit_move_id"]
+    )
+    credits = sorted({row["credit_move_id"] for row in partials})
+    found = await books.odoo.read("account.move.line", credits, ["move_id"]) if credits else {}
+    moves = sorted({row["move_id"] for row in found.values()})
+    entries = await books.odoo.read("account.move", moves, ["name", "move_type"]) if moves else {}
+    return {
+        line: str(entries[row["move_id"]]["name"])
+        for line, row in found.items()
+        if entries[row["move_id"]]["move_type"] != "out_refund"
+    }
 
 
 async def _credit(

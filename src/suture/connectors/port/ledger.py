@@ -59,12 +59,13 @@ class Ledger(Connector, Protocol):
         ...
 
     async def check_cancellable(self, appointment: str) -> None:
-        """Raises `Rejected` (`invoice_paid`) where a remittance or a person settled something of the visit's invoice:
-        a person is asked before that is undone. What billing posted, billing knows."""
+        """Raises `Rejected` (`invoice_paid`) where anybody paid something of the visit's invoice, in any way: a person
+        is asked before that is undone."""
         ...
 
     async def cancel_invoice(self, appointment: str, on: date) -> str:
-        """Cancel a draft, or reverse a posted invoice; answers the credit note's number, or an empty string."""
+        """Cancel a draft, or reverse a posted invoice; answers the credit note's number, or an empty string. What was
+        paid meanwhile is a credit of who paid."""
         ...
 
     async def apply_payment(

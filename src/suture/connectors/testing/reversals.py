@@ -18,6 +18,7 @@ from suture.connectors.testing.orders import (
     a_payment,
     a_remittance,
     a_reversal,
+    an_invoice,
     failure_of,
     moved,
     open_for,
@@ -178,11 +179,25 @@ class ReversalConformance:
         await ledger.check_cancellable(key)
         assert await open_for(ledger, key) == {}
 
-    async def test_what_billing_posted_is_billings_to_ask_about(self, ledger: Ledger, key: str) -> None:
+    @pytest.mark.parametrize("payer", [PAYER.reference, None], ids=["payer", "patient"])
+    async def test_what_billing_posted_is_asked_about_as_well(
+        self, ledger: Ledger, key: str, payer: str | None
+    ) -> None:
         await billed(ledger, key)
-        await ledger.apply_payment(a_payment(key, "20.00"))
+        await ledger.apply_payment(a_payment(key, "20.00", payer=payer))
+        assert (await failure_of(ledger.check_cancellable(key))).code == "invoice_paid"
+        await ledger.reverse_payment(f"{key}-p1", DAY)
         await ledger.check_cancellable(key)
         await ledger.check_cancellable(f"{key}-never")
+
+    @pytest.mark.parametrize("amount", ["20.00", "200.00"])
+    async def test_what_was_paid_meanwhile_stays_with_who_paid(self, ledger: Ledger, key: str, amount: str) -> None:
+        """Between the question and the credit note."""
+        await billed(ledger, key)
+        await ledger.apply_payment(a_payment(key, amount, payer=None), partner=an_invoice(key).partner)
+        number = await ledger.cancel_invoice(key, DAY)
+        assert await ledger.cancel_invoice(key, DAY) == number
+        assert await open_for(ledger, key) == {f"Patient/{key}": -Decimal(amount)}
 
     async def test_a_claim_is_taken_back_once(self, ledger: Ledger, key: str) -> None:
         await billed(ledger, key)

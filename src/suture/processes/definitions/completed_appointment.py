@@ -140,7 +140,7 @@ async def draft_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
 
 
 async def check_cancellable(run: VisitRun, tools: Toolbox) -> None:
-    """What a payer paid by a remittance, or somebody by hand, is asked about before it is undone."""
+    """What anybody paid, in any way, is asked about before it is undone."""
     await tools.ledger_of(run.input.facility).check_cancellable(run.input.appointment)
 
 
