@@ -168,9 +168,10 @@ def _decisions(desk: Desk, remittance: Remittance, posted: PostedRemittance) -> 
     again = "run `suture remittance` with the same file again: it goes on with this claim"
     statuses = {claim.claim: claim.status for claim in remittance.claims}
     for claim in posted.unapplied:
-        reason = f"something of claim {claim} {told} found nothing open in Odoo, or too little"
+        reason = f"something of claim {claim} {told} found nothing open in Odoo, or too little, or left money over"
         remedy = (
-            "What was paid and found nothing stands to the payer's credit; of the rest of the claim nothing is booked "
+            "What was paid and found nothing stands to the payer's credit, what the visit's patient or another payer "
+            "paid beyond the own part to theirs: refund that. Of the rest of the claim nothing is booked "
             f"that doesn't fit. Where its invoice, or the reversal of an earlier claim, is still to come, {again}. "
             "Else find what it pays and reconcile it in Odoo, or refund it; then discard this with --leave."
         )

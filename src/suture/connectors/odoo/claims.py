@@ -19,7 +19,7 @@ from suture.connectors.odoo.matching import ITEM_FIELDS, Item, item, items_of
 from suture.connectors.odoo.names import source
 from suture.core.failure import Fatal
 
-DEPOSIT, SUMMED, TRANSFERRED = "Remittance", "Adjustments ", "Patient's share"
+DEPOSIT, SUMMED, TRANSFERRED, CLAIM = "Remittance", "Adjustments ", "Patient's share", "Claim "
 _LINE, _PARTIAL, _RECEIVABLE = "account.move.line", "account.partial.reconcile", "asset_receivable"
 _FIELDS = (*ITEM_FIELDS, "account_type", "analytic_distribution")
 _UNDOES = "undoes_"
@@ -82,7 +82,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 def claim_label(claim: ClaimPayment) -> str:
-    return f"Claim {claim.claim}"
+    return f"{CLAIM}{claim.claim}"
 
 
 def share_label(claim: ClaimPayment) -> str:
@@ -333,7 +333,7 @@ class Owed(msgspec.Struct, frozen=True):
     invoiced: bool
     analytic: Row | None
     invoice: tuple[Item, ...] = ()
-    """The payer's own invoice's items, the settled ones too."""
+    """The invoice's items, whoever was billed, the settled ones too."""
 
     @property
     def open(self) -> Decimal:
@@ -358,6 +358,6 @@ async def owed(books: Books, claims: Sequence[ClaimPayment], payer: int, currenc
         usable = tuple(one for one in known if one.posted and not one.settled and one.currency == currency)
         account = usable[0].account if usable else invoice[0].account if invoice and mine else own.account
         analytic = analytics.get(parts[key][""]) if key in parts else None
-        return Owed(Face(account, payer), usable, mine, analytic, invoice if mine else ())
+        return Owed(Face(account, payer), usable, mine, analytic, invoice)
 
     return {key: of(key) for key in {claim.appointment for claim in claims}}

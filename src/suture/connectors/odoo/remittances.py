@@ -41,6 +41,7 @@ from suture.connectors.odoo.claims import (
     undone_by,
 )
 from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.earlier import Earlier, earlier
 from suture.connectors.odoo.entries import EntryBuilder
 from suture.connectors.odoo.matching import Item, Settles, match
 from suture.connectors.odoo.names import external_id, line_id, mark
@@ -138,6 +139,8 @@ class _Lines:
     paid: Money
     settles: list[Settles] = field(default_factory=list)
     left: dict[str, Decimal] = field(default_factory=dict)
+    beyond: dict[str, Decimal] = field(default_factory=dict)
+    """What patients bear beyond their shares so far, by appointment."""
     items: Mapping[int, Item] = field(default_factory=dict)
     """What was taken apart, as it is now, by line."""
 
@@ -156,6 +159,7 @@ class Posting:
         self._undone: set[int] = set()
         self._paid_by: dict[int, list[int]] = {}
         self._released: dict[str, list[int]] = defaultdict(list)
+        self._earlier: dict[str, Earlier] = {}
 
     async def parts(self) -> list[Part]:
         """The entries in order. What takes back comes first, so that what is corrected finds its invoice open."""
@@ -319,12 +323,18 @@ class Posting:
             if any(claim.reverses for claim in part.claims):
                 await self._books.poster.check_open(part.ref, self._told.received_on)
             undone = await self._undo(part)
-            lines = await self._claims(entry, part.claims, undone, await self._owed(part))
+            open_ = await self._owed(part)
+            await self._look_back(open_)
+            lines = await self._claims(entry, part.claims, undone, open_)
         if not part.alone:
             paid = total((claim.paid for claim in self._told.claims), lines.paid.currency)
             clearing = self._setting.account("remittance_clearing_account")
             entry.line(clearing, DEPOSIT, -paid.amount if part.deposit else lines.paid.amount)
         return Draft(entry.document(), entry.total, lines.settles)
+
+    async def _look_back(self, open_: Mapping[str, Owed]) -> None:
+        """At what became before of the invoices for which claims are to be booked."""
+        self._earlier |= await earlier(self._books, {key: one.invoice for key, one in open_.items()})
 
     def _entry(self, key: str, ref: str) -> EntryBuilder:
         told = self._told
@@ -431,7 +441,9 @@ class Posting:
     ) -> None:
         """Book what a claim was paid; what it says beyond the money only as far as something is open for it."""
         left = lines.left.setdefault(claim.appointment, open_.open)
-        adjusted, share = self._fitting(claim, open_, left - claim.paid.amount)
+        beyond = self._beyond(claim, lines)
+        adjusted, share = self._fitting(claim, open_, left - claim.paid.amount, beyond)
+        lines.beyond[claim.appointment] = beyond + share
         reduced = total((amount for _, _, amount in adjusted), claim.paid.currency)
         amount = claim.paid.amount + reduced.amount + share
         lines.left[claim.appointment] = max(left - amount, Decimal(0))
@@ -455,19 +467,43 @@ class Posting:
         for code, account, of_reason in adjusted:
             entry.line(account, adjustment_label(claim, code), of_reason.amount, analytic=open_.analytic)
 
-    def _fitting(self, claim: ClaimPayment, open_: Owed, room: Decimal) -> tuple[list[tuple[str, int, Money]], Decimal]:
+    def _beyond(self, claim: ClaimPayment, lines: _Lines) -> Decimal:
+        """What a claim's patient bears of the invoice beyond what is the patient's by this claim and those before."""
+        before = self._earlier.get(claim.appointment, Earlier())
+        borne = before.borne.get(self._partners.get(claim.patient or "", 0), Decimal(0))
+        return lines.beyond.get(claim.appointment, borne) - claim.patient_responsibility.amount
+
+    def _fitting(
+        self, claim: ClaimPayment, open_: Owed, room: Decimal, beyond: Decimal
+    ) -> tuple[list[tuple[str, int, Money]], Decimal]:
         """What of a claim's adjustments and its patient's share can be booked, where `room` is still open besides what
-        was paid: adjustments all or not at all, the share as far as it is owed. Another payer's claim leaves the share
-        where the first one put it."""
+        was paid: adjustments all or not at all, the share as far as it is owed. What is lacking because the patient
+        paid it, `beyond` the share, is given back to that patient: a negative share. Another payer's claim leaves the
+        share where the first one put it."""
         if not claim.answered or not open_.items:
             return [], Decimal(0)
-        adjusted = self._adjusted(claim)
+        adjusted = self._adjusted(claim) if open_.invoiced else self._adjusted_anew(claim)
         reduced = sum((amount.amount for _, _, amount in adjusted), Decimal(0))
+        known = open_.invoiced and claim.patient in self._partners
+        if known and room < reduced <= room + beyond and room + claim.paid.amount > 0:
+            return adjusted, room - reduced
         if reduced > room:
             adjusted, reduced = [], Decimal(0)
-        if not open_.invoiced or claim.patient not in self._partners:
+        if not known:
             return adjusted, Decimal(0)
         return adjusted, max(min(claim.patient_responsibility.amount, room - reduced), Decimal(0))
+
+    def _adjusted_anew(self, claim: ClaimPayment) -> list[tuple[str, int, Money]]:
+        """What another payer's claim adjusts away that payers before it did not: it repeats what those said, by group
+        and reason."""
+        known = dict(self._earlier.get(claim.appointment, Earlier()).adjusted)
+        found = []
+        for code, account, amount in self._adjusted(claim):
+            repeated = max(min(amount.amount, known.get(code, Decimal(0))), Decimal(0))
+            known[code] = known.get(code, Decimal(0)) - repeated
+            if amount.amount != repeated:
+                found.append((code, account, amount - Money(repeated, amount.currency)))
+        return found
 
     def _adjusted(self, claim: ClaimPayment) -> list[tuple[str, int, Money]]:
         """What of a claim is adjusted away: code, account and amount; what is to stay open is left out."""
@@ -511,6 +547,7 @@ class Posting:
         ]
         if not lacking:
             return
+        await self._look_back({claim.appointment: open_[claim.appointment] for _, claim, _ in lacking})
         known = await booked_before(self._books, self._payer, {claim_label(claim) for _, claim, _ in lacking}, ())
         alive = {one.claim.line for of in known.values() for standing_ in of for one in standing_.whole}
         for number, claim, before in lacking:
@@ -565,7 +602,7 @@ class Posting:
                     questions.unusual.append(claim.claim)
                 elif claim.answered and self._lacks_patient(claim, standing_, open_[claim.appointment]):
                     questions.without_patient.append(claim.claim)
-            opened = any(not one.claim.settled for one in standing_)
+            opened = any(not one.claim.settled or _is_given_back(one) for one in standing_)
             lacks = self._lacks(of, standing_, open_) and not await self._was_paid_already(of, standing_, open_)
             if opened or label in freed or lacks:
                 questions.unapplied.append(of[0].claim)
@@ -597,6 +634,8 @@ class Posting:
         if any(one.summed for one in holds):
             return False
         answered = [claim for claim in told if claim.answered and open_[claim.appointment].invoiced]
+        if not answered:
+            return False  # what another payer than the invoice's says beyond its money is booked as far as it fits
         known = [claim for claim in answered if claim.patient in self._partners]
         adjusted = sum((amount.amount for claim in answered for _, _, amount in self._adjusted(claim)), Decimal(0))
         shared = sum((claim.patient_responsibility.amount for claim in known), Decimal(0))
@@ -613,6 +652,11 @@ def _kept_label(reason: str, reference: str) -> str:
 def _waits(one: Standing) -> bool:
     """Whether a claim's credit found nothing to settle yet."""
     return one.claim.amount < 0 and one.claim.posted and not one.claim.settled
+
+
+def _is_given_back(one: Standing) -> bool:
+    """Whether a patient has something to the own credit that was paid beyond the share."""
+    return one.share is not None and one.share.amount < 0 and not one.share.settled
 
 
 def _sign(told: Remittance) -> str:

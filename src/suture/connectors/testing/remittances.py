@@ -203,6 +203,23 @@ class RemittanceConformance:
         assert (await ledger.post_remittance(theirs, patients(key))).unapplied == ()
         assert await open_for(ledger, key) == {}
 
+    @pytest.mark.parametrize(("adjusted", "anew"), [("20.00", 0), ("15.00", 0), ("30.00", 10)])
+    async def test_a_second_payer_repeats_what_the_first_one_adjusted(
+        self, ledger: Ledger, key: str, adjusted: str, anew: int
+    ) -> None:
+        """Only what is adjusted beyond it is new; what stands at the patient would have room for all of it."""
+        await billed(ledger, key)
+        first = a_remittance(key, a_claim(key, paid="100.00", patient="80.00", **{"CO-45": "20.00"}))
+        await ledger.post_remittance(first, patients(key))
+        left = Decimal("170.00") - Decimal(adjusted)
+        second = a_claim(key, status="2", paid="30.00", patient="0.00", **{"CO-45": adjusted, "OA-23": str(left)})
+        theirs = a_remittance(key, second, number="second", payer=OTHER_PAYER.reference)
+        moves = await moved(ledger, lambda: ledger.post_remittance(theirs, patients(key)))
+        booked = {CLEARING: Decimal(30), CONTRACTUAL: Decimal(anew), RECEIVABLE: Decimal(-30 - anew)}
+        assert moves == {account: amount for account, amount in booked.items() if amount}
+        assert (await ledger.post_remittance(theirs, patients(key))).unapplied == ()
+        assert await open_for(ledger, key) == {f"Patient/{key}": Decimal(50 - anew)}
+
     async def test_a_second_payer_that_comes_first_has_a_credit_until_there_is_a_share(
         self, ledger: Ledger, key: str
     ) -> None:
@@ -258,6 +275,44 @@ class RemittanceConformance:
         for _ in range(2):
             posted = await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
             assert (posted.unapplied, await open_for(ledger, key)) == ((), {})
+
+    @pytest.mark.parametrize("more", [10, 50, 69])
+    async def test_what_a_patient_paid_beyond_the_share_is_the_patients_credit(
+        self, ledger: Ledger, key: str, more: int
+    ) -> None:
+        """The adjustment is booked all the same, and a reversal leaves what the payer owes without it."""
+        await billed(ledger, key)
+        paid = Decimal(30 + more)
+        await ledger.apply_payment(a_payment(key, str(paid), payer=None), partner=an_invoice(key).partner)
+        remittance = a_remittance(key, a_claim(key))
+        for expected in ({CLEARING: Decimal(120), CONTRACTUAL: Decimal(50), RECEIVABLE: Decimal(-170)}, {}):
+            assert await moved(ledger, lambda: ledger.post_remittance(remittance, patients(key))) == expected
+            assert await open_for(ledger, key) == {f"Patient/{key}": Decimal(-more)}
+        assert (await ledger.post_remittance(remittance, patients(key))).unapplied == (f"{key}-claim",)
+        again = a_remittance(key, a_claim(key), number="again")
+        assert (await ledger.post_remittance(again, patients(key))).unapplied == (f"{key}-claim",)
+        assert await open_for(ledger, key) == {PAYER.reference: Decimal(-120), f"Patient/{key}": Decimal(-more)}
+        for number in ("back", "back too"):
+            back = a_remittance(key, a_reversal(key), number=number)
+            await ledger.post_remittance(back, patients(key))
+        assert await open_for(ledger, key) == {PAYER.reference: 200 - paid}
+
+    async def test_halves_of_a_claim_give_back_what_its_patient_paid_beyond_the_share(
+        self, ledger: Ledger, key: str
+    ) -> None:
+        await billed(ledger, key)
+        await ledger.apply_payment(a_payment(key, "80.00", payer=None), partner=an_invoice(key).partner)
+        half = {"charged": "100.00", "paid": "60.00", "patient": "15.00", "CO-45": "25.00"}
+        told = a_remittance(key, a_claim(key, **half), a_claim(key, **half))
+        moves = await moved(ledger, lambda: ledger.post_remittance(told, patients(key)))
+        assert moves == {CLEARING: Decimal(120), CONTRACTUAL: Decimal(50), RECEIVABLE: Decimal(-170)}
+        assert await open_for(ledger, key) == {f"Patient/{key}": Decimal(-50)}
+
+    async def test_what_another_payer_paid_is_never_given_to_the_patient(self, ledger: Ledger, key: str) -> None:
+        await billed(ledger, key)
+        await ledger.apply_payment(a_payment(key, "80.00", payer=OTHER_PAYER.reference), partner=OTHER_PAYER)
+        posted = await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        assert (posted.unapplied, await open_for(ledger, key)) == ((f"{key}-claim",), {})
 
     async def test_a_share_that_another_paid_is_a_persons_to_look_at(self, ledger: Ledger, key: str) -> None:
         await billed(ledger, key)
