@@ -323,6 +323,17 @@ class TestContradictions:
         assert len(await desk.events()) == 1
         assert "cancelled" not in (await desk.processes()).values()
 
+    async def test_a_lower_version_without_a_time_is_as_late_as_its_notice(self, desk: Desk, notice) -> None:
+        for version, kind, sent in ((3, "completed", "15:00"), (2, "cancelled", "15:10"), (1, "booked", "14:00")):
+            told = notice(kind, version=version)
+            told["data"]["entry"][0]["resource"]["meta"].pop("lastUpdated", None)
+            told["timestamp"] = f"2026-03-02T{sent}:00Z"
+            await desk.deliver(told)
+            await desk.ingest()
+        (trouble,) = await desk.exceptions()
+        assert (trouble.code, trouble.subject) == ("version_contradicts", "Appointment/a1")
+        assert await desk.events() == [("completed", 3, False), ("booked", 1, True)]
+
     async def test_a_lower_version_that_was_changed_earlier_is_only_late(self, desk: Desk, notice) -> None:
         for version, kind in ((3, "completed"), (1, "booked")):
             await desk.deliver(notice(kind, version=version))
@@ -399,6 +410,25 @@ class TestPeople:
         payer = await desk.parties.get("Payer/o1")
         assert payer is not None
         assert payer == Payer(reference="Payer/o1", name="Blue Harbour")
+
+    async def test_a_payer_that_nobody_ever_named_is_asked_about_until_somebody_does(self, desk: Desk, notice) -> None:
+        def nameless(version: int) -> dict:
+            told = notice("completed", version=version, appointment=f"a{version}")
+            entries = told["data"]["entry"]
+            told["data"]["entry"] = [e for e in entries if e["resource"]["resourceType"] != "Organization"]
+            return told
+
+        await desk.deliver(nameless(1))
+        await desk.ingest()
+        (asked,) = await desk.exceptions()
+        assert (asked.code, asked.subject) == ("payer_unclear", "Appointment/a1")
+        assert not await desk.processes()
+
+        await desk.deliver(notice("completed", version=2, appointment="a2"))
+        await desk.ingest()
+        await desk.deliver(nameless(3))
+        await desk.ingest()
+        assert len(await desk.processes()) == 2
 
     async def test_linked_records_are_told_once(self, desk: Desk, notice) -> None:
         for version in (1, 2):

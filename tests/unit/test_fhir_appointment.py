@@ -128,14 +128,14 @@ def test_charge_items_become_service_lines(read, notice, change: dict[str, Any],
 
 
 @pytest.mark.parametrize("missing", ["Coverage", "Organization"])
-def test_without_coverage_the_patient_pays_and_a_nameless_payer_goes_by_its_id(read, notice, missing: str) -> None:
+def test_without_coverage_the_patient_pays_and_a_nameless_payer_is_only_presumed(read, notice, missing: str) -> None:
     understood = read(without(notice("completed"), missing))
     payers = [party for party in understood.parties if isinstance(party, Payer)]
     assert payers == []
     if missing == "Coverage":
         assert (understood.events[0].payload().visit.payer, understood.presumed) == (None, ())
     else:
-        assert understood.presumed == (Payer(reference="Payer/o1", name="o1"),)
+        assert understood.presumed == (Payer(reference="Payer/o1", name=""),)
 
 
 def _set(kind: str, **fields: object) -> Callable[[Notice], object]:

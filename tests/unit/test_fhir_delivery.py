@@ -506,6 +506,71 @@ class TestCoverage:
         assert refused(read, delivery).code == "payer_unclear"
 
 
+class TestReplacedRecords:
+    """FHIR R4 Patient.link: one person, two records."""
+
+    @pytest.fixture(params=["replaced-by", "replaces"])
+    def delivery(self, request: Any, notice: Any) -> Notice:
+        told: Notice = notice("completed")
+        of(told, "Coverage")["beneficiary"] = ref("Patient/old")
+        if request.param == "replaced-by":
+            add(told, "Patient", "old", link=[{"other": ref("Patient/p1"), "type": "replaced-by"}])
+        else:
+            of(told, "Patient")["link"] = [{"other": ref("Patient/old"), "type": "replaces"}]
+        return told
+
+    def test_a_coverage_of_the_replaced_record_covers_the_visit(self, read: Read, delivery: Notice) -> None:
+        assert visit(read(delivery)).payer == "Payer/o1"
+
+    def test_what_is_charged_to_the_replaced_record_is_the_visits(self, read: Read, delivery: Notice) -> None:
+        of(delivery, "ChargeItem")["subject"] = ref("Patient/old")
+        assert len(visit(read(delivery)).lines) == 1
+
+    def test_the_encounter_may_name_the_other_record(self, read: Read, delivery: Notice) -> None:
+        of(delivery, "Encounter")["subject"] = ref("Patient/old")
+        assert visit(read(delivery)).patient == "Patient/old"
+
+    def test_another_link_is_no_replacement(self, read: Read, delivery: Notice) -> None:
+        for entry in delivery["data"]["entry"]:
+            for link in entry["resource"].get("link", ()):
+                link["type"] = "seealso"
+        assert refused(read, delivery).code == "payer_unclear"
+
+
+class TestIdsOfTheDeliveryAlone:
+    """A resource that only a ``urn:uuid`` names is called something else in the next delivery."""
+
+    UUID = "8f4b2c1e-7a55-4f0e-9d3b-1c2d3e4f5a6b"
+
+    def only_by_url(self, told: Notice, kind: str, reference: str) -> Notice:
+        for entry in told["data"]["entry"]:
+            if entry["resource"]["resourceType"] == kind:
+                del entry["resource"]["id"]
+                entry["fullUrl"] = f"urn:uuid:{self.UUID}"
+        text = msgspec.json.encode(told).decode()
+        answer: Notice = msgspec.json.decode(text.replace(f'"{reference}"', f'"urn:uuid:{self.UUID}"'))
+        return answer
+
+    @pytest.mark.parametrize(
+        ("kind", "reference", "code"),
+        [
+            ("Organization", "Organization/o1", "payer_unclear"),
+            ("Patient", "Patient/p1", "patient_unclear"),
+            ("Practitioner", "Practitioner/d1", "practitioner_unclear"),
+            ("Appointment", "Appointment/a1", "id_invalid"),
+        ],
+    )
+    def test_are_nobodys(self, read: Read, notice: Any, kind: str, reference: str, code: str) -> None:
+        assert refused(read, self.only_by_url(notice("completed"), kind, reference)).code == code
+
+    @pytest.mark.parametrize(
+        ("kind", "reference"), [("Coverage", "Coverage/c1"), ("Encounter", "Encounter/e1"), ("Location", "Location/l1")]
+    )
+    def test_join_what_belongs_together(self, read: Read, notice: Any, kind: str, reference: str) -> None:
+        plain = visit(read(notice("completed")))
+        assert visit(read(self.only_by_url(notice("completed"), kind, reference))) == plain
+
+
 class TestGuarantor:
     @pytest.mark.parametrize(
         ("payor", "guarantor"), [("RelatedPerson/mum", "RelatedPerson/mum"), ("Patient/dad", "Patient/dad")]
@@ -624,9 +689,35 @@ class TestChargeItems:
         assert (line.factor, line.unit_price) == (factor, price)
 
     @pytest.mark.parametrize(
+        ("total", "quantity", "of_one"),
+        [(100, 1, "100"), (100, 4, "25"), ("99.90", 3, "33.30"), (45, "1.5", "30"), (0, 2, "0")],
+    )
+    def test_tell_the_price_of_their_whole_quantity(
+        self, read: Read, notice: Any, total: Any, quantity: Any, of_one: str
+    ) -> None:
+        delivery = notice("completed")
+        of(delivery, "ChargeItem").update(priceOverride={"value": total}, quantity={"value": quantity})
+        (line,) = visit(read(delivery)).lines
+        assert (line.quantity, line.unit_price) == (Decimal(str(quantity)), Decimal(of_one))
+
+    @pytest.mark.parametrize(("total", "quantity"), [(100, 3), ("0.01", 2), (100, 0)])
+    def test_whose_price_is_no_exact_price_of_one_are_asked_about(
+        self, read: Read, notice: Any, total: Any, quantity: Any
+    ) -> None:
+        delivery = notice("completed")
+        of(delivery, "ChargeItem").update(priceOverride={"value": total}, quantity={"value": quantity})
+        assert refused(read, delivery).code == "amount_invalid"
+
+    @pytest.mark.parametrize("fields", [{"quantity": {"value": 0}}, {"factorOverride": 0}])
+    def test_of_nothing_are_no_lines(self, read: Read, notice: Any, fields: Any) -> None:
+        delivery = notice("completed")
+        add(delivery, "ChargeItem", "nothing", **(of(delivery, "ChargeItem") | fields | {"id": "nothing"}))
+        assert len(visit(read(delivery)).lines) == 1
+
+    @pytest.mark.parametrize(
         "fields",
-        [{"factorOverride": factor} for factor in (0, -1, "NaN", "1e30", "1e-99999")]
-        + [{"quantity": {"unit": "h"}}, {"priceOverride": {"currency": "USD"}}, {"quantity": {"value": 0}}],
+        [{"factorOverride": factor} for factor in (-1, "NaN", "1e30", "1e-99999")]
+        + [{"quantity": {"unit": "h"}}, {"priceOverride": {"currency": "USD"}}],
     )
     def test_that_are_no_numbers_are_refused(self, read: Read, notice: Any, fields: Any) -> None:
         delivery = notice("completed")

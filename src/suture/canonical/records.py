@@ -78,8 +78,9 @@ class Payer(msgspec.Struct, frozen=True, kw_only=True):
 class ServiceLine(msgspec.Struct, frozen=True, kw_only=True):
     """One service as delivered. `service` is the organisation's own code, after the catalogue's tables.
 
-    `unit_price` is set where the source agreed a price for this visit (FHIR R4 ChargeItem.priceOverride);
-    otherwise billing, which owns prices, decides, and the price counts `factor` times (ChargeItem.factorOverride).
+    `unit_price` is set where the source agreed a price for this visit (FHIR R4 ChargeItem.priceOverride is that of the
+    whole quantity); otherwise billing, which owns prices, decides, and the price counts `factor` times
+    (ChargeItem.factorOverride).
     """
 
     service: str

@@ -14,6 +14,7 @@ import asyncpg
 import structlog
 
 from suture.canonical.events import Event, PartyRegistered, PatientLinked
+from suture.canonical.records import Payer
 from suture.catalogue.model import Catalogue, Interface
 from suture.core.clock import Clock
 from suture.core.failure import Rejected
@@ -172,6 +173,7 @@ class Ingester:
     async def _ingest(self, connection: Connection, deliveries: list[Delivery]) -> None:
         now = self._clock.now()
         heard = [await self._hear(delivery, now) for delivery in deliveries]
+        await self._refuse_nameless(heard)
         stale = await self._order(connection, heard)
         understood = sorted((part for one in heard for part in one.parts), key=lambda part: part.told_at)
         told = list(_current_parties(understood, stale))
@@ -221,6 +223,18 @@ class Ingester:
         by_reference = {party.reference: party for party in presumed}
         known = await self._parties.known(list(by_reference)) if by_reference else set()
         return [party for reference, party in by_reference.items() if reference not in known]
+
+    async def _refuse_nameless(self, heard: "list[_Heard]") -> None:
+        """Nobody is invoiced of whom no more than an id was ever told; once a name was, the id is enough."""
+        parts = [part for one in heard for part in one.parts]
+        nameless = {
+            party.reference for part in parts for party in part.presumed if isinstance(party, Payer) and not party.name
+        }
+        nameless -= {party.reference for part in parts for party in part.parties}
+        if nameless:
+            nameless -= await self._parties.known(sorted(nameless))
+        for one in heard:
+            one.refuse(lambda part: _nameless(part, nameless))
 
     def _trace(self, delivery: Delivery, told: Understood) -> None:
         """The journey that a delivery is about is known only now: the span says by which delivery."""
@@ -393,6 +407,20 @@ def _current_parties(understood: Iterable[Understood], stale: frozenset[UUID]) -
     for item in understood:
         if all(event.id not in stale for event in item.events):
             yield from ((party, item.told_at) for party in item.parties)
+
+
+def _nameless(part: Understood, nameless: set[str]) -> NotUnderstood | None:
+    if not any(party.reference in nameless for party in part.presumed):
+        return None
+    error = NotUnderstood(
+        "payer_unclear",
+        "the payer of the visit is told by an id that nobody ever gave a name to",
+        "Ask the scheduling system's owner to send the Organization with its name, or Coverage.payor with its display, "
+        "once; or set the display in the payload here (`suture exceptions edit NUMBER --payload FILE --reason … "
+        "--retry`).",
+    )
+    error.subject, error.told = part.events[0].subject, part.appointment_status
+    return error
 
 
 def _stranger(part: Understood, interface: str, first: Mapping[str, str]) -> NotUnderstood | None:

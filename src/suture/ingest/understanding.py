@@ -52,11 +52,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 class Understood(msgspec.Struct, frozen=True, kw_only=True):
     """The canonical content of a delivery.
 
-    `appointment_status` is what its event puts the appointment in, `changed_at` when its source changed it, where it
-    says. `beside` are facts that hold whether or not the events came too late. `presumed` are parties of whom only a
-    reference was told: they count as long as nobody told more. `trouble` is why a person must look at what was
-    understood. A delivery that tells of several appointments has a part for each, whose events are its own, and a
-    refusal for each that isn't understood.
+    `appointment_status` is what its event puts the appointment in, `changed_at` when its source changed it, or where it
+    doesn't say, told of it. `beside` are facts that hold whether or not the events came too late. `presumed` are
+    parties of whom only a reference was told: they count as long as nobody told more, and a payer without a name only
+    where somebody told that. `trouble` is why a person must look at what was understood. A delivery that tells of
+    several appointments has a part for each, whose events are its own, and a refusal for each that isn't understood.
     """
 
     events: tuple[Event, ...]

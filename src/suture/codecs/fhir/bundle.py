@@ -30,13 +30,15 @@ Tree = dict[str, Any]
 
 class Held(msgspec.Struct, frozen=True):
     """A resource as it stands in a bundle: its place, where it says who it is, and what contains it (itself, unless it
-    is contained)."""
+    is contained). `transient` is an id that was made up for this bundle (a ``urn:`` as `fullUrl`, and no id beside it):
+    references within it mean the resource, and the next bundle calls it something else."""
 
     kind: str
     id: str
     tree: Tree
     url: str = ""
     root: Tree | None = None
+    transient: bool = False
 
     @property
     def contained(self) -> bool:
@@ -53,6 +55,11 @@ class Target(msgspec.Struct, frozen=True):
     @property
     def reference(self) -> str:
         return f"{self.kind}/{self.id}"
+
+    @property
+    def lasting(self) -> bool:
+        """Whether its id still means it in another bundle."""
+        return bool(self.id) and not (self.held is not None and self.held.transient)
 
 
 class Read(msgspec.Struct, Generic[R], frozen=True):
@@ -190,10 +197,12 @@ def _held(entry: Any) -> Held | None:
         return None
     url, identity = entry.get("fullUrl"), tree.get("id")
     url = url if isinstance(url, str) else ""
-    if not isinstance(identity, str) or not identity:
-        literal = _LITERAL.fullmatch(url)
-        identity = literal["id"] if literal else url.rpartition(":")[2] if url.startswith("urn:") else ""
-    return Held(kind, identity, tree, url)
+    if isinstance(identity, str) and identity:
+        return Held(kind, identity, tree, url)
+    literal = _LITERAL.fullmatch(url)
+    if literal is None and url.startswith("urn:"):
+        return Held(kind, url.rpartition(":")[2], tree, url, transient=True)
+    return Held(kind, literal["id"] if literal else "", tree, url)
 
 
 def _contained(identity: str, within: Held) -> Target | None:

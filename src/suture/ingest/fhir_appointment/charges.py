@@ -9,7 +9,7 @@ from suture.canonical.records import ServiceLine
 from suture.codecs import fhir
 from suture.core.money import LARGEST, unusable
 from suture.ingest.fhir_appointment.encounter import is_within
-from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told
+from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, records_of
 from suture.ingest.understanding import NotUnderstood
 
 _BILLED, _UNCERTAIN = "billable", ("unknown", "")
@@ -23,7 +23,8 @@ Item = fhir.Read[fhir.ChargeItem]
 def service_lines(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter]) -> tuple[ServiceLine, ...]:
     """The visit's services. Raises `NotUnderstood`."""
     ours = [item for item in _once(told) if _is_ours(told, item, patient, encounter)]
-    return tuple(_service_line(told, item.resource) for item in ours if _is_billed(item.resource))
+    lines = (_service_line(told, item.resource) for item in ours if _is_billed(item.resource))
+    return tuple(line for line in lines if line.quantity and line.factor)
 
 
 def _once(told: Told) -> list[Item]:
@@ -50,7 +51,8 @@ def _is_ours(told: Told, item: Item, patient: str, encounter: fhir.Read[fhir.Enc
     context, subject = item.resource.context, item.resource.subject
     target = told.follow(context, item.held, "Encounter")
     whose = told.follow(subject, item.held, "Patient")
-    theirs = whose is not None and whose.kind == "Patient" and bool(whose.id) and whose.reference != patient
+    theirs = whose is not None and whose.kind == "Patient" and bool(whose.id)
+    theirs = theirs and whose is not None and whose.reference not in records_of(told, patient)
     if target is not None and target.kind == "Encounter" and target.id:
         if not is_within(told, target, encounter):
             return False
@@ -82,10 +84,28 @@ def _service_line(told: Told, item: fhir.ChargeItem) -> ServiceLine:
     if price is None:
         return ServiceLine(service=_service(told, item.code), quantity=quantity, factor=factor)
     # A price that overrides billing's is what was agreed in the end: a factor beside it only says why.
-    return ServiceLine(service=_service(told, item.code), quantity=quantity, unit_price=_price(price.value, currency))
+    unit_price = _of_one(_price(price.value, currency), quantity, currency)
+    return ServiceLine(service=_service(told, item.code), quantity=quantity, unit_price=unit_price)
+
+
+def _of_one(total: Decimal, quantity: Decimal, currency: str) -> Decimal:
+    """R4's priceOverride is the price of the whole item. What can't be told of one is asked about, never rounded."""
+    if not quantity and not total:
+        return total
+    unit_price = total / quantity if quantity else None
+    if unit_price is None or unit_price * quantity != total or unusable(unit_price, currency):
+        raise NotUnderstood(
+            "amount_invalid",
+            "a ChargeItem's priceOverride, which is the price of its whole quantity, is no exact price of one",
+            SAY_WHICH,
+        )
+    return unit_price
 
 
 def _count(number: Decimal | None, what: str) -> Decimal:
+    """A number of things; of nothing, 0."""
+    if number is not None and number.is_finite() and number == 0:
+        return Decimal(0)
     if number is None or not number.is_finite() or not _FINEST <= number < LARGEST:
         raise NotUnderstood("amount_invalid", f"a ChargeItem's {what} is not a usable number", REMEDY)
     return number

@@ -11,7 +11,7 @@ import msgspec
 
 from suture.canonical.records import Payer
 from suture.codecs import fhir
-from suture.ingest.fhir_appointment.told import SAY_WHICH, Told, covers, distinct, named
+from suture.ingest.fhir_appointment.told import SAY_WHICH, Told, covers, distinct, named, records_of
 from suture.ingest.understanding import NotUnderstood
 
 _ACTIVE, _UNCONFIRMED = ("active", ""), "draft"
@@ -23,7 +23,7 @@ _ROLES = {"Organization": 0, "RelatedPerson": 1, "Patient": 2}
 
 class Billed(msgspec.Struct, frozen=True):
     """Who gets the bill: a payer, a guarantor, or (neither) the patient. `told` is the payer as far as the delivery
-    says its name, `presumed` as far as only a reference does."""
+    says its name, `presumed` as far as only a reference does, without a name where that doesn't display one."""
 
     payer: str | None = None
     guarantor: fhir.Target | None = None
@@ -72,13 +72,13 @@ def billed(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter], day: 
 def _billed(told: Told, patient: str, payor: fhir.Target, cover: _Cover | None) -> Billed:
     reference = named(payor, "payer_unclear")
     if payor.kind != "Organization":
-        return Billed(guarantor=None if reference == patient else payor)
+        return Billed(guarantor=None if reference in records_of(told, patient) else payor)
     name = _name(told, payor)
     payer = f"Payer/{payor.id}"
     if name:
         return Billed(payer, told=Payer(reference=payer, name=name))
     displayed = next((one.display for one in cover.read.resource.payor if one.display), "") if cover else ""
-    return Billed(payer, presumed=Payer(reference=payer, name=displayed or payor.id))
+    return Billed(payer, presumed=Payer(reference=payer, name=displayed))
 
 
 def _name(told: Told, payor: fhir.Target) -> str:
@@ -157,7 +157,7 @@ def _check_none_lacks(told: Told, priorities: dict[str, float], found: list[fhir
 def _is_of(told: Told, read: fhir.Read[fhir.Coverage], patient: str) -> bool:
     """Whether a coverage may be the patient's: one that doesn't say whose may be."""
     target = told.follow(read.resource.beneficiary, read.held, "Patient")
-    return target is None or not target.id or target.reference == patient
+    return target is None or not target.id or target.reference in records_of(told, patient)
 
 
 def _foremost(payors: list[fhir.Target]) -> list[fhir.Target]:
@@ -178,7 +178,8 @@ def _may_be_of(told: Told, account: fhir.Read[fhir.Account], patient: str) -> bo
     """Whether an account that the visit doesn't name is its patient's; one that doesn't say whose it is may be, where
     the delivery tells of no other visit."""
     targets = [told.follow(one, account.held) for one in account.resource.subject]
-    return told.alone if not targets else any(one is not None and one.reference == patient for one in targets)
+    ours = records_of(told, patient)
+    return told.alone if not targets else any(one is not None and one.reference in ours for one in targets)
 
 
 def _priorities(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> dict[str, float]:

@@ -52,7 +52,7 @@ class _Said(msgspec.Struct, frozen=True):
 
 class _Order(msgspec.Struct, frozen=True):
     """The place of what is told among all that is told of the appointment. `changed_at` is when the source changed it,
-    as far as it says; `version` what tells two changes of one moment apart."""
+    or where it doesn't say, told of it; `version` what tells two changes of one moment apart."""
 
     sequence: int
     changed_at: datetime | None
@@ -103,7 +103,7 @@ def _read(
 ) -> Understood | NotUnderstood:
     """What is told of one appointment, or why that isn't understood; either names the appointment."""
     try:
-        check_id(held.id, "Appointment")
+        _check_own_id(held)
     except NotUnderstood as error:
         return error
     alone = len({one.id for one in appointments}) == 1
@@ -121,6 +121,14 @@ def _read(
     status = str(held.tree.get("status"))
     refusal.subject, refusal.told = f"Appointment/{held.id}", status if status in _BY_STATUS else None
     return refusal
+
+
+def _check_own_id(held: fhir.Held) -> None:
+    check_id(held.id, "Appointment")
+    if held.transient:
+        raise NotUnderstood(
+            "id_invalid", "the Appointment has no id of its own, only one that holds within this delivery", REMEDY
+        )
 
 
 def _understood(kind: str, told: Told) -> Understood:
@@ -169,17 +177,16 @@ def _order(told: Told) -> _Order:
     """By version number; where the source's versions are no numbers by the time of the change, else by when it was
     sent. Raises `NotUnderstood`."""
     meta = told.appointment.meta
-    changed_at = _believed(told, fhir.moment(meta.last_updated))
+    at = _believed(told, fhir.moment(meta.last_updated)) or _believed(told, told.sent_at)
     if _NUMBER.fullmatch(meta.version_id):
-        return _Order(int(meta.version_id), changed_at)
-    at = changed_at or _believed(told, told.sent_at)
+        return _Order(int(meta.version_id), at)
     if at is None:
         raise NotUnderstood(
             "no_version",
             "neither Appointment.meta (versionId, lastUpdated) nor the webhook's timestamp says what came first",
             REMEDY,
         )
-    return _Order((at - _EPOCH) // timedelta(microseconds=1), changed_at, meta.version_id or "unversioned")
+    return _Order((at - _EPOCH) // timedelta(microseconds=1), at, meta.version_id or "unversioned")
 
 
 def _believed(told: Told, when: datetime | None) -> datetime | None:
@@ -270,7 +277,8 @@ def _named(told: Told, reference: str) -> Iterator[Party]:
 def _people(told: Told) -> Iterator[Party]:
     """Everyone of whom the delivery has a record that can be named and read: what is told beside the visit."""
     for kind in ("Patient", "Practitioner"):
-        for identity in {held.id: None for held in told.contents.held(_PEOPLE[kind][0]) if fhir.is_id(held.id)}:
+        lasting = [one for one in told.contents.held(_PEOPLE[kind][0]) if fhir.is_id(one.id) and not one.transient]
+        for identity in {one.id: None for one in lasting}:
             with suppress(msgspec.ValidationError):
                 yield from _named(told, f"{kind}/{identity}")
 
@@ -281,7 +289,9 @@ def _links(told: Told) -> Iterator[PatientLinked]:
         for link in fhir.soft(fhir.Link, read.resource.link):
             other = told.follow(link.other, read.held, "Patient")
             kinds = ("replaced-by", "replaces", "refer", "seealso")
-            if other is not None and fhir.is_id(other.id) and fhir.is_id(read.id) and link.type in kinds:
+            if other is None or read.held.transient or not other.lasting or link.type not in kinds:
+                continue
+            if fhir.is_id(other.id) and fhir.is_id(read.id):
                 yield PatientLinked(patient=f"Patient/{read.id}", other=other.reference, link=link.type)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime, time, timedelta
 
 from suture.codecs import fhir
-from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told
+from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, records_of
 from suture.ingest.understanding import NotUnderstood
 
 _NOTHING_TOOK_PLACE = frozenset({"cancelled", "entered-in-error"})
@@ -114,7 +114,7 @@ def _may_be_of_patient(told: Told, read: fhir.Read[fhir.Encounter]) -> bool:
         return True
     actors = (told.follow(one.actor, told.read.held) for one in told.appointment.participant)
     patients = {actor.reference for actor in actors if actor is not None and actor.kind == "Patient"}
-    return not patients or subject.reference in patients
+    return not patients or bool(records_of(told, subject.reference) & patients)
 
 
 def _explain_unreadable(told: Told) -> None:

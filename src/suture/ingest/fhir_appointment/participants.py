@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from suture.codecs import fhir
-from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, distinct, following, named
+from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, distinct, following, named, records_of
 from suture.ingest.understanding import NotUnderstood
 
 _PRIMARY, _ATTENDER = "PPRF", "ATND"
@@ -29,7 +29,8 @@ def patient(told: Told, encounter: Encounter = None) -> str:
     if subject is not None:
         declined = _declined(told, "Patient")
         others = {actor.target.reference for actor in actors}
-        if subject.reference in declined or (others and subject.reference not in others):
+        ours = records_of(told, subject.reference)
+        if ours & declined or (others and not ours & others):
             raise NotUnderstood(
                 "patient_unclear", "the Encounter's patient is not one of the Appointment's participants", SAY_WHICH
             )

@@ -57,10 +57,29 @@ class Told(msgspec.Struct, frozen=True):
         return self.contents.read(target.held, kind)
 
 
+def records_of(told: Told, patient: str) -> frozenset[str]:
+    """A patient's references: the record named, those that it replaces and those that replace it (Patient.link)."""
+    known, found = _replacements(told), {patient}
+    while more := {other for one in found for other in known.get(one, ())} - found:
+        found |= more
+    return frozenset(found)
+
+
+def _replacements(told: Told) -> dict[str, set[str]]:
+    linked: dict[str, set[str]] = {}
+    for read in told.contents.readable(fhir.Patient):
+        for link in fhir.soft(fhir.Link, read.resource.link):
+            other = told.follow(link.other, read.held, "Patient")
+            if other is not None and other.id and link.type in ("replaced-by", "replaces"):
+                linked.setdefault(f"Patient/{read.id}", set()).add(other.reference)
+                linked.setdefault(other.reference, set()).add(f"Patient/{read.id}")
+    return linked
+
+
 def named(target: fhir.Target, code: str) -> str:
     """How we name whom a reference means: ``Patient/17``. Raises `NotUnderstood` where nobody else could know it by
     that, and where its id could be anything: it would stand in the clear."""
-    if not target.id:
+    if not target.lasting:
         raise NotUnderstood(
             code, f"a {target.kind} is told without an id of its own, so nobody can tell who", SAY_WHICH
         )

@@ -171,7 +171,7 @@ def charge_item(plan: AppointmentPlan, number: int, line: PlannedLine, service: 
         "quantity": {"value": line.quantity},
     }
     if line.unit_price is not None:
-        resource["priceOverride"] = {"value": line.unit_price, "currency": currency}
+        resource["priceOverride"] = {"value": line.quantity * line.unit_price, "currency": currency}
         resource["overrideReason"] = "Agreed for this visit"
     return resource
 
