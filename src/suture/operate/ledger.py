@@ -172,7 +172,8 @@ def _decisions(desk: Desk, remittance: Remittance, posted: PostedRemittance) -> 
         remedy = (
             "What was paid and found nothing stands to the payer's credit, what the visit's patient or another payer "
             "paid beyond the own part to theirs: refund that. Of the rest of the claim nothing is booked "
-            f"that doesn't fit. Where its invoice, or the reversal of an earlier claim, is still to come, {again}. "
+            "that doesn't fit. Where its invoice, the reversal of an earlier claim, or the claim that a reversal takes "
+            f"back is still to come: once it is there, {again}. "
             "Else find what it pays and reconcile it in Odoo, or refund it; then discard this with --leave."
         )
         yield _trouble(desk, remittance, claim, Rejected("claim_unapplied", reason, remedy))

@@ -7,6 +7,7 @@ their adjustments as one sum a reason at the end (`Standing.summed`).
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from itertools import combinations
 
@@ -244,6 +245,45 @@ async def credits_of(books: Books, known: Sequence[Standing]) -> dict[int, list[
         fields = ["debit_move_id", "credit_move_id"]
         for row in await books.odoo.search(_PARTIAL, [["debit_move_id", "in", shares]], fields):
             found[row["debit_move_id"]].append(row["credit_move_id"])
+    return found
+
+
+async def early_reversals(
+    books: Books, payer: int, labels: Collection[str], besides: Collection[int], since: date
+) -> dict[str, list[Item]]:
+    """What reversals of a payer took back, not before `since`, of claims that were not booked then: their lines, that
+    nothing was matched with, the oldest first."""
+    domain = [
+        ["name", "in", sorted(labels)],
+        ["partner_id", "=", payer],
+        ["account_type", "=", _RECEIVABLE],
+        ["parent_state", "=", "posted"],
+        ["reconciled", "=", False],
+        ["amount_currency", ">", 0],
+        ["date", ">=", since.isoformat()],
+        ["move_id.invoice_origin", "=", source("remittance", books.organisation)],
+    ]
+    rows = await books.odoo.search(_LINE, domain, ITEM_FIELDS) if labels else []
+    lines = [one for row in rows if not (one := item(row)).matched and one.move not in besides]
+    turning = {one.line.line for one in await turned_in(books, lines)} if lines else set()
+    found: dict[str, list[Item]] = defaultdict(list)
+    for one in sorted(lines, key=lambda one: one.line):
+        if one.line not in turning:
+            found[one.label].append(one)
+    return found
+
+
+def takes_back(reversals: Sequence[Item], paid: Mapping[int, Decimal]) -> dict[int, Item]:
+    """Which of these reversals takes back which payments of one claim (by any number): the one that it names, or all of
+    them together."""
+    found: dict[int, Item] = {}
+    for one in reversals:
+        rest = {number: amount for number, amount in paid.items() if number not in found}
+        alone = next((number for number, amount in rest.items() if amount == one.residual), None)
+        if alone is not None:
+            found[alone] = one
+        elif sum(rest.values(), Decimal(0)) == one.residual:
+            found |= dict.fromkeys(rest, one)
     return found
 
 

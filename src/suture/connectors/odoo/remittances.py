@@ -28,6 +28,7 @@ from suture.connectors.odoo.claims import (
     booked_before,
     claim_label,
     credits_of,
+    early_reversals,
     items_by_line,
     later_reference,
     lines_of_entries,
@@ -37,6 +38,7 @@ from suture.connectors.odoo.claims import (
     sign_of,
     standing,
     take_apart,
+    takes_back,
     turned_in,
     undone_by,
 )
@@ -205,6 +207,8 @@ class Posting:
         holds = await self._holds(part, row["id"])
         if await self._match_turned(part, holds):
             holds = await self._holds(part, row["id"])
+        if await self._match_early(part, holds):
+            holds = await self._holds(part, row["id"])
         open_ = await self._owed(part)
         if await self._settle_late(part, holds, open_):
             holds, open_ = await self._holds(part, row["id"]), await self._owed(part)
@@ -285,14 +289,13 @@ class Posting:
     def _shares_of_credits(
         self, holds: Mapping[str, Sequence[Standing]], turned: Sequence[Turned], now: Mapping[int, Item]
     ) -> list[tuple[list[Item], list[Item]]]:
-        """What had paid a share pays the corrected one beside it; where there is none, it is a patient's credit."""
+        """What had paid a share pays the corrected one beside it; what that leaves over is told."""
         credits = {one.line.line: [now[i] for i in one.credits if i in now] for one in turned}
         found = []
         for label, of in holds.items():
             freed = [i for one in of for line in one.lines for i in credits.get(line.line, ())]
             shares = [one.share for one in of if one.claim.amount <= 0 and one.share and one.share.amount > 0]
-            if freed and not shares:
-                self._released[label] = [one.line for one in freed]
+            self._released[label] = [one.line for one in freed]
             found += [(freed, [share]) for share in shares if freed and not share.settled]
         return found
 
@@ -325,7 +328,7 @@ class Posting:
             undone = await self._undo(part)
             open_ = await self._owed(part)
             await self._look_back(open_)
-            lines = await self._claims(entry, part.claims, undone, open_)
+            lines = await self._claims(entry, part.claims, undone, open_, await self._taken_back_early(part))
         if not part.alone:
             paid = total((claim.paid for claim in self._told.claims), lines.paid.currency)
             clearing = self._setting.account("remittance_clearing_account")
@@ -384,6 +387,7 @@ class Posting:
         claims: Sequence[ClaimPayment],
         undone: Mapping[int, Sequence[Standing]],
         open_: Mapping[str, Owed],
+        early: Mapping[int, Item],
     ) -> _Lines:
         """A claim's line on its payer's receivable, one on the patient's where the patient owes a share, and one a
         reason of what is adjusted away."""
@@ -394,9 +398,51 @@ class Posting:
             lines.paid += claim.paid
             if parts := undone.get(number):
                 self._turn(entry, lines, number, claim, parts)
+            elif reversal := early.get(number):
+                self._settle_early(entry, lines, number, claim, reversal)
             else:
                 self._claim(entry, lines, number, claim, open_[claim.appointment])
         return lines
+
+    async def _taken_back_early(self, part: Part) -> dict[int, Item]:
+        """What took back claims of a part before they came, by the claim's place."""
+        early = await self._early(part)
+        found: dict[int, Item] = {}
+        for label, reversals in early.items():
+            paid = {n: c.paid.amount for n, c in enumerate(part.claims, 1) if c.answered and claim_label(c) == label}
+            found |= takes_back(reversals, paid)
+        return found
+
+    async def _early(self, part: Part) -> dict[str, list[Item]]:
+        labels = {claim_label(claim) for claim in part.claims if claim.answered and claim.paid.amount}
+        return await early_reversals(self._books, self._payer, labels, self._entries, self._told.received_on)
+
+    async def _match_early(self, part: Part, holds: Mapping[str, Sequence[Standing]]) -> bool:
+        """Match claims with the reversals that came before them, as far as posting it did not. Answers whether any."""
+        waiting = {label: {one.claim.line: one.claim for one in of if _waits(one)} for label, of in holds.items()}
+        if not any(waiting.values()):
+            return False
+        pairs = [
+            ([reversal], [waiting[label][line]])
+            for label, reversals in (await self._early(part)).items()
+            for line, reversal in takes_back(
+                reversals, {line: -one.residual for line, one in waiting.get(label, {}).items()}
+            ).items()
+        ]
+        for pair in pairs:  # one after the other: halves of a claim share a reversal
+            await match(self._books, [pair])
+        return bool(pairs)
+
+    def _settle_early(
+        self, entry: EntryBuilder, lines: _Lines, number: int, claim: ClaimPayment, reversal: Item
+    ) -> None:
+        """A claim that was taken back before it came: its money is what the reversal took, and nothing else is
+        booked."""
+        told = Settles(mark(line_id(entry.name, f"claim{number}")), [reversal])
+        entry.line(
+            reversal.account, claim_label(claim), -claim.paid.amount, partner=reversal.partner, settles=told.mark
+        )
+        lines.settles.append(told)
 
     def _turn(
         self,
@@ -597,15 +643,25 @@ class Posting:
         freed = {label for label, of in self._released.items() if any(not credits[line].settled for line in of)}
         for label, of in _by_label(part.claims).items():
             standing_ = list(holds.get(label, ()))
-            for claim in of:
-                if not claim.answered and not claim.reverses:
-                    questions.unusual.append(claim.claim)
-                elif claim.answered and self._lacks_patient(claim, standing_, open_[claim.appointment]):
-                    questions.without_patient.append(claim.claim)
+            questions.unusual += [claim.claim for claim in of if not claim.answered and not claim.reverses]
             opened = any(not one.claim.settled or _is_given_back(one) for one in standing_)
             lacks = self._lacks(of, standing_, open_) and not await self._was_paid_already(of, standing_, open_)
+            without = [
+                claim.claim
+                for claim in of
+                if claim.answered and self._lacks_patient(claim, standing_, open_[claim.appointment])
+            ]
+            if (lacks or without) and await self._is_taken_back(label, standing_):
+                lacks, without = False, []
+            questions.without_patient += without
             if opened or label in freed or lacks:
                 questions.unapplied.append(of[0].claim)
+
+    async def _is_taken_back(self, label: str, holds: Sequence[Standing]) -> bool:
+        """Whether nothing of what is held of a claim counts any more: what lacks of it is lacking for good."""
+        alive = (await booked_before(self._books, self._payer, {label}, ())).get(label, ())
+        lines = {one.claim.line for of in alive for one in of.whole}
+        return bool(holds) and not any(one.claim.line in lines or one.claim.amount > 0 for one in holds)
 
     async def _was_paid_already(
         self, told: Sequence[ClaimPayment], holds: Sequence[Standing], open_: Mapping[str, Owed]

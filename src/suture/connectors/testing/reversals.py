@@ -12,6 +12,7 @@ import pytest
 from suture.connectors.port import Ledger
 from suture.connectors.testing.orders import (
     DAY,
+    OTHER_PAYER,
     PAYER,
     RECEIVABLE,
     a_claim,
@@ -155,6 +156,33 @@ class ReversalConformance:
         expected = {PAYER.reference: Decimal(200) - 100 * len(left), f"Patient/{key}": sum(shares[n] for n in left)}
         assert await open_for(ledger, key) == {who: amount for who, amount in expected.items() if amount}
 
+    @pytest.mark.parametrize("corrected", [False, True], ids=["alone", "with_its_correction"])
+    @pytest.mark.parametrize("parts", [[{}], [HALF, OTHER_HALF]], ids=["whole", "halves"])
+    async def test_a_reversal_that_comes_before_its_original_takes_it_back(
+        self, ledger: Ledger, key: str, parts: list[dict[str, str]], corrected: bool
+    ) -> None:
+        await billed(ledger, key)
+        back = a_remittance(key, a_reversal(key), *([a_claim(key, **CORRECTED)] if corrected else []), number="back")
+        assert (await ledger.post_remittance(back, patients(key))).unapplied == (f"{key}-claim",)
+        original = a_remittance(key, *(a_claim(key, **part) for part in parts))
+        for expected in ({CLEARING: Decimal(120), RECEIVABLE: Decimal(-120)}, {}):
+            assert await moved(ledger, lambda: ledger.post_remittance(original, patients(key))) == expected
+            assert await open_for(ledger, key) == ({} if corrected else {PAYER.reference: Decimal(200)})
+        for told in (original, back):
+            posted = await ledger.post_remittance(told, [PAYER])
+            assert (posted.unapplied, posted.without_patient) == ((), ())
+        again = a_remittance(key, a_reversal(key), number="again")
+        assert (await ledger.post_remittance(again, patients(key))).unapplied == (f"{key}-claim",)
+
+    async def test_a_claim_of_a_later_day_is_not_what_a_reversal_took_back(self, ledger: Ledger, key: str) -> None:
+        await billed(ledger, key)
+        early = a_remittance(key, a_reversal(key), number="back")
+        await ledger.post_remittance(early, patients(key))
+        later = msgspec.structs.replace(a_remittance(key, a_claim(key)), received_on=DAY + timedelta(days=1))
+        assert (await ledger.post_remittance(later, patients(key))).unapplied == ()
+        assert (await ledger.post_remittance(early, patients(key))).unapplied == (f"{key}-claim",)
+        assert await open_for(ledger, key) == {PAYER.reference: Decimal(120), f"Patient/{key}": Decimal(30)}
+
     async def test_a_reversal_of_what_was_not_booked_is_told_and_only_its_money_moves(
         self, ledger: Ledger, key: str
     ) -> None:
@@ -225,6 +253,19 @@ class ReversalConformance:
         corrected = a_remittance(key, a_reversal(key), a_claim(key, paid="110.00", patient="40.00"), number="back")
         assert (await ledger.post_remittance(corrected, patients(key))).unapplied == ()
         assert await open_for(ledger, key) == {f"Patient/{key}": Decimal(10)}
+
+    @pytest.mark.parametrize("payer", [OTHER_PAYER.reference, None], ids=["payer", "patient"])
+    async def test_what_a_correction_leaves_over_of_what_another_paid_is_told(
+        self, ledger: Ledger, key: str, payer: str | None
+    ) -> None:
+        await billed(ledger, key)
+        await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
+        partner = OTHER_PAYER if payer else an_invoice(key).partner
+        await ledger.apply_payment(a_payment(key, "30.00", payer=payer), partner=partner)
+        corrected = a_remittance(key, a_reversal(key), a_claim(key, paid="140.00", patient="10.00"), number="back")
+        for _ in range(2):
+            assert (await ledger.post_remittance(corrected, patients(key))).unapplied == (f"{key}-claim",)
+            assert await open_for(ledger, key) == {partner.reference: Decimal(-20)}
 
     async def test_a_refused_reversal_changes_nothing_and_is_booked_once_its_date_is_right(
         self, ledger: Ledger, key: str
