@@ -116,7 +116,7 @@ async def test_a_system_that_is_not_there_was_not_told_anything() -> None:
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
-        *(("0", 0), ("7", 7), ("999999", 3600), ("", None), ("-1", None), ("Wed, 21 Oct", None)),
+        *(("0", 0), ("7", 7), ("999999", 3600), ("", None), ("-1", None), ("²", None), ("Wed, 21 Oct", None)),
         *(("Wed, 21 Oct 2026 07:28:30 GMT", 30), ("Wed, 21 Oct 2026 07:00:00 GMT", 0)),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.conftest import Notice
 
@@ -70,6 +70,7 @@ _JSON = st.recursive(
 
 
 @given(extra=_JSON)
+@example(extra="²")  # a digit that is no number
 def test_whatever_else_a_message_says_is_unused_or_refused(catalogue: Catalogue, notice: Notice, extra: Any) -> None:
     told = notice()
     told["data"]["entry"][0]["resource"]["note"] = extra

@@ -31,7 +31,7 @@ def rewrite(record: str, *, reason: str) -> None:
             suture.invoice_A4711. A contact that someone changed is written over.
         reason: Why; it stands in the audit trail.
     """
-    told = int(record) if record.isdigit() else record
+    told = int(record) if record.isdecimal() else record
     out.print(f"{at_bench(lambda bench: operate.write_again(bench, me(reason), told))}.", markup=False)
 
 

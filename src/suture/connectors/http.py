@@ -190,7 +190,7 @@ def retry_after(headers: Mapping[str, str]) -> timedelta | None:
     """The wait that ``Retry-After`` asks for (RFC 9110: seconds, or a date by the server's own clock); at most an hour.
     None where it asks for none that can be read."""
     told = headers.get("Retry-After", "")
-    if told.isdigit():
+    if told.isdecimal():
         return min(timedelta(seconds=min(int(told), 86400)), _LONGEST_ASKED)
     try:
         wait = parsedate_to_datetime(told) - parsedate_to_datetime(headers.get("Date", ""))

@@ -97,7 +97,7 @@ class Ask:
 
     def _check_length(self, most: int) -> None:
         told = self.request.headers.get("content-length", "")
-        if not told.isdigit():
+        if not told.isdecimal():
             raise HTTPException(411, "This form doesn't say how long it is.")
         if int(told) > most:
             raise HTTPException(413, f"This form is larger than the {most} bytes that are taken here.")

@@ -195,7 +195,7 @@ def _others(value: Any) -> Iterator[Any]:
             with suppress(ValueError):
                 moved = datetime.fromisoformat(value) + timedelta(minutes=1)
                 yield moved.isoformat() if "T" in value else (moved + timedelta(days=1)).date().isoformat()
-            if value.isdigit():
+            if value.isdecimal():
                 yield str(int(value) + 1)
             yield value + "x"
         case _:
