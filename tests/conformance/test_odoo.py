@@ -954,11 +954,20 @@ async def reversed_early(ledger: Ledger, key: str) -> Remittance:
     return a_remittance(key, a_claim(key))
 
 
+async def paid_at_the_desk(ledger: Ledger, key: str) -> Remittance:
+    """One whose invoice its patient had paid altogether."""
+    await ledger.draft_invoice(billed_to_payer(key))
+    await ledger.post_invoice(key, usd("200.00"))
+    await ledger.apply_payment(a_payment(key, "200.00", payer=None), partner=an_invoice(key).partner)
+    return a_remittance(key, a_claim(key))
+
+
 REMITTED: dict[str, tuple[Callable[[Ledger, str], Awaitable[Remittance]], dict[str, int], bool]] = {
     "reversed": (paid_reversal, {"payer": 200, "patient": -30}, True),
     "corrected": (corrected, {"patient": 10}, False),
     "completed": (completed, {"patient": 30}, False),
     "reversed early": (reversed_early, {"payer": 200}, False),
+    "paid at the desk": (paid_at_the_desk, {"patient": -170}, True),
 }
 """How a remittance comes about, what is open after it, and whether its claim is a person's to look at."""
 

@@ -45,7 +45,8 @@ class Adjusted(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What one entry holds of a claim. In a booking the claim's own line is a credit."""
+    """What one entry holds of a claim. In a booking the claim's own line is a credit; it is nothing where the patient
+    had paid all of the invoice, to whom the claim gives back what is beyond the share."""
 
     entry: int
     claim: Item
@@ -58,6 +59,16 @@ class Standing(msgspec.Struct, frozen=True):
     @property
     def whole(self) -> tuple["Standing", ...]:
         return (self, *self.later)
+
+    @property
+    def reverses(self) -> bool:
+        """Whether it takes a claim back."""
+        return self.deciding.amount > 0
+
+    @property
+    def deciding(self) -> Item:
+        """The line whose side, and whose match, says whether a claim is booked or taken back."""
+        return self.share if self.share and not self.claim.amount else self.claim
 
     @property
     def lines(self) -> list[Item]:
@@ -148,7 +159,7 @@ async def booked_before(
     turned = await _turned(books, [one for of in theirs.values() for one in of])
     refs = await _references(books, {one.entry for of in theirs.values() for one in of})
     return {
-        label: _together([one for one in of if one.claim.amount <= 0 and one.claim.line not in turned], refs)
+        label: _together([one for one in of if not one.reverses and one.claim.line not in turned], refs)
         for label, of in theirs.items()
     }
 
@@ -178,12 +189,12 @@ def _together(known: Sequence[Standing], refs: Mapping[int, str]) -> list[Standi
 
 async def _turned(books: Books, known: Sequence[Standing]) -> set[int]:
     """The claims' lines that a reversal was matched with."""
-    booked = [one.claim.line for one in known if one.claim.amount < 0]
-    reversals = [one.claim.line for one in known if one.claim.amount > 0]
+    booked = {one.deciding.line: one.claim.line for one in known if not one.reverses}
+    reversals = [one.deciding.line for one in known if one.reverses]
     if not booked or not reversals:
         return set()
-    domain = [["credit_move_id", "in", booked], ["debit_move_id", "in", reversals]]
-    return {row["credit_move_id"] for row in await books.odoo.search(_PARTIAL, domain, ["credit_move_id"])}
+    domain = [["credit_move_id", "in", list(booked)], ["debit_move_id", "in", reversals]]
+    return {booked[row["credit_move_id"]] for row in await books.odoo.search(_PARTIAL, domain, ["credit_move_id"])}
 
 
 def undone_by(claim: ClaimPayment, adjusted: Decimal, known: Sequence[Standing]) -> tuple[Standing, ...]:

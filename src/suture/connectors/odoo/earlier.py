@@ -19,6 +19,13 @@ class Earlier(msgspec.Struct, frozen=True):
     borne: Mapping[int, Decimal] = {}
     adjusted: Mapping[str, Decimal] = {}
 
+    def besides(self, shares: Sequence[Item]) -> "Earlier":
+        """With other shares that were put on patients, or given back to them."""
+        borne = dict(self.borne)
+        for one in shares:
+            borne[one.partner] = borne.get(one.partner, Decimal(0)) + one.amount
+        return Earlier(borne, self.adjusted)
+
 
 async def earlier(books: Books, invoices: Mapping[str, Sequence[Item]]) -> dict[str, Earlier]:
     """By appointment, of those invoices (their items) that something was matched with. Claims that were reversed are

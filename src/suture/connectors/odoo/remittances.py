@@ -275,7 +275,7 @@ class Posting:
         shares with what had paid the earlier ones. Answers whether there was anything to match."""
         if not any(claim.reverses for claim in part.claims):
             return False
-        turning = [line for of in holds.values() for one in of if one.claim.amount > 0 for line in one.lines]
+        turning = [line for of in holds.values() for one in of if one.reverses for line in one.lines]
         turned = await turned_in(self._books, turning) or await self._turned_before(part, holds)
         waiting = [one for one in turned if not (one.line.settled or one.line.matched)]
         await take_apart(self._books, [one.booked for one in waiting])
@@ -294,7 +294,7 @@ class Posting:
         found = []
         for label, of in holds.items():
             freed = [i for one in of for line in one.lines for i in credits.get(line.line, ())]
-            shares = [one.share for one in of if one.claim.amount <= 0 and one.share and one.share.amount > 0]
+            shares = [one.share for one in of if not one.reverses and one.share and one.share.amount > 0]
             self._released[label] = [one.line for one in freed]
             found += [(freed, [share]) for share in shares if freed and not share.settled]
         return found
@@ -327,7 +327,7 @@ class Posting:
                 await self._books.poster.check_open(part.ref, self._told.received_on)
             undone = await self._undo(part)
             open_ = await self._owed(part)
-            await self._look_back(open_)
+            await self._look_back(part.claims, open_)
             lines = await self._claims(entry, part.claims, undone, open_, await self._taken_back_early(part))
         if not part.alone:
             paid = total((claim.paid for claim in self._told.claims), lines.paid.currency)
@@ -335,9 +335,21 @@ class Posting:
             entry.line(clearing, DEPOSIT, -paid.amount if part.deposit else lines.paid.amount)
         return Draft(entry.document(), entry.total, lines.settles)
 
-    async def _look_back(self, open_: Mapping[str, Owed]) -> None:
+    async def _look_back(self, claims: Sequence[ClaimPayment], open_: Mapping[str, Owed]) -> None:
         """At what became before of the invoices for which claims are to be booked."""
-        self._earlier |= await earlier(self._books, {key: one.invoice for key, one in open_.items()})
+        currency = self._setting.currency_id(self._told.deposit.currency)
+        invoices = {c.appointment: open_[c.appointment].invoice for c in claims}
+        of_currency = {key: [i for i in items if i.currency == currency] for key, items in invoices.items()}
+        self._earlier |= await earlier(self._books, of_currency)
+        paid = {
+            claim_label(c): c.appointment
+            for c in claims
+            if c.appointment in self._earlier and open_[c.appointment].invoiced and not open_[c.appointment].items
+        }
+        before = await booked_before(self._books, self._payer, set(paid), ()) if paid else {}
+        for label, of in before.items():  # those that found nothing open any more are matched with nothing
+            given = [one.share for one in of if one.share and not one.claim.amount]
+            self._earlier[paid[label]] = self._earlier[paid[label]].besides(given)
 
     def _entry(self, key: str, ref: str) -> EntryBuilder:
         told = self._told
@@ -526,14 +538,14 @@ class Posting:
         was paid: adjustments all or not at all, the share as far as it is owed. What is lacking because the patient
         paid it, `beyond` the share, is given back to that patient: a negative share. Another payer's claim leaves the
         share where the first one put it."""
-        if not claim.answered or not open_.items:
+        if not claim.answered:
             return [], Decimal(0)
         adjusted = self._adjusted(claim) if open_.invoiced else self._adjusted_anew(claim)
         reduced = sum((amount.amount for _, _, amount in adjusted), Decimal(0))
         known = open_.invoiced and claim.patient in self._partners
-        if known and room < reduced <= room + beyond and room + claim.paid.amount > 0:
+        if known and room < reduced <= room + beyond:
             return adjusted, room - reduced
-        if reduced > room:
+        if not open_.items or reduced > room:
             adjusted, reduced = [], Decimal(0)
         if not known:
             return adjusted, Decimal(0)
@@ -593,7 +605,7 @@ class Posting:
         ]
         if not lacking:
             return
-        await self._look_back({claim.appointment: open_[claim.appointment] for _, claim, _ in lacking})
+        await self._look_back([claim for _, claim, _ in lacking], open_)
         known = await booked_before(self._books, self._payer, {claim_label(claim) for _, claim, _ in lacking}, ())
         alive = {one.claim.line for of in known.values() for standing_ in of for one in standing_.whole}
         for number, claim, before in lacking:
@@ -661,7 +673,7 @@ class Posting:
         """Whether nothing of what is held of a claim counts any more: what lacks of it is lacking for good."""
         alive = (await booked_before(self._books, self._payer, {label}, ())).get(label, ())
         lines = {one.claim.line for of in alive for one in of.whole}
-        return bool(holds) and not any(one.claim.line in lines or one.claim.amount > 0 for one in holds)
+        return bool(holds) and not any(one.claim.line in lines or one.reverses for one in holds)
 
     async def _was_paid_already(
         self, told: Sequence[ClaimPayment], holds: Sequence[Standing], open_: Mapping[str, Owed]
@@ -686,7 +698,7 @@ class Posting:
     def _lacks(self, told: Sequence[ClaimPayment], holds: Sequence[Standing], open_: Mapping[str, Owed]) -> bool:
         """Whether something of a claim could not be booked: there was nothing, or too little, to book it on."""
         if any(claim.reverses for claim in told):
-            return len([one for one in holds if one.claim.amount > 0]) < 1
+            return not any(one.reverses for one in holds)
         if any(one.summed for one in holds):
             return False
         answered = [claim for claim in told if claim.answered and open_[claim.appointment].invoiced]
@@ -695,7 +707,7 @@ class Posting:
         known = [claim for claim in answered if claim.patient in self._partners]
         adjusted = sum((amount.amount for claim in answered for _, _, amount in self._adjusted(claim)), Decimal(0))
         shared = sum((claim.patient_responsibility.amount for claim in known), Decimal(0))
-        booked = [one for one in holds if one.claim.amount <= 0]
+        booked = [one for one in holds if not one.reverses]
         return adjusted != sum((one.adjustments for one in booked), Decimal(0)) or shared != sum(
             (one.shared for one in booked), Decimal(0)
         )

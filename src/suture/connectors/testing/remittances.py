@@ -276,11 +276,11 @@ class RemittanceConformance:
             posted = await ledger.post_remittance(a_remittance(key, a_claim(key)), patients(key))
             assert (posted.unapplied, await open_for(ledger, key)) == ((), {})
 
-    @pytest.mark.parametrize("more", [10, 50, 69])
+    @pytest.mark.parametrize("more", [10, 50, 69, 170])
     async def test_what_a_patient_paid_beyond_the_share_is_the_patients_credit(
         self, ledger: Ledger, key: str, more: int
     ) -> None:
-        """The adjustment is booked all the same, and a reversal leaves what the payer owes without it."""
+        """Be it all of the invoice. The adjustment is booked all the same, and a reversal takes back the credit."""
         await billed(ledger, key)
         paid = Decimal(30 + more)
         await ledger.apply_payment(a_payment(key, str(paid), payer=None), partner=an_invoice(key).partner)
@@ -294,8 +294,11 @@ class RemittanceConformance:
         assert await open_for(ledger, key) == {PAYER.reference: Decimal(-120), f"Patient/{key}": Decimal(-more)}
         for number in ("back", "back too"):
             back = a_remittance(key, a_reversal(key), number=number)
-            await ledger.post_remittance(back, patients(key))
-        assert await open_for(ledger, key) == {PAYER.reference: 200 - paid}
+            assert (await ledger.post_remittance(back, patients(key))).unapplied == ()
+        assert await open_for(ledger, key) == ({PAYER.reference: 200 - paid} if paid < 200 else {})
+        third = a_remittance(key, a_reversal(key), number="third")
+        moves = await moved(ledger, lambda: ledger.post_remittance(third, patients(key)))
+        assert moves == {CLEARING: Decimal(-120), RECEIVABLE: Decimal(120)}
 
     async def test_halves_of_a_claim_give_back_what_its_patient_paid_beyond_the_share(
         self, ledger: Ledger, key: str
