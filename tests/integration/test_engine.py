@@ -635,6 +635,32 @@ class TestCancellation:
             await bench.until("a", "compensated")
         assert world.of("a") == ["one", "two", "one:undo"]
 
+    @pytest.mark.parametrize(
+        ("silent_in", "calls"),
+        [
+            ("two", "one two two two:undo one:undo"),
+            ("two:undo", "one two two:undo two:undo one:undo"),
+            ("one:undo", "one two two:undo one:undo one:undo"),
+        ],
+    )
+    async def test_goes_on_forward_with_nothing_that_was_not_begun_wherever_a_worker_falls_silent(
+        self, bench: Bench, world: World, silent_in: str, calls: str
+    ) -> None:
+        steps = (world.step("one"), world.step("two"), world.step("three"))
+        for call in ("two", silent_in):
+            world.gates[call] = asyncio.Event()
+        await bench.start("a")
+        async with running(bench.engine(*steps, worker="w1")):
+            await bench.until_called("two")
+            await bench.cancel("a")
+            if silent_in != "two":
+                world.gates["two"].set()
+            await bench.until_called(silent_in)
+        world.gates[silent_in].set()
+        async with running(bench.engine(*steps, worker="w2")):
+            await bench.until("a", "compensated")
+        assert world.of("a") == calls.split()
+
     async def test_that_comes_while_a_step_is_rejected_is_not_lost(self, bench: Bench, world: World) -> None:
         gate = world.gates["two"] = asyncio.Event()
         world.failures["two"] = [Rejected("refused", "refused")]

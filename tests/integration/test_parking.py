@@ -6,7 +6,7 @@ The engine and its gates run on a real Postgres; the outside is a world in memor
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -409,6 +409,17 @@ class TestUndoing:
         assert world.of("a") == ["one", "two", "two:undo", "one:undo"]
         (trouble,) = await bench.exceptions()
         assert (trouble.code, trouble.step) == ("period_locked", "two")
+
+    async def test_at_once_does_not_do_what_came_after_although_what_failed_was_in_doubt(
+        self, bench: Bench, world: World
+    ) -> None:
+        world.failures["one"] = [NO]
+        await bench.start("a")
+        now = datetime.now(UTC)
+        await bench.store.claim("silent", now, now - timedelta(seconds=1), 1)  # it fell silent in the midst of a step
+        async with running(bench.engine(world.step("one"), world.step("two"), undo_after=timedelta(0))):
+            await bench.until("a", "compensated")
+        assert world.of("a") == ["one", "one:undo"]
 
     async def test_after_a_time_undoes_what_nobody_decided_until_then(
         self, bench: Bench, world: World, clock: ManualClock

@@ -288,8 +288,8 @@ class Advance:
             self._gate(step).refused(failure)
             if step.has_effect and self._manner in ("do", "settle"):
                 self._note(step.name, StepRecord(state="refused", at=self._setting.clock.now(), attempts=1))
+                self._in_doubt = False  # it was this one that may have been begun, and none after it
         if self._manner == "settle":
-            self._in_doubt = False
             return True
         return await self._ask_a_person(step.name, step.system, failure)
 

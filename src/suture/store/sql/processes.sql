@@ -29,10 +29,11 @@ WHERE process.key = held.key AND process.fence = held.fence AND state IN ('runni
 
 -- name: checkpoint
 -- One with a due time gives the process up: the fence rises, so that a renewal under way can't take it back.
--- A process whose cancellation came meanwhile neither ends nor stops on its way forward: it turns round, and is undone
--- with all the tries and time that an undo has.
+-- A process whose cancellation came meanwhile neither ends nor stops nor goes on forward: it turns round here, and is
+-- undone with all the tries and time that an undo has. Whoever takes it over from a worker that falls silent on the way
+-- back has no step ahead in doubt: none was begun after this.
 UPDATE process SET
-    state = CASE WHEN cp.state IN ('done', 'stuck', 'parked') AND cancel_requested AND NOT process.undoing
+    state = CASE WHEN cp.state IN ('running', 'done', 'stuck', 'parked') AND cancel_requested AND NOT process.undoing
         THEN 'compensating' ELSE cp.state END,
     undoing = process.undoing OR cp.state = 'compensating' OR cancel_requested, in_doubt = false,
     step = cp.step, awaits = cp.awaits,
