@@ -75,11 +75,11 @@ def moment(told: str | None) -> datetime | None:
         if told[-1:] in units:
             return datetime.now(UTC) - float(told[:-1]) * units[told[-1]]
         at = datetime.fromisoformat(told)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise UserError(
             f"{told!r} is no time; write 2026-03-02, 2026-03-02T14:00, or an age such as 90m, 2h, 3d"
         ) from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def age(since: datetime) -> str:

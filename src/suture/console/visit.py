@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ LARGEST_FORM = 2_000_000
 _LARGEST_BEFORE_SIGN_IN = 64_000
 """Bytes. A form says its length, as every browser does: it is read before its token can be checked."""
 _MOST_FIELDS = 5_000
+_LONGEST_NUMBER = 18
 _ZONES: dict[str, ZoneInfo] = {}
 
 
@@ -80,6 +81,27 @@ class Ask:
         if self.visitor is None:
             raise HTTPException(403)
         return self.visitor.acting(reason.strip())
+
+    def path(self, name: str) -> str:
+        """What the address has in the place of a parameter. Raises 404 for what nothing is called by."""
+        told = str(self.request.path_params[name])
+        if "\0" in told:
+            raise HTTPException(404)
+        return told
+
+    def number(self, name: str) -> int:
+        """The number in the place of a parameter. Raises 404."""
+        told = number(self.path(name))
+        if told is None:
+            raise HTTPException(404)
+        return told
+
+    def since(self, name: str) -> int | None:
+        """The number from which a list goes on; None from its beginning. Raises 404 for what is no number."""
+        told = self.query(name)
+        if told and number(told) is None:
+            raise HTTPException(404)
+        return number(told)
 
     def query(self, name: str, default: str = "") -> str:
         return self.request.query_params.get(name, default).replace("\0", "")[:200]
@@ -180,14 +202,19 @@ def cursor(at: datetime, key: object) -> str:
     return f"{at.isoformat()}~{key}"
 
 
+def number(text: str) -> int | None:
+    """A number as things of ours are counted; None for what is none, or larger than any."""
+    return int(text) if text.isdecimal() and len(text) <= _LONGEST_NUMBER else None
+
+
 def place(text: str) -> tuple[datetime, str] | None:
     """The place that a link names; None for the list's beginning, and for what is no place."""
     at, _, key = text.partition("~")
     try:
         moment = datetime.fromisoformat(at)
-    except ValueError:
+        return (moment.astimezone(UTC), key) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return (moment, key) if moment.tzinfo else None
 
 
 def fields(form: FormData, names: Mapping[str, bool]) -> dict[str, Any]:

@@ -28,6 +28,8 @@ from suture.operate.steering import Steered
 from suture.store.exceptions import Selection
 
 Rate = Annotated[float, msgspec.Meta(gt=0, le=1000)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""As things of ours are counted."""
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -39,7 +41,7 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Exceptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    numbers: tuple[int, ...]
+    numbers: tuple[Number, ...]
 
 
 class Retry(Exceptions, frozen=True, kw_only=True):
@@ -55,7 +57,7 @@ class Discard(Exceptions, frozen=True, kw_only=True):
 
 
 class Comment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    number: int
+    number: Number
 
 
 class Codes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,11 +77,11 @@ class MapCode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class RollBack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     table: str
-    version: int
+    version: Number
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    number: int
+    number: Number
     content: str
 
 
@@ -98,7 +100,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Discrepancy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    number: int
+    number: Number
 
 
 class Month(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

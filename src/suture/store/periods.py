@@ -1,5 +1,6 @@
 """Months that are being closed, or are closed; and on which day something late is dated then."""
 
+from calendar import monthrange
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -41,7 +42,7 @@ def first_of(month: str) -> date:
 
 def last_of(month: str) -> date:
     first = first_of(month)
-    return (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return first.replace(day=monthrange(first.year, first.month)[1])
 
 
 async def one(connection: Connection, month: str) -> Period | None:

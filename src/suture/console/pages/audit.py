@@ -1,6 +1,5 @@
 """The audit trail: who did what to what, when and why; and whether it is whole."""
 
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from suture.console.pages.page import Page
@@ -12,11 +11,8 @@ _PAGE = 50
 
 
 async def _list(ask: Ask) -> Response:
-    before = ask.query("before")
-    if before and not before.isdecimal():
-        raise HTTPException(404)
     chosen = selection(ask)
-    found = await trail.entries(ask.house.desk, ask.actor(), chosen, int(before) if before else None, _PAGE + 1)
+    found = await trail.entries(ask.house.desk, ask.actor(), chosen, ask.since("before"), _PAGE + 1)
     return await ask.page(
         "audit.html", chosen=chosen, entries=found[:_PAGE], more=found[_PAGE - 1].id if len(found) > _PAGE else None
     )

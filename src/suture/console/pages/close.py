@@ -25,7 +25,7 @@ async def _list(ask: Ask) -> Response:
 
 async def _month(ask: Ask) -> Response:
     """How far it is; and while it is to be signed, the figures that one signs."""
-    month = ask.request.path_params["month"]
+    month = ask.path("month")
     try:
         told = await closing.status(ask.house.desk, month)
     except NotPossible as error:
@@ -45,7 +45,7 @@ async def _report(ask: Ask) -> Response:
 async def reported(ask: Ask) -> CloseReport:
     """The report of the month that a page's path names."""
     try:
-        return await gather(ask.house.desk, ask.request.path_params["month"])
+        return await gather(ask.house.desk, ask.path("month"))
     except NotPossible as error:
         raise HTTPException(404, str(error)) from error
 

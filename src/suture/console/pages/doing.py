@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from suture.console.formats import said
 from suture.console.pages.page import Page
-from suture.console.visit import Ask, fields, ours
+from suture.console.visit import Ask, fields, number, ours
 from suture.core.failure import Failure
 from suture.operate import approvals
 from suture.operate.actor import NotAllowed, NotPossible
@@ -20,7 +20,7 @@ _APPROVALS = "/approvals"
 
 async def _do(ask: Ask) -> Response:
     """Do a command with a form's fields, then back to where it was sent from, with what came of it."""
-    name = ask.request.path_params["command"]
+    name = ask.path("command")
     if name not in COMMANDS:
         raise HTTPException(404)
     back = await ask.field("back")
@@ -41,15 +41,15 @@ async def _do(ask: Ask) -> Response:
 
 async def _decide(ask: Ask) -> Response:
     """Approve or refuse what another asked for."""
-    number, what = await ask.field("number"), ask.request.path_params["what"]
-    if what not in ("approve", "refuse") or not number.isdecimal():
+    asked, what = number(await ask.field("number")), ask.path("what")
+    if what not in ("approve", "refuse") or asked is None:
         raise HTTPException(404)
     actor = ask.actor(await ask.field("reason"))
     try:
         if what == "refuse":
-            await approvals.refuse(ask.house.desk, actor, int(number))
-            return await ask.back(_APPROVALS, f"No. {number} was refused.")
-        done = await approvals.approve(ask.house.bench(), actor, int(number))
+            await approvals.refuse(ask.house.desk, actor, asked)
+            return await ask.back(_APPROVALS, f"No. {asked} was refused.")
+        done = await approvals.approve(ask.house.bench(), actor, asked)
     except NotAllowed as error:
         raise HTTPException(403, said(error)) from error
     except NotPossible as error:

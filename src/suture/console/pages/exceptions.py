@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from suture.console import payload
 from suture.console.pages.page import Page
-from suture.console.visit import Ask, cursor, place
+from suture.console.visit import Ask, cursor, number, place
 from suture.operate import accounts, queue
 from suture.operate.actor import NotPossible
 from suture.operate.remedies import Offer, offers
@@ -78,7 +78,7 @@ async def _one(ask: Ask) -> Response:
 
 async def _payload(ask: Ask) -> Response:
     """What the delivery said, to be corrected. Reading it is an act, with a reason."""
-    number = _number(ask)
+    number = ask.number("number")
     reason = (await ask.field("reason")).strip()
     if not reason:
         raise NotPossible("say why you read it: it is patient data, and your reason stands in the audit trail")
@@ -89,7 +89,7 @@ async def _payload(ask: Ask) -> Response:
 
 async def _preview_payload(ask: Ask) -> Response:
     """What a correction changes, and what would come of it."""
-    number, before = _number(ask), (await ask.field("original")).replace("\r\n", "\n")
+    number, before = ask.number("number"), (await ask.field("original")).replace("\r\n", "\n")
     content = await ask.field("content") if await ask.field("whole") else await _by_field(ask, before)
     try:
         words, fits = await queue.preview_payload(ask.house.desk, ask.actor(), number, content.encode()), True
@@ -137,7 +137,8 @@ async def _preview_codes(ask: Ask) -> Response:
 async def _chosen(ask: Ask) -> Response:
     """A dry run of what is to be done with several: what would come of each."""
     form = await ask.form()
-    numbers = tuple(int(str(one)) for one in form.getlist("numbers") if str(one).isdecimal())
+    chosen = (number(str(one)) for one in form.getlist("numbers"))
+    numbers = tuple(one for one in chosen if one is not None)
     what = str(form.get("what", "retry"))
     if not numbers:
         return await ask.back(await ask.field("back"), "Choose at least one exception first.", bad=True)
@@ -161,21 +162,15 @@ async def _stuck(_: Ask) -> Response:
 
 async def _account(ask: Ask) -> queue.Account:
     try:
-        return await queue.account(ask.house.base.database, _number(ask))
+        return await queue.account(ask.house.base.database, ask.number("number"))
     except NotPossible as error:
-        raise HTTPException(404, f"There is no exception {ask.request.path_params['number']}.") from error
-
-
-def _number(ask: Ask) -> int:
-    text = ask.request.path_params["number"]
-    if not text.isdecimal() or len(text) > 18:
-        raise HTTPException(404)
-    return int(text)
+        raise HTTPException(404, f"There is no exception {ask.path('number')}.") from error
 
 
 def _place(ask: Ask) -> tuple[datetime, int] | None:
     found = place(ask.query("after"))
-    return (found[0], int(found[1])) if found and found[1].isdecimal() else None
+    key = number(found[1]) if found else None
+    return (found[0], key) if found and key is not None else None
 
 
 def _cause(ask: Ask, causes: Sequence[Cause]) -> Cause | None:

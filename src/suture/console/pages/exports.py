@@ -50,7 +50,7 @@ async def _trail(ask: Ask) -> list[Table]:
 
 
 async def _month(ask: Ask) -> list[Table]:
-    return await exporting.month(ask.house.desk, ask.actor(), ask.request.path_params["month"])
+    return await exporting.month(ask.house.desk, ask.actor(), ask.path("month"))
 
 
 PAGES = (

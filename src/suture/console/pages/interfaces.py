@@ -23,7 +23,7 @@ async def _list(ask: Ask) -> Response:
 
 
 async def _one(ask: Ask) -> Response:
-    house, name = ask.house, ask.request.path_params["name"]
+    house, name = ask.house, ask.path("name")
     known = house.base.catalogue.interfaces
     if name not in known:
         raise HTTPException(404, f"The catalogue has no interface “{name}”.")

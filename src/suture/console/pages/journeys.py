@@ -7,7 +7,7 @@ from suture.console.account import account_of
 from suture.console.pages.page import Page
 from suture.console.progress import steps_shown
 from suture.console.timeline import timeline
-from suture.console.visit import Ask
+from suture.console.visit import Ask, number
 from suture.operate import deliveries
 from suture.operate.journey import Journey, journey_of
 from suture.operate.standing import standing
@@ -35,15 +35,15 @@ async def _standing(ask: Ask) -> Response:
 
 async def _delivery(ask: Ask) -> Response:
     """What a delivery said, word for word: patient data, so that a reason is given and kept."""
-    number, reason = await ask.field("delivery"), await ask.field("reason")
-    if not number.isdecimal():
+    delivery, reason = number(await ask.field("delivery")), await ask.field("reason")
+    if delivery is None:
         raise HTTPException(404)
-    content = await deliveries.read(ask.house.desk, ask.actor(reason), int(number))
-    return await ask.page("payload.html", content=content, number=int(number), back=await ask.field("back"))
+    content = await deliveries.read(ask.house.desk, ask.actor(reason), delivery)
+    return await ask.page("payload.html", content=content, number=delivery, back=await ask.field("back"))
 
 
 async def _known(ask: Ask) -> Journey:
-    appointment = ask.request.path_params["appointment"]
+    appointment = ask.path("appointment")
     journey = await journey_of(ask.house.base.database, appointment)
     if journey is None:
         raise HTTPException(404, f"No delivery that names the appointment “{appointment}” has been understood yet.")

@@ -14,7 +14,7 @@ async def _list(ask: Ask) -> Response:
 
 
 async def _table(ask: Ask) -> Response:
-    name = ask.request.path_params["name"]
+    name = ask.path("name")
     try:
         table = await mapping.table(ask.house.desk, name)
     except NotPossible as error:
@@ -25,15 +25,13 @@ async def _table(ask: Ask) -> Response:
 
 async def _version(ask: Ask) -> Response:
     """What differs between a version and now, and the way back to it."""
-    name, text = ask.request.path_params["name"], ask.request.path_params["version"]
-    if not text.isdecimal() or len(text) > 18:
-        raise HTTPException(404)
+    name, version = ask.path("name"), ask.number("version")
     try:
         table = await mapping.table(ask.house.desk, name)
-        changes = await mapping.diff(ask.house.desk, name, table.version, int(text))
+        changes = await mapping.diff(ask.house.desk, name, table.version, version)
     except NotPossible as error:
         raise HTTPException(404, str(error).capitalize() + ".") from error
-    return await ask.page("mapping_version.html", table=table, version=int(text), changes=changes)
+    return await ask.page("mapping_version.html", table=table, version=version, changes=changes)
 
 
 async def _try(ask: Ask) -> Response:

@@ -34,7 +34,7 @@ async def _list(ask: Ask) -> Response:
 
 
 async def _one(ask: Ask) -> Response:
-    key = ask.request.path_params["key"]
+    key = ask.path("key")
     try:
         told = await steering.process(ask.house.base.database, key)
     except NotPossible as error:

@@ -21,10 +21,7 @@ _STATES = ("open", "repaired", "accepted")
 async def _list(ask: Ask) -> Response:
     desk = ask.house.desk
     chosen = selection(ask)
-    before = ask.query("before")
-    if not (before == "" or before.isdecimal()):
-        raise HTTPException(404)
-    found = await reconciling.page(desk.database, chosen, int(before) if before else None, _PAGE + 1)
+    found = await reconciling.page(desk.database, chosen, ask.since("before"), _PAGE + 1)
     today = Days(desk.catalogue).last_begun(desk.clock.now())
     return await ask.page(
         "reconciliation.html",
@@ -48,13 +45,11 @@ def selection(ask: Ask) -> Selection:
 
 
 async def _one(ask: Ask) -> Response:
-    text = ask.request.path_params["number"]
-    if not text.isdecimal() or len(text) > 18:
-        raise HTTPException(404)
+    number = ask.number("number")
     try:
-        told = await reconciling.account(ask.house.desk, int(text))
+        told = await reconciling.account(ask.house.desk, number)
     except NotPossible as error:
-        raise HTTPException(404, f"There is no discrepancy {text}.") from error
+        raise HTTPException(404, f"There is no discrepancy {number}.") from error
     return await ask.page("discrepancy.html", told=told, one=told.discrepancy)
 
 

@@ -10,7 +10,7 @@ from suture.operate.runbook import CLASSES
 
 
 async def _runbook(ask: Ask) -> Response:
-    name = ask.request.path_params["name"]
+    name = ask.path("name")
     if name not in CLASSES:
         raise HTTPException(404, f"There is no class of exceptions “{name}”; there are {', '.join(CLASSES)}.")
     return await ask.page("runbook.html", name=name, classes=CLASSES, chapter=read(name))

@@ -104,14 +104,14 @@ async def _accept(ask: Ask) -> Response:
     if password != again:
         return await _invited(ask, "The two passwords are not the same.")
     try:
-        token = await accounts.accept(ask.house.desk, ask.request.path_params["token"], password, ask.address)
+        token = await accounts.accept(ask.house.desk, ask.path("token"), password, ask.address)
     except NotPossible as error:
         return await _invited(ask, said(error))
     return ask.signed_in(token, "/")
 
 
 async def _invited(ask: Ask, trouble: str = "") -> Response:
-    name = await accounts.invited(ask.house.desk, ask.request.path_params["token"])
+    name = await accounts.invited(ask.house.desk, ask.path("token"))
     status = 404 if name is None else 200 if not trouble else 422
     return await ask.page("invitation.html", name=name, trouble=trouble, status=status)
 
