@@ -823,6 +823,20 @@ async def test_what_is_locked_in_between_waits_on_its_own_day_until_it_is_open(s
     assert len(stood) == len(("paid", "credited", "corrected", "left")) + 5
 
 
+async def test_an_accrual_that_waits_for_a_lock_goes_with_its_visit_and_is_never_posted(simulated: Target) -> None:
+    """Not by a worker either that had it in hand before the visit was undone, and goes on afterwards."""
+    ledger = connector(simulated)
+    await ledger.prepare(PLAN)
+    await lock(simulated, DAY.isoformat())
+    refused = await failure_of(ledger.accrue_compensation(an_accrual("undone")))
+    undone = await ledger.reverse_compensation("undone", DAY)
+    await lock(simulated, False)
+    late = await failure_of(ledger.accrue_compensation(an_accrual("undone")))
+    stood = await facts_of_new(simulated, "undone")
+    await ledger.close()
+    assert (refused.code, undone.number, late.code, stood) == ("period_locked", "", "cancelled_in_odoo", [])
+
+
 async def standing(ledger: Ledger) -> list[JournalFact]:
     """All that is posted, whenever it was last written."""
     facts = await facts_of(ledger, "")

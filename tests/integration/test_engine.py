@@ -32,7 +32,7 @@ from suture.processes.advance import Responsibility
 from suture.processes.definition import AwaitEvent, Definition, Step
 from suture.processes.engine import PostgresEngine
 from suture.processes.run import Outcome
-from suture.store import events, exceptions, processes
+from suture.store import events, exceptions, processes, steering
 from suture.store.database import Database
 from suture.store.exceptions import OpenException
 from suture.store.gate import Gate, GateRow
@@ -813,6 +813,16 @@ class TestLeases:
         await bench.store.save(self._checkpoint(claim, "one", due_at=later))
         await bench.store.renew([claim], datetime.now(UTC))
         assert (await bench.process("a")).due_at == later
+
+    async def test_are_kept_where_a_process_turns_round_at_its_end(self, bench: Bench) -> None:
+        await bench.start("a")
+        claim = await self._claimed(bench, "w1")
+        await bench.cancel("a")
+        saved = await bench.store.save(msgspec.structs.replace(self._checkpoint(claim, ""), state="done"))
+        async with bench.database.connection() as connection:
+            process = await steering.one(connection, claim.key)
+        assert process is not None
+        assert (saved.state, process.released) == ("compensating", False), "its worker goes on, on the way back"
 
     async def test_are_handed_back_at_once_by_a_worker_that_is_stopped(self, bench: Bench, world: World) -> None:
         world.gates["two"] = asyncio.Event()

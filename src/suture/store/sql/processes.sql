@@ -43,7 +43,8 @@ UPDATE process SET
     due_at = CASE WHEN cp.state IN ('stuck', 'parked') AND cancel_requested AND NOT process.undoing THEN cp.at
         ELSE coalesce(cp.due_at, process.due_at) END,
     fence = process.fence + (cp.due_at IS NOT NULL)::int,
-    released = cp.due_at IS NOT NULL OR cp.state NOT IN ('running', 'compensating'),
+    released = cp.due_at IS NOT NULL OR cp.state NOT IN ('running', 'compensating')
+        AND NOT (cp.state = 'done' AND cancel_requested AND NOT process.undoing),
     finished_at = CASE WHEN cp.state IN ('done', 'compensated') THEN cp.at END,
     journal = process.journal || cp.journal::jsonb
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::int[], $6::text[], $7::timestamptz[],
