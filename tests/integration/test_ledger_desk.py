@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
+from datetime import date
 from decimal import Decimal
 from uuid import UUID, uuid5
 
@@ -15,7 +16,7 @@ from suture.canonical.examples import EXAMPLES
 from suture.canonical.records import Patient, Payer
 from suture.catalogue import Catalogue
 from suture.connectors.odoo import OdooLedger
-from suture.connectors.port import RemittanceProgress
+from suture.connectors.port import LedgerPlan, RemittanceProgress
 from suture.connectors.testing.orders import (
     PAYER,
     PLAN,
@@ -51,14 +52,23 @@ def desk(database: Database, vault: Vault, catalogue: Catalogue) -> Desk:
 
 
 @pytest.fixture
-async def ledger() -> AsyncIterator[OdooLedger]:
+async def odoo() -> AsyncIterator[str]:
     async with serving(create_app(version=19, api_keys={"key": "bot"})) as url:
-        ledger = OdooLedger.connect(
-            name="odoo", url=url, database="suture", api_key="key", organisation="conformance", plan=PLAN
-        )
-        await ledger.prepare(PLAN)
-        yield ledger
-        await ledger.close()
+        yield url
+
+
+@pytest.fixture
+async def ledger(odoo: str) -> AsyncIterator[OdooLedger]:
+    ledger = connected(odoo, PLAN)
+    await ledger.prepare(PLAN)
+    yield ledger
+    await ledger.close()
+
+
+def connected(url: str, plan: LedgerPlan) -> OdooLedger:
+    return OdooLedger.connect(
+        name="odoo", url=url, database="suture", api_key="key", organisation="conformance", plan=plan
+    )
 
 
 async def billed(ledger: OdooLedger, *keys: str) -> None:
@@ -151,6 +161,77 @@ async def test_a_share_that_names_no_patient_is_the_visits_patients(desk: Desk, 
     claim = msgspec.structs.replace(a_claim("A1"), patient=None)
     await operate.book_remittance(desk, ADA, ledger, a_remittance("R1", claim), TOLD, progress=lambda _: None)
     assert (await open_of(ledger, "Patient/A1"), await troubles(desk)) == (30, [])
+
+
+async def test_a_share_of_another_patient_than_the_visits_is_asked_about(desk: Desk, ledger: OdooLedger) -> None:
+    await billed(ledger, "A1")
+    visit = EXAMPLES[AppointmentCompleted].visit  # type: ignore[attr-defined]
+    visit = msgspec.structs.replace(visit, appointment="A1", patient="Patient/A1")
+    people = [Patient(reference=f"Patient/{name}", identifiers=(), family=name, given="") for name in ("A1", "B2")]
+    async with desk.database.transaction() as connection:
+        now = desk.clock.now()
+        await Parties(desk.database, desk.vault).put(connection, [(one, now) for one in people], now)
+        await desk.recorder.record(
+            connection, [told(desk, "appointment.completed", AppointmentCompleted(visit=visit), "A1")]
+        )
+    claim = msgspec.structs.replace(a_claim("A1"), patient="Patient/B2")
+    for whose, asked, shares in ((claim, ["patient_unclear"], (0, 0)), (a_claim("A1"), [], (30, 0))):
+        await operate.book_remittance(desk, ADA, ledger, a_remittance("R1", whose), TOLD, progress=lambda _: None)
+        assert [code for code, _ in await troubles(desk)] == asked
+        assert (await open_of(ledger, "Patient/A1"), await open_of(ledger, "Patient/B2")) == shares
+
+
+async def test_a_claim_with_a_reason_without_an_account_is_completed_once_it_has_one(
+    desk: Desk, odoo: str, ledger: OdooLedger
+) -> None:
+    await billed(ledger, "A1")
+    told_ = a_remittance("R1", a_claim("A1", **{"CO-45": "0", "XX-99": "50.00"}, patient="30.00"))
+    known = Patient(reference="Patient/A1", identifiers=(), family="Quillfeather", given="Zebedee")
+    async with desk.database.transaction() as connection:
+        await Parties(desk.database, desk.vault).put(connection, [(known, desk.clock.now())], desk.clock.now())
+    await operate.book_remittance(desk, ADA, ledger, told_, TOLD, progress=lambda _: None)
+    assert await troubles(desk) == [("adjustment_unmapped", "A1-claim")]
+    assert await open_of(ledger, PAYER.reference) == 80
+    again = connected(
+        odoo, msgspec.structs.replace(PLAN, adjustments={**PLAN.adjustments, "XX": PLAN.adjustments["CO-45"]})
+    )
+    for _ in range(2):
+        await operate.book_remittance(desk, ADA, again, told_, TOLD, progress=lambda _: None)
+        assert await troubles(desk) == []
+        assert (await open_of(again, PAYER.reference), await open_of(again, "Patient/A1")) == (0, 30)
+    await again.close()
+
+
+@pytest.mark.parametrize("received_on", [date(1, 1, 1), date(1999, 1, 1), date(9999, 12, 31)])
+async def test_a_date_of_an_impossible_year_is_refused_as_a_date(
+    desk: Desk, ledger: OdooLedger, received_on: date
+) -> None:
+    await billed(ledger, "A1")
+    told_ = msgspec.structs.replace(a_remittance("R1", a_claim("A1")), received_on=received_on)
+    with pytest.raises(Rejected) as caught:
+        await operate.book_remittance(desk, ADA, ledger, told_, TOLD, progress=lambda _: None)
+    assert caught.value.code == "time_implausible"
+
+
+async def test_a_name_in_a_claim_numbers_place_stands_in_no_exception(desk: Desk, ledger: OdooLedger) -> None:
+    name = "Zebedee Quillfeather 1950"
+    await billed(ledger, "A1", "A2", "A3")
+    claims = [
+        msgspec.structs.replace(a_claim(key, **odd), claim=f"{name} {key}", status=status)
+        for key, odd, status in (
+            ("A1", {}, "1"),
+            ("A2", {"paid": "1.00"}, "1"),
+            ("A3", {"CO-45": "0", f"XX-{name}": "50.00"}, "1"),
+            ("lost", {}, "1"),
+            ("A4", {}, name),
+        )
+    ]
+    await operate.book_remittance(desk, ADA, ledger, a_remittance("R1", *claims), TOLD, progress=lambda _: None)
+    async with desk.database.connection() as connection:
+        found = await exceptions.open_exceptions(connection)
+    assert {one.code for one in found} >= {"claim_unbalanced", "adjustment_unmapped", "claim_unapplied", "claim_status"}
+    assert not [one for one in found if name in f"{one.reason} {one.remedy} {one.process} {one.subject}"]
+    assert [one.reason for one in found if "claim no. 2 " in one.reason]
 
 
 async def test_a_number_that_stands_for_something_else_waits_for_a_person(desk: Desk, ledger: OdooLedger) -> None:

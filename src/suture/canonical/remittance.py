@@ -1,10 +1,10 @@
 """What a payer says with its money: one deposit, and why each claim got what it got (X12 835 terms).
 
 Amounts are in one currency, as a remittance's are. A claim balances when what was charged is what was paid plus all
-adjustments; a remittance when its deposit is what the claims got less what the payer kept at provider level.
+adjustments; a remittance when its deposit is what the claims got less what the payer kept at provider level. The two
+are apart: a claim that doesn't balance is that claim's trouble alone.
 """
 
-from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
 
@@ -96,6 +96,21 @@ class ClaimPayment(msgspec.Struct, frozen=True, kw_only=True):
         adjusted = total((a.amount for a in self.own_adjustments), self.paid.currency)
         return self.paid + self.patient_responsibility + adjusted
 
+    @property
+    def misfit(self) -> str:
+        """What of it doesn't add up, in amounts; empty where it does. Of a claim that is reversed, or not answered,
+        only what was paid counts: nothing else that it says is booked."""
+        patient, share = self.explained, self.patient_responsibility
+        if not self.answered:
+            return ""
+        if patient and patient != share:
+            return f"the patient's share is {share}, its PR adjustments are {patient}"
+        return f"charged {self.charged}, paid and adjusted {self.settled}" if self.charged != self.settled else ""
+
+    def of_money_alone(self) -> "ClaimPayment":
+        """What was paid, and nothing of what else it says."""
+        return msgspec.structs.replace(self, adjustments=(), patient_responsibility=Money.zero(self.paid.currency))
+
 
 class ProviderAdjustment(msgspec.Struct, frozen=True, kw_only=True):
     """What the payer kept or gave beside the claims (PLB): a positive `amount` was kept. `reason` is PLB03-1."""
@@ -116,21 +131,10 @@ class Remittance(msgspec.Struct, frozen=True, kw_only=True):
     provider_adjustments: tuple[ProviderAdjustment, ...] = ()
 
 
-def imbalances(remittance: Remittance) -> Iterator[str]:
-    """What in a remittance doesn't add up, in words with references and amounts; nothing where it balances.
-
-    Of a claim that is reversed, or not answered, only what was paid counts: nothing else that it says is booked.
-    """
+def imbalance(remittance: Remittance) -> str:
+    """How a deposit differs from what its claims and adjustments come to, in words; empty where it doesn't."""
     currency = remittance.deposit.currency
-    for claim in remittance.claims:
-        patient, share = claim.explained, claim.patient_responsibility
-        if not claim.answered:
-            continue
-        if patient and patient != share:
-            yield f"claim {claim.claim}: the patient's share is {share}, its PR adjustments are {patient}"
-        elif claim.charged != claim.settled:
-            yield f"claim {claim.claim}: charged {claim.charged}, paid and adjusted {claim.settled}"
     kept = total((p.amount for p in remittance.provider_adjustments), currency)
     due = total((claim.paid for claim in remittance.claims), currency) - kept
-    if due != remittance.deposit:
-        yield f"remittance {remittance.number}: {remittance.deposit} deposited, {due} by its claims and adjustments"
+    deposit = remittance.deposit
+    return f"{deposit} deposited, {due} by its claims and adjustments" if due != deposit else ""

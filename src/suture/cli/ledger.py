@@ -44,9 +44,10 @@ def remittance(
 ) -> None:
     """Book a payer's remittance: one deposit, and what it says of each claim, into balanced entries.
 
-    What doesn't add up is refused before anything is written, and so is another content under a number that this payer
-    used before. Interrupted, the same command goes on where it stopped; done, it changes nothing. Exit status 1 where a
-    person must decide about a claim: an exception says of which.
+    A deposit that isn't what its claims come to is refused before anything is written, and so is another content under
+    a number that this payer used before. Of a claim that doesn't add up, or whose reason has no account, the money is
+    booked and a person asked about the rest. Interrupted, the same command goes on where it stopped; done, it changes
+    nothing. Exit status 1 where a person must decide about a claim: an exception says of which.
 
     Args:
         path: The remittance, a JSON document; `--example` shows one.
@@ -67,10 +68,16 @@ def remittance(
         (posted.unapplied, "found nothing open", "claim_unapplied"),
         (posted.without_patient, "left to a patient whom nobody told of", "patient_unknown"),
         (posted.unusual, "of a status that is not about money", "claim_status"),
+        (posted.unbalanced, "not adding up, of which only the money was booked", "claim_unbalanced"),
+        (
+            posted.unmapped,
+            "with a reason without an account, of which only the money was booked",
+            "adjustment_unmapped",
+        ),
     ):
         if claims:
             out.print(f"{count(len(claims), 'claim')} {words}: suture exceptions list --code {code}", markup=False)
-    if posted.unapplied or posted.without_patient or posted.unusual:
+    if not posted.is_whole:
         sys.exit(1)
 
 

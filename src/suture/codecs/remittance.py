@@ -98,6 +98,10 @@ _QUOTED = re.compile(r"'[^']*'")
 _REFERENCE = re.compile(r"(Patient|Payer|Practitioner)/\S+")
 
 
+_NUMBER = re.compile(r"[^\s\x00-\x1f\x7f]{1,50}")
+"""A number or code is one word: what else stands in its place could be anybody's name, and is shown nowhere."""
+
+
 def _faults(told: _Document) -> Iterator[tuple[str, str]]:
     """Where a document says what no remittance can, as a JSON path, and why."""
     try:
@@ -105,8 +109,8 @@ def _faults(told: _Document) -> Iterator[tuple[str, str]]:
     except ValueError:
         yield "$.currency", "is no currency's code (ISO 4217)"
         return
-    if not told.number.strip():
-        yield "$.number", "is empty: a payer's number (TRN02) tells one remittance from another"
+    if not _NUMBER.fullmatch(told.number.strip()):
+        yield "$.number", "is no number of one word (TRN02), by which a payer tells one remittance from another"
     if not _REFERENCE.fullmatch(told.payer.reference):
         yield "$.payer.reference", "is no reference, such as Payer/P1"
     for place, amount in _amounts(told):
@@ -115,6 +119,9 @@ def _faults(told: _Document) -> Iterator[tuple[str, str]]:
     for number, claim in enumerate(told.claims):
         if not claim.claim.strip() or not claim.appointment.strip():
             yield f"$.claims[{number}]", "names no claim (CLP01) or no appointment"
+    for number, kept in enumerate(told.provider_adjustments):
+        if not _NUMBER.fullmatch(kept.reason):
+            yield f"$.provider_adjustments[{number}].reason", "is no code (PLB03-1)"
 
 
 def _amounts(told: _Document) -> Iterator[tuple[str, Decimal]]:

@@ -7,8 +7,8 @@ from datetime import timedelta
 import msgspec
 
 from suture.canonical.events import AppointmentCompleted
-from suture.canonical.records import Patient, Payer
-from suture.canonical.remittance import Remittance
+from suture.canonical.records import Patient, Payer, Visit
+from suture.canonical.remittance import ClaimPayment, Remittance
 from suture.connectors.port import Ledger, LedgerPartner, PostedRemittance, RemittanceProgress
 from suture.core.failure import Rejected
 from suture.operate import steering
@@ -23,6 +23,9 @@ from suture.store.parties import Parties
 DELETED = "deleted_in_odoo"
 _NAMED = re.compile(r"\[(\S+)\]$")
 """Where such an exception's reason names the record."""
+_CODE = re.compile(r"[^\s\x00-\x1f\x7f]{1,50}")
+_OLDEST, _AHEAD = timedelta(days=10 * 366), timedelta(days=366)
+"""How far the day of a deposit may be from today."""
 _BY_DOCUMENT = {plan.document: plan for plan in REDO.values() if plan.document}
 
 
@@ -33,7 +36,7 @@ async def write_again(bench: Bench, actor: Actor, told: int | str) -> str:
     desk = bench.desk
     system, _ = desk.catalogue.system_of_kind("odoo")
     crosswalk = Crosswalk(desk.database, desk.vault, system, desk.clock)
-    name = told if isinstance(told, str) else await _named(desk, told)
+    name = told if isinstance(told, str) else await _record_of(desk, told)
     known = (await crosswalk.recall([name])).get(name)
     if known is None:
         raise NotPossible(f"no record {name} was written; the exception that says it is gone names it in full")
@@ -50,7 +53,7 @@ async def write_again(bench: Bench, actor: Actor, told: int | str) -> str:
     return words
 
 
-async def _named(desk: Desk, number: int) -> str:
+async def _record_of(desk: Desk, number: int) -> str:
     async with desk.database.connection() as connection:
         found = await exceptions.select(connection, Selection(numbers=(number,), state=""), 1)
     if not found:
@@ -103,10 +106,11 @@ async def book_remittance(
             f"remittance {remittance.number} is in {remittance.deposit.currency}, where {currency} is kept",
             "Ask the payer, or whoever translated it, for a remittance in that currency.",
         )
+    _check_day(desk, remittance)
     async with desk.database.transaction() as connection:
         detail = {"claims": len(remittance.claims), "deposit": str(remittance.deposit), "payer": remittance.payer}
         await actor.sign(connection, desk, "remittance.book", f"Remittance/{remittance.number}", detail)
-    remittance = await _with_patients(desk, remittance)
+    remittance, others = await _with_patients(desk, remittance)
     partners = [await _payer(desk, payer), *await _patients(desk, remittance)]
     try:
         posted = await ledger.post_remittance(remittance, partners, progress)
@@ -114,8 +118,20 @@ async def book_remittance(
         if refused.code == "remittance_differs":
             await _tell(desk, remittance, [_trouble(desk, remittance, "", refused)])
         raise
-    await _tell(desk, remittance, list(_decisions(desk, remittance, posted)))
+    await _tell(desk, remittance, list(_decisions(desk, remittance, posted, others)))
     return posted
+
+
+def _check_day(desk: Desk, remittance: Remittance) -> None:
+    """A year that a default or a slip of the keyboard makes is no closed period."""
+    today = desk.clock.now().date()
+    if not today - _OLDEST <= remittance.received_on <= today + _AHEAD:
+        raise Rejected(
+            "time_implausible",
+            f"remittance {remittance.number} is told to have been received on {remittance.received_on:%Y-%m-%d}, which "
+            f"is too far {'ahead' if remittance.received_on > today else 'back'}",
+            "Set its date of payment (BPR16, received_on) right and book it again.",
+        )
 
 
 async def _payer(desk: Desk, told: Payer) -> LedgerPartner:
@@ -125,19 +141,29 @@ async def _payer(desk: Desk, told: Payer) -> LedgerPartner:
     return LedgerPartner(reference=told.reference, name=name, is_company=True, hearsay=not isinstance(known, Payer))
 
 
-async def _with_patients(desk: Desk, remittance: Remittance) -> Remittance:
-    """Whose a share is that names no patient: the visit's own, where it is known."""
-    unnamed = [claim.appointment for claim in remittance.claims if claim.patient_responsibility and not claim.patient]
-    if not unnamed:
-        return remittance
+async def _with_patients(desk: Desk, remittance: Remittance) -> tuple[Remittance, frozenset[str]]:
+    """Whose the shares are: the visit's patient where that is known and the claim names none. Answers too which claims
+    name somebody who has nothing to do with the visit: their share is nobody's until a person says whose."""
+    shared = [claim.appointment for claim in remittance.claims if claim.patient_responsibility]
+    if not shared:
+        return remittance, frozenset()
     async with desk.database.connection() as connection:
-        told = await events.latest_of_type(connection, "suture.appointment.completed.v1", unnamed)
-    patients = {key: one.visit.patient for key, one in told.items() if isinstance(one, AppointmentCompleted)}
-    claims = tuple(
-        msgspec.structs.replace(claim, patient=claim.patient or patients.get(claim.appointment))
-        for claim in remittance.claims
-    )
-    return msgspec.structs.replace(remittance, claims=claims)
+        told = await events.latest_of_type(connection, "suture.appointment.completed.v1", shared)
+    visits = {key: one.visit for key, one in told.items() if isinstance(one, AppointmentCompleted)}
+    others = frozenset(c.claim for c in remittance.claims if _is_anothers(c, visits.get(c.appointment)))
+    claims = tuple(_named(claim, visits.get(claim.appointment), others) for claim in remittance.claims)
+    return msgspec.structs.replace(remittance, claims=claims), others
+
+
+def _is_anothers(claim: ClaimPayment, visit: Visit | None) -> bool:
+    known = visit is not None and claim.patient is not None and bool(claim.patient_responsibility)
+    return known and visit is not None and claim.patient not in (visit.patient, visit.guarantor)
+
+
+def _named(claim: ClaimPayment, visit: Visit | None, others: frozenset[str]) -> ClaimPayment:
+    if claim.claim in others:
+        return msgspec.structs.replace(claim, patient=None)
+    return msgspec.structs.replace(claim, patient=claim.patient or (visit.patient if visit else None))
 
 
 async def _patients(desk: Desk, remittance: Remittance) -> list[LedgerPartner]:
@@ -151,7 +177,8 @@ async def _patients(desk: Desk, remittance: Remittance) -> list[LedgerPartner]:
 async def _tell(desk: Desk, remittance: Remittance, troubles: Sequence[Trouble]) -> None:
     """Put what a person decides into the queue, and close there what is settled by now."""
     now, asked = desk.clock.now(), {trouble.process for trouble in troubles}
-    settled = {_process(remittance, claim.claim) for claim in remittance.claims} | {_process(remittance)}
+    called = _Called(remittance)
+    settled = {_process(remittance, called(claim.claim)) for claim in remittance.claims} | {_process(remittance)}
     async with desk.database.transaction() as connection:
         await desk.recorder.resolve(connection, sorted(settled - asked), now, by="booked")
         for trouble in troubles:
@@ -163,12 +190,17 @@ def _process(remittance: Remittance, claim: str = "") -> str:
     return f"remittance:{remittance.payer} {remittance.number}{claim and '/'}{claim}"
 
 
-def _decisions(desk: Desk, remittance: Remittance, posted: PostedRemittance) -> Iterator[Trouble]:
+def _decisions(
+    desk: Desk, remittance: Remittance, posted: PostedRemittance, others: frozenset[str]
+) -> Iterator[Trouble]:
     told = f"in remittance {remittance.number} of {remittance.payer}"
     again = "run `suture remittance` with the same file again: it goes on with this claim"
-    statuses = {claim.claim: claim.status for claim in remittance.claims}
+    claims = {claim.claim: claim for claim in remittance.claims}
+    called = _Called(remittance)
     for claim in posted.unapplied:
-        reason = f"something of claim {claim} {told} found nothing open in Odoo, or too little, or left money over"
+        reason = (
+            f"something of claim {called(claim)} {told} found nothing open in Odoo, or too little, or left money over"
+        )
         remedy = (
             "What was paid and found nothing stands to the payer's credit, what the visit's patient or another payer "
             "paid beyond the own part to theirs: refund that. Of the rest of the claim nothing is booked "
@@ -178,19 +210,59 @@ def _decisions(desk: Desk, remittance: Remittance, posted: PostedRemittance) -> 
         )
         yield _trouble(desk, remittance, claim, Rejected("claim_unapplied", reason, remedy))
     for claim in posted.without_patient:
-        reason = f"the patient who owes a share of claim {claim} {told} is not known: it stays open at the payer"
+        if claim in others:
+            reason = f"claim {called(claim)} {told} names another patient than its visit has: whose is the share?"
+            remedy = (
+                "It stays open at the payer. Ask the payer, or whoever translated it, whose claim it is; name the "
+                f"visit's patient in the file, or none; then {again}. Or move the share by hand in Odoo and discard "
+                "this with --leave."
+            )
+            yield _trouble(desk, remittance, claim, Rejected("patient_unclear", reason, remedy))
+            continue
+        reason = (
+            f"the patient who owes a share of claim {called(claim)} {told} is not known: it stays open at the payer"
+        )
         remedy = (
             "Have the scheduling system send the patient, or name the visit's patient in the file; then "
             f"{again}. Or move the share by hand in Odoo and discard this with --leave."
         )
         yield _trouble(desk, remittance, claim, Rejected("patient_unknown", reason, remedy))
     for claim in posted.unusual:
-        reason = f"claim {claim} {told} has status {statuses[claim]} (CLP02), under which only money is booked"
+        status = claims[claim].status if _CODE.fullmatch(claims[claim].status) else "none of X12's"
+        reason = f"claim {called(claim)} {told} has the status {status} (CLP02), under which only money is booked"
         remedy = (
             "Status 23 says that it isn't this payer's claim, 25 that it is a predetermination: neither changes what "
             "is owed. Ask the payer what any other means. Do in Odoo what follows, then discard this with --leave."
         )
         yield _trouble(desk, remittance, claim, Rejected("claim_status", reason, remedy))
+    for claim in posted.unbalanced:
+        reason = f"claim {called(claim)} {told} does not add up ({claims[claim].misfit}): only its money is booked"
+        remedy = (
+            "Ask the payer, or whoever translated it, what was meant. A correction comes as a reversal of this claim "
+            "and a new one. Or book in Odoo what was adjusted away, and discard this with --leave."
+        )
+        yield _trouble(desk, remittance, claim, Rejected("claim_unbalanced", reason, remedy))
+    for claim, code in posted.unmapped:
+        shown = f" {code}" if _CODE.fullmatch(code) else ", which is no code,"
+        reason = (
+            f"claim {called(claim)} {told} adjusts for a reason{shown} that has no account: only its money is booked"
+        )
+        remedy = (
+            "Add the reason, or its group, to `ledger.adjustments` in the catalogue, run `suture prepare`, then "
+            f"{again}."
+        )
+        yield _trouble(desk, remittance, claim, Rejected("adjustment_unmapped", reason, remedy))
+
+
+class _Called:
+    """What a claim is called where people read of it: its number where that is one word, else its place in the file.
+    Anything else in its place could be a name."""
+
+    def __init__(self, remittance: Remittance) -> None:
+        self._places = {claim.claim: place for place, claim in reversed(list(enumerate(remittance.claims, 1)))}
+
+    def __call__(self, claim: str) -> str:
+        return claim if _CODE.fullmatch(claim) else f"no. {self._places[claim]}"
 
 
 def _trouble(desk: Desk, remittance: Remittance, claim: str, failure: Rejected) -> Trouble:
@@ -200,7 +272,7 @@ def _trouble(desk: Desk, remittance: Remittance, claim: str, failure: Rejected) 
         reason=failure.message,
         remedy=failure.remedy,
         owner=desk.catalogue.system_of_kind("odoo")[1].owner,
-        process=_process(remittance, claim),
+        process=_process(remittance, claim and _Called(remittance)(claim)),
         step=failure.code,
         subject=f"Remittance/{remittance.number}",
         sla=timedelta(days=1),

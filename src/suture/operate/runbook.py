@@ -38,6 +38,7 @@ CLASSES: dict[str, frozenset[str]] = {
                 "remittance_differs",
                 "claim_unapplied",
                 "claim_status",
+                "claim_unbalanced",
                 "patient_unknown",
                 "payer_unknown",
             ),

@@ -16,7 +16,7 @@ from decimal import Decimal
 
 import msgspec
 
-from suture.canonical.remittance import Adjustment, ClaimPayment, Remittance, imbalances
+from suture.canonical.remittance import Adjustment, ClaimPayment, Remittance, imbalance
 from suture.connectors.odoo.booking import Draft, book
 from suture.connectors.odoo.books import Books, deleted_in_odoo, unwrap
 from suture.connectors.odoo.claims import (
@@ -63,8 +63,8 @@ async def post(
     partners: Sequence[LedgerPartner],
     progress: Callable[[RemittanceProgress], None],
 ) -> PostedRemittance:
-    """Raises `Rejected` where it doesn't add up, where an adjustment has no account, or where its number stands for
-    another deposit of this payer: nothing was written then."""
+    """Raises `Rejected` where its deposit isn't what it says, where the plan has no account for what the payer kept, or
+    where its number stands for another deposit of this payer: nothing was written then."""
     _check(remittance, await books.setting())
     people = await books.parties.ensure_partners(partners)
     gone = [reference for reference, registered in people.items() if not registered.partner]
@@ -74,7 +74,8 @@ async def post(
         raise Rejected(
             "payer_unknown", f"{remittance.payer} of remittance {remittance.number} was not named", "Name it."
         )
-    posting = Posting(books, await books.setting(), remittance, {ref: one.partner for ref, one in people.items()})
+    setting = await books.setting()
+    posting = Posting(books, setting, remittance, {ref: one.partner for ref, one in people.items()})
     numbers: list[str] = []
     questions = Questions()
     claims = 0
@@ -89,24 +90,33 @@ async def post(
         unapplied=tuple(questions.unapplied),
         without_patient=tuple(questions.without_patient),
         unusual=tuple(questions.unusual),
+        unbalanced=tuple(claim.claim for claim in remittance.claims if claim.misfit),
+        unmapped=tuple((claim.claim, code) for claim in remittance.claims if (code := _unmapped(claim, setting))),
     )
 
 
 def _check(remittance: Remittance, setting: Setting) -> None:
-    wrong = list(imbalances(remittance))
+    wrong = imbalance(remittance)
     if wrong:
-        more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise Rejected(
             "remittance_unbalanced",
-            f"Remittance {remittance.number} does not add up: {'; '.join(wrong[:3])}{more}",
+            f"Remittance {remittance.number} does not add up: {wrong}",
             "Ask the payer, or whoever translated it, for a remittance that balances.",
         )
-    for claim in remittance.claims:
-        if claim.answered:
-            for adjustment in claim.own_adjustments:
-                setting.adjustment(adjustment.code)
     for kept in remittance.provider_adjustments:
         setting.adjustment(f"PLB-{kept.reason}")
+
+
+def _unmapped(claim: ClaimPayment, setting: Setting) -> str:
+    """The first reason of a claim that the plan has no account for; empty where it has one for each."""
+    codes = [adjustment.code for adjustment in claim.own_adjustments] if claim.answered else []
+    return next((code for code in codes if not setting.knows_adjustment(code)), "")
+
+
+def _bookable(claim: ClaimPayment, setting: Setting) -> ClaimPayment:
+    """A claim as far as it can be booked: of one that doesn't add up, or gives a reason without an account, the money.
+    Told again once that is mended, the rest is booked."""
+    return claim.of_money_alone() if claim.misfit or _unmapped(claim, setting) else claim
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,7 +175,8 @@ class Posting:
 
     async def parts(self) -> list[Part]:
         """The entries in order. What takes back comes first, so that what is corrected finds its invoice open."""
-        number, claims = self._told.number, self._told.claims
+        number = self._told.number
+        claims = tuple(_bookable(claim, self._setting) for claim in self._told.claims)
         self._before = await self._known_before()
         key = number if self._before else f"{self._told.payer} {number}"
         if not self._before:

@@ -70,7 +70,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     def adjustment(self, code: str) -> int | None:
         """The account of what is adjusted for a reason (``CO-45``, ``PLB-WO``): the most exact that the plan has. None
         where such an amount is to stay open. Raises `Rejected` where the plan has none."""
-        for key in (code, code.partition("-")[0]):
+        for key in _keys(code):
             if key in self.adjustments:
                 return self.adjustments[key]
         raise Rejected(
@@ -79,6 +79,10 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
             f"Add {code}, or {code.partition('-')[0]} for all of its group, to `ledger.adjustments` in the catalogue, "
             "run `suture prepare`, then retry it.",
         )
+
+    def knows_adjustment(self, code: str) -> bool:
+        """Whether the plan says what becomes of what is adjusted for a reason."""
+        return any(key in self.adjustments for key in _keys(code))
 
     def plan(self, kind: str) -> int:
         return self._standing(self.plans.get(kind), f"the analytic plan of {kind}")
@@ -196,3 +200,8 @@ async def _stock(odoo: Odoo, finder: Finder) -> Stock | None:
 
 def product_id(code: str) -> str:
     return external_id("product", code)
+
+
+def _keys(code: str) -> tuple[str, str]:
+    """A reason with its group, and the group alone."""
+    return code, code.partition("-")[0]

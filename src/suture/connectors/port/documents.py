@@ -191,8 +191,9 @@ class PostedRemittance(msgspec.Struct, frozen=True, kw_only=True):
     """`numbers` are the posted entries, the deposit's first. What else it answers names claims that a person decides.
 
     Of `unapplied` ones something found nothing open: what was paid stands to the payer's credit (or debit), and nothing
-    else that the claim says is booked. Of those `without_patient` the share stays open at the payer. An `unusual` one
-    has a status (CLP02) under which nothing is booked but money.
+    else that the claim says is booked. Of those `without_patient` the share stays open at the payer. Nothing is booked
+    but money of an `unusual` one, whose status (CLP02) is not about money; of an `unbalanced` one, which doesn't add up
+    by itself; and of an `unmapped` one, with the reason that the plan has no account for.
     """
 
     numbers: tuple[str, ...]
@@ -201,3 +202,10 @@ class PostedRemittance(msgspec.Struct, frozen=True, kw_only=True):
     unapplied: tuple[str, ...] = ()
     without_patient: tuple[str, ...] = ()
     unusual: tuple[str, ...] = ()
+    unbalanced: tuple[str, ...] = ()
+    unmapped: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nobody needs to look at any of its claims."""
+        return not (self.unapplied or self.without_patient or self.unusual or self.unbalanced or self.unmapped)

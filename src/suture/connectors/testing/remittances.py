@@ -1,5 +1,6 @@
 """Remittances: one deposit, many claims, and every account moved by exactly what the payer says."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -339,18 +340,34 @@ class RemittanceConformance:
         assert [progress.claims for progress in told] == sorted(progress.claims for progress in told)
 
     @pytest.mark.parametrize(
-        ("claim", "code"),
+        ("odd", "told"),
         [
-            ({"paid": "121.00"}, "remittance_unbalanced"),
-            ({"paid": "70.00", "CO-99": "50.00"}, "adjustment_unmapped"),
+            ({"paid": "121.00"}, ("unbalanced", lambda claim: (claim,))),
+            ({"paid": "70.00", "CO-45": "0", "XX-99": "100.00"}, ("unmapped", lambda claim: ((claim, "XX-99"),))),
         ],
         ids=["unbalanced", "unmapped"],
     )
-    async def test_what_does_not_add_up_is_refused_before_anything_is_written(
-        self, ledger: Ledger, key: str, claim: dict[str, str], code: str
+    async def test_of_a_claim_that_can_not_be_explained_only_the_money_is_booked_and_the_rest_of_the_file_whole(
+        self, ledger: Ledger, key: str, odd: dict[str, str], told: tuple[str, Callable[[str], object]]
+    ) -> None:
+        keys = [f"{key}-a", f"{key}-b"]
+        await billed(ledger, *keys)
+        claims = a_claim(keys[0]), a_claim(keys[1], **odd)
+        remittance = a_remittance(key, *claims)
+        moves = await moved(ledger, lambda: ledger.post_remittance(remittance, patients(*keys)))
+        money = claims[1].paid.amount
+        assert moves == {CLEARING: 120 + money, CONTRACTUAL: Decimal(50), RECEIVABLE: -170 - money}
+        posted = await ledger.post_remittance(remittance, patients(*keys))
+        assert getattr(posted, told[0]) == told[1](f"{keys[1]}-claim")
+        assert (posted.is_whole, posted.unapplied) == (False, ())
+        assert await open_for(ledger, key) == {PAYER.reference: 200 - money, f"Patient/{keys[0]}": Decimal(30)}
+
+    @pytest.mark.parametrize("deposit", ["119.99", "0.00"])
+    async def test_a_deposit_that_is_not_its_claims_is_refused_before_anything_is_written(
+        self, ledger: Ledger, key: str, deposit: str
     ) -> None:
         await billed(ledger, key)
-        remittance = a_remittance(key, a_claim(key, **claim))
+        remittance = msgspec.structs.replace(a_remittance(key, a_claim(key)), deposit=usd(deposit))
         failure = await failure_of(ledger.post_remittance(remittance, patients(key)))
-        assert (failure.code, bool(failure.remedy)) == (code, True)
+        assert (failure.code, bool(failure.remedy)) == ("remittance_unbalanced", True)
         assert await open_of(ledger, f"Patient/{key}") == 0
