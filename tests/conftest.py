@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import uvloop
 from hypothesis import settings
 
 from suture.backbone.embedded import EmbeddedNats
@@ -39,6 +40,18 @@ def _work_in_memory() -> None:
 
 
 _work_in_memory()
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the roles run on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two test processes a core: about half of the time they wait, for servers to start and commands to end."""
+    return 2 * (os.cpu_count() or 1)
+
+
 FIXTURES = Path(__file__).resolve().parents[2] / "shared" / "fixtures"
 
 

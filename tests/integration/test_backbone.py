@@ -16,8 +16,9 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from suture.backbone.credentials import OPERATOR
 from suture.backbone.embedded import EmbeddedFailed, EmbeddedNats
+from suture.backbone.names import STREAM
 from suture.backbone.relay import Relay
-from suture.backbone.stream import STREAM, connect, ensure_stream
+from suture.backbone.stream import connect, ensure_stream
 from suture.backbone.subscribe import Subscriber
 from suture.canonical.cloudevents import encode
 from suture.canonical.events import AppointmentArrived, Event

@@ -16,7 +16,8 @@ from nats.js.errors import NotFoundError
 
 from suture.backbone.credentials import OPERATOR, READER, WORKER
 from suture.backbone.embedded import EmbeddedNats
-from suture.backbone.stream import STREAM, Unencrypted, connect, ensure_stream
+from suture.backbone.names import STREAM
+from suture.backbone.stream import Unencrypted, connect, ensure_stream
 from suture.store.embedded import free_port
 
 from .certificates import Certificates

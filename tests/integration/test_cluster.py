@@ -16,8 +16,9 @@ import nats.js.errors
 import pytest
 
 from suture.backbone.embedded import EmbeddedNats
+from suture.backbone.names import STREAM
 from suture.backbone.relay import Relay
-from suture.backbone.stream import BACKBONE_AWAY, STREAM, connect, ensure_stream
+from suture.backbone.stream import BACKBONE_AWAY, connect, ensure_stream
 from suture.backbone.subscribe import Subscriber
 from suture.canonical.events import AppointmentArrived, Event
 from suture.core.ids import fact_id

@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import uvloop
 from hypothesis import HealthCheck, event, given, seed, settings
 
 from suture.catalogue import Catalogue
@@ -30,7 +31,7 @@ Live = Callable[[Life], str]
 def world(postgres_url: str, catalogue: Catalogue) -> Iterator[tuple[asyncio.Runner, World]]:
     """One world for all the lives of this test process, in a database of its own."""
     prefix = postgres_url.rpartition("/")[0]
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_execute(f"{prefix}/postgres", "CREATE DATABASE lives TEMPLATE suture"))
         opening = opened(f"{prefix}/lives", catalogue)
         yield runner, runner.run(opening.__aenter__())

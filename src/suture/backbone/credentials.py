@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from suture.backbone.stream import STREAM, SUBJECTS
+from suture.backbone.names import STREAM, SUBJECTS
 
 _FILE = "nats.credentials"
 _API = "$JS.API"

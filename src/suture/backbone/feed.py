@@ -12,7 +12,8 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from suture.backbone.stream import BACKBONE_AWAY, STREAM, connect, ensure_stream
+from suture.backbone.names import STREAM
+from suture.backbone.stream import BACKBONE_AWAY, connect, ensure_stream
 from suture.canonical.cloudevents import decode
 from suture.canonical.events import Event
 

@@ -20,7 +20,8 @@ from nats.js import JetStreamContext
 from nats.js.api import Header
 from nats.js.errors import NotFoundError
 
-from suture.backbone.stream import DUPLICATES_WINDOW, STREAM
+from suture.backbone.names import STREAM
+from suture.backbone.stream import DUPLICATES_WINDOW
 from suture.canonical.cloudevents import encode
 from suture.canonical.events import Event
 

@@ -12,8 +12,8 @@ from nats.js import JetStreamContext
 from nats.js.api import StorageType, StreamConfig, StreamInfo
 from nats.js.errors import NotFoundError
 
-STREAM = "SUTURE"
-SUBJECTS = "suture.>"
+from suture.backbone.names import STREAM, SUBJECTS
+
 DUPLICATES_WINDOW = 3600.0
 _ELECTION_SECONDS = 20.0
 _ELECTION_PAUSE = 0.5

@@ -22,7 +22,8 @@ from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from suture.backbone.alone import alone
-from suture.backbone.stream import BACKBONE_AWAY, STREAM, connect, ensure_stream, going_on
+from suture.backbone.names import STREAM
+from suture.backbone.stream import BACKBONE_AWAY, connect, ensure_stream, going_on
 from suture.canonical.cloudevents import decode
 from suture.canonical.events import Event
 from suture.store import events as recorded

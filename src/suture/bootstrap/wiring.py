@@ -15,11 +15,8 @@ from suture.catalogue import Catalogue, load
 from suture.catalogue.days import Days
 from suture.catalogue.load import fingerprint
 from suture.catalogue.model import System
-from suture.connectors.billing import RestBilling
 from suture.connectors.guard import Guard
-from suture.connectors.odoo import OdooLedger
 from suture.connectors.port import AdjustmentAccount, Billing, Ledger, LedgerPlan, Place, Product, Scheduling
-from suture.connectors.scheduling import FhirScheduling
 from suture.core.clock import Clock, SystemClock
 from suture.operate.desk import Desk
 from suture.operate.repairs import Bench
@@ -129,6 +126,11 @@ def connect_systems(
 ) -> Systems:
     """Connectors for the catalogue's systems, each behind its guard (a worker's; a command has one of its own). Nothing
     is sent yet. `crosswalk` gives what is remembered of a system's records; without one nothing is, beyond a run."""
+    # Loaded here, since most commands call no system and would start in twice the time.
+    from suture.connectors.billing import RestBilling
+    from suture.connectors.odoo import OdooLedger
+    from suture.connectors.scheduling import FhirScheduling
+
     guard = guard or (lambda name, system: Guard.unwatched(name, system.concurrency))
     currency = catalogue.organisation.currency
     name, system = catalogue.system_of_kind("fhir-scheduling")

@@ -7,7 +7,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from suture.backbone.stream import STREAM, connect
+from suture.backbone.names import STREAM
+from suture.backbone.stream import connect
 from suture.cli.chaos.monkey import Done
 from suture.cli.chaos.options import ChaosOptions
 from suture.cli.chaos.people import People

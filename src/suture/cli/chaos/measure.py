@@ -12,7 +12,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from suture.backbone.stream import BACKBONE_AWAY, STREAM, connect
+from suture.backbone.names import STREAM
+from suture.backbone.stream import BACKBONE_AWAY, connect
 from suture.cli.chaos.plan import Injury
 from suture.cli.stage import Stage
 from suture.store.database import DATABASE_AWAY

@@ -8,7 +8,8 @@ from time import monotonic, time
 import msgspec
 import psutil
 
-from suture.backbone.stream import BACKBONE_AWAY, STREAM, connect
+from suture.backbone.names import STREAM
+from suture.backbone.stream import BACKBONE_AWAY, connect
 from suture.cli.chaos.measure import Recovery, Watcher
 from suture.cli.chaos.people import People
 from suture.cli.chaos.plan import FAULT_PLANS, Injury
