@@ -1055,6 +1055,48 @@ async def test_a_payment_that_breaks_off_between_what_it_pays_ends_as_an_undistu
         await ledger.close()
 
 
+@pytest.mark.parametrize("name", ["sim17-jsonrpc", "sim19-json2", "sim19-connect"])
+async def test_what_a_lock_moved_goes_back_to_its_day_wherever_that_breaks_off(name: str) -> None:
+    """Odoo posts it into the next open period; whoever posted it may not come to take it back, or not to the end."""
+    chosen = SIMULATED[name]
+    app = BreakingOff(simulated_odoo(chosen))
+    async with serving(app) as url:
+        target = Target(chosen.transport, chosen.version, url)
+        ledger = connector(target)
+        await ledger.prepare(PLAN)
+        steps: dict[str, Callable[[Ledger, str], Awaitable[object]]] = {
+            "accrual": lambda by, key: by.accrue_compensation(an_accrual(key)),
+            "invoice": posted_invoice,
+            "payment": lambda by, key: by.apply_payment(a_payment(key, "200.00")),
+        }
+        for kind, step in steps.items():
+            broken = 0
+            while broken < 10:
+                key = f"{kind}-{broken}"
+                if kind == "payment":
+                    await posted_invoice(ledger, key)
+                await lock(target, DAY.isoformat())  # the lock dates are known to be others, for a minute
+                app.left = broken
+                failure = await failure_of(step(ledger, key))
+                app.left = None
+                other = connector(target)
+                told = await failure_of(step(other, key))
+                stood = [
+                    fact for fact in await facts_of_new(target, key) if fact.kind == kind and fact.state != "draft"
+                ]
+                await lock(target, False)
+                await step(ledger, key)
+                facts = [fact for fact in await facts_of_new(target, key) if fact.kind == kind]
+                await other.close()
+                assert (told.code, stood) == ("period_locked", []), key
+                assert [(fact.day, fact.state in ("posted", "paid")) for fact in facts] == [(DAY, True)], key
+                if failure.code == "period_locked":
+                    break
+                broken += 1
+            assert 2 <= broken < 10
+        await ledger.close()
+
+
 async def test_a_reversal_that_met_a_lock_is_booked_once_the_period_is_open(simulated: Target) -> None:
     ledger = connector(simulated)
     await ledger.prepare(PLAN)

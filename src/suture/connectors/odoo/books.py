@@ -11,7 +11,7 @@ from suture.connectors.odoo.crosswalk import Crosswalk
 from suture.connectors.odoo.documents import Document, table
 from suture.connectors.odoo.find import Finder
 from suture.connectors.odoo.parties import Parties
-from suture.connectors.odoo.posting import MOVE_FIELDS, Poster, parse_day, printed
+from suture.connectors.odoo.posting import MOVE_FIELDS, Poster, own_date, parse_day, printed
 from suture.connectors.odoo.setting import Setting, read_setting
 from suture.connectors.port import LedgerPlan
 from suture.core.clock import Clock
@@ -129,6 +129,7 @@ class Books:
         totals = {moves[name]: amount for name, amount in (expected or {}).items() if name in moves}
         rows = before if before is not None else await self.odoo.read("account.move", list(moves.values()), MOVE_FIELDS)
         days = await self._ordered(moves, rows, ordered or {})
+        rows = await self._without_what_was_broken_off(moves, rows, days)
         posted = await self.poster.post(rows, list(moves.values()), totals, ordered=days, settles=settles, ahead=ahead)
         outcome = {name: posted[identifier] for name, identifier in moves.items()}
         codes = (await self.setting()).codes()
@@ -160,6 +161,30 @@ class Books:
             if name in known and known[name].prints.get("date") == self._prints(row, codes)["date"]:
                 days[row["id"]] = parse_day(row["date"])
         return days
+
+    async def _without_what_was_broken_off(
+        self, moves: Mapping[str, int], rows: Mapping[int, Row], days: Mapping[int, date]
+    ) -> Mapping[int, Row]:
+        """What a lock moved to another day as we posted it, whose taking back we didn't come to or not to its end, is
+        taken back now. It was written last by ourselves, and its posting was never told: a person's day is another."""
+        own = {name: days.get(i) or own_date(rows[i]) for name, i in moves.items() if i in rows}
+        moved = {
+            name: day
+            for name, day in own.items()
+            if parse_day((row := rows[moves[name]])["date"]) != day
+            and (row["state"] == "posted" or (row["state"] == "draft" and row["posted_before"]))
+        }
+        known = await self.crosswalk.recall(list(moved)) if moved else {}
+        us = await self.odoo.user() if moved else 0
+        ours = {
+            moves[name]: day
+            for name, day in moved.items()
+            if rows[moves[name]]["write_uid"] == us and not (name in known and known[name].prints)
+        }
+        if not ours:
+            return rows
+        await self.poster.take_back(ours, [i for i in ours if rows[i]["state"] == "posted"])
+        return {**rows, **await self.odoo.read("account.move", list(ours), MOVE_FIELDS)}
 
     def _prints(self, row: Row, codes: Mapping[int, str]) -> dict[str, str]:
         return self.crosswalk.prints(printed(row, codes))

@@ -25,7 +25,7 @@ MOVE_PRINTED = (
     "journal_id",
 )
 """What of a posted document nobody should change: a print of each is kept, and a person's change told by it."""
-MOVE_FIELDS = (*MOVE_PRINTED, "move_type", "ref", "currency_id")
+MOVE_FIELDS = (*MOVE_PRINTED, "move_type", "ref", "currency_id", "posted_before", "write_uid")
 _FARTHEST_ZONE = timedelta(hours=14)
 _LOCKS_KEPT = timedelta(seconds=60)
 _RETRY_IT = "Open the period in Odoo (Accounting, Lock Dates) and retry it"
@@ -142,16 +142,19 @@ class Poster:
         moved = {
             i: days[i] for i, row in rows.items() if row["state"] == "posted" and parse_day(row["date"]) != days[i]
         }
-        if moved and await self._taken_back(moved):
+        if moved and await self.take_back(moved, list(moved)):
             found = await self._locked_now({i: drafts[i] for i in moved})
             locked |= {i: found.get(i) or _not_on_its_day(drafts[i], day) for i, day in moved.items()}
+        elif moved:  # another worker may have been faster
+            rows |= await self._odoo.read("account.move", list(moved), MOVE_FIELDS)
         return {**rows, **locked}
 
-    async def _taken_back(self, moved: Mapping[int, date]) -> bool:
-        """To draft again, unnumbered and on their own days. Odoo refuses where a journal is secured by hashes: what
-        stands then is told as it is."""
+    async def take_back(self, moved: Mapping[int, date], posted: Sequence[int]) -> bool:
+        """To draft again, unnumbered and on their own days; only the `posted` of them are no drafts yet. Odoo refuses
+        where a journal is secured by hashes: what stands then is told as it is."""
         try:
-            await self._odoo.do("account.move", "button_draft", list(moved))
+            if posted:
+                await self._odoo.do("account.move", "button_draft", posted)
             for day in set(moved.values()):
                 values = {"date": day.isoformat(), "name": _no_name(self._odoo)}
                 of = [identifier for identifier, own in moved.items() if own == day]
