@@ -1,6 +1,8 @@
 """The demo as a newcomer runs it: it ends by itself, and both sides agree."""
 
+import itertools
 import json
+import subprocess
 import time
 from pathlib import Path
 
@@ -71,6 +73,14 @@ def test_a_killed_worker_leaves_nothing_undone(start, folder):
     output, _ = demo.communicate(timeout=240)
     assert demo.returncode == 0, output
     assert_sound(report_of(folder))
+
+
+def test_the_way_to_the_running_demo_works_as_it_is_told(start, folder):
+    demo = start("demo", "--appointments", "3", "--duration", "1", "--port", "0")
+    lines = iter(demo.stdout.readline, "")
+    (way,) = itertools.islice((line for line in lines if line.startswith("From a second terminal: ")), 1)
+    said = subprocess.run(way.partition(": ")[2], shell=True, capture_output=True, text=True, check=False)
+    assert (said.returncode, "Traceback" in said.stderr) == (0, False), said.stderr
 
 
 def worker_of(pid: int) -> psutil.Process:

@@ -4,6 +4,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Literal
 
 import uvloop
@@ -124,7 +125,7 @@ def _play(options: DemoOptions) -> int:
         _conclude(options, figures)
         if not options.once:
             out.print(f"\nThe page stays at [link]{stage.console_url}[/]. Ctrl-C ends the demo.")
-            way = f"cd {options.stage.folder} && {_program()} exceptions list"
+            way = f"cd {quote(str(options.stage.folder))} && {_program()} exceptions list"
             out.print(f"From a second terminal: {way}", soft_wrap=True, markup=False)
             stage.wait_for_ctrl_c()
     return 0 if figures.sound else 1
@@ -133,7 +134,7 @@ def _play(options: DemoOptions) -> int:
 def _program() -> str:
     """How this program is called from any folder."""
     beside = Path(sys.executable).with_name("suture")
-    return str(beside) if beside.exists() else f"{sys.executable} -m suture"
+    return quote(str(beside)) if beside.exists() else f"{quote(sys.executable)} -m suture"
 
 
 def _agreed(odoo: OdooTarget, services: int) -> bool:

@@ -484,13 +484,14 @@ class Posting:
                 if booked is None:
                     continue
                 now = lines.items[booked.line]
-                told = Settles(mark(line_id(entry.name, f"{place}{number}_{n}")), () if now.matched else [now])
+                waits = bool(booked.amount) and not now.matched  # Odoo has a line of nothing matched from the first
+                told = Settles(mark(line_id(entry.name, f"{place}{number}_{n}")), [now] if waits else ())
                 entry.line(
                     booked.account,
                     label,
                     -booked.amount,
                     partner=booked.partner,
-                    settles="" if now.matched else told.mark,
+                    settles=told.mark if waits else "",
                     sign=sign_of(booked.line, self._paid_by.get(booked.line, ())),
                 )
                 lines.settles.append(told)

@@ -28,7 +28,7 @@ def post(env: "Environment", moves: Sequence[Row]) -> None:
     for move in moves:
         if move.get("reversed_entry_id"):
             _match_reversed(env, move)
-    reconcile_marked(env, [line for move in moves for line in lines_of(env, move) if not line["reconciled"]])
+    reconcile_marked(env, [line for move in moves for line in lines_of(env, move)])
 
 
 def reset(env: "Environment", moves: Sequence[Row]) -> None:
