@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from suture.codecs import fhir
+from suture.core.codes import is_code
 from suture.core.places import country_code, state_code
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -152,4 +153,4 @@ def test_a_state_is_known_by_its_codes_and_name(text: str, country: str, code: s
     ],
 )
 def test_ids_and_codes_have_their_form(text: str, id_: bool, code: bool) -> None:
-    assert (fhir.is_id(text), fhir.is_code(text)) == (id_, code)
+    assert (fhir.is_id(text), is_code(text)) == (id_, code)

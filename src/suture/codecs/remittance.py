@@ -13,6 +13,7 @@ from iso4217 import Currency
 
 from suture.canonical.records import Payer
 from suture.canonical.remittance import Adjustment, ClaimPayment, ProviderAdjustment, Remittance
+from suture.core.codes import is_code
 from suture.core.money import Money, total, unusable
 
 EXAMPLE = b"""{
@@ -98,10 +99,6 @@ _QUOTED = re.compile(r"'[^']*'")
 _REFERENCE = re.compile(r"(Patient|Payer|Practitioner)/\S+")
 
 
-_NUMBER = re.compile(r"[^\s\x00-\x1f\x7f]{1,50}")
-"""A number or code is one word: what else stands in its place could be anybody's name, and is shown nowhere."""
-
-
 def _faults(told: _Document) -> Iterator[tuple[str, str]]:
     """Where a document says what no remittance can, as a JSON path, and why."""
     try:
@@ -109,7 +106,7 @@ def _faults(told: _Document) -> Iterator[tuple[str, str]]:
     except ValueError:
         yield "$.currency", "is no currency's code (ISO 4217)"
         return
-    if not _NUMBER.fullmatch(told.number.strip()):
+    if not is_code(told.number.strip()):
         yield "$.number", "is no number of one word (TRN02), by which a payer tells one remittance from another"
     if not _REFERENCE.fullmatch(told.payer.reference):
         yield "$.payer.reference", "is no reference, such as Payer/P1"
@@ -120,7 +117,7 @@ def _faults(told: _Document) -> Iterator[tuple[str, str]]:
         if not claim.claim.strip() or not claim.appointment.strip():
             yield f"$.claims[{number}]", "names no claim (CLP01) or no appointment"
     for number, kept in enumerate(told.provider_adjustments):
-        if not _NUMBER.fullmatch(kept.reason):
+        if not is_code(kept.reason):
             yield f"$.provider_adjustments[{number}].reason", "is no code (PLB03-1)"
 
 

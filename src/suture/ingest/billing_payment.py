@@ -7,7 +7,7 @@ import msgspec
 
 from suture.canonical.events import PaymentPosted
 from suture.canonical.records import Payment
-from suture.codecs.fhir import is_code
+from suture.core.codes import is_code
 from suture.core.money import Money, unusable
 from suture.ingest.understanding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 

@@ -10,6 +10,7 @@ from suture.canonical.events import AppointmentCompleted
 from suture.canonical.records import Patient, Payer, Visit
 from suture.canonical.remittance import ClaimPayment, Remittance
 from suture.connectors.port import Ledger, LedgerPartner, PostedRemittance, RemittanceProgress
+from suture.core.codes import is_code
 from suture.core.failure import Rejected
 from suture.operate import steering
 from suture.operate.actor import Actor, NotPossible
@@ -23,7 +24,6 @@ from suture.store.parties import Parties
 DELETED = "deleted_in_odoo"
 _NAMED = re.compile(r"\[(\S+)\]$")
 """Where such an exception's reason names the record."""
-_CODE = re.compile(r"[^\s\x00-\x1f\x7f]{1,50}")
 _OLDEST, _AHEAD = timedelta(days=10 * 366), timedelta(days=366)
 """How far the day of a deposit may be from today."""
 _BY_DOCUMENT = {plan.document: plan for plan in REDO.values() if plan.document}
@@ -228,7 +228,7 @@ def _decisions(
         )
         yield _trouble(desk, remittance, claim, Rejected("patient_unknown", reason, remedy))
     for claim in posted.unusual:
-        status = claims[claim].status if _CODE.fullmatch(claims[claim].status) else "none of X12's"
+        status = claims[claim].status if is_code(claims[claim].status) else "none of X12's"
         reason = f"claim {called(claim)} {told} has the status {status} (CLP02), under which only money is booked"
         remedy = (
             "Status 23 says that it isn't this payer's claim, 25 that it is a predetermination: neither changes what "
@@ -243,7 +243,7 @@ def _decisions(
         )
         yield _trouble(desk, remittance, claim, Rejected("claim_unbalanced", reason, remedy))
     for claim, code in posted.unmapped:
-        shown = f" {code}" if _CODE.fullmatch(code) else ", which is no code,"
+        shown = f" {code}" if is_code(code) else ", which is no code,"
         reason = (
             f"claim {called(claim)} {told} adjusts for a reason{shown} that has no account: only its money is booked"
         )
@@ -262,7 +262,7 @@ class _Called:
         self._places = {claim.claim: place for place, claim in reversed(list(enumerate(remittance.claims, 1)))}
 
     def __call__(self, claim: str) -> str:
-        return claim if _CODE.fullmatch(claim) else f"no. {self._places[claim]}"
+        return claim if is_code(claim) else f"no. {self._places[claim]}"
 
 
 def _trouble(desk: Desk, remittance: Remittance, claim: str, failure: Rejected) -> Trouble:

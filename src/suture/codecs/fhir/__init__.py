@@ -28,7 +28,7 @@ from suture.codecs.fhir.resources import (
     place_codes,
     soft,
 )
-from suture.codecs.fhir.values import days, is_code, is_id, is_system, local_day, moment
+from suture.codecs.fhir.values import days, is_id, is_system, local_day, moment
 
 __all__ = [
     "Account",
@@ -61,7 +61,6 @@ __all__ = [
     "days",
     "decoder",
     "entries_of",
-    "is_code",
     "is_id",
     "is_system",
     "local_day",

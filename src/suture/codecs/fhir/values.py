@@ -8,7 +8,6 @@ from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_CODE = re.compile(r"[^\s\x00-\x1f\x7f]{1,64}")
 _SYSTEM = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x1f\x7f]{1,200}")
 _DAY = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 _MOMENT = re.compile(
@@ -22,11 +21,6 @@ Days = tuple[date, date]
 def is_id(text: str) -> bool:
     """Whether a text is of the form of FHIR's `id`: letters, digits, ``-`` and ``.``, at most 64."""
     return bool(_ID.fullmatch(text))
-
-
-def is_code(text: str) -> bool:
-    """Whether a text looks like a code: one word. FHIR's own pattern would let single blanks pass, and so a name."""
-    return bool(_CODE.fullmatch(text))
 
 
 def is_system(text: str) -> bool:

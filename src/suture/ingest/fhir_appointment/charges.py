@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from suture.canonical.records import ServiceLine
 from suture.codecs import fhir
+from suture.core.codes import is_code
 from suture.core.money import LARGEST, unusable
 from suture.ingest.fhir_appointment.encounter import is_within
 from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, records_of
@@ -136,9 +137,7 @@ def _service(told: Told, code: fhir.CodeableConcept) -> str:
                 f"a ChargeItem's codes mean {len(found)} services ({', '.join(sorted(found))})",
                 SAY_WHICH,
             )
-    shown = next(
-        (one for one in codings if fhir.is_code(one.code) and (not one.system or fhir.is_system(one.system))), None
-    )
+    shown = next((one for one in codings if is_code(one.code) and (not one.system or fhir.is_system(one.system))), None)
     what = "a ChargeItem without a code" if not codings else "a ChargeItem's code, which is not of a code's form"
     raise NotUnderstood(
         "code_unmapped",

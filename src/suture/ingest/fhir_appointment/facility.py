@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from suture.codecs import fhir
+from suture.core.codes import is_code
 from suture.ingest.fhir_appointment.told import SAY_WHICH, Told
 from suture.ingest.understanding import NotUnderstood
 
@@ -23,7 +24,7 @@ def facility(told: Told, encounter: fhir.Read[fhir.Encounter] | None = None) -> 
             return known.pop()
     raise NotUnderstood(
         "facility_unknown",
-        f"the Location's codes ({', '.join(filter(fhir.is_code, codes)) or 'none'}) name no facility of the catalogue",
+        f"the Location's codes ({', '.join(filter(is_code, codes)) or 'none'}) name no facility of the catalogue",
         "Add the facility to the catalogue, or correct the Location at the scheduling system; restart the "
         "workers, then retry it.",
     )
