@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.ready
 ARGS   ?=
 PIP_QUIETLY := -q --disable-pip-version-check --no-warn-script-location --root-user-action=ignore
 
-.PHONY: demo test check conformance benchmarks lock clean help
+.PHONY: demo test quick check conformance benchmarks lock clean help
 
 help:            ## say what there is
 	@grep -hE '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -16,7 +16,10 @@ demo: $(STAMP)   ## play a clinic's day; options by ARGS="--appointments 300 --o
 
 test: check      ## set up, check and run the whole suite; options by ARGS="-k engine"
 	@sh scripts/browser.sh; sh scripts/validators.sh
-	@$(RUN) -m pytest -n auto --dist worksteal $(ARGS)
+	@$(RUN) -m pytest -n auto --dist worksteal --durations 20 $(ARGS)
+
+quick: check     ## what needs no server: format, lint, types, layers, unit, spec and property tests without the lives
+	@$(RUN) -m pytest -n auto --dist worksteal tests/unit tests/spec tests/property --ignore tests/property/test_appointment_life.py $(ARGS)
 
 check: $(STAMP)  ## format, lint, types and layers
 	@$(RUN) -m ruff format --check -q .

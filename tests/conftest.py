@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
@@ -40,6 +41,7 @@ def _work_in_memory() -> None:
 
 
 _work_in_memory()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored, and every process started here
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

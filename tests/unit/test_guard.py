@@ -276,8 +276,7 @@ class TestConcurrency:
         line = Line(concurrency=4)
         line.workers = 2
         tasks = [line.hang() for _ in range(3)]
-        await asyncio.sleep(0.01)
-        assert line.gate._calls == 2
+        await _has_under_way(line, 2)
         for task in tasks:
             await _end(task)
 
@@ -291,12 +290,10 @@ class TestConcurrency:
         line = Line(concurrency=2)
         line.workers = 2
         tasks = [line.hang() for _ in range(3)]
-        await asyncio.sleep(0.01)
-        assert line.gate._calls == 1
+        await _has_under_way(line, 1)
         line.workers = 1
         tasks.append(line.hang())
-        await asyncio.sleep(0.01)
-        assert line.gate._calls == 2
+        await _has_under_way(line, 2)
         for task in reversed(tasks):
             await _end(task)
 
@@ -314,6 +311,17 @@ async def test_a_guard_that_nobody_hears_of_never_shuts() -> None:
                 raise NO_ANSWER
     async with guard.call() as watched:
         watched.answered(200)
+
+
+async def _has_under_way(line: Line, calls: int) -> None:
+    """So many calls come through, and no more."""
+    for _ in range(500):
+        if line.gate._calls == calls:
+            break
+        await asyncio.sleep(0.01)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert line.gate._calls == calls
 
 
 async def _end(task: asyncio.Task[None]) -> None:
