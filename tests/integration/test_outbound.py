@@ -66,14 +66,14 @@ class Bench:
         self.fan_out = FanOut(desk.database, desk.clock)
         self.sender = self.another()
 
-    def another(self) -> Sender:
+    def another(self, *, private: bool = True) -> Sender:
         return Sender(
             database=self.desk.database,
             vault=self.desk.vault,
             recorder=self.desk.recorder,
             catalogue=self.desk.catalogue,
             clock=self.desk.clock,
-            private=True,
+            private=private,
             seed=1,
         )
 
@@ -265,6 +265,19 @@ async def test_webhooks_go_nowhere_inside(it: Bench, url: str) -> None:
 )
 def test_webhooks_go_to_public_addresses(host: str) -> None:
     check_url(f"https://{host}/x", private=False)
+
+
+async def test_an_address_inside_is_refused_at_each_send_whoever_let_it_in(it: Bench) -> None:
+    number, _ = await it.subscribe()
+    await it.record(POSTED)
+    it.sender = it.another(private=False)
+    await it.send()
+    assert it.receiver.taken == []
+    assert await states(it, number) != ["delivered"]
+    it.sender = it.another()
+    it.desk.clock.advance(timedelta(days=1))  # type: ignore[attr-defined]
+    await it.send()
+    assert len(it.receiver.taken) == 1
 
 
 async def test_a_name_that_leads_inside_is_refused_when_it_is_used() -> None:
