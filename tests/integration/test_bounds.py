@@ -297,13 +297,17 @@ class TestConnections:
         await lines[0].says(ASK)
         assert (await lines[0].answer()).startswith(b"HTTP/1.1 200 ")
 
-    async def test_many_requests_at_once_are_not_queued_without_end(self, dial: Dial, app: Application) -> None:
+    async def test_many_requests_at_once_are_not_queued_without_end(
+        self, dial: Dial, app: Application, caplog: pytest.LogCaptureFixture
+    ) -> None:
         async with counted(Excess.TOO_MANY_REQUESTS):
             app.held.clear()
             line = await dial()
             await line.says(ASK * 100)
             assert await line.hears() == b""
         app.held.set()
+        await asyncio.sleep(0.2)
+        assert not caplog.records, "who answers finds the client gone, and nothing breaks"
 
     async def test_a_few_requests_at_once_are_answered_in_their_order(self, dial: Dial) -> None:
         line = await dial()

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import msgspec
 import structlog
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from suture.telemetry import metrics
 
@@ -120,11 +120,27 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head = 0
         self._body = 0
         self._excess: Excess | None = None
+        self._under_way: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > self.bounds.connections:
             self._refuse(Excess.TOO_MANY_CONNECTIONS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._hang_up()
+        super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._under_way = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _hang_up(self) -> None:
+        """Whoever answers one of the requests finds the client gone: the newest, and the one that is under way."""
+        for cycle in (self.cycle, self._under_way):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         if self._phase is _Phase.REFUSED:
@@ -233,9 +249,7 @@ class BoundedProtocol(HttpToolsProtocol):
         in_body, self._phase, self._since = self._phase is _Phase.BODY, _Phase.REFUSED, self.loop.time()
         may_answer = excess in _ANSWERS and not self._begun(in_body)
         self.pipeline.clear()
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        self._hang_up()
         if self.transport.is_closing():
             return
         if not may_answer:
