@@ -220,6 +220,31 @@ def test_the_encounter_s_patient_is_billed(read: Read, notice: Any, told: Any, s
         assert visit(read(delivery)).patient == patient
 
 
+@pytest.mark.parametrize(
+    ("subject", "patient"),
+    [
+        ({"display": MARK}, "patient_unclear"),
+        ({"reference": "urn:uuid:nobody"}, "patient_unclear"),
+        ({"reference": "#inside"}, "patient_unclear"),
+        ({"type": "Patient", "identifier": {"system": "urn:mrn", "value": "unheard-of"}}, "patient_unclear"),
+        ({"type": "Patient", "identifier": {"system": "urn:mrn", "value": "77"}}, "Patient/p1"),
+        ({"reference": "Group/g1"}, "Patient/p1"),
+        ({"type": "Patient"}, "Patient/p1"),
+        ({}, "Patient/p1"),
+    ],
+)
+def test_an_encounter_s_patient_who_can_t_be_told_is_not_whoever_was_to_come(
+    read: Read, notice: Any, subject: Any, patient: str
+) -> None:
+    delivery = notice("completed")
+    of(delivery, "Patient")["identifier"] = [{"system": "urn:mrn", "value": "77"}]
+    of(delivery, "Encounter").update(subject=subject, contained=[{"resourceType": "Patient", "id": "inside"}])
+    if "_" in patient:
+        assert refused(read, delivery).code == patient
+    else:
+        assert visit(read(delivery)).patient == patient
+
+
 class TestFacility:
     @pytest.mark.parametrize("first", [True, False])
     def test_is_the_one_that_the_appointment_names(self, read: Read, notice: Any, first: bool) -> None:
@@ -255,6 +280,32 @@ class TestFacility:
         add(delivery, "HealthcareService", "h1", location=[ref("Location/l2")])
         add(delivery, "Location", "l2", identifier=[{"value": "NORTH"}])
         assert visit(read(delivery)).facility == "NORTH"
+
+    @pytest.mark.parametrize(
+        ("places", "facility"),
+        [
+            ([("Location/l2", "completed")], "NORTH"),
+            ([("Location/l2", "")], "NORTH"),
+            ([("Location/room", "active")], "NORTH"),
+            ([("Location/l2", "planned")], "MAIN"),
+            ([("Location/nobody-knows", "completed")], "MAIN"),
+            ([("Location/nobody-knows", "completed"), ("Location/l2", "completed")], "NORTH"),
+            ([("Location/l1", "completed"), ("Location/l2", "planned")], "MAIN"),
+            ([("Location/l1", "completed"), ("Location/l2", "completed")], "facility_unclear"),
+        ],
+    )
+    def test_is_where_the_visit_took_place_and_not_where_it_was_to(
+        self, read: Read, notice: Any, places: Any, facility: str
+    ) -> None:
+        delivery = add(notice("completed"), "Location", "l2", identifier=[{"value": "NORTH"}])
+        add(delivery, "Location", "room", identifier=[{"value": "ROOM-4"}], partOf=ref("Location/l2"))
+        of(delivery, "Encounter")["location"] = [
+            {"location": ref(place)} | ({"status": status} if status else {}) for place, status in places
+        ]
+        if "_" in facility:
+            assert refused(read, delivery).code == facility
+        else:
+            assert visit(read(delivery)).facility == facility
 
     def test_is_the_encounter_s_where_the_appointment_names_none(self, read: Read, notice: Any) -> None:
         delivery = participants(notice("completed"), PATIENT, ("Practitioner/d1", "accepted", {}))

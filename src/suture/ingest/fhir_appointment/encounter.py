@@ -110,7 +110,7 @@ def _names(told: Told, read: fhir.Read[fhir.Encounter]) -> bool:
 def _may_be_of_patient(told: Told, read: fhir.Read[fhir.Encounter]) -> bool:
     """Whether an Encounter that names no Appointment may be of this one's patient."""
     subject = told.follow(read.resource.subject, read.held)
-    if subject is None or subject.kind != "Patient":
+    if subject is None or subject.kind != "Patient" or not subject.id:
         return True
     actors = (told.follow(one.actor, told.read.held) for one in told.appointment.participant)
     patients = {actor.reference for actor in actors if actor is not None and actor.kind == "Patient"}

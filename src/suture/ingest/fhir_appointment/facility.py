@@ -1,4 +1,5 @@
-"""Where care was given: the Appointment's Location, or the place it is part of that the catalogue knows."""
+"""Where care was given: the Encounter's Location, else the Appointment's, or the place that it is part of and that the
+catalogue knows."""
 
 from collections.abc import Iterator
 
@@ -12,9 +13,10 @@ _DEEPEST = 12
 
 
 def facility(told: Told, encounter: fhir.Read[fhir.Encounter] | None = None) -> str:
-    """The catalogue's code of the place. Raises `NotUnderstood`."""
+    """The catalogue's code of the place where it took place; where it was to, if nothing says. Raises
+    `NotUnderstood`."""
     codes: list[str] = []
-    for places in (_of_appointment(told), _of_encounter(told, encounter), _only_one(told)):
+    for places in (_of_encounter(told, encounter), _of_appointment(told), _only_one(told)):
         known = {code for place in places if (code := _known(told, place, codes)) is not None}
         if len(known) > 1:
             raise NotUnderstood(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from suture.codecs import fhir
-from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, distinct, following, named, records_of
+from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, distinct, following, named, records_of, says
 from suture.ingest.understanding import NotUnderstood
 
 _PRIMARY, _ATTENDER = "PPRF", "ATND"
@@ -163,10 +163,18 @@ def _person(told: Told, target: fhir.Target | None, kind: str) -> fhir.Target | 
 
 
 def _subject(told: Told, encounter: Encounter) -> fhir.Target | None:
-    if encounter is None:
+    """The Encounter's patient; None where it names none, or a group. Raises `NotUnderstood` where it names somebody
+    whom nobody can tell: the one who was to come may be another."""
+    if encounter is None or not says(encounter.resource.subject):
         return None
     target = told.follow(encounter.resource.subject, encounter.held)
-    return target if target is not None and target.kind == "Patient" and target.id else None
+    if target is None or (target.kind == "Patient" and not target.id):
+        raise NotUnderstood(
+            "patient_unclear",
+            "the Encounter names its patient in a way that nothing in the delivery answers",
+            SAY_WHICH,
+        )
+    return target if target.kind == "Patient" else None
 
 
 def _performers(told: Told, encounter: Encounter) -> list[tuple[fhir.Target, frozenset[str]]]:

@@ -96,6 +96,11 @@ def check_id(identity: str, kind: str) -> None:
         )
 
 
+def says(reference: fhir.Reference) -> bool:
+    """Whether a reference means somebody at all: one that can't be followed is not one that was left out."""
+    return bool(reference.reference.strip() or reference.identifier is not None or reference.display.strip())
+
+
 def distinct(targets: Iterable[fhir.Target]) -> list[fhir.Target]:
     """Each once, in their order; those without an id are each their own."""
     found: dict[object, fhir.Target] = {}
