@@ -622,6 +622,81 @@ class TestIdsOfTheDeliveryAlone:
         assert visit(read(self.only_by_url(notice("completed"), kind, reference))) == plain
 
 
+HERE, THERE = "https://ehr.example/fhir", "https://else.example/fhir"
+
+
+class TestOtherServers:
+    """An id is a name at one server: another's record of the same id is another's."""
+
+    @staticmethod
+    def at(told: Notice, kind: str, base: str, place: int = 0) -> None:
+        """Say at which server a resource is: the first of its kind, or a later one."""
+        entries = [one for one in told["data"]["entry"] if one["resource"]["resourceType"] == kind]
+        entries[place]["fullUrl"] = f"{base}/{kind}/{entries[place]['resource']['id']}"
+
+    @pytest.fixture
+    def delivery(self, notice: Any) -> Notice:
+        told: Notice = notice("completed")
+        for entry in told["data"]["entry"]:
+            self.at(told, entry["resource"]["resourceType"], HERE)
+        of(told, "Encounter")["appointment"] = [ref("Appointment/a1")]
+        return told
+
+    @pytest.mark.parametrize(
+        ("kind", "name", "code"),
+        [
+            ("Encounter", "subject", "patient_unclear"),
+            ("Coverage", "beneficiary", "payer_unclear"),
+            ("Coverage", "payor", "payer_unclear"),
+            ("ChargeItem", "context", ""),
+        ],
+    )
+    @pytest.mark.parametrize("base", [HERE, THERE, HERE.replace("https", "http")])
+    def test_s_record_is_not_ours_of_the_same_id(
+        self, read: Read, delivery: Notice, kind: str, name: str, code: str, base: str
+    ) -> None:
+        same = {"subject": "Patient/p1", "beneficiary": "Patient/p1", "payor": "Organization/o1"}
+        told = ref(f"{base}/{same.get(name, 'Encounter/e1')}")
+        of(delivery, kind)[name] = [told] if name == "payor" else told
+        if base != THERE:
+            assert visit(read(delivery)).lines
+        elif code:
+            assert refused(read, delivery).code == code
+        else:
+            assert visit(read(delivery)).lines == ()
+
+    @pytest.mark.parametrize(
+        ("place", "code"), [(0, "patient_unclear"), (1, "practitioner_unclear"), (2, "facility_unknown")]
+    )
+    def test_s_people_and_places_aren_t_ours(self, read: Read, delivery: Notice, place: int, code: str) -> None:
+        actor = of(delivery, "Appointment")["participant"][place]["actor"]
+        actor["reference"] = f"{THERE}/{actor['reference']}"
+        add(delivery, "Location", "MAIN")
+        assert refused(read, delivery).code == code
+
+    def test_s_charge_of_the_same_id_is_another_charge(self, read: Read, delivery: Notice) -> None:
+        code, context = of(delivery, "ChargeItem")["code"], ref(f"{HERE}/Encounter/e1")
+        add(delivery, "ChargeItem", "i1", status="billable", code=code, quantity={"value": 2}, context=context)
+        self.at(delivery, "ChargeItem", THERE, 1)
+        assert [line.quantity for line in visit(read(delivery)).lines] == [1, 2]
+
+    def test_s_record_does_not_rename_ours(self, read: Read, delivery: Notice) -> None:
+        add(delivery, "Patient", "p1", name=[{"family": MARK}], meta={"lastUpdated": "2026-03-02T14:00:00Z"})
+        self.at(delivery, "Patient", THERE, 1)
+        assert [one.family for one in read(delivery).parties if isinstance(one, Patient)] == ["Doe"]
+
+    def test_s_reference_without_a_server_means_its_own(self, read: Read, delivery: Notice) -> None:
+        of(delivery, "Appointment")["participant"][1]["actor"] = ref(f"{THERE}/PractitionerRole/r1")
+        add(delivery, "PractitionerRole", "r1", practitioner=ref("Practitioner/d1"))
+        self.at(delivery, "PractitionerRole", THERE)
+        assert refused(read, delivery).code == "practitioner_unclear"
+
+    def test_s_appointment_beside_ours_is_asked_about(self, read: Read, delivery: Notice) -> None:
+        add(delivery, "Appointment", "a1", status="fulfilled")
+        self.at(delivery, "Appointment", THERE, 1)
+        assert [one.code for one in read(delivery).refusals] == ["id_invalid"] * 2
+
+
 class TestGuarantor:
     @pytest.mark.parametrize(
         ("payor", "guarantor"), [("RelatedPerson/mum", "RelatedPerson/mum"), ("Patient/dad", "Patient/dad")]

@@ -31,7 +31,8 @@ Tree = dict[str, Any]
 class Held(msgspec.Struct, frozen=True):
     """A resource as it stands in a bundle: its place, where it says who it is, and what contains it (itself, unless it
     is contained). `transient` is an id that was made up for this bundle (a ``urn:`` as `fullUrl`, and no id beside it):
-    references within it mean the resource, and the next bundle calls it something else."""
+    references within it mean the resource, and the next bundle calls it something else. `base` is the server whose
+    record it is, where that is another one than the bundle's own: an id is a name at one server only."""
 
     kind: str
     id: str
@@ -39,6 +40,11 @@ class Held(msgspec.Struct, frozen=True):
     url: str = ""
     root: Tree | None = None
     transient: bool = False
+    base: str = ""
+
+    @property
+    def reference(self) -> str:
+        return f"{self.base}{self.kind}/{self.id}"
 
     @property
     def contained(self) -> bool:
@@ -46,20 +52,22 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Whom a reference means: `held` where the bundle has it. Without an `id` nobody else can name it."""
+    """Whom a reference means: `held` where the bundle has it. Without an `id` nobody else can name it. `base` is the
+    server whose record it is, where that is another one than the bundle's own."""
 
     kind: str
     id: str
     held: Held | None = None
+    base: str = ""
 
     @property
     def reference(self) -> str:
-        return f"{self.kind}/{self.id}"
+        return f"{self.base}{self.kind}/{self.id}"
 
     @property
     def lasting(self) -> bool:
-        """Whether its id still means it in another bundle."""
-        return bool(self.id) and not (self.held is not None and self.held.transient)
+        """Whether its id still means it in another bundle of this one's server."""
+        return bool(self.id) and not self.base and not (self.held is not None and self.held.transient)
 
 
 class Read(msgspec.Struct, Generic[R], frozen=True):
@@ -75,16 +83,19 @@ class Read(msgspec.Struct, Generic[R], frozen=True):
 
 class Contents:
     """The resources of a bundle. Decoding one raises `msgspec.ValidationError`, whose text names the place and never
-    the content."""
+    the content. The bundle is of the server that has the resources which it is `about`, or that has all of them."""
 
-    def __init__(self, entries: list[Any]) -> None:
+    def __init__(self, entries: list[Any], about: type[Resource] = Resource) -> None:
         self._kinds: dict[str, list[Held]] = defaultdict(list)
         self._urls: dict[str, Held] = {}
-        for entry in entries:
-            held = _held(entry)
-            if held is not None:
-                self._kinds[held.kind].append(held)
-                self._urls.setdefault(_unversioned(held.url), held)
+        every = [held for entry in entries if (held := _held(entry)) is not None]
+        self._bases = {base for held in every if (base := _base(held.url))}
+        bases = {base for held in every if held.kind == about.__name__ and (base := _base(held.url))} or self._bases
+        self._own = next(iter(bases)) if len(bases) == 1 else ""
+        for held in every:
+            here = msgspec.structs.replace(held, base=self._foreign(held.url))
+            self._kinds[here.kind].append(here)
+            self._urls.setdefault(_unversioned(here.url), here)
         self._urls.pop("", None)
 
     def held(self, kind: type[Resource]) -> list[Held]:
@@ -112,7 +123,7 @@ class Contents:
     def _newest(self, kind: type[Resource]) -> list[Held]:
         same: dict[object, list[Held]] = {}
         for place, held in enumerate(self._kinds[kind.__name__]):
-            same.setdefault((held.id, held.url.rpartition("/")[0]) if held.id else place, []).append(held)
+            same.setdefault(held.reference if held.id else place, []).append(held)
         return [newest(versions) for versions in same.values()]
 
     def read(self, held: Held, kind: type[R]) -> Read[R]:
@@ -134,24 +145,31 @@ class Contents:
     def _literal(self, text: str, within: Held, kind: str) -> Target | None:
         if text.startswith("#"):
             return _contained(text[1:], within)
+        literal = _LITERAL.fullmatch(text)
         by_url = self._urls.get(_unversioned(text))
-        if by_url is not None:
+        if by_url is not None and (literal is None or (by_url.kind, by_url.id) != (literal["kind"], literal["id"])):
             return _of(by_url)
         if text.lower().startswith(("urn:uuid:", "urn:oid:")):
             return self._by_bare_id(text.rpartition(":")[2], kind)
         conditional = _CONDITIONAL.fullmatch(text)
         if conditional is not None:
             return self._by_identifier(_asked_for(conditional["query"]), conditional["kind"])
-        literal = _LITERAL.fullmatch(text)
         if literal is None:
             return self._by_bare_id(text, kind) if kind and "/" not in text else None
-        return self._by_id(literal["kind"], literal["id"], literal["base"], literal["version"] or "")
+        base = self._foreign(text) if "://" in literal["base"] else within.base
+        return self._by_id(literal["kind"], literal["id"], base, literal["version"] or "")
+
+    def _foreign(self, url: str) -> str:
+        """The server of a URL, where that is another one than the bundle's own. A bundle that doesn't say where its
+        resources are is taken for one of the server that its references name."""
+        base = _base(url)
+        return "" if base == self._own or not self._bases else base
 
     def _by_id(self, kind: str, identity: str, base: str, version: str) -> Target:
-        """The resource of this id; of several (versions, or other servers' records) the one that is meant."""
-        same = [one for one in self._kinds[kind] if one.id == identity and _may_be_at(one, base)]
+        """The resource of this id at a server; of several versions the one that is meant."""
+        same = [one for one in self._kinds[kind] if (one.id, one.base) == (identity, base)]
         meant = [one for one in same if version and _meta(one).version_id == version] or same
-        return Target(kind, identity, newest(meant) if meant else None)
+        return Target(kind, identity, newest(meant) if meant else None, base)
 
     def _by_bare_id(self, identity: str, kind: str) -> Target | None:
         """A resource by its id alone: of one type, or the only one of this id."""
@@ -164,9 +182,9 @@ class Contents:
         for wanted in identifiers:
             if not wanted.value or not kind:
                 continue
-            found = {one.id: one for one in self._kinds.get(kind, ()) if _is_called(one, wanted)}
-            if len(found) == 1:
-                return _of(next(iter(found.values())))
+            found = [one for one in self._kinds.get(kind, ()) if _is_called(one, wanted)]
+            if found and len({one.reference for one in found}) == 1:
+                return _of(newest(found))
         return None
 
     def _elsewhere(self, target: Target) -> Target:
@@ -208,17 +226,26 @@ def _held(entry: Any) -> Held | None:
 def _contained(identity: str, within: Held) -> Target | None:
     root = within.root or within.tree
     if not identity:
-        return Target(str(root.get("resourceType", "")), str(root.get("id", "")))
+        return Target(str(root.get("resourceType", "")), str(root.get("id", "")), base=within.base)
     contained = root.get("contained")
     for tree in contained if isinstance(contained, list) else ():
         if isinstance(tree, dict) and str(tree.get("id", "")).lstrip("#") == identity:
             kind = str(tree.get("resourceType", ""))
-            return Target(kind, "", Held(kind, "", tree, root=root))
+            return Target(kind, "", Held(kind, "", tree, root=root, base=within.base))
     return None
 
 
 def _of(held: Held) -> Target:
-    return Target(held.kind, held.id, held)
+    return Target(held.kind, held.id, held, held.base)
+
+
+def _base(url: str) -> str:
+    """The server of a resource's URL; none of a ``urn:``, or of a part of one. FHIR tells servers apart by host and
+    path, not by ``http`` and ``https``."""
+    literal = _LITERAL.fullmatch(url)
+    scheme, _, rest = literal["base"].partition("://") if literal is not None else ("", "", "")
+    host, _, path = rest.partition("/")
+    return f"{scheme.lower().replace('https', 'http')}://{host.lower()}/{path}" if rest else ""
 
 
 def _unversioned(url: str) -> str:
@@ -238,13 +265,6 @@ def newest(same: Sequence[Held]) -> Held:
         return moment(meta.last_updated) or datetime.min.replace(tzinfo=UTC), version, place
 
     return same[0] if len(same) == 1 else same[max(range(len(same)), key=age)]
-
-
-def _may_be_at(held: Held, base: str) -> bool:
-    """Whether a resource may be the one of a server: unless both say which, and differ."""
-    if "://" not in base or "://" not in held.url:
-        return True
-    return held.url.startswith(base)
 
 
 def _is_called(held: Held, wanted: Identifier) -> bool:

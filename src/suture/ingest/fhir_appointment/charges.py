@@ -32,7 +32,7 @@ def _once(told: Told) -> list[Item]:
     """Each item once, as it is newest: what is sent twice is charged once."""
     found: dict[object, list[Item]] = {}
     for place, item in enumerate(told.contents.every(fhir.ChargeItem)):
-        found.setdefault(item.id or place, []).append(item)
+        found.setdefault(item.held.reference if item.id else place, []).append(item)
     return [_latest(same) for same in found.values()]
 
 

@@ -97,7 +97,7 @@ def _applying(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]],
     every = [one for one in known if _is_of(told, one, patient)]
     covering = [one for one in every if covers(one.resource.period, day, told.zone)]
     active = [one for one in covering if one.resource.status in _ACTIVE]
-    found = [one for one in active if one.id in priorities] or active
+    found = [one for one in active if one.held.reference in priorities] or active
     _check_none_lacks(told, priorities, found)
     if any(one.resource.status not in _STATUSES for one in covering):
         raise NotUnderstood("payer_unclear", "a Coverage of the visit has a status that FHIR doesn't know", SAY_WHICH)
@@ -107,7 +107,7 @@ def _applying(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]],
         )
     if not found:
         _check_nobody_elses(told, patient, day)
-    return [_cover(told, one, priorities.get(one.id, inf)) for one in found]
+    return [_cover(told, one, priorities.get(one.held.reference, inf)) for one in found]
 
 
 def _check_nobody_elses(told: Told, patient: str, day: date) -> None:
@@ -146,8 +146,8 @@ def _contained(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> list[fhir
 
 def _check_none_lacks(told: Told, priorities: dict[str, float], found: list[fhir.Read[fhir.Coverage]]) -> None:
     """A coverage that the account puts first, and that the delivery doesn't have, may be the one to bill."""
-    first = min((priorities.get(one.id, inf) for one in found), default=inf)
-    here = {one.id for one in told.contents.held(fhir.Coverage)}
+    first = min((priorities.get(one.held.reference, inf) for one in found), default=inf)
+    here = {one.reference for one in told.contents.held(fhir.Coverage)}
     if any(name not in here and (priority < first or not found) for name, priority in priorities.items()):
         raise NotUnderstood(
             "payer_unclear", "the visit's Account names a Coverage that the delivery doesn't have", SAY_WHICH
@@ -190,7 +190,7 @@ def _priorities(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> dict[str
             target = told.follow(one.coverage, account.held, "Coverage")
             priority = inf if one.priority is None else float(one.priority)
             if target is not None and target.id:
-                found[target.id] = min(priority, found.get(target.id, inf))
+                found[target.reference] = min(priority, found.get(target.reference, inf))
     return found
 
 

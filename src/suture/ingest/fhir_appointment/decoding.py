@@ -66,7 +66,7 @@ def decode(body: bytes, context: Context) -> Understood:
     """Raises `NotUnderstood`."""
     try:
         webhook = _WEBHOOK.decode(body)
-        contents = fhir.Contents(fhir.entries_of(webhook.data))
+        contents = fhir.Contents(fhir.entries_of(webhook.data), about=fhir.Appointment)
         appointments = contents.held(fhir.Appointment)
     except UNREADABLE as error:
         raise NotUnderstood.invalid(error, REMEDY) from error
@@ -87,7 +87,7 @@ def _about(webhook: _Webhook, appointments: list[fhir.Held]) -> list[fhir.Held]:
     from whose status something follows, each version once."""
     if len(appointments) == 1:
         return appointments
-    versions = {(one.id, str(one.tree.get("meta")), str(one.tree.get("status"))): one for one in appointments}
+    versions = {(one.reference, str(one.tree.get("meta")), str(one.tree.get("status"))): one for one in appointments}
     telling = [one for one in versions.values() if _kind(webhook, one)]
     return telling or list(versions.values())
 
@@ -106,7 +106,7 @@ def _read(
         _check_own_id(held)
     except NotUnderstood as error:
         return error
-    alone = len({one.id for one in appointments}) == 1
+    alone = len({one.reference for one in appointments}) == 1
     try:
         kind = webhook.type if len(appointments) == 1 else _kind(webhook, held) or webhook.type
         sent_at = fhir.moment(webhook.timestamp)
@@ -125,6 +125,10 @@ def _read(
 
 def _check_own_id(held: fhir.Held) -> None:
     check_id(held.id, "Appointment")
+    if held.base:
+        raise NotUnderstood(
+            "id_invalid", "the delivery has Appointments of several servers, whose ids may be the same", REMEDY
+        )
     if held.transient:
         raise NotUnderstood(
             "id_invalid", "the Appointment has no id of its own, only one that holds within this delivery", REMEDY
@@ -267,9 +271,8 @@ def _presumed_practitioner(told: Told, reference: str) -> Iterator[Practitioner]
 
 def _named(told: Told, reference: str) -> Iterator[Party]:
     """The record of someone whom an event names, where the delivery has it. Raises `msgspec.ValidationError`."""
-    kind, _, identity = reference.partition("/")
-    resource, record = _PEOPLE[kind]
-    same = [held for held in told.contents.held(resource) if held.id == identity]
+    resource, record = _PEOPLE[reference.partition("/")[0]]
+    same = [held for held in told.contents.held(resource) if held.reference == reference]
     if same:
         yield record(told, told.contents.read(fhir.newest(same), resource))
 
@@ -277,10 +280,10 @@ def _named(told: Told, reference: str) -> Iterator[Party]:
 def _people(told: Told) -> Iterator[Party]:
     """Everyone of whom the delivery has a record that can be named and read: what is told beside the visit."""
     for kind in ("Patient", "Practitioner"):
-        lasting = [one for one in told.contents.held(_PEOPLE[kind][0]) if fhir.is_id(one.id) and not one.transient]
-        for identity in {one.id: None for one in lasting}:
+        ours = [one for one in told.contents.held(_PEOPLE[kind][0]) if not one.transient and not one.base]
+        for reference in {one.reference: None for one in ours if fhir.is_id(one.id)}:
             with suppress(msgspec.ValidationError):
-                yield from _named(told, f"{kind}/{identity}")
+                yield from _named(told, reference)
 
 
 def _links(told: Told) -> Iterator[PatientLinked]:
@@ -289,7 +292,8 @@ def _links(told: Told) -> Iterator[PatientLinked]:
         for link in fhir.soft(fhir.Link, read.resource.link):
             other = told.follow(link.other, read.held, "Patient")
             kinds = ("replaced-by", "replaces", "refer", "seealso")
-            if other is None or read.held.transient or not other.lasting or link.type not in kinds:
+            lasting = other is not None and other.lasting and not read.held.transient and not read.held.base
+            if other is None or not lasting or link.type not in kinds:
                 continue
             if fhir.is_id(other.id) and fhir.is_id(read.id):
                 yield PatientLinked(patient=f"Patient/{read.id}", other=other.reference, link=link.type)

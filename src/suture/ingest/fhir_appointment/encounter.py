@@ -23,9 +23,11 @@ def encounter(told: Told) -> fhir.Read[fhir.Encounter]:
     finished = [one for one in ours if one.resource.status == "finished"]
     if len(finished) > 1:  # a part of a visit may name its appointment too
         parts = [told.follow(one.resource.part_of, one.held, "Encounter") for one in finished]
-        whole = {one.id for one in finished}
+        whole = {one.held.reference for one in finished}
         finished = [
-            one for one, part in zip(finished, parts, strict=True) if part is None or part.id not in whole - {one.id}
+            one
+            for one, part in zip(finished, parts, strict=True)
+            if part is None or part.reference not in whole - {one.held.reference}
         ] or finished
     if len(finished) > 1:
         raise NotUnderstood(
@@ -41,7 +43,7 @@ def is_within(told: Told, target: fhir.Target, whole: fhir.Read[fhir.Encounter])
     """Whether an Encounter is the visit's or a part of it that has no appointment of its own (`Encounter.partOf`)."""
     here: fhir.Target | None = target
     for _ in range(_DEEPEST):
-        if here is None or here.id == whole.id:
+        if here is None or here.reference == whole.held.reference:
             return here is not None
         part = told.resource(here, fhir.Encounter)
         if part is None or part.resource.appointment:
@@ -102,7 +104,7 @@ def _names(told: Told, read: fhir.Read[fhir.Encounter]) -> bool:
     """Whether an Encounter is of this Appointment."""
     for reference in read.resource.appointment:
         target = told.follow(reference, read.held, "Appointment")
-        if target is not None and (target.kind, target.id) == ("Appointment", told.id):
+        if target is not None and target.reference == told.read.held.reference:
             return True
     return False
 

@@ -84,7 +84,7 @@ def _known(told: Told, place: fhir.Target, codes: list[str]) -> str | None:
         if here is None:
             return None
         location = told.resource(here, fhir.Location)
-        named = fhir.place_codes(location.resource if location is not None else None, here.id)
+        named = fhir.place_codes(location.resource if location is not None else None, "" if here.base else here.id)
         codes += named
         for code in named:
             if code in told.context.facilities:

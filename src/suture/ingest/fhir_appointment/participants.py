@@ -198,7 +198,7 @@ def _charges(told: Told, encounter: Encounter) -> list[fhir.Read[fhir.ChargeItem
 
 def _is_of(told: Told, item: fhir.Read[fhir.ChargeItem], encounter: fhir.Read[fhir.Encounter]) -> bool:
     target = told.follow(item.resource.context, item.held)
-    return target is not None and (target.kind, target.id) == ("Encounter", encounter.id)
+    return target is not None and target.reference == encounter.held.reference
 
 
 def _charged(told: Told, encounter: Encounter, found: list[fhir.Target]) -> list[fhir.Target]:

@@ -71,14 +71,18 @@ def _replacements(told: Told) -> dict[str, set[str]]:
         for link in fhir.soft(fhir.Link, read.resource.link):
             other = told.follow(link.other, read.held, "Patient")
             if other is not None and other.id and link.type in ("replaced-by", "replaces"):
-                linked.setdefault(f"Patient/{read.id}", set()).add(other.reference)
-                linked.setdefault(other.reference, set()).add(f"Patient/{read.id}")
+                linked.setdefault(read.held.reference, set()).add(other.reference)
+                linked.setdefault(other.reference, set()).add(read.held.reference)
     return linked
 
 
 def named(target: fhir.Target, code: str) -> str:
     """How we name whom a reference means: ``Patient/17``. Raises `NotUnderstood` where nobody else could know it by
-    that, and where its id could be anything: it would stand in the clear."""
+    that, where another here may have the id, and where its id could be anything: it would stand in the clear."""
+    if target.base:
+        raise NotUnderstood(
+            code, f"a {target.kind} is told as another server's record, whose id means somebody else here", SAY_WHICH
+        )
     if not target.lasting:
         raise NotUnderstood(
             code, f"a {target.kind} is told without an id of its own, so nobody can tell who", SAY_WHICH
