@@ -126,6 +126,19 @@ class TestSeveralAppointments:
                 entry["resource"]["status"] = "waitlist"
         assert [one.code for one in read(both).refusals] == ["status_differs"] * 2
 
+    @pytest.mark.parametrize("beneficiary", [{}, {"display": MARK}, ref("urn:uuid:nobody"), ref("#inside")])
+    def test_are_not_both_covered_by_a_coverage_that_doesn_t_say_whose_it_is(
+        self, read: Read, notice: Any, beneficiary: Any
+    ) -> None:
+        both = self.both(notice)
+        contained = [{"resourceType": "Patient", "id": "inside"}]
+        of(without(both, "Coverage"), "Encounter")["account"] = [ref("Account/acc")]
+        add(both, "Coverage", "c1", payor=[ref("Organization/o1")], beneficiary=beneficiary, contained=contained)
+        add(both, "Account", "acc", coverage=[{"coverage": ref("Coverage/c1")}])
+        told = read(both)
+        assert [(one.code, one.subject) for one in told.refusals] == [("payer_unclear", "Appointment/a1")]
+        assert [visit(one).payer for one in told.each()] == ["Payer/o1"], "whose account names it is covered by it"
+
     def test_a_charge_that_names_no_visit_is_asked_about(self, read: Read, notice: Any) -> None:
         both = self.both(notice)
         del of(both, "ChargeItem")["context"], of(both, "ChargeItem")["subject"]
@@ -460,8 +473,15 @@ class TestCoverage:
             ([TWO | {"period": {"start": "2026-04"}}, ONE | {"period": {"end": "2026-03-02"}}], "Payer/o1"),
             ([TWO | {"beneficiary": ref("Patient/else")}, ONE | {"beneficiary": ref("Patient/p1")}], "Payer/o1"),
             ([ONE, ONE], "Payer/o1"),
+            ([TWO | {"order": 2}, ONE | {"order": 1}, paid_by("Organization/o3")], "Payer/o1"),
+            ([TWO | {"order": 3}, ONE | {"order": 2}], "Payer/o1"),
+            ([ONE | {"order": 2}, ONE], "Payer/o1"),
+            ([TWO | {"order": 2, "beneficiary": ref("urn:uuid:nobody")}, ONE | {"order": 1}], "Payer/o1"),
             ([TWO | {"status": "cancelled"}], None),
-            ([TWO | {"period": {"end": "2025-12-31"}}], None),
+            ([TWO | {"status": "cancelled", "period": {"end": "2025-12-31"}}], None),
+            ([TWO | {"period": {"end": "2025-12-31"}}, paid_by("Patient/p1")], None),
+            ([TWO | {"period": {"end": "2025-12-31"}, "beneficiary": ref("Patient/else")}], None),
+            ([TWO | {"period": {"start": "2026-03-03"}}], None),
             ([paid_by("Patient/p1")], None),
             ([paid_by("Patient/p1"), ONE], "Payer/o1"),
             ([], None),
@@ -478,6 +498,13 @@ class TestCoverage:
         [
             [ONE, TWO],
             [ONE | {"order": 1}, TWO | {"order": 1}],
+            [ONE | {"order": 2}, TWO],
+            [ONE | {"order": 2}, TWO | {"order": 3}, paid_by("Organization/o3")],
+            [TWO | {"period": {"end": "2026-03-01"}}],
+            [TWO | {"period": {"end": "2025"}}],
+            [ONE | {"beneficiary": ref("urn:uuid:nobody")}],
+            [ONE | {"beneficiary": {"display": MARK}}],
+            [ONE, TWO | {"beneficiary": ref("urn:uuid:nobody")}],
             [TWO | {"status": "draft"}],
             [TWO | {"status": "Active"}],
             [TWO | {"beneficiary": ref("Patient/else")}],
@@ -535,6 +562,10 @@ class TestCoverage:
             ([("c3", 1)], "Payer/o1"),
             ([("c9", 1), ("c1", 2)], "payer_unclear"),
             ([("c9", 2), ("c1", 1)], "Payer/o1"),
+            ([("c9", None), ("c1", 1)], "Payer/o1"),
+            ([("c9", None), ("c1", 2)], "payer_unclear"),
+            ([("c9", 2), ("c1", None)], "payer_unclear"),
+            ([("c1", 2), ("c2", None)], "Payer/o1"),
         ],
     )
     @pytest.mark.parametrize("subject", [[], [ref("Patient/p1")]])
@@ -549,6 +580,47 @@ class TestCoverage:
             assert refused(read, delivery).code == payer
         else:
             assert visit(read(delivery)).payer == payer
+
+    def test_that_an_account_holds_in_itself_has_its_priority_there(self, read: Read, notice: Any) -> None:
+        delivery = covered(notice, TWO)
+        held = {"resourceType": "Coverage", "id": "c", "status": "active", "payor": [ref("Organization/o1")]}
+        named = [{"coverage": ref("Coverage/c1"), "priority": 2}, {"coverage": ref("#c"), "priority": 1}]
+        add(delivery, "Account", "acc", contained=[held], coverage=named)
+        assert visit(read(delivery)).payer == "Payer/o1"
+
+    @pytest.mark.parametrize(
+        ("named", "payer"),
+        [
+            ([ref("Account/gone")], "payer_unclear"),
+            ([{"display": "Motor accident"}], "payer_unclear"),
+            ([ref("Account/closed")], "payer_unclear"),
+            ([ref("Account/wrong")], "payer_unclear"),
+            ([ref("Account/acc"), ref("Account/gone")], "payer_unclear"),
+            ([ref("Patient/p1")], "payer_unclear"),
+            ([ref("Account/acc"), ref("Account/closed")], "RelatedPerson/mum"),
+            ([ref("Account/acc")], "RelatedPerson/mum"),
+            ([], "RelatedPerson/mum"),
+        ],
+    )
+    @pytest.mark.parametrize("coverages", [[], [ONE]])
+    def test_of_an_account_that_can_t_be_told_is_not_another_s(
+        self, read: Read, notice: Any, named: Any, payer: str, coverages: Any
+    ) -> None:
+        delivery = add(covered(notice, *coverages), "RelatedPerson", "mum", name=[{"text": "Mum Doe"}])
+        of(delivery, "Encounter")["account"] = named
+        for name, status in (("acc", "active"), ("closed", "inactive"), ("wrong", "entered-in-error")):
+            whose = {"subject": [ref("Patient/p1")], "guarantor": [{"party": ref("RelatedPerson/mum")}]}
+            add(delivery, "Account", name, status=status, **whose)
+        if payer == "payer_unclear":
+            assert refused(read, delivery).code == payer
+        else:
+            told = visit(read(delivery))
+            assert (told.payer, told.guarantor) == (("Payer/o1", None) if coverages else (None, payer))
+
+    def test_that_an_account_names_and_nobody_can_tell_is_asked_for(self, read: Read, notice: Any) -> None:
+        delivery = covered(notice, TWO)
+        add(delivery, "Account", "acc", coverage=[{"coverage": {"display": "Alpine Health"}}])
+        assert refused(read, delivery).code == "payer_unclear"
 
     def test_that_an_account_names_and_the_delivery_lacks_is_asked_for(self, read: Read, notice: Any) -> None:
         delivery = covered(notice)

@@ -4,21 +4,31 @@ FHIR R4 Coverage (status, period, order, payor) and Account (coverage.priority, 
 applies is never taken for self-pay: whose payor can't be told is a person's to say.
 """
 
+from collections.abc import Callable, Iterable
 from datetime import date
-from math import inf
+from typing import TypeVar
 
 import msgspec
 
 from suture.canonical.records import Payer
 from suture.codecs import fhir
-from suture.ingest.fhir_appointment.told import SAY_WHICH, Told, covers, distinct, named, records_of
+from suture.ingest.fhir_appointment.told import SAY_WHICH, Told, covers, distinct, named, records_of, says
 from suture.ingest.understanding import NotUnderstood
 
 _ACTIVE, _UNCONFIRMED = ("active", ""), "draft"
 _STATUSES = (*_ACTIVE, _UNCONFIRMED, "cancelled", "entered-in-error")
+_FIRST = 1
 _USABLE_ACCOUNTS = ("active", "on-hold", "unknown", "")
 _ROLES = {"Organization": 0, "RelatedPerson": 1, "Patient": 2}
 """Who may pay; of coverages that nothing else puts in order, an insurer's comes first."""
+
+Priorities = dict[object, int | None]
+"""The coverages that accounts name, by what they are known by."""
+
+_WHOSE = "a Coverage that may be billed first doesn't say whose it is in a way that the delivery answers"
+_WHO_PAYS = "the coverage of the visit names its payor in a way that nothing in the delivery answers"
+
+T = TypeVar("T")
 
 
 class Billed(msgspec.Struct, frozen=True):
@@ -32,18 +42,21 @@ class Billed(msgspec.Struct, frozen=True):
 
 
 class _Cover(msgspec.Struct, frozen=True):
-    """A coverage with its place in the order of benefits."""
+    """A coverage with its priority in the visit's accounts."""
 
     read: fhir.Read[fhir.Coverage]
-    priority: float
+    priority: int | None
     payors: list[fhir.Target]
-    unclear: bool = False
-    """Whether one of its payors, who may be the insurer, can't be told."""
+    unclear: str = ""
+    """Why nobody may be billed by it: whose it is, or one of its payors, who may be the insurer, can't be told."""
 
     @property
-    def rank(self) -> tuple[float, float, int]:
-        order = self.read.resource.order
-        return self.priority, inf if order is None else order, _ROLES[self.payors[0].kind] if self.payors else 0
+    def order(self) -> int | None:
+        return self.read.resource.order
+
+    @property
+    def role(self) -> int:
+        return _ROLES[self.payors[0].kind] if self.payors else 0
 
 
 def billed(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter], day: date) -> Billed:
@@ -52,14 +65,15 @@ def billed(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter], day: 
     covers_ = _applying(told, patient, accounts, day)
     if not covers_:
         return _of_guarantors(told, patient, accounts, day)
-    first = min(cover.rank for cover in covers_)
-    chosen = [cover for cover in covers_ if cover.rank == first]
-    if any(cover.unclear for cover in chosen):
+    chosen = _first(covers_)
+    unclear = {cover.unclear for cover in chosen} - {""}
+    if unclear:
         raise NotUnderstood(
             "payer_unclear",
-            "the coverage of the visit names its payor in a way that nothing in the delivery answers",
-            "Ask the scheduling system's owner to send Coverage.payor as a reference to an Organization; or set it in "
-            "the payload here (`suture exceptions edit NUMBER --payload FILE --reason … --retry`).",
+            min(unclear),
+            "Ask the scheduling system's owner to send Coverage.payor as a reference to an Organization, and "
+            "Coverage.beneficiary as one to the Patient; or set it in the payload here (`suture exceptions edit NUMBER "
+            "--payload FILE --reason … --retry`).",
         )
     payors = distinct(payor for cover in chosen for payor in _foremost(cover.payors))
     if len(payors) > 1:
@@ -67,6 +81,21 @@ def billed(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter], day: 
             "payer_unclear", f"{len(payors)} payors may be billed first, and nothing says which", SAY_WHICH
         )
     return _billed(told, patient, payors[0], chosen[0])
+
+
+def _first(covers_: list[_Cover]) -> list[_Cover]:
+    """Those that may be billed first: by priority, then by order, then an insurer's."""
+    for number in (lambda one: one.priority, lambda one: one.order, lambda one: one.role):
+        covers_ = _may_be_first(covers_, number)
+    return covers_
+
+
+def _may_be_first(every: Iterable[T], number: Callable[[T], int | None]) -> list[T]:
+    """Those with the lowest number, and those without any: FHIR leaves gaps in such numbers, so that only a first (1)
+    leaves none before it."""
+    every = list(every)
+    lowest = min((told for one in every if (told := number(one)) is not None), default=_FIRST)
+    return [one for one in every if number(one) == lowest or (number(one) is None and lowest > _FIRST)] or every
 
 
 def _billed(told: Told, patient: str, payor: fhir.Target, cover: _Cover | None) -> Billed:
@@ -93,12 +122,12 @@ def _applying(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]],
     """The coverages of the patient that are active and cover the day: those that the visit is billed to by its
     accounts, where these say so. Raises `NotUnderstood`."""
     priorities = _priorities(told, accounts)
-    known = [*told.contents.of(fhir.Coverage), *_contained(told, accounts)]
-    every = [one for one in known if _is_of(told, one, patient)]
-    covering = [one for one in every if covers(one.resource.period, day, told.zone)]
+    known = _known(told, accounts)
+    ours = [one for one in known if _is_of(told, one, patient) is not False]
+    covering = [one for one in ours if covers(one.resource.period, day, told.zone)]
     active = [one for one in covering if one.resource.status in _ACTIVE]
-    found = [one for one in active if one.held.reference in priorities] or active
-    _check_none_lacks(told, priorities, found)
+    found = [one for one in active if _key(one.held) in priorities] or active
+    _check_none_lacks(priorities, known, found)
     if any(one.resource.status not in _STATUSES for one in covering):
         raise NotUnderstood("payer_unclear", "a Coverage of the visit has a status that FHIR doesn't know", SAY_WHICH)
     if not found and any(one.resource.status == _UNCONFIRMED for one in covering):
@@ -107,7 +136,7 @@ def _applying(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]],
         )
     if not found:
         _check_nobody_elses(told, patient, day)
-    return [_cover(told, one, priorities.get(one.held.reference, inf)) for one in found]
+    return [_cover(told, one, patient, priorities) for one in found]
 
 
 def _check_nobody_elses(told: Told, patient: str, day: date) -> None:
@@ -124,40 +153,53 @@ def _check_nobody_elses(told: Told, patient: str, day: date) -> None:
         )
 
 
-def _cover(told: Told, read: fhir.Read[fhir.Coverage], priority: float) -> _Cover:
+def _cover(told: Told, read: fhir.Read[fhir.Coverage], patient: str, priorities: Priorities) -> _Cover:
     """A coverage with those whom its payors mean. One payor that can't be told may be the insurer: unless an insurer is
-    named beside it, nobody may be billed in its place."""
+    named beside it, nobody may be billed in its place. Nor by a coverage that may be somebody else's."""
     targets = [told.follow(payor, read.held) for payor in read.resource.payor]
     known = [target for target in targets if target is not None and target.id and target.kind in _ROLES]
     lacking = len(known) < len(targets) and not any(target.kind == "Organization" for target in known)
-    return _Cover(read, priority, _foremost(distinct(known)), unclear=not known or lacking)
+    key = _key(read.held)
+    whose = "" if key in priorities or _is_of(told, read, patient) else _WHOSE
+    unclear = whose or (_WHO_PAYS if not known or lacking else "")
+    return _Cover(read, priorities.get(key), _foremost(distinct(known)), unclear)
 
 
-def _contained(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> list[fhir.Read[fhir.Coverage]]:
-    """The coverages that accounts hold in themselves instead of naming those of the delivery."""
-    named_ = (
-        told.resource(told.follow(one.coverage, account.held, "Coverage"), fhir.Coverage)
-        for account in accounts
-        for one in account.resource.coverage
-    )
-    here = [id(one) for one in told.contents.held(fhir.Coverage)]
-    return [one for one in named_ if one is not None and id(one.held) not in here]
+def _known(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> list[fhir.Read[fhir.Coverage]]:
+    """The coverages of the delivery, and those that accounts hold in themselves instead of naming one."""
+    known = {_key(one.held): one for one in told.contents.of(fhir.Coverage)}
+    for account in accounts:
+        for named_ in account.resource.coverage:
+            one = told.resource(told.follow(named_.coverage, account.held, "Coverage"), fhir.Coverage)
+            if one is not None:
+                known.setdefault(_key(one.held), one)
+    return list(known.values())
 
 
-def _check_none_lacks(told: Told, priorities: dict[str, float], found: list[fhir.Read[fhir.Coverage]]) -> None:
-    """A coverage that the account puts first, and that the delivery doesn't have, may be the one to bill."""
-    first = min((priorities.get(one.held.reference, inf) for one in found), default=inf)
-    here = {one.reference for one in told.contents.held(fhir.Coverage)}
-    if any(name not in here and (priority < first or not found) for name, priority in priorities.items()):
+def _key(held: fhir.Held) -> object:
+    """What a coverage is known by; one without an id, such as a contained one, by being itself."""
+    return held.reference if held.id else id(held.tree)
+
+
+def _check_none_lacks(
+    priorities: Priorities, known: list[fhir.Read[fhir.Coverage]], found: list[fhir.Read[fhir.Coverage]]
+) -> None:
+    """A coverage that the account may put first, and that the delivery doesn't have, may be the one to bill."""
+    here, ours = {_key(one.held) for one in known}, {_key(one.held) for one in found}
+    named_ = [key for key in priorities if key in ours or key not in here]
+    if any(key not in here for key in _may_be_first(named_, lambda key: priorities[key])):
         raise NotUnderstood(
             "payer_unclear", "the visit's Account names a Coverage that the delivery doesn't have", SAY_WHICH
         )
 
 
-def _is_of(told: Told, read: fhir.Read[fhir.Coverage], patient: str) -> bool:
-    """Whether a coverage may be the patient's: one that doesn't say whose may be."""
+def _is_of(told: Told, read: fhir.Read[fhir.Coverage], patient: str) -> bool | None:
+    """Whether a coverage is the patient's; None where that can't be told. One that names nobody is, where the delivery
+    tells of no other visit."""
+    if not says(read.resource.beneficiary):
+        return True if told.alone else None
     target = told.follow(read.resource.beneficiary, read.held, "Patient")
-    return target is None or not target.id or target.reference in records_of(told, patient)
+    return None if target is None or not target.id else target.reference in records_of(told, patient)
 
 
 def _foremost(payors: list[fhir.Target]) -> list[fhir.Target]:
@@ -167,11 +209,20 @@ def _foremost(payors: list[fhir.Target]) -> list[fhir.Target]:
 
 
 def _accounts(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter]) -> list[fhir.Read[fhir.Account]]:
-    """The accounts that the visit is billed to: the Encounter's; where it names none, the patient's."""
-    targets = [told.follow(one, encounter.held, "Account") for one in encounter.resource.account]
-    ours = [account for target in targets if (account := told.resource(target, fhir.Account)) is not None]
-    found = ours or [one for one in told.contents.readable(fhir.Account) if _may_be_of(told, one, patient)]
-    return [one for one in found if one.resource.status in _USABLE_ACCOUNTS]
+    """The accounts that the visit is billed to: the Encounter's; where it names none, the patient's. Raises
+    `NotUnderstood` where the Encounter names one that can't be told, or none that can be billed to: no other one
+    stands in for it."""
+    named_ = [one for one in encounter.resource.account if says(one)]
+    if not named_:
+        found = [one for one in told.contents.readable(fhir.Account) if _may_be_of(told, one, patient)]
+        return [one for one in found if one.resource.status in _USABLE_ACCOUNTS]
+    targets = (told.follow(one, encounter.held, "Account") for one in named_)
+    ours = [told.resource(target, fhir.Account) for target in targets]
+    usable = [one for one in ours if one is not None and one.resource.status in _USABLE_ACCOUNTS]
+    if None in ours or not usable:
+        what = "that the delivery doesn't have" if None in ours else "that is not in use"
+        raise NotUnderstood("payer_unclear", f"the Encounter names an Account {what}", SAY_WHICH)
+    return usable
 
 
 def _may_be_of(told: Told, account: fhir.Read[fhir.Account], patient: str) -> bool:
@@ -182,15 +233,16 @@ def _may_be_of(told: Told, account: fhir.Read[fhir.Account], patient: str) -> bo
     return told.alone if not targets else any(one is not None and one.reference in ours for one in targets)
 
 
-def _priorities(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> dict[str, float]:
-    """The coverages that accounts name, each with its priority there."""
-    found: dict[str, float] = {}
+def _priorities(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> Priorities:
+    """The coverages that accounts name, each with its priority there; one that can't be told is one that lacks."""
+    found: Priorities = {}
     for account in accounts:
         for one in account.resource.coverage:
-            target = told.follow(one.coverage, account.held, "Coverage")
-            priority = inf if one.priority is None else float(one.priority)
-            if target is not None and target.id:
-                found[target.reference] = min(priority, found.get(target.reference, inf))
+            if says(one.coverage):
+                target = told.follow(one.coverage, account.held, "Coverage")
+                key = object() if target is None else _key(target.held) if target.held else target.reference
+                said = [number for number in (one.priority, found.get(key)) if number is not None]
+                found[key] = min(said, default=None)
     return found
 
 
@@ -206,4 +258,17 @@ def _of_guarantors(told: Told, patient: str, accounts: list[fhir.Read[fhir.Accou
     known = distinct(one for one in targets if one is not None and one.id and one.kind in _ROLES)
     if None in targets or len(known) > 1 or (targets and not known):
         raise NotUnderstood("payer_unclear", "who answers for the visit's Account can't be told", SAY_WHICH)
+    if not known:
+        _check_none_ended(told, patient, accounts, day)
     return _billed(told, patient, known[0], None) if known else Billed()
+
+
+def _check_none_ended(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]], day: date) -> None:
+    """An active coverage whose time is over may have been renewed: nobody said that the patient pays."""
+    for one in _known(told, accounts):
+        last = fhir.days(one.resource.period.end, told.zone)
+        ended = one.resource.status in _ACTIVE and last is not None and last[1] < day
+        if ended and _is_of(told, one, patient) is not False:
+            raise NotUnderstood(
+                "payer_unclear", "the only Coverage of the visit is active, and its period ended before it", SAY_WHICH
+            )
