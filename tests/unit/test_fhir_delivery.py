@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from suture.canonical.events import PatientLinked
-from suture.canonical.records import Patient, RelatedPerson, Visit
+from suture.canonical.records import Patient, Practitioner, RelatedPerson, Visit
 from suture.catalogue import Catalogue
 from suture.ingest.fhir_appointment import decode
 from suture.ingest.understanding import Context, NotUnderstood, Understood
@@ -207,6 +207,63 @@ def test_of_several_the_encounter_s_performer_counts(
         assert refused(read, delivery).code == practitioner
     else:
         assert visit(read(delivery)).practitioner == f"Practitioner/{practitioner}"
+
+
+@pytest.mark.parametrize(
+    ("performed", "charged", "practitioner"),
+    [
+        ([], [], "d1"),
+        ([("d1", "")], [], "d1"),
+        ([("d1", ""), ("d2", "")], [], "d1"),
+        ([("d1", ""), ("d2", "ATND")], [], "d1"),
+        ([("d2", "")], [], "d2"),
+        ([("d2", "PART")], ["d2"], "d2"),
+        ([("d2", ""), ("d3", "ATND")], [], "d2"),
+        ([("d2", "REF")], [], "d1"),
+        ([("d2", ""), ("d3", "")], [], "practitioner_unclear"),
+        ([("d2", ""), ("d3", "")], ["d3"], "d3"),
+        ([("d2", "ATND")], [], "practitioner_unclear"),
+        ([("d2", "ATND")], ["d2"], "d2"),
+        ([("d2", "ATND")], ["d1"], "practitioner_unclear"),
+        ([], ["d2"], "d2"),
+        ([], ["d1", "d2"], "d1"),
+        ([], ["d2", "d3"], "practitioner_unclear"),
+        ([("d1", "")], ["d2"], "practitioner_unclear"),
+        ([("d1", "ATND")], ["d2"], "practitioner_unclear"),
+        ([("d1", "PPRF")], ["d2"], "d1"),
+        ([("urn:uuid:nobody", "")], [], "practitioner_unclear"),
+        ([("urn:uuid:nobody", "")], ["d1"], "d1"),
+        ([("urn:uuid:nobody", "PPRF"), ("d1", "")], [], "practitioner_unclear"),
+        ([("urn:uuid:nobody", ""), ("d1", "")], [], "d1"),
+        ([], ["urn:uuid:nobody"], "practitioner_unclear"),
+        ([("d1", "")], ["urn:uuid:nobody"], "d1"),
+        ([], ["Organization/o1"], "d1"),
+    ],
+)
+def test_who_performed_is_billed_and_not_who_was_to_come(
+    read: Read, notice: Any, performed: Any, charged: Any, practitioner: str
+) -> None:
+    def named(name: str) -> dict[str, Any]:
+        return ref(name if "/" in name or ":" in name else f"Practitioner/{name}")
+
+    delivery = notice("completed")
+    of(delivery, "Encounter")["participant"] = [
+        {"individual": named(name), "type": [{"coding": [{"code": role}]}] if role else []} for name, role in performed
+    ]
+    of(delivery, "ChargeItem")["performer"] = [{"actor": named(name)} for name in charged]
+    elsewhere = {"status": "billable", "context": ref("Encounter/else"), "performer": [{"actor": named("d9")}]}
+    add(delivery, "ChargeItem", "i8", **elsewhere)
+    add(delivery, "ChargeItem", "i9", **elsewhere | {"status": "not-billable", "context": ref("Encounter/e1")})
+    if "_" in practitioner:
+        assert refused(read, delivery).code == practitioner
+    else:
+        assert visit(read(delivery)).practitioner == f"Practitioner/{practitioner}"
+
+
+def test_who_came_in_another_s_place_is_called_as_the_encounter_calls_them(read: Read, notice: Any) -> None:
+    delivery = notice("completed")
+    of(delivery, "Encounter")["participant"] = [{"individual": ref("Practitioner/d2", display="Dr. Locum")}]
+    assert read(delivery).presumed == (Practitioner(reference="Practitioner/d2", identifiers=(), name="Dr. Locum"),)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from suture.ingest.fhir_appointment.encounter import is_within
 from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, records_of
 from suture.ingest.understanding import NotUnderstood
 
-_BILLED, _UNCERTAIN = "billable", ("unknown", "")
+BILLED, _UNCERTAIN = "billable", ("unknown", "")
 _NOT_BILLED = frozenset({"planned", "not-billable", "aborted", "billed", "entered-in-error"})
 _CODE_TABLE = "services"
 _FINEST = Decimal("1e-6")
@@ -69,10 +69,10 @@ def _is_ours(told: Told, item: Item, patient: str, encounter: fhir.Read[fhir.Enc
 
 
 def _is_billed(item: fhir.ChargeItem) -> bool:
-    if item.status != _BILLED and item.status not in _NOT_BILLED:
+    if item.status != BILLED and item.status not in _NOT_BILLED:
         what = "unknown" if item.status in _UNCERTAIN else "none of FHIR's"
         raise NotUnderstood("charge_unclear", f"the status of a ChargeItem is {what}: is it to be billed?", SAY_WHICH)
-    return item.status == _BILLED
+    return item.status == BILLED
 
 
 def _service_line(told: Told, item: fhir.ChargeItem) -> ServiceLine:

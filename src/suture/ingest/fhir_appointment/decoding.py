@@ -240,7 +240,7 @@ def _completed(told: Told) -> _Said:
     )
     named = [bill.told] if bill.told else []
     presumed: list[Party] = [bill.presumed] if bill.presumed else []
-    presumed += _presumed_practitioner(told, practitioner)
+    presumed += _presumed_practitioner(told, finished, practitioner)
     return _Said(
         AppointmentCompleted(visit=days.dated(visit)),
         place,
@@ -260,13 +260,16 @@ def _billed_person(told: Told, visit: Visit) -> Iterator[Party]:
         yield record
 
 
-def _presumed_practitioner(told: Told, reference: str) -> Iterator[Practitioner]:
-    """A practitioner of whom the delivery has no record, by what the Appointment calls them: to be used as long as no
-    record was told."""
-    for participant in told.appointment.participant:
-        target = told.follow(participant.actor, told.read.held)
-        if target is not None and target.held is None and target.reference == reference and participant.actor.display:
-            yield Practitioner(reference=reference, identifiers=(), name=participant.actor.display)
+def _presumed_practitioner(told: Told, finished: fhir.Read[fhir.Encounter], reference: str) -> Iterator[Practitioner]:
+    """A practitioner of whom the delivery has no record, by what Appointment or Encounter call them: to be used as long
+    as no record was told."""
+    named = [(one.actor, told.read.held) for one in told.appointment.participant]
+    named += [(one.individual, finished.held) for one in finished.resource.participant]
+    for actor, within in named:
+        target = told.follow(actor, within)
+        if target is not None and target.held is None and target.reference == reference and actor.display:
+            yield Practitioner(reference=reference, identifiers=(), name=actor.display)
+            return
 
 
 def _named(told: Told, reference: str) -> Iterator[Party]:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from suture.codecs import fhir
+from suture.ingest.fhir_appointment.charges import BILLED
+from suture.ingest.fhir_appointment.encounter import is_within
 from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, distinct, following, named, records_of, says
 from suture.ingest.understanding import NotUnderstood
 
@@ -14,6 +16,7 @@ _NOT_PERFORMING = frozenset({"SPRF", "REF", "ADM", "DIS", "CON", "ESC", "CALLBCK
 """Encounter participants who did not do what is billed."""
 
 Encounter = fhir.Read[fhir.Encounter] | None
+_Performer = tuple[fhir.Target, frozenset[str]]
 
 
 class _Actor(msgspec.Struct, frozen=True):
@@ -56,13 +59,11 @@ def patient(told: Told, encounter: Encounter = None) -> str:
 
 
 def practitioner(told: Told, encounter: Encounter = None) -> str:
-    """The one whose work is billed: the Encounter's primary performer, or the practitioner who accepted and is
-    required. Who declined is never the one. Raises `NotUnderstood`."""
+    """The one whose work is billed: the Encounter's primary performer; else who took part and performed what is
+    charged; where nothing says who did, the practitioner who was to come. Who declined is never the one. Raises
+    `NotUnderstood`."""
     actors, unclear = _actors(told, "Practitioner")
-    performers = _performers(told, encounter)
-    found = _responsible(performers, {actor.target.reference for actor in actors})
-    found = found or _planned(told, encounter, actors, performers)
-    found = found or distinct(target for target, roles in performers if not roles & _NOT_PERFORMING)
+    found = _performed(told, encounter, actors)
     if len(found) > 1:
         raise NotUnderstood(
             "practitioner_unclear",
@@ -80,29 +81,66 @@ def practitioner(told: Told, encounter: Encounter = None) -> str:
     raise NotUnderstood("no_practitioner", "a completed Appointment names no Practitioner who took part", REMEDY)
 
 
-def _responsible(performers: list[tuple[fhir.Target, frozenset[str]]], planned: set[str]) -> list[fhir.Target]:
-    """Whom the Encounter has as its primary performer; else the attender, where that is one who was to come (or nobody
-    was named): whoever is responsible need not be whoever works."""
-    primary = distinct(target for target, roles in performers if _PRIMARY in roles)
+def _performed(told: Told, encounter: Encounter, actors: Sequence[_Actor]) -> list[fhir.Target]:
+    """Those who may have performed. Raises `NotUnderstood` where nobody can tell whom the Encounter or a charge names,
+    unless another says it."""
+    there, lost = _performers(told, encounter)
+    primary = distinct(target for target, roles in there if _PRIMARY in roles)
     if primary:
-        return [one for one in primary if one.reference in planned] or primary
-    attending = distinct(target for target, roles in performers if _ATTENDER in roles)
-    return [one for one in attending if one.reference in planned or not planned]
+        return _planned(primary, actors) or primary
+    charged, lost_charge = _charge_performers(told, encounter)
+    taking_part = [one for one in there if not one[1] & _NOT_PERFORMING]
+    unnamed = not taking_part and not charged and (lost or lost_charge)
+    if unnamed or any(_PRIMARY in roles for roles in lost):
+        raise NotUnderstood(
+            "practitioner_unclear",
+            "the Encounter or a ChargeItem names who performed in a way that nothing in the delivery answers",
+            SAY_WHICH,
+        )
+    if taking_part:
+        return _took_part(actors, taking_part, charged)
+    return _foremost(_coming(actors, charged) or ([] if charged else actors)) or charged
 
 
-def _planned(
-    told: Told,
-    encounter: Encounter,
-    actors: Sequence[_Actor],
-    performers: list[tuple[fhir.Target, frozenset[str]]],
+def _took_part(
+    actors: Sequence[_Actor], taking_part: list[_Performer], charged: list[fhir.Target]
 ) -> list[fhir.Target]:
-    """Who was to come: required, accepted; of several those who took part, then the one who performed what is
-    charged."""
-    found = _narrowed(actors, (_is_needed, _accepted, _typed_primary))
-    if len(found) > 1:
-        took_part = {target.reference for target, _ in performers}
-        found = [one for one in found if one.reference in took_part] or found
-    return _among(found, _charge_performers(told, encounter)) if len(found) > 1 else found
+    """Of those who took part: who was to come, the attender first; else who came in their place. Raises `NotUnderstood`
+    where what is charged is another's work, or may be: an attender who was not to come is responsible, and need not be
+    whoever worked."""
+    attending = distinct(target for target, roles in taking_part if _ATTENDER in roles)
+    working = distinct(target for target, roles in taking_part if _ATTENDER not in roles)
+    coming = _coming(actors, [*attending, *working])
+    if coming:
+        found = _planned(attending, coming) or _foremost(coming)
+    else:
+        found = working if actors and working else attending or working
+    charging = {one.reference for one in charged}
+    if charged:
+        found = [one for one in found if one.reference in charging]
+    if not found or (actors and not coming and not working and not charged):
+        raise NotUnderstood(
+            "practitioner_unclear",
+            "neither who was to come nor who took part is known to have performed what is charged",
+            SAY_WHICH,
+        )
+    return found
+
+
+def _planned(found: Iterable[fhir.Target], actors: Sequence[_Actor]) -> list[fhir.Target]:
+    """Those of `found` who were to come."""
+    planned = {actor.target.reference for actor in actors}
+    return [one for one in found if one.reference in planned]
+
+
+def _coming(actors: Sequence[_Actor], found: Iterable[fhir.Target]) -> list[_Actor]:
+    """Those who were to come and are among `found`."""
+    references = {one.reference for one in found}
+    return [actor for actor in actors if actor.target.reference in references]
+
+
+def _foremost(actors: Sequence[_Actor]) -> list[fhir.Target]:
+    return _narrowed(actors, (_is_needed, _accepted, _typed_primary))
 
 
 def planned_practitioner(told: Told) -> str | None:
@@ -177,19 +215,25 @@ def _subject(told: Told, encounter: Encounter) -> fhir.Target | None:
     return target if target.kind == "Patient" else None
 
 
-def _performers(told: Told, encounter: Encounter) -> list[tuple[fhir.Target, frozenset[str]]]:
-    """The practitioners of the Encounter with the codes of their roles."""
-    found = []
-    for one in encounter.resource.participant if encounter is not None else ():
-        within = encounter.held if encounter is not None else told.read.held
-        target = _person(told, told.follow(one.individual, within), "Practitioner")
+def _performers(told: Told, encounter: Encounter) -> tuple[list[_Performer], list[frozenset[str]]]:
+    """The practitioners of the Encounter with the codes of their roles, and the roles of those who may have performed
+    and are named in a way that can't be followed."""
+    found: list[_Performer] = []
+    lost: list[frozenset[str]] = []
+    if encounter is None:
+        return found, lost
+    for one in encounter.resource.participant:
+        target = _person(told, told.follow(one.individual, encounter.held), "Practitioner")
+        roles = frozenset(coding.code for concept in one.type for coding in concept.coding)
         if target is not None and target.kind == "Practitioner":
-            found.append((target, frozenset(coding.code for concept in one.type for coding in concept.coding)))
-    return found
+            found.append((target, roles))
+        elif target is None and _may_be(one.individual, "Practitioner") and not roles & _NOT_PERFORMING:
+            lost.append(roles)
+    return found, lost
 
 
 def _charges(told: Told, encounter: Encounter) -> list[fhir.Read[fhir.ChargeItem]]:
-    """The charge items that say to be of the Encounter."""
+    """The charge items of the Encounter; one that names none is where the delivery tells of no other visit."""
     if encounter is None:
         return []
     items = told.contents.of(fhir.ChargeItem)
@@ -197,8 +241,10 @@ def _charges(told: Told, encounter: Encounter) -> list[fhir.Read[fhir.ChargeItem
 
 
 def _is_of(told: Told, item: fhir.Read[fhir.ChargeItem], encounter: fhir.Read[fhir.Encounter]) -> bool:
-    target = told.follow(item.resource.context, item.held)
-    return target is not None and target.reference == encounter.held.reference
+    target = told.follow(item.resource.context, item.held, "Encounter")
+    if target is not None and target.kind == "Encounter":
+        return is_within(told, target, encounter)
+    return told.alone and not says(item.resource.context)
 
 
 def _charged(told: Told, encounter: Encounter, found: list[fhir.Target]) -> list[fhir.Target]:
@@ -207,12 +253,16 @@ def _charged(told: Told, encounter: Encounter, found: list[fhir.Target]) -> list
     return _among(found, following(told, subjects))
 
 
-def _charge_performers(told: Told, encounter: Encounter) -> list[fhir.Target]:
-    performers = [
-        (performer.actor, item.held, "") for item in _charges(told, encounter) for performer in item.resource.performer
-    ]
-    people = (_person(told, target, "Practitioner") for target in following(told, performers))
-    return [one for one in people if one is not None]
+def _charge_performers(told: Told, encounter: Encounter) -> tuple[list[fhir.Target], bool]:
+    """The practitioners who performed what is billed, and whether one is named in a way that can't be followed."""
+    found, lost = [], False
+    for item in _charges(told, encounter):
+        for performer in item.resource.performer if item.resource.status == BILLED else ():
+            target = _person(told, told.follow(performer.actor, item.held), "Practitioner")
+            if target is not None and target.kind == "Practitioner":
+                found.append(target)
+            lost = lost or (target is None and _may_be(performer.actor, "Practitioner"))
+    return distinct(found), lost
 
 
 def _among(found: list[fhir.Target], wanted: Iterable[fhir.Target]) -> list[fhir.Target]:
