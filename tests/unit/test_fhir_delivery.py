@@ -139,6 +139,14 @@ class TestSeveralAppointments:
         assert [(one.code, one.subject) for one in told.refusals] == [("payer_unclear", "Appointment/a1")]
         assert [visit(one).payer for one in told.each()] == ["Payer/o1"], "whose account names it is covered by it"
 
+    def test_are_understood_beside_one_of_which_a_charge_can_t_be_read(self, read: Read, notice: Any) -> None:
+        both = self.both(notice)
+        of(both, "ChargeItem")["quantity"] = "three"
+        add(both, "ChargeItem", "i2", first=True, **of(both, "ChargeItem") | {"id": "i2", "quantity": "four"})
+        told = read(both)
+        assert [event.subject for event in told.events] == ["Appointment/a1"]
+        assert [one.subject for one in told.refusals] == ["Appointment/a2"]
+
     def test_a_charge_that_names_no_visit_is_asked_about(self, read: Read, notice: Any) -> None:
         both = self.both(notice)
         del of(both, "ChargeItem")["context"], of(both, "ChargeItem")["subject"]
@@ -916,6 +924,8 @@ class TestChargeItems:
             ({"quantity": {"value": 2}, "meta": {"versionId": "2"}}, [2]),
             ({"status": "entered-in-error", "meta": {"lastUpdated": "2026-03-02T10:00:00Z"}}, []),
             ({"quantity": {"value": 2}}, "charge_unclear"),
+            ({"quantity": {"value": 2}, "status": "entered-in-error"}, "charge_unclear"),
+            ({"quantity": "two"}, "charge_unclear"),
         ],
     )
     def test_told_twice_are_billed_once(self, read: Read, notice: Any, again: Any, quantities: Any) -> None:
@@ -1082,6 +1092,37 @@ def test_what_billing_does_not_need_never_stops_a_visit(read: Read, notice: Any,
     told = read(delivery)
     assert visit(told).payer == "Payer/o1"
     assert told.events[0].subject == "Appointment/a1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "code"),
+    [
+        ("ChargeItem", {"quantity": "three", "status": "entered-in-error"}, ""),
+        ("ChargeItem", {"quantity": "three", "status": "billable", "context": ref("Encounter/else")}, ""),
+        ("ChargeItem", {"quantity": "three", "status": "billable", "subject": ref("Patient/else")}, ""),
+        ("ChargeItem", {"performer": MARK, "status": "not-billable"}, ""),
+        ("ChargeItem", {"quantity": "three", "status": "billable"}, "invalid_payload"),
+        ("ChargeItem", {"status": 7}, "invalid_payload"),
+        ("ChargeItem", {"status": "billable", "context": MARK}, "invalid_payload"),
+        ("ChargeItem", {"id": "i1", "quantity": "three", "status": "billable", "meta": {"versionId": "0"}}, ""),
+        ("Coverage", {"payor": MARK, "status": "cancelled"}, ""),
+        ("Coverage", {"order": "last", "beneficiary": ref("Patient/else")}, ""),
+        ("Coverage", {"order": "last", "period": {"end": "2025"}}, ""),
+        ("Coverage", {"id": "c1", "payor": MARK, "meta": {"versionId": "0"}}, ""),
+        ("Coverage", {"payor": MARK, "status": "active"}, "invalid_payload"),
+        ("Coverage", {"order": "last", "status": "active"}, "invalid_payload"),
+        ("Coverage", {"status": "active", "beneficiary": 7}, "invalid_payload"),
+    ],
+)
+def test_only_what_the_visit_uses_must_be_readable(read: Read, notice: Any, kind: str, fields: Any, code: str) -> None:
+    delivery = notice("completed")
+    of(delivery, kind)["meta"] = {"versionId": "1"}
+    add(delivery, kind, **{"identity": fields.get("id", "x"), **{k: v for k, v in fields.items() if k != "id"}})
+    if code:
+        assert refused(read, delivery).code == code
+    else:
+        told = visit(read(delivery))
+        assert (told.payer, len(told.lines)) == ("Payer/o1", 1)
 
 
 class TestOrder:

@@ -71,14 +71,22 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Read(msgspec.Struct, Generic[R], frozen=True):
-    """A resource decoded, with where it stands: references in it are followed from there."""
+    """A resource decoded, with where it stands: references in it are followed from there. `fault` is why not all of it
+    can be read: `resource` has what can."""
 
     resource: R
     held: Held
+    fault: msgspec.ValidationError | None = None
 
     @property
     def id(self) -> str:
         return self.held.id
+
+    def whole(self) -> "Read[R]":
+        """Itself, where all of it can be read. Raises `msgspec.ValidationError`."""
+        if self.fault is not None:
+            raise self.fault
+        return self
 
 
 class Contents:
@@ -103,22 +111,16 @@ class Contents:
         return list(self._kinds[kind.__name__])
 
     def every(self, kind: type[R]) -> list[Read[R]]:
-        """All that is told of a type, each version of a record too."""
-        return [self.read(held, kind) for held in self._kinds[kind.__name__]]
+        """All that is told of a type, each version of a record too, as far as it can be read."""
+        return [self.as_far_as_readable(held, kind) for held in self._kinds[kind.__name__]]
 
     def of(self, kind: type[R]) -> list[Read[R]]:
-        """The records of a type, each as it is newest."""
-        return [self.read(held, kind) for held in self._newest(kind)]
+        """The records of a type, each as it is newest, as far as it can be read: one that can't may be none of ours."""
+        return [self.as_far_as_readable(held, kind) for held in self._newest(kind)]
 
     def readable(self, kind: type[R]) -> list[Read[R]]:
-        """The records of a type that can be decoded: one that can't may be none of ours."""
-        found = []
-        for held in self._newest(kind):
-            try:
-                found.append(self.read(held, kind))
-            except msgspec.ValidationError:
-                continue
-        return found
+        """The records of a type all of which can be read."""
+        return [one for one in self.of(kind) if one.fault is None]
 
     def _newest(self, kind: type[Resource]) -> list[Held]:
         same: dict[object, list[Held]] = {}
@@ -127,7 +129,16 @@ class Contents:
         return [newest(versions) for versions in same.values()]
 
     def read(self, held: Held, kind: type[R]) -> Read[R]:
-        return Read(msgspec.convert(_present(held.tree), kind, strict=False), held)
+        return self.as_far_as_readable(held, kind).whole()
+
+    def as_far_as_readable(self, held: Held, kind: type[R]) -> Read[R]:
+        """A resource without the elements that can't be read, and with the reason."""
+        tree = _present(held.tree)
+        try:
+            return Read(msgspec.convert(tree, kind, strict=False), held)
+        except msgspec.ValidationError as fault:
+            sound = {name: value for name, value in tree.items() if soft(kind, {name: value})}
+            return Read(msgspec.convert(sound, kind, strict=False), held, fault)
 
     def target(self, reference: Reference, within: Held, *, kind: str = "") -> Target | None:
         """Whom a reference means that stands `within` a resource; None where that can't be told. `kind` is the one

@@ -3,6 +3,7 @@
 FHIR R4 ChargeItem: status, context, code, quantity, factorOverride, priceOverride.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from suture.canonical.records import ServiceLine
@@ -23,27 +24,31 @@ Item = fhir.Read[fhir.ChargeItem]
 
 def service_lines(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter]) -> tuple[ServiceLine, ...]:
     """The visit's services. Raises `NotUnderstood`."""
-    ours = [item for item in _once(told) if _is_ours(told, item, patient, encounter)]
-    lines = (_service_line(told, item.resource) for item in ours if _is_billed(item.resource))
+    ours = [item for item in _once(told, patient, encounter) if _is_ours(told, item, patient, encounter)]
+    lines = (_service_line(told, item.resource) for item in ours if _is_billed(item))
     return tuple(line for line in lines if line.quantity and line.factor)
 
 
-def _once(told: Told) -> list[Item]:
-    """Each item once, as it is newest: what is sent twice is charged once."""
+def _once(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter]) -> Iterator[Item]:
+    """Each item once, as it is newest: what is sent twice is charged once. Raises `NotUnderstood`."""
     found: dict[object, list[Item]] = {}
     for place, item in enumerate(told.contents.every(fhir.ChargeItem)):
         found.setdefault(item.held.reference if item.id else place, []).append(item)
-    return [_latest(same) for same in found.values()]
+    for same in found.values():
+        newest = next(item for item in same if item.held is fhir.newest([item.held for item in same]))
+        rivals = [item for item in same if item.resource.meta == newest.resource.meta]
+        if any(_differs(item, newest) for item in rivals) and any(
+            item.resource.status not in _NOT_BILLED and _is_ours(told, item, patient, encounter) for item in rivals
+        ):
+            raise NotUnderstood(
+                "charge_unclear", "a ChargeItem is told twice with different content, and neither is newer", SAY_WHICH
+            )
+        yield newest
 
 
-def _latest(same: list[Item]) -> Item:
-    newest = next(item for item in same if item.held is fhir.newest([item.held for item in same]))
-    version = newest.resource.meta
-    if any(item.resource != newest.resource and item.resource.meta == version for item in same):
-        raise NotUnderstood(
-            "charge_unclear", "a ChargeItem is told twice with different content, and neither is newer", SAY_WHICH
-        )
-    return newest
+def _differs(one: Item, other: Item) -> bool:
+    unread = one.fault is not None or other.fault is not None
+    return one.resource != other.resource or (unread and one.held.tree != other.held.tree)
 
 
 def _is_ours(told: Told, item: Item, patient: str, encounter: fhir.Read[fhir.Encounter]) -> bool:
@@ -68,11 +73,16 @@ def _is_ours(told: Told, item: Item, patient: str, encounter: fhir.Read[fhir.Enc
     return True
 
 
-def _is_billed(item: fhir.ChargeItem) -> bool:
-    if item.status != BILLED and item.status not in _NOT_BILLED:
-        what = "unknown" if item.status in _UNCERTAIN else "none of FHIR's"
+def _is_billed(item: Item) -> bool:
+    """Whether an item is to be billed: only then all of it has to be readable. Raises `NotUnderstood`, and
+    `msgspec.ValidationError`."""
+    if item.resource.status in _NOT_BILLED:
+        return False
+    status = item.whole().resource.status
+    if status != BILLED:
+        what = "unknown" if status in _UNCERTAIN else "none of FHIR's"
         raise NotUnderstood("charge_unclear", f"the status of a ChargeItem is {what}: is it to be billed?", SAY_WHICH)
-    return item.status == BILLED
+    return True
 
 
 def _service_line(told: Told, item: fhir.ChargeItem) -> ServiceLine:

@@ -136,7 +136,7 @@ def _applying(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]],
         )
     if not found:
         _check_nobody_elses(told, patient, day)
-    return [_cover(told, one, patient, priorities) for one in found]
+    return [_cover(told, one.whole(), patient, priorities) for one in found]
 
 
 def _check_nobody_elses(told: Told, patient: str, day: date) -> None:
@@ -170,8 +170,9 @@ def _known(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> list[fhir.Rea
     known = {_key(one.held): one for one in told.contents.of(fhir.Coverage)}
     for account in accounts:
         for named_ in account.resource.coverage:
-            one = told.resource(told.follow(named_.coverage, account.held, "Coverage"), fhir.Coverage)
-            if one is not None:
+            target = told.follow(named_.coverage, account.held, "Coverage")
+            if target is not None and target.held is not None and target.kind == "Coverage":
+                one = told.contents.as_far_as_readable(target.held, fhir.Coverage)
                 known.setdefault(_key(one.held), one)
     return list(known.values())
 

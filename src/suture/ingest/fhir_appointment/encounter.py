@@ -121,7 +121,8 @@ def _may_be_of_patient(told: Told, read: fhir.Read[fhir.Encounter]) -> bool:
 
 def _explain_unreadable(told: Told) -> None:
     """Raises `msgspec.ValidationError` where an Encounter that can't be read may be the one that is missing."""
-    told.contents.of(fhir.Encounter)
+    for one in told.contents.of(fhir.Encounter):
+        one.whole()
 
 
 def _exact(told: Told, text: str, planned: datetime | None) -> datetime | None:
