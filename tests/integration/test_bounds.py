@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,6 +32,7 @@ BOUNDS = Bounds(
     unread_seconds=1.0,
     waiting_requests=4,
     connections=5,
+    parting_seconds=2.0,
 )
 ASK = b"GET /a HTTP/1.1\r\nhost: suture\r\n\r\n"
 SEND = b"POST /a HTTP/1.1\r\nhost: suture\r\n"
@@ -38,12 +40,14 @@ CHUNKED = SEND + b"transfer-encoding: chunked\r\n\r\n"
 
 
 class Application:
-    """Reads what it is sent and says how long it was. `/early` answers at once, `/large` more than a socket holds."""
+    """Reads what it is sent and says how long it was. `/early` answers at once, `/large` more than a socket holds,
+    `/slow` by drops."""
 
     def __init__(self) -> None:
         self.scopes: list[Scope] = []
         self.broke: list[str] = []
         self.read = 0
+        self.bodies: list[bytes] = []
         self.held = asyncio.Event()
         self.held.set()
 
@@ -53,6 +57,7 @@ class Application:
         self.scopes.append(scope)
         await self.held.wait()
         size, more = 0, scope["path"] != "/early"
+        self.bodies.append(b"")
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -60,9 +65,14 @@ class Application:
                 return
             size, more = size + len(message["body"]), message.get("more_body", False)
             self.read = max(self.read, size)
-        body = b"%d" % size if scope["path"] != "/large" else b"x" * 20_000_000
+            self.bodies[-1] += message["body"]
+        body = {"/large": b"x" * 20_000_000, "/slow": b"x" * 10}.get(scope["path"], b"%d" % size)
         headers = [(b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
+        while scope["path"] == "/slow" and body:
+            await send({"type": "http.response.body", "body": body[:1], "more_body": True})
+            body = body[1:]
+            await asyncio.sleep(0.4)
         await send({"type": "http.response.body", "body": body})
 
 
@@ -75,6 +85,10 @@ class Line:
     async def says(self, data: bytes) -> None:
         self.writer.write(data)
         await self.writer.drain()
+
+    def says_no_more(self) -> None:
+        """Its side is closed; it still listens."""
+        self.writer.write_eof()
 
     async def hears(self) -> bytes:
         """All that is answered until the connection ends."""
@@ -93,9 +107,10 @@ Dial = Callable[[], Awaitable[Line]]
 
 
 @asynccontextmanager
-async def running(app: ASGIApp, bounds: Bounds) -> AsyncIterator[int]:
+async def running(app: ASGIApp, bounds: Bounds, idle_seconds: int = 5) -> AsyncIterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Server(app, bounds)
+        server.config.timeout_keep_alive = idle_seconds
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not (server.started or task.done()):
             await asyncio.sleep(0.01)
@@ -287,6 +302,267 @@ class TestBody:
             line = await dial()
             await line.says(CHUNKED + b"3\r\nabc\r\n0\r\n" + b"".join(b"x: %s\r\n" % (b"a" * 500) for _ in range(20)))
             assert not (await line.hears()).startswith(b"HTTP/1.1 200 ")
+
+
+UPGRADES = {
+    "h2c": b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAA\r\n",
+    "websocket": b"upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n",
+    "tls": b"connection: keep-alive\r\nUPGRADE: TLS/1.2\r\nconnection: upgrade\r\n",
+    "several": b"connection: upgrade\r\nupgrade: h2c, websocket\r\nupgrade: x\r\n",
+    "unmeant": b"upgrade: h2c\r\n",
+    "nameless": b"connection: upgrade\r\nupgrade:\r\n",
+}
+HIDDEN = b"GET /hidden HTTP/1.1\r\nhost: suture\r\n\r\n"
+BODIES = {
+    "length": b"content-length: %d\r\n\r\n%s" % (len(HIDDEN), HIDDEN),
+    "chunks": b"transfer-encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(HIDDEN), HIDDEN),
+}
+
+
+class TestUpgrades:
+    """None is taken, and none changes where a request ends: a body is never read as a request."""
+
+    @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+    @pytest.mark.parametrize("upgrade", UPGRADES.values(), ids=UPGRADES)
+    @pytest.mark.parametrize("method", [b"POST", b"GET", b"PUT", b"DELETE", b"OPTIONS"])
+    async def test_a_request_that_asks_for_one_is_answered_with_its_body_and_so_is_the_next(
+        self, dial: Dial, app: Application, method: bytes, upgrade: bytes, body: bytes
+    ) -> None:
+        line = await dial()
+        await line.says((SEND.replace(b"POST", method) + upgrade + body) * 2 + ASK)
+        answers = [await line.answer() for _ in range(3)]
+        assert [answer[-3:].split()[-1] for answer in answers] == [b"%d" % len(HIDDEN)] * 2 + [b"0"]
+        assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in answers)
+        assert app.bodies == [HIDDEN, HIDDEN, b""]
+        assert [(scope["method"], scope["path"]) for scope in app.scopes] == [(method.decode(), "/a")] * 2 + [
+            ("GET", "/a")
+        ]
+
+    async def test_it_may_come_in_any_pieces(self, dial: Dial, app: Application) -> None:
+        whole = SEND + UPGRADES["h2c"] + BODIES["length"]
+        line = await dial()
+        for cut in range(1, len(whole)):
+            for piece in (whole[:cut], whole[cut:]):
+                await line.says(piece)
+                await asyncio.sleep(0.001)
+            assert (await line.answer()).startswith(b"HTTP/1.1 200 ")
+        assert set(app.bodies) == {HIDDEN}
+
+    async def test_headers_are_told_as_they_came_but_for_the_upgrade(self, dial: Dial, app: Application) -> None:
+        line = await dial()
+        await line.says(SEND + UPGRADES["h2c"] + b"x-odd: \xe4 : b\r\nx-none:\r\ncontent-length: 3\r\n\r\nabc")
+        assert (await line.answer()).endswith(b"3")
+        assert app.scopes[0]["headers"] == [
+            (b"host", b"suture"),
+            (b"connection", b"Upgrade, HTTP2-Settings"),
+            (b"http2-settings", b"AAEAAEAA"),
+            (b"x-odd", b"\xe4 : b"),
+            (b"x-none", b""),
+            (b"content-length", b"3"),
+        ]
+
+    @pytest.mark.parametrize(
+        "head",
+        [SEND.replace(b"1.1", b"1.0") + UPGRADES["h2c"], SEND + b"connection: close, upgrade\r\nupgrade: h2c\r\n"],
+    )
+    async def test_where_it_is_the_last_request_the_connection_ends_with_its_answer(
+        self, dial: Dial, app: Application, head: bytes
+    ) -> None:
+        line = await dial()
+        await line.says(head + BODIES["length"])
+        told = await line.hears()
+        assert told.startswith(b"HTTP/1.1 200 ")
+        assert told.count(b"HTTP/1.1 ") == 1
+        assert app.bodies == [HIDDEN]
+
+    async def test_its_body_is_bounded_like_any(self, dial: Dial, app: Application) -> None:
+        async with counted(Excess.BODY_TOO_LARGE):
+            line = await dial()
+            await line.says(SEND + UPGRADES["h2c"] + b"content-length: 300000\r\n\r\n" + b"a" * 300_000)
+            assert (await line.hears()).startswith(b"HTTP/1.1 413 ")
+        assert app.broke == ["/a"]
+
+    @pytest.mark.parametrize(
+        "framing",
+        [
+            b"content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n",
+            b"content-length: 3\r\ncontent-length: 4\r\n\r\n",
+            b"transfer-encoding: gzip\r\n\r\n",
+            b"transfer-encoding: chunked, gzip\r\n\r\n",
+            b"x: a\r\n y: b\r\n\r\n",
+        ],
+    )
+    async def test_whose_end_could_be_read_in_two_ways_is_refused(
+        self, dial: Dial, app: Application, framing: bytes
+    ) -> None:
+        async with counted(Excess.NO_HTTP):
+            line = await dial()
+            await line.says(SEND + UPGRADES["h2c"] + framing + HIDDEN)
+            told = await line.hears()
+        assert told.startswith(b"HTTP/1.1 400 ")
+        assert told.count(b"HTTP/1.1 ") == 1
+        assert not any(app.bodies)
+
+    async def test_fields_after_a_body_ask_for_none(self, dial: Dial, app: Application) -> None:
+        line = await dial()
+        await line.says(CHUNKED + b"3\r\nabc\r\n0\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n" + ASK)
+        assert [(await line.answer())[-1:] for _ in range(2)] == [b"3", b"0"]
+
+    @pytest.mark.parametrize("target", [b"/a", b"suture:443", b"http://suture/a"])
+    @pytest.mark.parametrize("more", [b"", UPGRADES["h2c"], b"content-length: 3\r\n"])
+    async def test_nothing_is_tunnelled(self, dial: Dial, app: Application, target: bytes, more: bytes) -> None:
+        async with counted(Excess.NO_TUNNEL):
+            line = await dial()
+            await line.says(b"CONNECT %s HTTP/1.1\r\nhost: suture\r\n%s\r\n" % (target, more) + HIDDEN)
+            told = await line.hears()
+        assert told.startswith(b"HTTP/1.1 501 ")
+        assert told.count(b"HTTP/1.1 ") == 1
+        assert app.scopes == []
+
+    async def test_http_2_by_prior_knowledge_is_refused(self, dial: Dial, app: Application) -> None:
+        async with counted(Excess.NO_HTTP):
+            line = await dial()
+            await line.says(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            assert (await line.hears()).startswith(b"HTTP/1.1 400 ")
+        assert app.scopes == []
+
+
+class TestWhoSaysNoMore:
+    """A client that closed its side after a whole request is answered, as long as that doesn't take too long."""
+
+    @pytest.mark.parametrize(
+        "request_", [ASK, SEND + b"content-length: 3\r\n\r\nabc", CHUNKED + b"1\r\na\r\n0\r\n\r\n"]
+    )
+    async def test_is_answered(self, dial: Dial, app: Application, request_: bytes) -> None:
+        app.held.clear()
+        line = await dial()
+        await line.says(request_)
+        line.says_no_more()
+        await asyncio.sleep(0.2)
+        app.held.set()
+        told = await line.hears()
+        assert told.startswith(b"HTTP/1.1 200 ")
+        assert app.broke == []
+
+    async def test_is_told_all_of_an_answer_that_has_begun(self, dial: Dial) -> None:
+        line = await dial()
+        await line.says(ASK.replace(b"/a", b"/slow"))
+        line.says_no_more()
+        assert (await line.hears()).endswith(b"x" * 10)
+
+    @pytest.mark.parametrize(
+        "unfinished", [b"", b"GET /b HTTP/1.1\r\nhost: su", SEND + b"content-length: 9\r\n\r\nabc"]
+    )
+    async def test_is_answered_all_that_was_asked_in_whole(
+        self, dial: Dial, app: Application, unfinished: bytes
+    ) -> None:
+        app.held.clear()
+        line = await dial()
+        await line.says(ASK * 3 + unfinished)
+        line.says_no_more()
+        await asyncio.sleep(0.2)
+        app.held.set()
+        assert (await line.hears()).count(b"HTTP/1.1 200 ") == 3
+        assert len(app.scopes) == 3
+
+    async def test_is_not_waited_for_without_end(self, dial: Dial, app: Application) -> None:
+        app.held.clear()
+        line = await dial()
+        await line.says(ASK)
+        line.says_no_more()
+        with suppress(ConnectionError):
+            assert await line.hears() == b""
+        app.held.set()
+        await asyncio.sleep(0.1)
+        assert app.broke == ["/a"]
+
+    @pytest.mark.parametrize("unfit", [b"", b"\x16\x03\x01 hello\r\n\r\n"])
+    async def test_may_take_its_time_to_read(self, app: Application, unfit: bytes) -> None:
+        async with running(app, msgspec.structs.replace(BOUNDS, unread_seconds=10.0)) as port:
+            line = Line(*await asyncio.open_connection("127.0.0.1", port))
+            line.writer.transport.pause_reading()
+            await line.says(ASK.replace(b"/a", b"/large") + unfit)
+            line.says_no_more()
+            await asyncio.sleep(4)
+            line.writer.transport.resume_reading()
+            told = await line.hears()
+            line.writer.close()
+        assert told.count(b"x") == 20_000_000
+
+    async def test_in_the_midst_of_a_body_is_gone(self, dial: Dial, app: Application) -> None:
+        line = await dial()
+        await line.says(SEND + b"content-length: 1000\r\n\r\nabc")
+        line.says_no_more()
+        assert await line.hears() == b""
+        assert app.broke == ["/a"]
+
+    async def test_and_had_its_answer_is_not_kept(self, dial: Dial) -> None:
+        line = await dial()
+        await line.says(ASK)
+        await line.answer()
+        line.says_no_more()
+        async with asyncio.timeout(0.5):
+            assert await line.hears() == b""
+
+
+class TestRefusedBehindAnother:
+    """A refusal waits for the answers that are due before it."""
+
+    @pytest.mark.parametrize(
+        ("unfit", "excess", "status"),
+        [
+            (b"GET /b HTTP/1.1\r\nhost: su", Excess.HEAD_TOO_SLOW, b"408"),
+            (SEND + b"content-length: 9\r\n\r\nabc", Excess.BODY_TOO_SLOW, b"408"),
+            (SEND + b"x: " + b"a" * 5000 + b"\r\n\r\n", Excess.HEAD_TOO_LARGE, b"431"),
+            (SEND + b"content-length: 300000\r\n\r\n" + b"a" * 300_000, Excess.BODY_TOO_LARGE, b"413"),
+            (b"\x16\x03\x01 hello\r\n\r\n", Excess.NO_HTTP, b"400"),
+            (b"CONNECT suture:443 HTTP/1.1\r\n\r\n", Excess.NO_TUNNEL, b"501"),
+        ],
+        ids=lambda value: str(value) if isinstance(value, Excess) else "",
+    )
+    @pytest.mark.parametrize("before", [1, 3])
+    async def test_what_was_asked_before_is_answered_first(
+        self, dial: Dial, app: Application, before: int, unfit: bytes, excess: Excess, status: bytes
+    ) -> None:
+        app.held.clear()
+        async with counted(excess):
+            line = await dial()
+            saying = asyncio.create_task(line.says(ASK * before + unfit))
+            await asyncio.sleep(2.5 if excess in (Excess.HEAD_TOO_SLOW, Excess.BODY_TOO_SLOW) else 0.3)
+            app.held.set()
+            told = await line.hears()
+            await saying
+        assert [piece[:3] for piece in told.split(b"HTTP/1.1 ")[1:]] == [b"200"] * before + [status]
+
+    async def test_an_answer_that_has_begun_is_not_mixed_with_it(self, dial: Dial, app: Application) -> None:
+        async with counted(Excess.NO_HTTP):
+            line = await dial()
+            line.writer.transport.pause_reading()
+            await line.says(ASK.replace(b"/a", b"/large") + b"\x16\x03\x01 hello\r\n\r\n")
+            await asyncio.sleep(0.3)
+            line.writer.transport.resume_reading()
+            head, _, rest = (await line.hears()).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert rest[:20_000_000] == b"x" * 20_000_000
+        assert rest[20_000_000:].startswith(b"HTTP/1.1 400 ")
+
+    async def test_a_head_that_was_begun_is_no_idle_connection(self, app: Application) -> None:
+        async with counted(Excess.HEAD_TOO_SLOW), running(app, BOUNDS, idle_seconds=0) as port:
+            line = Line(*await asyncio.open_connection("127.0.0.1", port))
+            await line.says(ASK + b"GET /b HTTP/1.1\r\nhost: su")
+            told = await line.hears()
+            line.writer.close()
+        assert [piece[:3] for piece in told.split(b"HTTP/1.1 ")[1:]] == [b"200", b"408"]
+
+    async def test_nothing_is_waited_for_without_end(self, dial: Dial, app: Application) -> None:
+        app.held.clear()
+        line = await dial()
+        await line.says(ASK + b"\x16\x03\x01 hello\r\n\r\n")
+        with suppress(ConnectionError):
+            assert await line.hears() == b""
+        app.held.set()
+        await asyncio.sleep(0.1)
+        assert app.broke == ["/a"]
 
 
 class TestConnections:

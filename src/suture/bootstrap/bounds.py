@@ -1,7 +1,8 @@
 """What anybody may send before it is known who they are: how much, how many, and how slowly.
 
 The server knows nothing of accounts and signatures, so these bounds hold for everybody and are far above what an honest
-client needs. Who passes one is answered (RFC 9110: 408, 413, 431, 503), hears no more, and is counted.
+client needs. Who passes one is answered (RFC 9110: 408, 413, 431, 503), hears no more, and is counted. What was asked
+for before is answered first, also where the client says no more.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+import httptools
 import msgspec
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -34,6 +36,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     body_seconds: float = 20.0
     body_bytes_per_second: int = 16 * 1024
     unread_seconds: float = 60.0
+    parting_seconds: float = 30.0
+    """Until an answer begins that is due to a client of whom no more is heard: it may be gone."""
     waiting_requests: int = 32
     connections: int = 800
 
@@ -50,6 +54,7 @@ class Excess(StrEnum):
     TOO_MANY_REQUESTS = "too_many_requests"
     TOO_MANY_CONNECTIONS = "too_many_connections"
     NO_HTTP = "no_http"
+    NO_TUNNEL = "no_tunnel"
 
 
 _ANSWERS: dict[Excess, tuple[HTTPStatus, str]] = {
@@ -69,6 +74,7 @@ _ANSWERS: dict[Excess, tuple[HTTPStatus, str]] = {
     Excess.BODY_TOO_SLOW: (HTTPStatus.REQUEST_TIMEOUT, "The body came too slowly; send it again."),
     Excess.TOO_MANY_CONNECTIONS: (HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections are open; try again."),
     Excess.NO_HTTP: (HTTPStatus.BAD_REQUEST, "This is no HTTP request that can be read."),
+    Excess.NO_TUNNEL: (HTTPStatus.NOT_IMPLEMENTED, "Nothing is tunnelled here: CONNECT is for proxies."),
 }
 """What is said, where it can be: in the midst of an answer the connection just ends."""
 
@@ -97,7 +103,11 @@ class _Phase(StrEnum):
     IDLE = "idle"
     HEAD = "head"
     BODY = "body"
-    REFUSED = "refused"
+    PARTING = "parting"  # nothing more is taken; answers are due
+    PARTED = "parted"  # nothing more is said either
+
+
+_DEAF = (_Phase.PARTING, _Phase.PARTED)
 
 
 class _Refused(Exception):
@@ -105,7 +115,8 @@ class _Refused(Exception):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection under `bounds`. Fields of a trailer are dropped: nobody checked them as headers."""
+    """One connection under `bounds`. Fields of a trailer are dropped: nobody checked them as headers. No upgrade is
+    taken (RFC 9110, 7.8): who asks for one is read as if it didn't."""
 
     bounds: ClassVar[Bounds]
     tally: ClassVar[Tally]
@@ -121,6 +132,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._body = 0
         self._excess: Excess | None = None
         self._under_way: RequestResponseCycle | None = None
+        self._plain_head = b""
+        self._last_words = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -143,12 +156,27 @@ class BoundedProtocol(HttpToolsProtocol):
                 cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
-        if self._phase is _Phase.REFUSED:
+        if self._phase in _DEAF:
             return
         before, request = self._phase, self._requests
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._read(data)
+        except httptools.HttpParserError:
+            self._refuse(self._excess or Excess.NO_HTTP)
         if self._phase is _Phase.HEAD and self._requests == request + (before is _Phase.IDLE):
             self._unfinished(len(data))
+
+    def _read(self, data: bytes) -> None:
+        """The parser stops after the head of an upgrade, as if what follows were no HTTP. A new one reads that head
+        again, without the upgrade, and then the rest; a body stays a body."""
+        while True:
+            try:
+                return self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stopped:
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as of the first one
+                data, self._plain_head = self._plain_head + data[stopped.args[0] :], b""
 
     def _unfinished(self, more: int) -> None:
         """The parser tells a header once it is complete; one that never is counts by what was received."""
@@ -156,9 +184,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._received > self.bounds.head_bytes:
             self._refuse(Excess.HEAD_TOO_LARGE)
 
-    def send_400_response(self, msg: str) -> None:
-        """The parser stopped: at what is no HTTP, or because a callback found a bound passed."""
-        self._refuse(self._excess or Excess.NO_HTTP)
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that says no more may still listen: what it asked for is answered."""
+        if self._phase not in _DEAF:
+            self._give_up_body()
+            self._part()
+        return self._phase is _Phase.PARTING
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -184,8 +215,18 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop(Excess.HEAD_TOO_LARGE)
         if len(self.pipeline) >= self.bounds.waiting_requests:
             self._stop(Excess.TOO_MANY_REQUESTS)
+        if self.parser.should_upgrade():
+            self._plain_head = self._without_upgrade()
+            return
         super().on_headers_complete()
         self._phase = _Phase.BODY
+
+    def _without_upgrade(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        if method == b"CONNECT":
+            self._stop(Excess.NO_TUNNEL)
+        headers = [b"%s: %s" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([b"%s %s HTTP/%s" % (method, self.url, version), *headers, b"", b""])
 
     def on_body(self, body: bytes) -> None:
         self._body += len(body)
@@ -194,6 +235,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._plain_head:
+            return
         super().on_message_complete()
         self._phase, self._since = _Phase.IDLE, self.loop.time()
 
@@ -201,6 +244,10 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._phase is _Phase.IDLE:
             self._since = self.loop.time()
+        else:
+            self._unset_keepalive_if_required()  # the next request has begun: its own bounds hold
+        if self._phase is _Phase.PARTING and not self._answering():
+            self._say_last()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -215,13 +262,21 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._unread_since is not None and now - self._unread_since > self.bounds.unread_seconds:
             self.tally.count(Excess.ANSWER_NOT_READ)
             self.transport.abort()
-        elif self._phase is _Phase.REFUSED:
-            if now - self._since > _LINGERING_SECONDS:
-                self.transport.abort()
+        elif self._phase in _DEAF:
+            self._wait_for_parting(now)
         elif self.flow.read_paused:
             self._since = now  # we are the slow ones: nothing is read until the application asks
         elif now - self._since > self._patience():
             self._overdue()
+
+    def _wait_for_parting(self, now: float) -> None:
+        patience = self.bounds.parting_seconds
+        if self._phase is _Phase.PARTED:
+            patience = self.bounds.unread_seconds if self.transport.get_write_buffer_size() else _LINGERING_SECONDS
+        elif self._under_way is not None and self._under_way.response_started:
+            self._since = now  # who is gone refuses it, and who doesn't read it is given up
+        if now - self._since > patience:
+            self.transport.abort()
 
     def _patience(self) -> float:
         if self._phase is _Phase.BODY:
@@ -237,33 +292,50 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()  # nothing was asked for
 
     def _answering(self) -> bool:
-        return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
+        cycle = self._under_way
+        return bool(self.pipeline) or (cycle is not None and not (cycle.response_complete or cycle.disconnected))
 
     def _stop(self, excess: Excess) -> None:
         self._excess = excess
         raise _Refused
 
     def _refuse(self, excess: Excess) -> None:
-        """Answer where an answer can be told apart from another, and take no more."""
+        """Take no more, and say so where it can be told apart from another answer: after those that are due."""
         self.tally.count(excess)
-        in_body, self._phase, self._since = self._phase is _Phase.BODY, _Phase.REFUSED, self.loop.time()
-        may_answer = excess in _ANSWERS and not self._begun(in_body)
-        self.pipeline.clear()
+        unanswered = self._give_up_body()
+        if excess not in _ANSWERS:
+            self.pipeline.clear()
+            self._hang_up()
+        elif unanswered:
+            self._last_words = _answer(*_ANSWERS[excess], self.bounds)
+        self._part()
+
+    def _give_up_body(self) -> bool:
+        """Of a request whose body stays unfinished, whoever reads it finds the client gone. Whether no answer to it has
+        begun."""
+        if self._phase is not _Phase.BODY:
+            return True
+        if self.pipeline:
+            self.pipeline.popleft()  # the newest, that nobody reads yet
+            return True
         self._hang_up()
+        return not self.cycle.response_started
+
+    def _part(self) -> None:
+        self._phase, self._since = _Phase.PARTING, self.loop.time()
+        self.flow.resume_reading()
+        if not self._answering():
+            self._say_last()
+
+    def _say_last(self) -> None:
+        self._phase, self._since = _Phase.PARTED, self.loop.time()
         if self.transport.is_closing():
             return
-        if not may_answer:
+        if not self._last_words:
             self.transport.close()
             return
-        self.transport.write(_answer(*_ANSWERS[excess], self.bounds))
-        self.flow.resume_reading()
+        self.transport.write(self._last_words)
         self.transport.write_eof()
-
-    def _begun(self, in_body: bool) -> bool:
-        """Whether an answer to this request, or to one before it, is under way or was given."""
-        if in_body and not self.pipeline:
-            return self.cycle.response_started
-        return self._answering()
 
 
 def _answer(status: HTTPStatus, words: str, bounds: Bounds) -> bytes:
