@@ -13,6 +13,7 @@ from suture.store.events import RecordedEvent
 from suture.store.journeys import Funnel, JourneyRow, Postings, Stage
 
 NOON = datetime(2026, 7, 14, 12, tzinfo=UTC)
+MIDNIGHT, EVENING = NOON.replace(hour=0), NOON.replace(hour=20)
 SPAN = timedelta(seconds=10)
 NOTHING = Funnel(
     **{name: 0 for name in Funnel.__struct_fields__ if "posted_at" not in name},
@@ -21,7 +22,9 @@ NOTHING = Funnel(
 
 
 def test_a_plot_keeps_quiet_times_and_ends_at_the_sum() -> None:
-    drawn = plot.plot([Postings(NOON, 3, Decimal(9)), Postings(NOON + 19 * SPAN, 1, Decimal(3))], SPAN)
+    drawn = plot.plot(
+        [Postings(NOON, 3, Decimal(9)), Postings(NOON + 19 * SPAN, 1, Decimal(3))], SPAN, MIDNIGHT, EVENING
+    )
     assert drawn is not None
     assert [(bar.height, bar.x) for bar in drawn.bars] == [(150, 3.6), (50, 573.6)]
     assert drawn.line == "0.00,150.00 30.00,37.50 570.00,37.50 600.00,0.00"
@@ -29,9 +32,36 @@ def test_a_plot_keeps_quiet_times_and_ends_at_the_sum() -> None:
 
 
 def test_a_plot_s_first_bar_is_no_wall() -> None:
-    drawn = plot.plot([Postings(NOON, 3, Decimal(9))], SPAN)
+    drawn = plot.plot([Postings(NOON, 3, Decimal(9))], SPAN, MIDNIGHT, EVENING)
     assert drawn is not None
     assert drawn.bars[0].width < plot.WIDTH / 10
+    assert drawn.bars[0].x > plot.WIDTH * 0.9, "the quiet is before it"
+
+
+@pytest.mark.parametrize(
+    ("passed", "end"),
+    [
+        (timedelta(seconds=4), timedelta(seconds=4)),
+        (SPAN, SPAN),
+        (timedelta(hours=3), SPAN),
+        (timedelta(0), SPAN),
+        (timedelta(seconds=-1), SPAN),
+    ],
+    ids=["under way", "just over", "long over", "at once", "clocks that differ"],
+)
+def test_a_plot_does_not_reach_into_the_future(passed: timedelta, end: timedelta) -> None:
+    drawn = plot.plot([Postings(NOON, 3, Decimal(9))], SPAN, MIDNIGHT, NOON + passed)
+    assert drawn is not None
+    assert drawn.end == NOON + end
+    assert drawn.begin == NOON + end - 12 * SPAN
+    assert drawn.bars[0].x + drawn.bars[0].width <= plot.WIDTH
+    assert drawn.line.endswith(" 600.00,0.00")
+
+
+def test_a_plot_does_not_reach_into_yesterday() -> None:
+    drawn = plot.plot([Postings(MIDNIGHT + SPAN, 3, Decimal(9))], SPAN, MIDNIGHT, EVENING)
+    assert drawn is not None
+    assert (drawn.begin, drawn.end) == (MIDNIGHT, MIDNIGHT + 2 * SPAN)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +83,7 @@ def test_a_plot_s_spans_follow_how_long_it_went_and_how_many_there_were(
 
 
 def test_nothing_posted_is_no_plot() -> None:
-    assert plot.plot([], SPAN) is None
+    assert plot.plot([], SPAN, MIDNIGHT, NOON) is None
 
 
 def test_the_funnel_narrows_with_the_day() -> None:

@@ -1,6 +1,6 @@
 """The geometry of plots over time; the templates draw them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -36,18 +36,22 @@ class Plot(msgspec.Struct, frozen=True, kw_only=True):
     end: datetime
 
 
-def plot(postings: Sequence[Postings], span: timedelta) -> Plot | None:
-    """A plot of invoices posted over time, or None where there are none."""
+def plot(postings: Sequence[Postings], span: timedelta, since: datetime, now: datetime) -> Plot | None:
+    """A plot of invoices posted over time, or None where there are none. It ends with the last ones, or now where their
+    span is not over; a short time is drawn with the quiet before it, no further back than `since`."""
     if not postings:
         return None
-    begin = postings[0].at
-    end = max(postings[-1].at + span, begin + _FEWEST_SPANS * span)
-    pieces = (end - begin) / span
+    first, last = postings[0].at, postings[-1].at
+    end = min(last + span, now) if now > last else last + span
+    begin = min(first, max(since, end - _FEWEST_SPANS * span))
     most = max(item.count for item in postings)
-    width = WIDTH / pieces
-    bars = [_bar(item, (item.at - begin) / span * width, width, item.count / most * HEIGHT) for item in postings]
     count = sum(item.count for item in postings)
-    line = _line(postings, span, end - begin, count)
+
+    def x(at: datetime) -> float:
+        return (min(at, end) - begin) / (end - begin) * WIDTH
+
+    bars = [_bar(item, x(item.at), x(item.at + span) - x(item.at), item.count / most * HEIGHT) for item in postings]
+    line = _line(postings, span, x, count)
     return Plot(bars=bars, line=line, count=count, most=most, span=span, begin=begin, end=end)
 
 
@@ -108,12 +112,11 @@ def _bar(item: Postings, x: float, width: float, height: float) -> Bar:
     )
 
 
-def _line(postings: Sequence[Postings], span: timedelta, whole: timedelta, count: int) -> str:
+def _line(postings: Sequence[Postings], span: timedelta, x: Callable[[datetime], float], count: int) -> str:
     """The sum so far, as an SVG polyline's points: it rises within a span and is level between spans."""
     points, sum_so_far = [], 0
     for item in postings:
         for at, more in ((item.at, 0), (item.at + span, item.count)):
             sum_so_far += more
-            x, y = (at - postings[0].at) / whole * WIDTH, HEIGHT * (1 - sum_so_far / count)
-            points.append(f"{x:.2f},{y:.2f}")
+            points.append(f"{x(at):.2f},{HEIGHT * (1 - sum_so_far / count):.2f}")
     return " ".join(points)

@@ -25,7 +25,7 @@ async def _today(ask: Ask) -> Response:
         "today.html",
         day=day,
         slices=slices(day.funnel),
-        plot=plot(day.postings, day.span),
+        plot=plot(day.postings, day.span, day.since, now),
         causes=causes_of(day.stuck),
         stuck_paths={subject_link(item) for item in day.stuck},
         interfaces=known,
