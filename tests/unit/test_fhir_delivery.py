@@ -759,6 +759,77 @@ class TestIdsOfTheDeliveryAlone:
         assert visit(read(self.only_by_url(notice("completed"), kind, reference))) == plain
 
 
+class TestDeletedRecords:
+    """FHIR R4 Bundle.entry.request: what was deleted is not there, whatever older versions say."""
+
+    LATE, EARLY = "2026-03-02T14:00:00Z", "2026-03-02T10:00:00Z"
+
+    @staticmethod
+    def deleted(told: Notice, url: str, place: int = 0, **answer: str) -> Notice:
+        entry = {"request": {"method": "DELETE", "url": url}, "response": {"status": "204", **answer}}
+        told["data"].update(type="history")
+        told["data"]["entry"].insert(place, entry)
+        return told
+
+    @pytest.mark.parametrize(("kind", "url"), [("ChargeItem", "ChargeItem/i1"), ("Coverage", "Coverage/c1")])
+    @pytest.mark.parametrize("server", ["", "https://ehr.example/fhir/"])
+    def test_are_neither_billed_nor_cover_anything(
+        self, read: Read, notice: Any, kind: str, url: str, server: str
+    ) -> None:
+        told = visit(read(self.deleted(notice("completed"), server + url)))
+        assert (len(told.lines), told.payer) == ((0, "Payer/o1") if kind == "ChargeItem" else (1, None))
+
+    @pytest.mark.parametrize(
+        ("meta", "answer", "place", "lines"),
+        [
+            ({"lastUpdated": EARLY}, {"lastModified": LATE}, 99, 0),
+            ({"lastUpdated": LATE}, {"lastModified": EARLY}, 0, 1),
+            ({"lastUpdated": LATE}, {"lastModified": LATE}, 0, 0),
+            ({"lastUpdated": LATE, "versionId": "4"}, {"lastModified": LATE, "etag": 'W/"3"'}, 0, 1),
+            ({"versionId": "2"}, {"etag": 'W/"3"'}, 99, 0),
+            ({"versionId": "10"}, {"etag": '"9"'}, 0, 1),
+            ({}, {}, 0, 0),
+            ({}, {}, 99, 1),
+        ],
+    )
+    def test_that_were_made_anew_since_are_there(
+        self, read: Read, notice: Any, meta: Any, answer: Any, place: int, lines: int
+    ) -> None:
+        delivery = self.deleted(notice("completed"), "ChargeItem/i1", place, **answer)
+        for entry in delivery["data"]["entry"]:
+            if entry.get("resource", {}).get("resourceType") == "ChargeItem":
+                entry["resource"]["meta"] = meta
+        assert len(visit(read(delivery)).lines) == lines
+
+    def test_that_come_with_what_they_were_are_gone_too(self, read: Read, notice: Any) -> None:
+        delivery = notice("completed")
+        for entry in delivery["data"]["entry"]:
+            if entry["resource"]["resourceType"] == "ChargeItem":
+                entry["request"] = {"method": "DELETE", "url": "ChargeItem/i1"}
+        assert visit(read(delivery)).lines == ()
+
+    @pytest.mark.parametrize(
+        ("url", "code"),
+        [
+            ("Encounter/e1", "no_encounter"),
+            ("Appointment/a1", "no_appointment"),
+            ("Account/acc", "payer_unclear"),
+            ("ChargeItem/i1/_history/1", ""),
+            ("ChargeItem/i2", ""),
+            ("ChargeItem", ""),
+        ],
+    )
+    def test_are_asked_about_where_the_visit_needs_them(self, read: Read, notice: Any, url: str, code: str) -> None:
+        delivery = add(notice("completed"), "Account", "acc")
+        of(delivery, "Encounter")["account"] = [ref("Account/acc")]
+        self.deleted(delivery, url)
+        if code:
+            error = refused(read, delivery)
+            assert (error.code, error.subject) == (code, "Appointment/a1")
+        else:
+            assert len(visit(read(delivery)).lines) == 1
+
+
 HERE, THERE = "https://ehr.example/fhir", "https://else.example/fhir"
 
 

@@ -25,6 +25,8 @@ _LITERAL = re.compile(
 )
 _CONDITIONAL = re.compile(r"(?:.*/|)(?P<kind>[A-Z][A-Za-z]{2,40})\?(?P<query>.+)")
 
+_ETAG = re.compile('^W/|"')
+
 Tree = dict[str, Any]
 
 
@@ -32,7 +34,8 @@ class Held(msgspec.Struct, frozen=True):
     """A resource as it stands in a bundle: its place, where it says who it is, and what contains it (itself, unless it
     is contained). `transient` is an id that was made up for this bundle (a ``urn:`` as `fullUrl`, and no id beside it):
     references within it mean the resource, and the next bundle calls it something else. `base` is the server whose
-    record it is, where that is another one than the bundle's own: an id is a name at one server only."""
+    record it is, where that is another one than the bundle's own: an id is a name at one server only. `gone` where all
+    that is told of it is that it was deleted, and `place` is its entry's."""
 
     kind: str
     id: str
@@ -41,6 +44,8 @@ class Held(msgspec.Struct, frozen=True):
     root: Tree | None = None
     transient: bool = False
     base: str = ""
+    gone: bool = False
+    place: int = 0
 
     @property
     def reference(self) -> str:
@@ -91,17 +96,22 @@ class Read(msgspec.Struct, Generic[R], frozen=True):
 
 class Contents:
     """The resources of a bundle. Decoding one raises `msgspec.ValidationError`, whose text names the place and never
-    the content. The bundle is of the server that has the resources which it is `about`, or that has all of them."""
+    the content. The bundle is of the server that has the resources which it is `about`, or that has all of them. What
+    it says was deleted (``DELETE`` as `Bundle.entry.request.method`) isn't there, in none of its versions, unless one
+    is newer than that."""
 
     def __init__(self, entries: list[Any], about: type[Resource] = Resource) -> None:
         self._kinds: dict[str, list[Held]] = defaultdict(list)
         self._urls: dict[str, Held] = {}
-        every = [held for entry in entries if (held := _held(entry)) is not None]
+        every = [held for place, entry in enumerate(entries) if (held := _held(entry, place)) is not None]
         self._bases = {base for held in every if (base := _base(held.url))}
         bases = {base for held in every if held.kind == about.__name__ and (base := _base(held.url))} or self._bases
         self._own = next(iter(bases)) if len(bases) == 1 else ""
-        for held in every:
-            here = msgspec.structs.replace(held, base=self._foreign(held.url))
+        known = [msgspec.structs.replace(one, base=self._foreign(one.url)) for one in every]
+        self._gone = {one.reference: one for one in known if one.gone}
+        for here in known:
+            if here.gone or (here.reference in self._gone and not _is_newer(here, self._gone[here.reference])):
+                continue
             self._kinds[here.kind].append(here)
             self._urls.setdefault(_unversioned(here.url), here)
         self._urls.pop("", None)
@@ -109,6 +119,10 @@ class Contents:
     def held(self, kind: type[Resource]) -> list[Held]:
         """Every resource of a type, as it stands."""
         return list(self._kinds[kind.__name__])
+
+    def deleted(self, kind: type[Resource]) -> list[Held]:
+        """What was deleted of a type."""
+        return [one for one in self._gone.values() if one.kind == kind.__name__]
 
     def every(self, kind: type[R]) -> list[Read[R]]:
         """All that is told of a type, each version of a record too, as far as it can be read."""
@@ -207,7 +221,8 @@ class Contents:
 
 
 def entries_of(data: Tree) -> list[Any]:
-    """The entries of a Bundle; a resource that came alone is the only one. Raises `msgspec.ValidationError`."""
+    """The entries of a Bundle, a history's from the oldest on; a resource that came alone is the only one. Raises
+    `msgspec.ValidationError`."""
     if not isinstance(data.get("resourceType"), str):
         raise msgspec.ValidationError("Object missing required field `resourceType`")
     if data["resourceType"] != "Bundle":
@@ -215,23 +230,41 @@ def entries_of(data: Tree) -> list[Any]:
     entries = data.get("entry") or []
     if not isinstance(entries, list):
         raise msgspec.ValidationError("Expected `array` - at `$.entry`")
-    return entries
+    return entries[::-1] if data.get("type") == "history" else entries
 
 
-def _held(entry: Any) -> Held | None:
-    """The resource of an entry: a deletion, or the answer to a request, has none."""
-    tree = entry.get("resource") if isinstance(entry, Mapping) else None
-    kind = tree.get("resourceType") if isinstance(tree, dict) else None
-    if tree is None or not isinstance(kind, str):
+def _held(entry: Any, place: int) -> Held | None:
+    """The resource of an entry, or its deletion; the answer to a request has none."""
+    if not isinstance(entry, Mapping):
         return None
-    url, identity = entry.get("fullUrl"), tree.get("id")
-    url = url if isinstance(url, str) else ""
-    if isinstance(identity, str) and identity:
-        return Held(kind, identity, tree, url)
+    if _text(entry.get("request"), "method").upper() == "DELETE":
+        return _deleted(entry, place)
+    tree, url = entry.get("resource"), _text(entry, "fullUrl")
+    kind, identity = _text(tree, "resourceType"), _text(tree, "id")
+    if not isinstance(tree, dict) or not kind:
+        return None
+    if identity:
+        return Held(kind, identity, tree, url, place=place)
     literal = _LITERAL.fullmatch(url)
     if literal is None and url.startswith("urn:"):
-        return Held(kind, url.rpartition(":")[2], tree, url, transient=True)
-    return Held(kind, literal["id"] if literal else "", tree, url)
+        return Held(kind, url.rpartition(":")[2], tree, url, transient=True, place=place)
+    return Held(kind, literal["id"] if literal else "", tree, url, place=place)
+
+
+def _deleted(entry: Mapping[str, Any], place: int) -> Held | None:
+    """A record that was deleted, by its address; its version and time are the answer's."""
+    answer = entry.get("response")
+    meta = {"versionId": _ETAG.sub("", _text(answer, "etag")), "lastUpdated": _text(answer, "lastModified")}
+    for url in (_text(entry, "fullUrl"), _text(entry.get("request"), "url")):
+        literal = _LITERAL.fullmatch(url)
+        if literal is not None and not literal["version"]:
+            return Held(literal["kind"], literal["id"], {"meta": meta}, url, gone=True, place=place)
+    return None
+
+
+def _text(tree: Any, name: str) -> str:
+    value = tree.get(name) if isinstance(tree, Mapping) else None
+    return value if isinstance(value, str) else ""
 
 
 def _contained(identity: str, within: Held) -> Target | None:
@@ -271,11 +304,27 @@ def newest(same: Sequence[Held]) -> Held:
     """The newest of what a bundle says of one record: by `meta.lastUpdated`, then by version, then the last."""
 
     def age(place: int) -> tuple[datetime, int, int]:
-        meta = _meta(same[place])
-        version = int(meta.version_id) if meta.version_id.isascii() and meta.version_id.isdigit() else -1
-        return moment(meta.last_updated) or datetime.min.replace(tzinfo=UTC), version, place
+        return _updated(same[place]) or datetime.min.replace(tzinfo=UTC), _version(same[place]), place
 
     return same[0] if len(same) == 1 else same[max(range(len(same)), key=age)]
+
+
+def _is_newer(held: Held, gone: Held) -> bool:
+    """Whether a record was made anew after its deletion: by time, where both have one; by version; else by place."""
+    updated, deleted = _updated(held), _updated(gone)
+    if updated is not None and deleted is not None and updated != deleted:
+        return updated > deleted
+    version, last = _version(held), _version(gone)
+    return version > last if -1 not in (version, last) else held.place > gone.place
+
+
+def _updated(held: Held) -> datetime | None:
+    return moment(_meta(held).last_updated)
+
+
+def _version(held: Held) -> int:
+    version = _meta(held).version_id
+    return int(version) if version.isascii() and version.isdigit() else -1
 
 
 def _is_called(held: Held, wanted: Identifier) -> bool:

@@ -71,7 +71,7 @@ def decode(body: bytes, context: Context) -> Understood:
     except UNREADABLE as error:
         raise NotUnderstood.invalid(error, REMEDY) from error
     if not appointments:
-        raise NotUnderstood("no_appointment", "the bundle holds no Appointment", REMEDY)
+        raise _nothing(contents)
     read = [_read(webhook, contents, context, held, appointments) for held in _about(webhook, appointments)]
     understood = tuple(one for one in read if isinstance(one, Understood))
     refused = tuple(one for one in read if isinstance(one, NotUnderstood))
@@ -80,6 +80,21 @@ def decode(body: bytes, context: Context) -> Understood:
             raise refused[0]
         return understood[0]
     return Understood(events=tuple(e for one in understood for e in one.events), parts=understood, refusals=refused)
+
+
+def _nothing(contents: fhir.Contents) -> NotUnderstood:
+    """Why nothing is told; about the appointment, where its deletion is all that is told."""
+    gone = [one for one in contents.deleted(fhir.Appointment) if fhir.is_id(one.id) and not one.base]
+    if len(gone) != 1:
+        return NotUnderstood("no_appointment", "the bundle holds no Appointment", REMEDY)
+    error = NotUnderstood(
+        "no_appointment",
+        "the bundle says that its Appointment was deleted, and not what is to become of the visit",
+        "Ask the scheduling system's owner to send it as cancelled or entered-in-error if there was no visit, then "
+        "discard this.",
+    )
+    error.subject = gone[0].reference
+    return error
 
 
 def _about(webhook: _Webhook, appointments: list[fhir.Held]) -> list[fhir.Held]:
