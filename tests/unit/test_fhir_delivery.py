@@ -1246,6 +1246,27 @@ def test_what_is_not_understood_is_about_the_appointment(read: Read, notice: Any
     assert (error.code, error.subject) == (code, "Appointment/a1")
 
 
+@pytest.mark.parametrize(
+    ("identity", "subject"),
+    [
+        ("APPT_12", "Appointment/APPT_12"),
+        ("2026_03_02.7", "Appointment/2026_03_02.7"),
+        (f"{MARK}_Jo", None),
+        (f"{MARK} 1950", None),
+        ("12/34", None),
+        ("1_" * 40, None),
+    ],
+)
+def test_an_appointment_whose_id_is_none_is_named_where_that_can_be_no_name(
+    read: Read, notice: Any, identity: str, subject: str | None
+) -> None:
+    delivery = notice("completed")
+    of(delivery, "Appointment")["id"] = identity
+    error = refused(read, delivery)
+    assert (error.code, error.subject, error.told) == ("id_invalid", subject, "fulfilled")
+    assert identity not in error.reason
+
+
 def test_an_appointment_that_comes_without_a_bundle_is_read(read: Read, notice: Any) -> None:
     delivery = notice("cancelled")
     delivery["data"] = of(delivery, "Appointment")

@@ -117,12 +117,9 @@ def _read(
     webhook: _Webhook, contents: fhir.Contents, context: Context, held: fhir.Held, appointments: list[fhir.Held]
 ) -> Understood | NotUnderstood:
     """What is told of one appointment, or why that isn't understood; either names the appointment."""
-    try:
-        _check_own_id(held)
-    except NotUnderstood as error:
-        return error
     alone = len({one.reference for one in appointments}) == 1
     try:
+        _check_own_id(held)
         kind = webhook.type if len(appointments) == 1 else _kind(webhook, held) or webhook.type
         sent_at = fhir.moment(webhook.timestamp)
         if sent_at is None:
@@ -134,11 +131,25 @@ def _read(
     except NotUnderstood as error:
         refusal = error
     status = str(held.tree.get("status"))
-    refusal.subject, refusal.told = f"Appointment/{held.id}", status if status in _BY_STATUS else None
+    refusal.subject, refusal.told = _subject(held), status if status in _BY_STATUS else None
     return refusal
 
 
+def _subject(held: fhir.Held) -> str | None:
+    """How an appointment may be called where nothing is understood of it: by an id that holds beyond this delivery, or
+    by a number that only its underscores keep from being one."""
+    numbered = any(letter.isdigit() for letter in held.id) and fhir.is_id(held.id.replace("_", "-"))
+    shown = (fhir.is_id(held.id) or numbered) and not held.transient and not held.base
+    return f"Appointment/{held.id}" if shown else None
+
+
 def _check_own_id(held: fhir.Held) -> None:
+    if _subject(held) is not None and not fhir.is_id(held.id):
+        raise NotUnderstood(
+            "id_invalid",
+            "the id of the Appointment is not of FHIR's form (letters, digits, - and ., at most 64)",
+            REMEDY,
+        )
     check_id(held.id, "Appointment")
     if held.base:
         raise NotUnderstood(
