@@ -18,11 +18,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from suture.canonical.records import Component, JournalFact, PricedLine
 from suture.canonical.remittance import ClaimPayment, Remittance
 from suture.connectors.http import HttpClient
-from suture.connectors.odoo import OdooLedger, remittances
+from suture.connectors.odoo import OdooLedger
 from suture.connectors.odoo.client import Json2, JsonRpc, Odoo, Row, server_version
 from suture.connectors.odoo.crosswalk import Memory
 from suture.connectors.odoo.find import Finder
 from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.remittances import posting
 from suture.connectors.port import (
     Ledger,
     LedgerPartner,
@@ -198,7 +199,7 @@ class TestOdoo(LedgerConformance):
     @pytest.fixture(autouse=True)
     def small_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A remittance of a few claims is large enough to come in parts."""
-        monkeypatch.setattr(remittances, "PART", 3)
+        monkeypatch.setattr(posting, "PART", 3)
 
     async def test_an_invoice_is_analytic_taxless_and_says_no_more_than_it_must(
         self, ledger: Ledger, odoo: Odoo, key: str

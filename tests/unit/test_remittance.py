@@ -1,8 +1,9 @@
 """A remittance adds up, or says where it doesn't; and it is read from its document without a guess."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
+from typing import Any
 
 import msgspec
 import pytest
@@ -115,12 +116,49 @@ def test_decimals_are_those_of_the_currency(currency: str, refused: bool) -> Non
         ({"currency": "USX"}, "$.currency is no currency's code"),
         ({"currency": ""}, "$.currency is no currency's code"),
         ({"number": "  "}, "$.number is no number of one word"),
-        ({"payer": {"reference": "P1", "name": "N"}}, "$.payer.reference is no reference"),
+        ({"payer": {"reference": "P1", "name": "N"}}, "$.payer.reference is no payer's reference"),
+        ({"payer": {"reference": "Patient/4711", "name": "N"}}, "$.payer.reference is no payer's reference"),
+        ({"payer": {"reference": "Payer/P1", "name": " "}}, "$.payer.name is empty"),
     ],
 )
 def test_what_tells_remittances_apart_must_be_there(told: dict[str, object], words: str) -> None:
     with pytest.raises(codec.Unreadable, match=re.escape(words)):
         codec.decode(a_document(**told))
+
+
+def places_of_texts(document: object, place: str = "$") -> Iterator[str]:
+    """Where a document holds texts that people wrote: not its amounts, dates and currency."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield from places_of_texts(value, f"{place}.{key}")
+    elif isinstance(document, list):
+        for n, value in enumerate(document):
+            yield from places_of_texts(value, f"{place}[{n}]")
+    elif isinstance(document, str) and not re.fullmatch(r"[\d.]+|20[\d-]+|USD", document):
+        yield place
+
+
+def put(document: dict[str, Any], place: str, text: str) -> bytes:
+    """The document with this text at a JSON path."""
+    *way, last = [int(step) if step.isdigit() else step for step in re.findall(r"\w+", place)]
+    of: Any = document
+    for step in way:
+        of = of[step]
+    of[last] = text
+    return msgspec.json.encode(document)
+
+
+@pytest.mark.parametrize("place", [*places_of_texts(msgspec.json.decode(codec.EXAMPLE)), "$.claims[0].status"])
+@pytest.mark.parametrize("text", ["A\0B", "A\nB", "\x7f", "A" * 201], ids=["nul", "line", "delete", "long"])
+def test_a_text_that_can_not_be_written_is_refused_with_its_place(place: str, text: str) -> None:
+    with pytest.raises(codec.Unreadable, match=re.escape(f"not a remittance: {place} ")) as caught:
+        codec.decode(put(msgspec.json.decode(codec.EXAMPLE), place, text))
+    assert text not in str(caught.value)
+
+
+def test_blanks_around_a_claims_number_and_its_visit_are_none_of_theirs() -> None:
+    told, _ = codec.decode(with_claim(claim=" C-4711 ", appointment="\u00a0A-4711 "))
+    assert (told.claims[0].claim, told.claims[0].appointment) == ("C-4711", "A-4711")
 
 
 @pytest.mark.parametrize("status", ["1", "2", "3", "4", "19", "20", "21", "22", "23", "25", "5", "27", "?"])

@@ -96,7 +96,9 @@ def decode(document: bytes) -> tuple[Remittance, Payer]:
 
 
 _QUOTED = re.compile(r"'[^']*'")
-_REFERENCE = re.compile(r"(Patient|Payer|Practitioner)/\S+")
+_REFERENCE = re.compile(r"Payer/\S+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LONGEST = 200
 
 
 def _faults(told: _Document) -> Iterator[tuple[str, str]]:
@@ -106,19 +108,52 @@ def _faults(told: _Document) -> Iterator[tuple[str, str]]:
     except ValueError:
         yield "$.currency", "is no currency's code (ISO 4217)"
         return
-    if not is_code(told.number.strip()):
-        yield "$.number", "is no number of one word (TRN02), by which a payer tells one remittance from another"
-    if not _REFERENCE.fullmatch(told.payer.reference):
-        yield "$.payer.reference", "is no reference, such as Payer/P1"
+    yield from _unwritable(told)
+    yield from _unnamed(told)
     for place, amount in _amounts(told):
         if why := unusable(amount, told.currency):
             yield place, why
+
+
+def _unwritable(told: _Document) -> Iterator[tuple[str, str]]:
+    for place, text in _texts(told):
+        if _CONTROL.search(text):
+            yield place, "has a character that is none of a text (a line break, or one that can't be written)"
+        if len(text) > _LONGEST:
+            yield place, f"is longer than {_LONGEST} characters"
+
+
+def _unnamed(told: _Document) -> Iterator[tuple[str, str]]:
+    """What would have to tell one thing from another, and doesn't."""
+    if not is_code(told.number.strip()):
+        yield "$.number", "is no number of one word (TRN02), by which a payer tells one remittance from another"
+    if not _REFERENCE.fullmatch(told.payer.reference):
+        yield "$.payer.reference", "is no payer's reference, such as Payer/P1"
+    if not told.payer.name.strip():
+        yield "$.payer.name", "is empty"
     for number, claim in enumerate(told.claims):
         if not claim.claim.strip() or not claim.appointment.strip():
             yield f"$.claims[{number}]", "names no claim (CLP01) or no appointment"
     for number, kept in enumerate(told.provider_adjustments):
         if not is_code(kept.reason):
             yield f"$.provider_adjustments[{number}].reason", "is no code (PLB03-1)"
+
+
+def _texts(told: _Document) -> Iterator[tuple[str, str]]:
+    """All that people wrote, with its JSON path."""
+    yield from _written("$", told, ("number",))
+    yield from _written("$.payer", told.payer, ("reference", "name"))
+    for number, claim in enumerate(told.claims):
+        place = f"$.claims[{number}]"
+        yield from _written(place, claim, ("claim", "appointment", "status", "patient"))
+        for n, adjustment in enumerate(claim.adjustments):
+            yield from _written(f"{place}.adjustments[{n}]", adjustment, ("group", "reason"))
+    for number, kept in enumerate(told.provider_adjustments):
+        yield from _written(f"$.provider_adjustments[{number}]", kept, ("reason", "reference"))
+
+
+def _written(place: str, of: msgspec.Struct, fields: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    return ((f"{place}.{field}", getattr(of, field) or "") for field in fields)
 
 
 def _amounts(told: _Document) -> Iterator[tuple[str, Decimal]]:
@@ -141,8 +176,8 @@ def _claim(told: _Claim, currency: str) -> ClaimPayment:
     share = told.patient_responsibility
     explained = total((a.amount for a in adjustments if a.group == "PR"), currency)
     return ClaimPayment(
-        claim=told.claim,
-        appointment=told.appointment,
+        claim=told.claim.strip(),
+        appointment=told.appointment.strip(),
         status=told.status.strip().lstrip("0"),
         charged=Money(told.charged, currency),
         paid=Money(told.paid, currency),

@@ -8,10 +8,9 @@ import msgspec
 
 from suture.connectors.odoo import documents
 from suture.connectors.odoo.books import Books
-from suture.connectors.odoo.claims import take_apart
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.documents import Document
-from suture.connectors.odoo.matching import items_of
+from suture.connectors.odoo.matching import items_of, take_apart
 from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.posting import missing, total_of
 from suture.connectors.port import CreditOrder, LedgerEntry

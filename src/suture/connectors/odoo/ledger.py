@@ -21,7 +21,6 @@ from suture.connectors.odoo import (
     prepare,
     procurement,
     refunds,
-    remittances,
     stock,
     twins,
     unbilled,
@@ -29,6 +28,7 @@ from suture.connectors.odoo import (
 from suture.connectors.odoo.client import writes_noted
 from suture.connectors.odoo.crosswalk import Crosswalk, Memory
 from suture.connectors.odoo.names import external_id, kind_of
+from suture.connectors.odoo.remittances.posting import post as post_remittance
 from suture.connectors.odoo.server import Access, Flow, OdooServer, TransportName
 from suture.connectors.port import (
     AccrualOrder,
@@ -201,7 +201,7 @@ class OdooLedger:
     ) -> PostedRemittance:
         books = await self._server.books(self._company)
         with writes_noted():
-            return await remittances.post(books, remittance, partners, progress)
+            return await post_remittance(books, remittance, partners, progress)
 
     async def consume_stock(self, order: StockOrder) -> StockDocument:
         return await self._server.do(_CONSUME, self._company, order)

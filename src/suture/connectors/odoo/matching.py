@@ -100,6 +100,23 @@ async def items_of(books: Books, moves: Iterable[int]) -> dict[int, list[Item]]:
     return found
 
 
+async def items_by_line(books: Books, lines: Iterable[int]) -> dict[int, Item]:
+    """These lines as they are now."""
+    wanted = sorted(set(lines))
+    rows = await books.odoo.search("account.move.line", [["id", "in", wanted]], ITEM_FIELDS) if wanted else []
+    return {row["id"]: item(row) for row in rows}
+
+
+async def take_apart(books: Books, lines: Sequence[int]) -> None:
+    """Undo what lines were matched with, and nothing else that pays the same invoice."""
+    if not lines:
+        return
+    either = ["|", ["debit_move_id", "in", lines], ["credit_move_id", "in", lines]]
+    partials = await books.odoo.search("account.partial.reconcile", either, ["id"])
+    if partials:
+        await books.odoo.do("account.partial.reconcile", "unlink", [row["id"] for row in partials])
+
+
 def in_turn(items: Iterable[Item]) -> list[list[Item]]:
     """Items in the order in which they are settled: what one document says that one owes together, which Odoo takes by
     its due dates, and then the next."""

@@ -17,11 +17,11 @@ from suture.canonical.records import Payment
 from suture.connectors.odoo import entries
 from suture.connectors.odoo.booking import Booked, Draft, book, entry_of
 from suture.connectors.odoo.books import Books
-from suture.connectors.odoo.claims import standing_shares
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.matching import Item, Settles, items_of, open_amount
 from suture.connectors.odoo.names import external_id, mark
 from suture.connectors.odoo.posting import missing, total_of
+from suture.connectors.odoo.remittances.owed import standing_shares
 from suture.connectors.port import AppliedPayment, LedgerEntry, LedgerPartner
 from suture.core.failure import Failure, Rejected
 from suture.core.money import Money, round_money

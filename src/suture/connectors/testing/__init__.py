@@ -4,6 +4,7 @@ The same suite runs against the simulator and against a real server, so that the
 keys of their own (`key`) and touch nothing else, so a real server may hold other data, and earlier runs'.
 """
 
+from suture.connectors.testing.claims import ClaimConformance
 from suture.connectors.testing.entries import EntryConformance
 from suture.connectors.testing.parties import PartyConformance
 from suture.connectors.testing.proof import ProofConformance
@@ -21,6 +22,7 @@ class LedgerConformance(
     ReceivablesConformance,
     RemittanceConformance,
     ReversalConformance,
+    ClaimConformance,
     EntryConformance,
     ProofConformance,
 ):

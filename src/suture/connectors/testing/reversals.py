@@ -162,7 +162,9 @@ class ReversalConformance:
         self, ledger: Ledger, key: str, parts: list[dict[str, str]], corrected: bool
     ) -> None:
         await billed(ledger, key)
-        back = a_remittance(key, a_reversal(key), *([a_claim(key, **CORRECTED)] if corrected else []), number="back")
+        said = {"CO-45": "-55.00", "PR-1": "-25.00"} if len(parts) > 1 else {}
+        corrections = [a_claim(key, **CORRECTED)] if corrected else []
+        back = a_remittance(key, a_reversal(key, **said), *corrections, number="back")
         assert (await ledger.post_remittance(back, patients(key))).unapplied == (f"{key}-claim",)
         original = a_remittance(key, *(a_claim(key, **part) for part in parts))
         for expected in ({CLEARING: Decimal(120), RECEIVABLE: Decimal(-120)}, {}):

@@ -1,0 +1,598 @@
+"""One remittance on its way into the books.
+
+A number (TRN02) is its payer's own: the two together are the key. Entries of before carry the number alone as their
+key; they are known by the payer of their deposit.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import msgspec
+
+from suture.canonical.remittance import ClaimPayment, Remittance, imbalance
+from suture.connectors.odoo.booking import Draft, book
+from suture.connectors.odoo.books import Books, deleted_in_odoo, unwrap
+from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.matching import Item, items_by_line, match, take_apart
+from suture.connectors.odoo.names import external_id, line_id
+from suture.connectors.odoo.parties import partner_deleted
+from suture.connectors.odoo.remittances.drafting import Account, Lines, Met, items_for, kind_of
+from suture.connectors.odoo.remittances.earlier import Earlier, answer_of, earlier
+from suture.connectors.odoo.remittances.owed import Owed, comes_second, owed
+from suture.connectors.odoo.remittances.reversing import (
+    Early,
+    Paid,
+    Turned,
+    credits_of,
+    early_reversals,
+    takes_back,
+    turned_in,
+    undone_by,
+)
+from suture.connectors.odoo.remittances.said import said_of
+from suture.connectors.odoo.remittances.standing import (
+    DEPOSIT,
+    RECEIVABLE,
+    Standing,
+    booked_before,
+    claim_label,
+    later_reference,
+    lines_of_entries,
+    of_visit,
+    said_alike,
+    settled_invoices,
+    standing,
+)
+from suture.connectors.odoo.remittances.told import Told, kept_label, signature
+from suture.connectors.odoo.setting import Setting
+from suture.connectors.port import LedgerPartner, PostedRemittance, RemittanceProgress
+from suture.core.failure import Rejected
+from suture.core.money import total
+
+PART = 100
+"""Claims in one entry."""
+_MOST_COMPLETIONS = 5
+"""How often what is lacking of a claim is booked in an entry of its own; then a person is asked."""
+
+
+async def post(
+    books: Books,
+    remittance: Remittance,
+    partners: Sequence[LedgerPartner],
+    progress: Callable[[RemittanceProgress], None],
+) -> PostedRemittance:
+    """Raises `Rejected` where its deposit isn't what it says, where the plan has no account for what the payer kept, or
+    where its number stands for another deposit of this payer: nothing was written then."""
+    _check(remittance, await books.setting())
+    people = await books.parties.ensure_partners(partners)
+    gone = [reference for reference, registered in people.items() if not registered.partner]
+    if gone:
+        raise partner_deleted(gone[0])
+    if remittance.payer not in people:
+        raise Rejected(
+            "payer_unknown", f"{remittance.payer} of remittance {remittance.number} was not named", "Name it."
+        )
+    told = Told(books, await books.setting(), remittance, {ref: one.partner for ref, one in people.items()})
+    posting = Posting(told)
+    numbers: list[str] = []
+    questions = Questions()
+    claims = 0
+    for part in await posting.parts():
+        numbers.append(await posting.book(part, questions))
+        claims += len(part.claims)
+        progress(RemittanceProgress(claims=claims, of=len(remittance.claims)))
+    return PostedRemittance(
+        numbers=tuple(numbers),
+        deposit=remittance.deposit,
+        claims=claims,
+        unapplied=tuple(dict.fromkeys(questions.unapplied)),
+        without_patient=tuple(questions.without_patient),
+        unusual=tuple(questions.unusual),
+        unbalanced=tuple(questions.unbalanced),
+        unmapped=tuple(questions.unmapped),
+    )
+
+
+def _check(remittance: Remittance, setting: Setting) -> None:
+    wrong = imbalance(remittance)
+    if wrong:
+        raise Rejected(
+            "remittance_unbalanced",
+            f"Remittance {remittance.number} does not add up: {wrong}",
+            "Ask the payer, or whoever translated it, for a remittance that balances.",
+        )
+    for kept in remittance.provider_adjustments:
+        setting.adjustment(f"PLB-{kept.reason}")
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry to come: its key, what people read as its reference, and what it holds."""
+
+    key: str
+    ref: str
+    claims: tuple[ClaimPayment, ...]
+    deposit: bool
+    """Whether it holds the deposit."""
+    alone: bool
+    """Whether it is the only one."""
+
+    @property
+    def name(self) -> str:
+        return external_id("remittance", self.key)
+
+    @property
+    def numbered(self) -> list[tuple[int, ClaimPayment]]:
+        return list(enumerate(self.claims, 1))
+
+
+Holds = dict[str, list[Standing]]
+"""What an entry, and those that complete it, hold of claims, by label."""
+
+
+@dataclass
+class Questions:
+    """The claims of which something is a person's to decide."""
+
+    unapplied: list[str] = field(default_factory=list)
+    without_patient: list[str] = field(default_factory=list)
+    unusual: list[str] = field(default_factory=list)
+    unbalanced: list[str] = field(default_factory=list)
+    unmapped: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Posting:
+    """Books the parts of one remittance, one after the other."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._books = told.books
+        self._before = False
+        self._entries: list[int] = []
+        self._undone: set[int] = set()
+        self._contested: set[tuple[str, int]] = set()
+        self._paid_by: dict[int, list[int]] = {}
+        self._released: dict[tuple[str, str], list[int]] = defaultdict(list)
+
+    @property
+    def _remittance(self) -> Remittance:
+        return self._told.remittance
+
+    async def parts(self) -> list[Part]:
+        """The entries in order. What takes back comes first, so that what is corrected finds its invoice open."""
+        number, claims = self._remittance.number, self._remittance.claims
+        self._before = await self._known_before()
+        key = number if self._before else f"{self._remittance.payer} {number}"
+        if not self._before:
+            claims = tuple(sorted(claims, key=lambda claim: not claim.reverses))
+        if len(claims) <= PART:
+            return [Part(key=key, ref=number, claims=claims, deposit=True, alone=True)]
+        said = "/" if self._before else " part "
+        parts = [claims[start : start + PART] for start in range(0, len(claims), PART)]
+        return [
+            Part(key=key, ref=number, claims=(), deposit=True, alone=False),
+            *(
+                Part(key=f"{key}{said}{n}", ref=f"{number}/{n}", claims=part, deposit=False, alone=False)
+                for n, part in enumerate(parts, 1)
+            ),
+        ]
+
+    async def _known_before(self) -> bool:
+        """Whether this payer's remittance stands under its number alone."""
+        number = self._remittance.number
+        found = await self._books.finder.by_name("account.move", "remittance", [number])
+        if number not in found:
+            name = external_id("remittance", number)
+            if await self._books.crosswalk.recall([name]):
+                raise deleted_in_odoo(name)
+            return False
+        rows = await lines_of_entries(self._books, [found[number]])
+        payers = {row["partner_id"] for row in rows if row["name"] == DEPOSIT}
+        return payers == {self._told.payer}
+
+    async def book(self, part: Part, questions: Questions) -> str:
+        """Book a part, or find it booked; answers its number in Odoo."""
+        known = await self._books.finder.by_name("account.move", "remittance", [part.key])
+        if known:
+            row = await self._found(part, known[part.key])
+        else:
+            draft = await self._draft(part)
+            row = unwrap((await book(self._books, [draft]))[draft.name]).row
+        self._entries.append(row["id"])
+        holds = await self._holds(part, row["id"])
+        if await self._match_turned(part, holds):
+            holds = await self._holds(part, row["id"])
+        if await self._match_early(part, holds):
+            holds = await self._holds(part, row["id"])
+        open_ = await self._owed(part)
+        if await self._settle_late(part, holds, open_):
+            holds, open_ = await self._holds(part, row["id"]), await self._owed(part)
+        lacking = await self._complete(part, holds, open_)
+        await self._ask(part, holds, open_, lacking, questions)
+        return str(row["name"])
+
+    async def _found(self, part: Part, entry: int) -> Row:
+        """A part that stands is what it was told as, and posted; nothing of it is worked out again."""
+        await self._holds(part, entry)
+        return unwrap((await self._books.post({part.name: entry}))[part.name])
+
+    async def _holds(self, part: Part, entry: int) -> Holds:
+        """What an entry holds of a part's claims. Raises `Rejected` where it is another remittance's: a number stands
+        for one deposit and what it says."""
+        rows = await lines_of_entries(self._books, [entry])
+        holds = standing(rows, {claim_label(claim) for claim in part.claims})
+        agrees = self._agrees_as_before(part, rows, holds) if self._before else await self._signed(part, rows)
+        if not agrees:
+            raise Rejected(
+                "remittance_differs",
+                f"Odoo holds another remittance of {self._remittance.payer} with the number {self._remittance.number}: "
+                "its deposit or its claims are not these",
+                "Ask the payer for a remittance with a number of its own; a correction reverses the earlier claims.",
+            )
+        return holds
+
+    async def _signed(self, part: Part, rows: Sequence[Row]) -> bool:
+        """Whether the deposit's entry says by its first line's external id that it is this remittance's."""
+        if not part.deposit:
+            return True
+        first = next((row["id"] for row in rows if row["name"] == DEPOSIT), 0)
+        names = await self._books.odoo.external_ids("account.move.line", [first])
+        return names.get(first, "") == line_id(part.name, f"1_{signature(self._remittance)}")
+
+    def _agrees_as_before(self, part: Part, rows: Sequence[Row], holds: Mapping[str, Sequence[Standing]]) -> bool:
+        """Whether an entry of before is this remittance's, by its deposit and by what it settled of each claim."""
+        clearing, told = self._told.setting.account("remittance_clearing_account"), self._remittance
+        kept = [(kept_label(one.reason, one.reference), one.amount.amount) for one in told.provider_adjustments]
+        deposits = (
+            (str(row["name"]), Decimal(str(row["amount_currency"])))
+            for row in rows
+            if row["account_id"] != clearing and (row["name"] == DEPOSIT or str(row["name"] or "").startswith("PLB "))
+        )
+        if part.deposit and sorted(deposits) != sorted([(DEPOSIT, told.deposit.amount), *kept]):
+            return False
+        lines = sum(len(one.lines) for of in holds.values() for one in of)
+        if lines != sum(row["account_type"] == RECEIVABLE for row in rows):
+            return False
+        settled = {label: sorted(one.left for one in of) for label, of in holds.items()}
+        said: dict[str, list[Decimal]] = defaultdict(list)
+        for claim in part.claims:
+            if amount := self._left(claim):
+                said[claim_label(claim)].append(amount)
+        return settled == {label: sorted(amounts) for label, amounts in said.items()}
+
+    def _left(self, claim: ClaimPayment) -> Decimal:
+        """What was paid and adjusted away of a claim together."""
+        return sum((one.amount.amount for one in self._told.reasons(claim)), claim.paid.amount)
+
+    async def _owed(self, part: Part) -> dict[str, Owed]:
+        return await owed(self._books, part.claims, self._told.payer, self._told.currency)
+
+    async def _account(self, claims: Sequence[ClaimPayment], open_: Mapping[str, Owed]) -> Account:
+        """What claims meet: what is open, and what became of their invoices before. Claims that gave back what was
+        paid beyond a share are matched with nothing of the invoice; they are looked for where its patient paid."""
+        invoices = {c.appointment: open_[c.appointment].invoice for c in claims}
+        of_currency = {key: [i for i in items if i.currency == self._told.currency] for key, items in invoices.items()}
+        others = any(comes_second(c) or not open_[c.appointment].billed for c in claims)
+        before = await earlier(self._books, of_currency, others=others)
+        paid = {
+            claim_label(c): c.appointment
+            for c in claims
+            if self._told.patient(c) in before.get(c.appointment, Earlier()).paid
+        }
+        for label, of in (await booked_before(self._books, self._told.payer, set(paid), ())).items():
+            given = [one.whole for one in of_visit(of, paid[label]) if any(i.claim.amount >= 0 for i in one.whole)]
+            answers = [answer_of(one, billed=True) for whole in given for one in whole]
+            before[paid[label]] = before[paid[label]].also(answers)
+        return Account(open_, before)
+
+    async def _draft(self, part: Part) -> Draft:
+        entry = self._told.entry(part.key, part.ref)
+        if part.deposit:
+            self._told.deposit(entry, signed=not self._before)
+        lines = Lines(self._told, entry, Account({}, {}))
+        if part.claims:
+            if any(claim.reverses for claim in part.claims):
+                await self._books.poster.check_open(part.ref, self._remittance.received_on)
+            undone = await self._undo(part)
+            lines.account = await self._account(part.claims, await self._owed(part))
+            await self._claims(lines, part, undone, await self._taken_back_early(part))
+        if not part.alone:
+            currency = self._remittance.deposit.currency
+            paid = total((claim.paid for claim in self._remittance.claims), currency)
+            own = total((claim.paid for claim in part.claims), currency)
+            clearing = self._told.setting.account("remittance_clearing_account")
+            entry.line(clearing, DEPOSIT, -paid.amount if part.deposit else own.amount)
+        return lines.draft
+
+    async def _claims(
+        self, lines: Lines, part: Part, undone: Mapping[int, Sequence[Standing]], early: Mapping[int, Item]
+    ) -> None:
+        booked = [one for of in undone.values() for standing_ in of for one in standing_.whole]
+        items = await items_by_line(self._books, (i.line for one in booked for i in one.lines))
+        for number, claim in part.numbered:
+            if parts := undone.get(number):
+                lines.turn(number, claim, parts, items, self._paid_by)
+            elif reversal := early.get(number):
+                lines.taken_back_early(number, claim, reversal)
+            else:
+                lines.claim(number, claim, contested=(part.key, number) in self._contested)
+
+    # What takes back
+
+    async def _undo(self, part: Part) -> dict[int, tuple[Standing, ...]]:
+        """What each reversal of a part takes back, by the claim's place. Claims are taken apart from the invoices
+        that they had settled, which a correction finds open; what had paid a share stays with it until the entry
+        stands."""
+        reversals = {n: claim for n, claim in part.numbered if claim.reverses}
+        if not reversals:
+            return {}
+        labels = {claim_label(claim) for claim in reversals.values()}
+        before = await booked_before(self._books, self._told.payer, labels, self._entries)
+        own = await self._own_invoices(reversals.values(), before)
+        undone: dict[int, tuple[Standing, ...]] = {}
+        for number, claim in reversals.items():
+            known = [
+                one
+                for one in of_visit(before.get(claim_label(claim), ()), claim.appointment)
+                if one.claim.line not in self._undone and own(one, claim)
+            ]
+            adjusted = sum((one.amount.amount for one in self._told.reasons(claim)), Decimal(0))
+            undone[number] = undone_by(claim, adjusted, known)
+            if known and not undone[number]:
+                self._contested.add((part.key, number))
+            self._undone |= {one.claim.line for of in undone[number] for one in of.whole}
+        whole = [one for parts in undone.values() for of in parts for one in of.whole]
+        self._paid_by |= await credits_of(self._books, whole)
+        await take_apart(self._books, [one.claim.line for one in whole])
+        return undone
+
+    async def _own_invoices(
+        self, claims: Iterable[ClaimPayment], known: Mapping[str, Sequence[Standing]]
+    ) -> Callable[[Standing, ClaimPayment], bool]:
+        """Tells of lines of before, which don't say of which visit they are, by the invoices that they settled."""
+        unsaid = [one for of in known.values() for one in of if one.said is None]
+        if not unsaid:
+            return lambda one, claim: True
+        settled = await settled_invoices(self._books, unsaid)
+        parts = await self._books.parts([claim.appointment for claim in claims])
+
+        def own(one: Standing, claim: ClaimPayment) -> bool:
+            invoices = settled.get(one.claim.line)
+            return not invoices or not invoices.isdisjoint(parts.get(claim.appointment, {}).values())
+
+        return own
+
+    async def _match_turned(self, part: Part, holds: Holds) -> bool:
+        """Match what the reversals of a posted entry turn, as far as posting it did not, and the patients' corrected
+        shares with what had paid the earlier ones. Answers whether there was anything to match."""
+        if not any(claim.reverses for claim in part.claims):
+            return False
+        turning = [line for of in holds.values() for one in of if one.reverses for line in one.lines]
+        turned = await turned_in(self._books, turning) or await self._turned_before(part, holds)
+        waiting = [one for one in turned if not (one.line.settled or one.line.matched)]
+        await take_apart(self._books, [one.booked for one in waiting])
+        now = await items_by_line(self._books, (i for one in turned for i in (one.booked, *one.credits)))
+        pairs = [([now[one.booked]], [one.line]) for one in waiting if one.booked in now]
+        await match(self._books, pairs)
+        shares = self._shares_of_credits(part, holds, turned, now)
+        await match(self._books, shares)
+        return bool(pairs or shares)
+
+    def _shares_of_credits(
+        self, part: Part, holds: Holds, turned: Sequence[Turned], now: Mapping[int, Item]
+    ) -> list[tuple[list[Item], list[Item]]]:
+        """What had paid a share pays the corrected one beside it; what that leaves over is told."""
+        credits = {one.line.line: [now[i] for i in one.credits if i in now] for one in turned}
+        found = []
+        for claim in _of_each_visit(part.claims):
+            of = _held(claim, holds)
+            freed = [i for one in of for line in one.lines for i in credits.get(line.line, ())]
+            shares = [one.share for one in of if not one.reverses and one.share and one.share.amount > 0]
+            self._released[_group(claim)] = [one.line for one in freed]
+            found += [(freed, [share]) for share in shares if freed and not share.settled]
+        return found
+
+    async def _turned_before(self, part: Part, holds: Holds) -> list[Turned]:
+        """What an entry of before takes back, whose lines don't say it: as far as that was interrupted."""
+        turning = [one for of in holds.values() for one in of if one.claim.amount > 0 and not one.claim.settled]
+        if not turning or any(one.said for one in turning):
+            return []
+        undone = [one for of in (await self._undo(part)).values() for parts in of for one in parts.whole]
+        by_lines = {(one.claim.label, one.claim.amount): one for one in turning}
+        pairs = [(one, turned) for one in undone if (turned := by_lines.get((one.claim.label, -one.claim.amount)))]
+        return [
+            Turned(turns, booked.line, tuple(self._paid_by.get(booked.line, ())))
+            for one, turned in pairs
+            for booked, turns in zip(one.lines, turned.lines, strict=False)
+        ]
+
+    # What was taken back before it came
+
+    async def _taken_back_early(self, part: Part) -> dict[int, Item]:
+        """What took back claims of a part before they came, by the claim's place."""
+        found: dict[int, Item] = {}
+        for label, reversals in (await self._early(part)).items():
+            paid = {n: self._paid(c) for n, c in part.numbered if c.answered and claim_label(c) == label}
+            found |= takes_back(reversals, paid)
+        return found
+
+    def _paid(self, claim: ClaimPayment) -> Paid:
+        return Paid(claim.paid.amount, said_of(claim, "paid"), self._remittance.received_on)
+
+    async def _early(self, part: Part) -> dict[str, list[Early]]:
+        labels = {claim_label(claim) for claim in part.claims if claim.answered and claim.paid.amount}
+        since = self._remittance.received_on
+        return await early_reversals(self._books, self._told.payer, labels, self._entries, since)
+
+    async def _match_early(self, part: Part, holds: Holds) -> bool:
+        """Match claims with the reversals that came before them, as far as posting it did not. Answers whether any."""
+        waiting = {one.claim.line: one.claim for of in holds.values() for one in of if one.waits}
+        if not waiting:
+            return False
+        paid: dict[str, dict[int, Paid]] = defaultdict(dict)
+        for _, claim, held in _paired(part, holds):
+            for one in held[:1]:
+                if one.claim.line in waiting:
+                    paid[claim_label(claim)][one.claim.line] = msgspec.structs.replace(
+                        self._paid(claim), amount=-one.claim.residual
+                    )
+        pairs = [
+            ([reversal], [waiting[line]])
+            for label, reversals in (await self._early(part)).items()
+            for line, reversal in takes_back(reversals, paid[label]).items()
+        ]
+        for pair in pairs:  # one after the other: halves of a claim share a reversal
+            await match(self._books, [pair])
+        return bool(pairs)
+
+    # What comes afterwards
+
+    async def _settle_late(self, part: Part, holds: Holds, open_: Mapping[str, Owed]) -> bool:
+        """What was paid before there was something to pay: it settles what is open by now. Answers whether any did."""
+        waiting: dict[str, list[Standing]] = defaultdict(list)
+        for claim in _of_each_visit([claim for claim in part.claims if claim.answered]):
+            waiting[claim.appointment] += [one for one in _held(claim, holds) if one.waits]
+        reversed_ = [claim for claim in part.claims if claim.reverses]
+        labels = {claim_label(claim) for claim in reversed_}
+        before = await booked_before(self._books, self._told.payer, labels, self._entries)
+        for claim in _of_each_visit(reversed_):
+            waiting[claim.appointment] += [one for one in _held(claim, before) if one.waits]
+        if not any(waiting.values()):
+            return False
+        account = await self._account([c for c in part.claims if waiting.get(c.appointment)], open_)
+        sets = []
+        for claim in {c.appointment: c for c in part.claims if waiting.get(c.appointment)}.values():
+            for one in waiting[claim.appointment]:
+                owed_, known = open_[claim.appointment], account.before(claim, [one])
+                kind = kind_of(claim, owed_, known, [one])
+                sets.append((items_for(kind, owed_, known)[1], [one.claim]))
+        sets = [of for of in sets if of[0]]
+        for of in sets:  # one after the other: halves of a claim pay one invoice
+            await match(self._books, [of])
+        return bool(sets)
+
+    async def _complete(self, part: Part, holds: Holds, open_: Mapping[str, Owed]) -> dict[int, Met]:
+        """Book what a claim says beyond its money, where nothing was open for it at first and now something is: an
+        entry a claim, which `holds` has then too. Answers what became of those of which something was lacking, by
+        their place, without those that were taken back."""
+        lacking = [(n, claim, held) for n, claim, held in _paired(part, holds) if _may_lack(claim, held)]
+        if not lacking:
+            return {}
+        labels = {claim_label(claim) for _, claim, _ in lacking}
+        known = await booked_before(self._books, self._told.payer, labels, ())
+        alive = {one.claim.line for of in known.values() for first in of for one in first.whole}
+        account = await self._account([claim for _, claim, _ in lacking], open_)
+        found: dict[int, Met] = {}
+        for number, claim, first in lacking:
+            key, later = await self._completions(part, number, claim, first, account)
+            held = [*first, *later]
+            holds.setdefault(claim_label(claim), []).extend(later)
+            if any(one.is_all for one in later) or any(one.claim.line not in alive for one in held):
+                continue
+            lines = Lines(self._told, self._told.entry(key, later_reference(part.ref, number)), account)
+            found[number] = lines.claim(number, claim, held)
+            if key and lines.draft.total:
+                row = unwrap((await book(self._books, [lines.draft]))[lines.draft.name]).row
+                holds[claim_label(claim)] += await self._standing(row["id"], claim)
+        return found
+
+    async def _completions(
+        self, part: Part, number: int, claim: ClaimPayment, held: Sequence[Standing], account: Account
+    ) -> tuple[str, list[Standing]]:
+        """What completes a claim and stands already, posted and matched with what it is for; and the key of the next
+        such entry, empty where there have been enough."""
+        found: list[Standing] = []
+        for n in range(1, _MOST_COMPLETIONS + 1):
+            key = f"{part.key} claim {number}{f' {n}' if n > 1 else ''}"
+            entry = (await self._books.finder.by_name("account.move", "remittance", [key])).get(key)
+            if entry is None:
+                return key, found
+            unwrap((await self._books.post({(name := external_id("remittance", key)): entry}))[name])
+            stands = await self._standing(entry, claim)
+            for one in stands:
+                owed_, before = account.open[claim.appointment], account.before(claim, [*held, one])
+                items = items_for(kind_of(claim, owed_, before, held), owed_, before)[1]
+                money = [first.claim for first in held if first.waits]
+                await match(self._books, [(items if one.waits else money, [one.claim])])
+            found += await self._standing(entry, claim)
+        return "", found
+
+    async def _standing(self, entry: int, claim: ClaimPayment) -> list[Standing]:
+        label = claim_label(claim)
+        return _held(claim, standing(await lines_of_entries(self._books, [entry]), {label}))
+
+    async def _ask(
+        self, part: Part, holds: Holds, open_: Mapping[str, Owed], lacking: Mapping[int, Met], questions: Questions
+    ) -> None:
+        """What a person has to decide, by what stands."""
+        released = [line for of in self._released.values() for line in of]
+        credits = await items_by_line(self._books, released)
+        for claim in _of_each_visit(part.claims):
+            of = [(number, one) for number, one in part.numbered if _group(one) == _group(claim)]
+            standing_ = _held(claim, holds)
+            met = [lacking[number] for number, _ in of if number in lacking]
+            opened = any(not one.claim.settled or _is_given_back(one) for one in standing_)
+            freed = any(not credits[line].settled for line in self._released.get(_group(claim), ()))
+            reverses = any(one.reverses for _, one in of) and not any(one.reverses for one in standing_)
+            if opened or freed or reverses or any(_lacks(one, open_[claim.appointment]) for one in met):
+                questions.unapplied.append(claim.claim)
+        for number, claim in part.numbered:
+            if not claim.answered and not claim.reverses:
+                questions.unusual.append(claim.claim)
+            if number in lacking:
+                self._ask_why(claim, lacking[number], questions)
+
+    def _ask_why(self, claim: ClaimPayment, met: Met, questions: Questions) -> None:
+        """Why a claim of which something is lacking can't be booked whole."""
+        if met.adjudged.without_patient:
+            questions.without_patient.append(claim.claim)
+        if claim.misfit:
+            questions.unbalanced.append(claim.claim)
+        if code := self._told.unmapped(claim):
+            questions.unmapped.append((claim.claim, code))
+
+
+def _lacks(met: Met, open_: Owed) -> bool:
+    """Whether what lacks of a claim is a person's to look at. What another payer than the invoice's says beyond its
+    money is booked as far as there is something to book it on."""
+    if met.kind == "also":
+        return not met.adjudged.fits and bool(open_.rest or open_.shares)
+    return not met.adjudged.fits
+
+
+def _may_lack(claim: ClaimPayment, held: Sequence[Standing]) -> bool:
+    return claim.answered and not any(one.is_all for one in held)
+
+
+def _is_given_back(one: Standing) -> bool:
+    """Whether a patient has something to the own credit that was paid beyond the share."""
+    return one.share is not None and one.share.amount < 0 and not one.share.settled
+
+
+def _group(claim: ClaimPayment) -> tuple[str, str]:
+    """A claim's number is its visit's."""
+    return claim_label(claim), claim.appointment
+
+
+def _of_each_visit(claims: Sequence[ClaimPayment]) -> list[ClaimPayment]:
+    """One claim, the first, of each number and visit."""
+    return list({_group(claim): claim for claim in reversed(claims)}.values())[::-1]
+
+
+def _held(claim: ClaimPayment, holds: Mapping[str, Sequence[Standing]]) -> list[Standing]:
+    return of_visit(holds.get(claim_label(claim), ()), claim.appointment)
+
+
+def _paired(part: Part, holds: Holds) -> Iterator[tuple[int, ClaimPayment, list[Standing]]]:
+    """Each claim with its place and what its entry holds of it; halves of one claim are told apart by what was said and
+    by what they were paid."""
+    rest = {label: list(of) for label, of in holds.items()}
+    for number, claim in part.numbered:
+        of = rest.get(claim_label(claim), [])
+        said = said_of(claim, "paid")
+        known = [one for one in of_visit(of, claim.appointment) if one.summed or one.paid == claim.paid.amount]
+        own = next((one for one in known if one.said is None or said_alike(one.said, said)), None)
+        if own is not None:
+            of.remove(own)
+        yield number, claim, [own] if own is not None else []
