@@ -291,3 +291,43 @@ async def test_a_place_is_known_as_it_is_where_deliveries_are_read(case: str) ->
         assert [fact.facility async for fact in scheduling.facts()] == [facility, facility]
         await scheduling.close()
     assert len(asked) == len(set(asked)), "each place is read once, not once an appointment"
+
+
+async def test_a_visit_is_fetched_with_who_came_and_where_it_took_place() -> None:
+    """What a webhook's delivery says of it too: the Encounter's participants and places, and the payer's records, as
+    far as references lead to this server."""
+    records = {
+        "Encounter/e": {
+            "status": "finished",
+            "appointment": [{"reference": "Appointment/a"}],
+            "participant": [{"individual": {"reference": "Practitioner/locum"}}],
+            "location": [{"location": {"reference": "Location/room"}}],
+            "account": [{"display": "Motor"}, {"reference": "#in"}, {"reference": "https://else.example/Account/x"}],
+        },
+        "Practitioner/locum": {"name": [{"text": "Dr. Locum"}]},
+        "Location/room": {"partOf": {"reference": "Location/house"}},
+        "Location/house": {"identifier": [{"value": "NORTH"}]},
+    }
+    asks = {
+        ("_revinclude", "Encounter:appointment"): "Encounter/e",
+        ("_include:iterate", "Encounter:participant"): "Practitioner/locum",
+        ("_include:iterate", "Encounter:location"): "Location/room",
+        ("_include:iterate", "Location:partof"): "Location/house",
+    }
+
+    async def answer(request: Request) -> Response:
+        told = [records[asks[one]] | _named(asks[one]) for one in request.query_params.multi_items() if one in asks]
+        first = _named("Appointment/a") | {"status": "fulfilled", "start": "2026-03-02T14:00:00Z"}
+        return JSONResponse(page(entry=[{"resource": one} for one in (first, *told)]))
+
+    async with serving(Starlette(routes=[Route("/fhir/Appointment", answer)])) as url:
+        scheduling = FhirScheduling("scheduling", f"{url}/fhir", TOKEN)
+        told = msgspec.json.decode(await scheduling.tell("a") or b"")
+        await scheduling.close()
+    found = {f"{one['resource']['resourceType']}/{one['resource']['id']}" for one in told["data"]["entry"]}
+    assert found == {"Appointment/a", *records}
+
+
+def _named(reference: str) -> dict[str, str]:
+    kind, _, identity = reference.partition("/")
+    return {"resourceType": kind, "id": identity}

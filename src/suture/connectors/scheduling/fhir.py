@@ -1,5 +1,6 @@
 """Scheduling over FHIR R4 (https://hl7.org/fhir/R4/http.html): read only, for proof and for what got lost."""
 
+import re
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, TypeVar
@@ -20,6 +21,8 @@ PAGE = "200"
 _DEEPEST = 12
 """How many places may lie around another, as where deliveries are read."""
 
+_RECORD = re.compile(r"[A-Z][A-Za-z]{2,40}/[A-Za-z0-9\-._]{1,64}")
+
 Body = TypeVar("Body")
 
 
@@ -39,8 +42,10 @@ _WITH = (
     *(("_include", f"Appointment:{of}") for of in ("patient", "practitioner", "location")),
     ("_revinclude", "Encounter:appointment"),
     ("_revinclude:iterate", "ChargeItem:context"),
+    *(("_include:iterate", of) for of in ("Encounter:participant", "Encounter:location", "Location:partof")),
 )
-"""The search that answers an appointment with people, place, encounter and charge items (FHIR R4's parameters)."""
+"""The search that answers an appointment with people, place, encounter and charge items, and with who came and where it
+took place by the encounter (FHIR R4's parameters)."""
 
 
 class _Meta(msgspec.Struct, frozen=True, rename="camel"):
@@ -186,11 +191,17 @@ class FhirScheduling:
         """The Account of the encounter, its Coverage and the Organization behind it, as far as there are any."""
         due = [entry.resource for entry in bundle.entry if _kind(entry.resource) == "Encounter"]
         while due:
-            for reference in msgspec.json.decode(due.pop(), type=_Paying).references():
-                resource = await self._resource(reference)
+            paths = (self._path(one) for one in msgspec.json.decode(due.pop(), type=_Paying).references())
+            for path in filter(None, paths):
+                resource = await self._resource(path)
                 if _kind(resource) != "Organization":
                     due.append(resource)
                 yield resource
+
+    def _path(self, reference: str) -> str:
+        """Where a reference leads at this server; nowhere where it displays a name, is contained, or another's."""
+        path = reference.removeprefix(f"{self._base}/").partition("/_history/")[0]
+        return path if _RECORD.fullmatch(path) else ""
 
     async def _resource(self, reference: str) -> msgspec.Raw:
         async def read() -> msgspec.Raw:
