@@ -939,6 +939,15 @@ class TestGuarantor:
         else:
             assert visit(read(delivery)).guarantor == guarantor
 
+    @pytest.mark.parametrize("party", ["Patient/p1", "RelatedPerson/mum"])
+    def test_of_the_account_answers_where_the_coverage_is_over(self, read: Read, notice: Any, party: str) -> None:
+        over = ONE | {"period": {"end": "2026-03-01"}}
+        delivery = add(covered(notice, over), "RelatedPerson", "mum", name=[{"text": "Mum Doe"}])
+        assert refused(read, delivery).code == "payer_unclear"
+        add(delivery, "Account", "acc", subject=[ref("Patient/p1")], guarantor=[{"party": ref(party)}])
+        told = visit(read(delivery))
+        assert (told.payer, told.guarantor) == (None, None if party == "Patient/p1" else party)
+
     def test_without_a_name_can_t_be_billed(self, read: Read, notice: Any) -> None:
         delivery = add(covered(notice, paid_by("RelatedPerson/mum")), "RelatedPerson", "mum")
         assert refused(read, delivery).code == "no_name"
@@ -971,6 +980,10 @@ class TestChargeItems:
             ({"context": ref("EpisodeOfCare/x"), "subject": ref("Patient/p1")}, 2),
             ({"context": ref("Encounter/e1"), "subject": ref("Patient/else")}, "charge_unclear"),
             ({"context": ref("urn:uuid:nobody")}, "charge_unclear"),
+            ({"subject": ref("urn:uuid:nobody")}, "charge_unclear"),
+            ({"subject": {"display": MARK}}, "charge_unclear"),
+            ({"subject": ref("urn:uuid:nobody"), "context": ref("Encounter/e1")}, 2),
+            ({"subject": ref("urn:uuid:nobody"), "status": "entered-in-error"}, 1),
             ({"context": ref("#in"), "contained": [{"resourceType": "Encounter", "id": "in"}]}, "charge_unclear"),
             ({"context": ref("Encounter/part")}, 2),
             ({"context": ref("Encounter/own")}, 1),

@@ -11,7 +11,7 @@ from suture.codecs import fhir
 from suture.core.codes import is_code
 from suture.core.money import LARGEST, unusable
 from suture.ingest.fhir_appointment.encounter import is_within
-from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, records_of
+from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, records_of, says
 from suture.ingest.understanding import NotUnderstood
 
 BILLED, _UNCERTAIN = "billable", ("unknown", "")
@@ -67,8 +67,9 @@ def _is_ours(told: Told, item: Item, patient: str, encounter: fhir.Read[fhir.Enc
         return not theirs
     if theirs or item.resource.status in _NOT_BILLED:
         return False
-    unclear = context != fhir.Reference() and (target is None or target.kind == "Encounter")
-    if unclear or not told.alone:
+    lost = says(context) and (target is None or target.kind == "Encounter")
+    lost = lost or (says(subject) and (whose is None or not whose.id))
+    if lost or not told.alone:
         raise NotUnderstood("charge_unclear", "a ChargeItem doesn't say of which visit it is", SAY_WHICH)
     return True
 
