@@ -98,8 +98,8 @@ async def test_a_remittance_is_booked_told_and_booked_once(desk: Desk) -> None:
     (desk.folder / "era.json").write_text(json.dumps(told), encoding="utf-8")
     for _ in range(2):
         status, said = await desk.run("remittance", "era.json", "--reason", "weekly run")
-        assert (status, "TRN-2026-1107: 95.00 USD for 1 claim in 1 entry." in said) == (1, True), said
-        assert "1 claim left to a patient whom nobody told of" in said
+        assert (status, "TRN-2026-1107: 95.00 USD for 1 claim in 1 entry (BNK1/2026/" in said) == (1, True), said
+        assert "1 claim left at the payer: its patient is not known" in said
     assert await open_of(desk.ledger, "Payer/P1") == 30  # nobody told of the patient, whose share it is
     status, said = await desk.run("audit")
     assert said.count("remittance.book") == 2

@@ -794,6 +794,21 @@ async def test_nothing_is_posted_into_a_locked_period(simulated: Target) -> None
     assert await facts_of_new(simulated, "locked") == []
 
 
+async def test_a_remittance_of_a_locked_period_leaves_no_draft(simulated: Target) -> None:
+    ledger = connector(simulated)
+    await ledger.prepare(PLAN)
+    await posted_invoice(ledger, "A")
+    told = a_remittance("A", a_claim("A"))
+    await lock(simulated, (DAY - timedelta(days=1)).isoformat())
+    wrong = msgspec.structs.replace(told, received_on=DAY - timedelta(days=1))
+    try:
+        assert (await failure_of(ledger.post_remittance(wrong, patients("A")))).code == "period_locked"
+        assert (await ledger.post_remittance(told, patients("A"))).claims == 1
+    finally:
+        await lock(simulated, False)
+        await ledger.close()
+
+
 async def test_what_is_locked_in_between_waits_on_its_own_day_until_it_is_open(simulated: Target) -> None:
     """Odoo would post it into the next open period without a word."""
     ledger = connector(simulated)

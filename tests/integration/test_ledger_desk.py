@@ -23,6 +23,7 @@ from suture.connectors.testing.orders import (
     a_claim,
     a_payment,
     a_remittance,
+    a_reversal,
     billed_to_payer,
     open_of,
     usd,
@@ -33,10 +34,11 @@ from suture.core.money import Money
 from suture.operate import ledger as operate
 from suture.operate.actor import Actor
 from suture.operate.desk import Desk
+from suture.operate.projection import JourneyProjection
 from suture.processes.definitions import ROUTES
 from suture.simulators.odoo import create_app
 from suture.simulators.serving import serving
-from suture.store import audit, exceptions
+from suture.store import audit, events, exceptions, journeys
 from suture.store.database import Database
 from suture.store.parties import Parties
 from suture.store.recorder import Recorder
@@ -113,6 +115,28 @@ async def test_a_claim_that_finds_nothing_open_waits_for_a_person(desk: Desk, le
         desk, ADA, ledger, a_remittance("R1", a_claim("A1"), lost), TOLD, progress=lambda _: None
     )
     assert await troubles(desk) == [("patient_unknown", "A1-claim")]  # the other was completed, and nobody need look
+
+
+async def test_what_a_remittance_settled_is_seen_in_the_journey_and_it_is_no_appointment_itself(
+    desk: Desk, ledger: OdooLedger
+) -> None:
+    await billed(ledger, "A1", "A2")
+    back = a_remittance("R2", a_reversal("A1"))
+    lost = a_claim("lost", patient="0.00", **{"CO-45": "80.00"})
+    projection = JourneyProjection(desk.database, desk.recorder, desk.clock)
+    files = [a_remittance("R1", a_claim("A1"), lost), back, back]
+    for told, expected in zip(files, [(30, "partial"), (200, "not_paid"), (200, "not_paid")], strict=True):
+        await operate.book_remittance(desk, ADA, ledger, told, TOLD, progress=lambda _: None)
+        async with desk.database.connection() as connection:
+            recorded = [one.event for one in await events.unpublished(connection, 100)]
+        await projection.apply(recorded)
+        async with desk.database.connection() as connection:
+            row = await journeys.one(connection, "A1")
+            seen = await journeys.recent(connection, 10)
+        assert row is not None
+        assert (row.residual, row.payment_state) == expected
+        assert [one.appointment for one in seen] == []  # no system told of any appointment here
+    assert len([one for one in recorded if one.type == "suture.invoice.settled.v1"]) == 2
 
 
 async def troubles(desk: Desk) -> list[tuple[str, str]]:

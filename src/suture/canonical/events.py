@@ -150,7 +150,8 @@ class InvoiceChangedByPerson(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvoiceSettled(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody registered a payment, or a credit, of an invoice of ours in Odoo. `payment_state` is Odoo's."""
+    """An invoice of ours stands otherwise than Suture's own steps left it: somebody registered a payment or a credit in
+    Odoo, or a remittance settled it. `payment_state` is Odoo's."""
 
     appointment: str
     invoice: int

@@ -108,7 +108,7 @@ def _describe(told: Account) -> None:
     out.print(f"[bold]Exception {one.number}[/] ({one.state}): {escape(one.reason)}")
     out.print(f"  What to do   {escape(one.remedy) or 'see the runbook'}")
     out.print(f"  Runbook      suture runbook {told.runbook}")
-    if one.state == "open":
+    if one.state == "open" and queue.is_retriable(one):
         out.print(f"  Try again    suture exceptions retry {one.number}")
     facts = (
         ("Code", f"{one.code} ({one.outcome})"),

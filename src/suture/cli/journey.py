@@ -7,6 +7,7 @@ from rich.table import Table
 from suture.bootstrap.settings import current
 from suture.bootstrap.wiring import foundation
 from suture.cli.trouble import UserError
+from suture.core.english import plural
 from suture.operate.journey import Journey, journey_of
 
 out = Console(highlight=False)
@@ -59,7 +60,7 @@ def _moments(found: Journey) -> list[tuple[str, str, str]]:
         (_time(e.recorded_at), "event", e.type + (" (stale: came too late)" if e.stale else "")) for e in found.events
     ]
     moments += [
-        (_time(step.at), "step", f"{name} {step.state}, {step.attempts} tries, {step.seconds:.3f} s")
+        (_time(step.at), "step", f"{name} {step.state}, {plural(step.attempts, 'try', 'tries')}, {step.seconds:.3f} s")
         for process in found.processes
         for name, step in process.journal.items()
     ]

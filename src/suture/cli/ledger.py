@@ -19,6 +19,8 @@ from suture.codecs import remittance as codec
 from suture.connectors.port import PostedRemittance, RemittanceProgress
 from suture.operate import ledger as operate
 
+_SHOWN = 3
+
 app = App(name="odoo", help="What Suture knows of its records in Odoo.")
 
 
@@ -63,10 +65,12 @@ def remittance(
     told, payer = _read(path)
     posted = uvloop.run(_book(told, payer, company, reason))
     entries = count(len(posted.numbers), "entry", "entries")
-    out.print(f"{told.number}: {posted.deposit} for {count(posted.claims, 'claim')} in {entries}.", markup=False)
+    numbers = ", ".join(posted.numbers[:_SHOWN]) + (", ..." if len(posted.numbers) > _SHOWN else "")
+    what = f"{posted.deposit} for {count(posted.claims, 'claim')} in {entries} ({numbers})"
+    out.print(f"{told.number}: {what}.", markup=False)
     for claims, words, code in (
         (posted.unapplied, "found nothing open", "claim_unapplied"),
-        (posted.without_patient, "left to a patient whom nobody told of", "patient_unknown"),
+        (posted.without_patient, "left at the payer: its patient is not known, or not the visit's", ""),
         (posted.unusual, "of a status that is not about money", "claim_status"),
         (posted.unbalanced, "not adding up, of which only the money was booked", "claim_unbalanced"),
         (
@@ -76,7 +80,8 @@ def remittance(
         ),
     ):
         if claims:
-            out.print(f"{count(len(claims), 'claim')} {words}: suture exceptions list --code {code}", markup=False)
+            where = f"suture exceptions list{code and ' --code '}{code}"
+            out.print(f"{count(len(claims), 'claim')} {words}: {where}", markup=False)
     if not posted.is_whole:
         sys.exit(1)
 

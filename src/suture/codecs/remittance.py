@@ -3,6 +3,7 @@
 Amounts are decimal strings in one currency; names are X12 835's. `suture remittance --example` prints one.
 """
 
+import codecs
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -75,7 +76,7 @@ def decode(document: bytes) -> tuple[Remittance, Payer]:
     """The remittance and its payer. Raises `Unreadable`: also where a number is no amount of its currency, since none
     is ever rounded."""
     try:
-        told = msgspec.json.decode(document, type=_Document)
+        told = msgspec.json.decode(document.removeprefix(codecs.BOM_UTF8), type=_Document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"not a remittance: {_QUOTED.sub('…', str(error))}") from error
     for place, why in _faults(told):
@@ -131,6 +132,8 @@ def _unnamed(told: _Document) -> Iterator[tuple[str, str]]:
         yield "$.payer.reference", "is no payer's reference, such as Payer/P1"
     if not told.payer.name.strip():
         yield "$.payer.name", "is empty"
+    if not told.claims and not told.provider_adjustments:
+        yield "$.claims", "is empty, and nothing says what else the deposit is"
     for number, claim in enumerate(told.claims):
         if not claim.claim.strip() or not claim.appointment.strip():
             yield f"$.claims[{number}]", "names no claim (CLP01) or no appointment"

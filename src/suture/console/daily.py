@@ -16,7 +16,11 @@ BOOKS = (
     ("billing.payment", "Paid"),
     ("odoo.payment", "In Odoo"),
 )
-_COMPARED = (("billing.charge", "odoo.invoice"), ("billing.payment", "odoo.payment"))
+_COMPARED = (
+    ("scheduling.appointment", "suture.appointment"),
+    ("billing.charge", "odoo.invoice"),
+    ("billing.payment", "odoo.payment"),
+)
 
 
 class Figure(msgspec.Struct, frozen=True):

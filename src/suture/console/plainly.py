@@ -67,7 +67,7 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     (r"doctor", f"the check of all connections {_SERVER}", ""),
     (r"prepare", f"the preparation of Odoo {_SERVER}", ""),
     (r"check", f"the check of the catalogue {_SERVER}", ""),
-    (r"remittance", f"booking the remittance {_SERVER}", ""),
+    (r"remittance", f"the command for remittances {_SERVER}", ""),
     (r"migrate", f"the update of the database {_SERVER}", ""),
     (r"(?:up|worker|gateway|console|init)", f"starting Suture {_SERVER}", ""),
     (r"--version", "the release at the foot of this page", ""),

@@ -17,6 +17,7 @@ from suture.console.facts import facts_of
 from suture.console.plainly import plainly
 from suture.core import english
 from suture.core.clock import Clock
+from suture.operate.queue import is_retriable
 from suture.operate.runbook import class_of
 from suture.operate.words import describe, document_of, held, remedy, repair_of, side_of
 
@@ -74,6 +75,7 @@ class Renderer:
             "held": held,
             "plainly": plainly,
         }
+        self._environment.tests["retriable"] = is_retriable
         self._environment.globals |= {
             "organisation": organisation,
             "release": version("suture"),

@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import msgspec
 
-from suture.canonical.events import AppointmentCompleted
+from suture.canonical.events import AppointmentCompleted, Event, InvoiceSettled
 from suture.canonical.records import Patient, Payer, Visit
 from suture.canonical.remittance import ClaimPayment, Remittance
-from suture.connectors.port import Ledger, LedgerPartner, PostedRemittance, RemittanceProgress
+from suture.connectors.port import Ledger, LedgerPartner, PostedRemittance, RemittanceProgress, SettledInvoice
 from suture.core.codes import is_code
 from suture.core.failure import Rejected
+from suture.core.ids import fact_id
 from suture.operate import steering
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
@@ -24,6 +25,8 @@ from suture.store.parties import Parties
 DELETED = "deleted_in_odoo"
 _NAMED = re.compile(r"\[(\S+)\]$")
 """Where such an exception's reason names the record."""
+_TOGETHER = 200
+"""Events recorded in one transaction."""
 _OLDEST, _AHEAD = timedelta(days=10 * 366), timedelta(days=366)
 """How far the day of a deposit may be from today."""
 _BY_DOCUMENT = {plan.document: plan for plan in REDO.values() if plan.document}
@@ -119,7 +122,41 @@ async def book_remittance(
             await _tell(desk, remittance, [_trouble(desk, remittance, "", refused)])
         raise
     await _tell(desk, remittance, list(_decisions(desk, remittance, posted, others)))
+    await _record(desk, remittance, posted)
     return posted
+
+
+async def _record(desk: Desk, remittance: Remittance, posted: PostedRemittance) -> None:
+    """What became of the invoices, so that journeys and figures show it; the same again is recorded once."""
+    now = desk.clock.now()
+    told = [
+        Event(
+            id=fact_id("remittance", remittance.payer, remittance.number, one.appointment, str(one.residual)),
+            type="suture.invoice.settled.v1",
+            source="suture/remittances",
+            subject=f"Appointment/{one.appointment}",
+            organisation=desk.catalogue.organisation.id,
+            facility=None,
+            occurred_at=now,
+            recorded_at=now,
+            correlation_id=one.appointment,
+            data=msgspec.Raw(msgspec.json.encode(_settled(one))),
+        )
+        for one in posted.invoices
+    ]
+    for first in range(0, len(told), _TOGETHER):
+        async with desk.database.transaction() as connection:
+            await desk.recorder.record(connection, told[first : first + _TOGETHER])
+
+
+def _settled(one: SettledInvoice) -> InvoiceSettled:
+    return InvoiceSettled(
+        appointment=one.appointment,
+        invoice=one.invoice,
+        number=one.number,
+        residual=one.residual,
+        payment_state=one.payment_state,
+    )
 
 
 def _check_day(desk: Desk, remittance: Remittance) -> None:
@@ -128,7 +165,7 @@ def _check_day(desk: Desk, remittance: Remittance) -> None:
     if not today - _OLDEST <= remittance.received_on <= today + _AHEAD:
         raise Rejected(
             "time_implausible",
-            f"remittance {remittance.number} is told to have been received on {remittance.received_on:%Y-%m-%d}, which "
+            f"remittance {remittance.number} is told to have been received on {remittance.received_on}, which "
             f"is too far {'ahead' if remittance.received_on > today else 'back'}",
             "Set its date of payment (BPR16, received_on) right and book it again.",
         )
@@ -194,7 +231,7 @@ def _decisions(
     desk: Desk, remittance: Remittance, posted: PostedRemittance, others: frozenset[str]
 ) -> Iterator[Trouble]:
     told = f"in remittance {remittance.number} of {remittance.payer}"
-    again = "run `suture remittance` with the same file again: it goes on with this claim"
+    again = "book the same file again with `suture remittance`: it goes on with this claim"
     claims = {claim.claim: claim for claim in remittance.claims}
     called = _Called(remittance)
     for claim in posted.unapplied:
@@ -206,7 +243,7 @@ def _decisions(
             "paid beyond the own part to theirs: refund that. Of the rest of the claim nothing is booked "
             "that doesn't fit. Where its invoice, the reversal of an earlier claim, or the claim that a reversal takes "
             f"back is still to come: once it is there, {again}. "
-            "Else find what it pays and reconcile it in Odoo, or refund it; then discard this with --leave."
+            "Else find what it pays and reconcile it in Odoo, or refund it; then discard this."
         )
         yield _trouble(desk, remittance, claim, Rejected("claim_unapplied", reason, remedy))
     for claim in posted.without_patient:
@@ -215,7 +252,7 @@ def _decisions(
             remedy = (
                 "It stays open at the payer. Ask the payer, or whoever translated it, whose claim it is; name the "
                 f"visit's patient in the file, or none; then {again}. Or move the share by hand in Odoo and discard "
-                "this with --leave."
+                "this."
             )
             yield _trouble(desk, remittance, claim, Rejected("patient_unclear", reason, remedy))
             continue
@@ -224,7 +261,7 @@ def _decisions(
         )
         remedy = (
             "Have the scheduling system send the patient, or name the visit's patient in the file; then "
-            f"{again}. Or move the share by hand in Odoo and discard this with --leave."
+            f"{again}. Or move the share by hand in Odoo and discard this."
         )
         yield _trouble(desk, remittance, claim, Rejected("patient_unknown", reason, remedy))
     for claim in posted.unusual:
@@ -232,14 +269,14 @@ def _decisions(
         reason = f"claim {called(claim)} {told} has the status {status} (CLP02), under which only money is booked"
         remedy = (
             "Status 23 says that it isn't this payer's claim, 25 that it is a predetermination: neither changes what "
-            "is owed. Ask the payer what any other means. Do in Odoo what follows, then discard this with --leave."
+            "is owed. Ask the payer what any other means. Do in Odoo what follows, then discard this."
         )
         yield _trouble(desk, remittance, claim, Rejected("claim_status", reason, remedy))
     for claim in posted.unbalanced:
         reason = f"claim {called(claim)} {told} does not add up ({claims[claim].misfit}): only its money is booked"
         remedy = (
             "Ask the payer, or whoever translated it, what was meant. A correction comes as a reversal of this claim "
-            "and a new one. Or book in Odoo what was adjusted away, and discard this with --leave."
+            "and a new one. Or book in Odoo what was adjusted away, and discard this."
         )
         yield _trouble(desk, remittance, claim, Rejected("claim_unbalanced", reason, remedy))
     for claim, code in posted.unmapped:

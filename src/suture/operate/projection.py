@@ -71,6 +71,7 @@ def _payment_posted(data: facts.PaymentPosted) -> Change:
     return Change(milestone="payment_received", payment=(data.payment.payment, data.payment.amount.amount))
 
 
+_EXCEPTION = "suture.exception.raised.v1"
 _CHANGES: dict[str, Callable[[Any], Change]] = {
     "suture.appointment.booked.v1": lambda d: Change(milestone="booked", status="booked", start_at=d.start),
     "suture.appointment.rescheduled.v1": lambda d: Change(milestone="rescheduled", status="booked", start_at=d.start),
@@ -86,7 +87,9 @@ _CHANGES: dict[str, Callable[[Any], Change]] = {
     "suture.charge.voided.v1": lambda _: Change(milestone="charge_voided"),
     "suture.invoice.drafted.v1": lambda _: Change(milestone="invoiced"),
     "suture.invoice.posted.v1": _invoice_posted,
-    "suture.invoice.cancelled.v1": lambda _: Change(milestone="invoice_cancelled", payment_state="reversed"),
+    "suture.invoice.cancelled.v1": lambda _: Change(
+        milestone="invoice_cancelled", payment_state="reversed", residual=Decimal(0)
+    ),
     "suture.invoice.paid.v1": _invoice_paid,
     "suture.payment.posted.v1": _payment_posted,
     "suture.stock.consumed.v1": lambda _: Change(milestone="stocked"),
@@ -95,14 +98,12 @@ _CHANGES: dict[str, Callable[[Any], Change]] = {
     "suture.compensation.reversed.v1": lambda _: Change(milestone="accrual_reversed"),
     "suture.invoice.changed_by_person.v1": lambda _: Change(milestone="changed_by_person"),
     "suture.invoice.settled.v1": _invoice_settled,
-    "suture.exception.raised.v1": lambda _: Change(milestone="exception"),
+    _EXCEPTION: lambda _: Change(milestone="exception"),
 }
 """Event type: what it changes. Types that aren't here concern no appointment."""
 
 
-_NOT_OF_APPOINTMENTS = ("Delivery/", "Interface/", "Exception/", "Invoice/", "Entry/", "Discrepancy/", "Period/")
-
-
+_NOT_OF_APPOINTMENTS = ("Invoice/", "Entry/")
 _FORGED_AGAIN = timedelta(minutes=1)
 
 
@@ -204,12 +205,19 @@ def numbers_of(events: Sequence[Event]) -> list[Numbered]:
     ]
 
 
+def _is_of_an_appointment(event: Event) -> bool:
+    """An exception may be about anything, a remittance for example, and makes no appointment of that."""
+    if event.type == _EXCEPTION:
+        return event.subject.startswith("Appointment/")
+    return not event.subject.startswith(_NOT_OF_APPOINTMENTS)
+
+
 def merge(events: Sequence[Event]) -> list[JourneyRow]:
     """One row an appointment from a batch of events, in an order that can't deadlock."""
     rows: dict[str, JourneyRow] = {}
     for event in events:
         build = _CHANGES.get(event.type)
-        if build is None or event.subject.startswith(_NOT_OF_APPOINTMENTS):
+        if build is None or not _is_of_an_appointment(event):
             continue
         key = event.correlation_id
         rows[key] = _apply(rows.get(key) or JourneyRow(appointment=key), event, build(event.payload()))

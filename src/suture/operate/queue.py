@@ -27,6 +27,7 @@ from suture.store.database import Connection, Database
 from suture.store.exceptions import Cause, OpenException, Selection
 from suture.store.steering import ProcessDetail
 
+_DEFINED = frozenset(definition.name for definition in DEFINITIONS)
 _INPUTS = {definition.name: definition.input for definition in DEFINITIONS}
 _UNMAPPED = "code_unmapped"
 REFUSED_COVERAGE = "coverage_refused"
@@ -353,6 +354,12 @@ def _written(process: ProcessDetail) -> set[str]:
     """The steps of a process that changed something outside and still stand."""
     effects = EFFECTS.get(process.definition, frozenset())
     return {name for name, record in process.journal.items() if name in effects and record.state in ("done", "begun")}
+
+
+def is_retriable(one: OpenException) -> bool:
+    """Whether there is a delivery or a process to try again. What a command told, such as a remittance, is told again
+    by that command."""
+    return one.delivery is not None or (one.process or "").partition(":")[0] in _DEFINED
 
 
 def _is_idle(one: OpenException) -> bool:

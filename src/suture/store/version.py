@@ -2,7 +2,7 @@
 
 from suture.store.database import Database
 
-CURRENT = "0012"
+CURRENT = "0013"
 
 
 class SchemaOutdated(Exception):

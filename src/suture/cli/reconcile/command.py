@@ -55,7 +55,7 @@ def run(
         f"{ended.found} new, {ended.cleared} no more, {ended.explained} known to a person or on their way."
     )
     left = at_desk(lambda desk: reconciling.summary(desk.database))
-    if summarise(left, out):
+    if summarise(left, out, aside=ended.explained):
         sys.exit(1)
 
 

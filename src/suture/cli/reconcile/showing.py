@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from suture.cli.acting import count
 from suture.operate import words
 from suture.operate.reconciling import Account
 from suture.store.discrepancies import Summary
@@ -22,11 +23,22 @@ _COLUMNS = (
     ("billing.payment", "paid"),
     ("odoo.payment", "in Odoo"),
 )
-_COMPARED = (("billing.charge", "odoo.invoice"), ("billing.payment", "odoo.payment"))
+_COMPARED = (
+    ("scheduling.appointment", "suture.appointment"),
+    ("billing.charge", "odoo.invoice"),
+    ("billing.payment", "odoo.payment"),
+)
 
 
-def summarise(left: Sequence[Summary], out: Console) -> int:
-    """Open discrepancies by rule; answers how many there are."""
+def summarise(left: Sequence[Summary], out: Console, *, aside: int = 0) -> int:
+    """Open discrepancies by rule; answers how many there are. `aside` are differences that a person knows, or that are
+    too young to be asked about."""
+    if not left and aside:
+        out.print(
+            f"[green]Both sides agree[/], but for {count(aside, 'difference')} known to a person, or too young to be "
+            "asked about: suture reconcile run --now asks at once."
+        )
+        return 0
     if not left:
         out.print("[green]Both sides agree[/]: nothing is missing, doubled or different.")
         return 0

@@ -187,6 +187,16 @@ class RemittanceProgress(msgspec.Struct, frozen=True, kw_only=True):
     of: int
 
 
+class SettledInvoice(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice as it stands after a remittance of its visit: what is open on it, and how the ledger calls that."""
+
+    appointment: str
+    invoice: int
+    number: str
+    residual: Money
+    payment_state: str
+
+
 class PostedRemittance(msgspec.Struct, frozen=True, kw_only=True):
     """`numbers` are the posted entries, the deposit's first. What else it answers names claims that a person decides.
 
@@ -199,6 +209,8 @@ class PostedRemittance(msgspec.Struct, frozen=True, kw_only=True):
     numbers: tuple[str, ...]
     deposit: Money
     claims: int
+    invoices: tuple[SettledInvoice, ...] = ()
+    """Those of the visits whose claims it has, as they stand then."""
     unapplied: tuple[str, ...] = ()
     without_patient: tuple[str, ...] = ()
     unusual: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """Remittances: one deposit, many claims, and every account moved by exactly what the payer says."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 
 import msgspec
@@ -8,6 +9,7 @@ import pytest
 
 from suture.connectors.port import Ledger, LedgerPartner, RemittanceProgress
 from suture.connectors.testing.orders import (
+    DAY,
     OTHER_PAYER,
     PAYER,
     RECEIVABLE,
@@ -371,3 +373,15 @@ class RemittanceConformance:
         failure = await failure_of(ledger.post_remittance(remittance, patients(key)))
         assert (failure.code, bool(failure.remedy)) == ("remittance_unbalanced", True)
         assert await open_of(ledger, f"Patient/{key}") == 0
+
+    async def test_one_that_its_date_forbids_leaves_nothing_and_is_booked_once_that_is_right(
+        self, ledger: Ledger, key: str
+    ) -> None:
+        await billed(ledger, key)
+        told = a_remittance(key, a_claim(key))
+        wrong = msgspec.structs.replace(told, received_on=DAY + timedelta(days=30))
+        failure = await failure_of(ledger.post_remittance(wrong, patients(key)))
+        assert (failure.code, bool(failure.remedy)) == ("future_dated", True)
+        posted = await ledger.post_remittance(told, patients(key))
+        assert (posted.unapplied, posted.invoices[0].residual) == ((), usd("0.00"))
+        assert await open_for(ledger, key) == {f"Patient/{key}": Decimal(30)}

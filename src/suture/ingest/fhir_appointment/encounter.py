@@ -3,6 +3,7 @@
 from datetime import datetime, time, timedelta
 
 from suture.codecs import fhir
+from suture.core.english import plural
 from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, records_of
 from suture.ingest.understanding import NotUnderstood
 
@@ -94,7 +95,8 @@ def check_plausible(told: Told, when: datetime, ahead: timedelta) -> None:
     if not now - _OLDEST <= when <= now + ahead:
         raise NotUnderstood(
             "time_implausible",
-            f"the visit is told to be in {when.year:04d}, which is too far {'ahead' if when > now else 'back'}",
+            f"the visit is told to be in {when.year:04d}, "
+            + (f"more than {plural(ahead.days, 'day')} ahead" if when > now else "which is too far back"),
             "Have the scheduling system send the visit again with its right time, or correct the payload here "
             "(`suture exceptions edit NUMBER --payload FILE --reason … --retry`).",
         )

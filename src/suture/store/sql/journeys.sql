@@ -1,3 +1,6 @@
+-- A row is an appointment's once its system, or a person, told of the appointment itself (`status`, or an `exception`
+-- about it). Until then it keeps what others tell early: a payment for a visit that nobody told of is no visit.
+
 -- name: upsert
 INSERT INTO journey AS j (appointment, facility, status, sequence, start_at, milestones, payments, currency,
     charge_total, invoice_number, invoice_total, residual, residual_at, payment_state, updated_at, day, known_at)
@@ -39,7 +42,8 @@ WITH untold AS (
 ), seen AS (
     SELECT journey.*, CASE WHEN untold.appointment IS NOT NULL AND status IN ('', 'booked', 'arrived') THEN 'fulfilled'
         ELSE status END AS stands
-    FROM journey LEFT JOIN untold USING (appointment) WHERE updated_at >= $1
+    FROM journey LEFT JOIN untold USING (appointment)
+    WHERE updated_at >= $1 AND (status <> '' OR milestones ? 'exception')
 )
 SELECT count(*) AS seen,
     count(*) FILTER (WHERE stands IN ('booked', 'arrived')) AS to_come,
@@ -72,7 +76,8 @@ WITH untold AS (
 ), seen AS (
     SELECT journey.*, CASE WHEN untold.appointment IS NOT NULL AND status IN ('', 'booked', 'arrived') THEN 'fulfilled'
         ELSE status END AS stands
-    FROM journey LEFT JOIN untold USING (appointment) WHERE updated_at >= $1
+    FROM journey LEFT JOIN untold USING (appointment)
+    WHERE updated_at >= $1 AND (status <> '' OR milestones ? 'exception')
 )
 SELECT appointment, facility, status, start_at, milestones::text AS milestones, payments::text AS payments, currency,
     charge_total, invoice_number, invoice_total, residual, residual_at, payment_state, updated_at
@@ -106,7 +111,7 @@ ORDER BY appointment LIMIT $2
 -- name: recent
 SELECT appointment, facility, status, start_at, milestones::text AS milestones, payments::text AS payments, currency,
     charge_total, invoice_number, invoice_total, residual, residual_at, payment_state, updated_at
-FROM journey ORDER BY updated_at DESC, appointment LIMIT $1
+FROM journey WHERE status <> '' OR milestones ? 'exception' ORDER BY updated_at DESC, appointment LIMIT $1
 
 -- name: one
 SELECT appointment, facility, status, start_at, milestones::text AS milestones, payments::text AS payments, currency,
@@ -123,7 +128,7 @@ FROM delivery WHERE receipt = ANY($1::uuid[]) ORDER BY id
 SELECT appointment, facility, status, sequence, start_at, milestones::text AS milestones, payments::text AS payments,
     currency, charge_total, invoice_number, invoice_total, residual, residual_at, payment_state, updated_at
 FROM journey
-WHERE ($1 = '' OR status = $1) AND ($2::timestamptz IS NULL OR updated_at >= $2)
+WHERE (status <> '' OR milestones ? 'exception') AND ($1 = '' OR status = $1) AND ($2::timestamptz IS NULL OR updated_at >= $2)
     AND ($3::timestamptz IS NULL OR (updated_at, appointment) < ($3, $4))
 ORDER BY updated_at DESC, appointment DESC LIMIT $5
 

@@ -47,9 +47,9 @@ from suture.connectors.odoo.remittances.standing import (
 )
 from suture.connectors.odoo.remittances.told import Told, kept_label, signature
 from suture.connectors.odoo.setting import Setting
-from suture.connectors.port import LedgerPartner, PostedRemittance, RemittanceProgress
+from suture.connectors.port import LedgerPartner, PostedRemittance, RemittanceProgress, SettledInvoice
 from suture.core.failure import Rejected
-from suture.core.money import total
+from suture.core.money import Money, round_money, total
 
 PART = 100
 """Claims in one entry."""
@@ -78,15 +78,18 @@ async def post(
     posting = Posting(told)
     numbers: list[str] = []
     questions = Questions()
+    invoices: list[SettledInvoice] = []
     claims = 0
     for part in await posting.parts():
         numbers.append(await posting.book(part, questions))
+        invoices += await _invoices(books, told.setting, part)
         claims += len(part.claims)
         progress(RemittanceProgress(claims=claims, of=len(remittance.claims)))
     return PostedRemittance(
         numbers=tuple(numbers),
         deposit=remittance.deposit,
         claims=claims,
+        invoices=tuple({one.appointment: one for one in invoices}.values()),
         unapplied=tuple(dict.fromkeys(questions.unapplied)),
         without_patient=tuple(questions.without_patient),
         unusual=tuple(questions.unusual),
@@ -105,6 +108,26 @@ def _check(remittance: Remittance, setting: Setting) -> None:
         )
     for kept in remittance.provider_adjustments:
         setting.adjustment(f"PLB-{kept.reason}")
+
+
+async def _invoices(books: Books, setting: Setting, part: "Part") -> list[SettledInvoice]:
+    """The posted invoices of a part's claims, as they are now."""
+    parts = await books.parts(sorted({claim.appointment for claim in part.claims}))
+    of = {moves[""]: appointment for appointment, moves in parts.items() if "" in moves}
+    fields = ["name", "state", "amount_residual", "payment_state", "currency_id"]
+    rows = await books.odoo.read("account.move", sorted(of), fields) if of else {}
+    codes = setting.codes()
+    return [
+        SettledInvoice(
+            appointment=of[move],
+            invoice=move,
+            number=row["name"],
+            residual=Money(round_money(Decimal(str(row["amount_residual"])), code := codes[row["currency_id"]]), code),
+            payment_state=row["payment_state"],
+        )
+        for move, row in sorted(rows.items())
+        if row["state"] == "posted"
+    ]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -288,12 +311,12 @@ class Posting:
 
     async def _draft(self, part: Part) -> Draft:
         entry = self._told.entry(part.key, part.ref)
+        if part.deposit or any(claim.reverses for claim in part.claims):  # nothing is left behind where it is refused
+            await self._books.poster.check_open(part.ref, self._remittance.received_on)
         if part.deposit:
             self._told.deposit(entry, signed=not self._before)
         lines = Lines(self._told, entry, Account({}, {}))
         if part.claims:
-            if any(claim.reverses for claim in part.claims):
-                await self._books.poster.check_open(part.ref, self._remittance.received_on)
             undone = await self._undo(part)
             lines.account = await self._account(part.claims, await self._owed(part))
             await self._claims(lines, part, undone, await self._taken_back_early(part))
