@@ -23,9 +23,10 @@ import uvloop
 
 from suture.canonical.records import PricedLine
 from suture.connectors.http import HttpClient
-from suture.connectors.odoo import OdooLedger, documents
+from suture.connectors.odoo import documents
 from suture.connectors.odoo.client import Json2, JsonRpc, Odoo, server_version
 from suture.connectors.odoo.crosswalk import Memory
+from suture.connectors.odoo.ledger import OdooLedger
 from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.setting import Setting
 from suture.connectors.port import InvoiceOrder, RemittanceProgress

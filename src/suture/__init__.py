@@ -1,1 +1,1 @@
-"""Suture stitches scheduling, billing and Odoo together; see docs/architecture.md for the rooms."""
+"""Suture stitches scheduling, billing and the ledger together; see docs/architecture.md for the rooms."""

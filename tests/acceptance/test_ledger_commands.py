@@ -17,7 +17,7 @@ from suture.canonical.records import PricedLine
 from suture.catalogue import parse
 from suture.catalogue.write import tailored
 from suture.codecs.remittance import EXAMPLE
-from suture.connectors.odoo import OdooLedger
+from suture.connectors.odoo.ledger import OdooLedger
 from suture.connectors.testing.orders import an_invoice, billed_to_payer, open_of, usd
 from suture.simulators.odoo import create_app
 from suture.simulators.serving import serving

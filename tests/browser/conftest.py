@@ -347,7 +347,7 @@ async def night(day: Clinic, people: Desk, notice: Notice) -> House:
 def missing_invoice(appointment: str) -> Found:
     """A charge that Odoo has no invoice for."""
     charge = {"number": f"CH-{appointment}", "state": "posted", "amount": "200.00", "currency": "USD"}
-    evidence = {"asked": "a test", "compared": {"billing.charge": [charge], "odoo.invoice": []}, "also": {}}
+    evidence = {"asked": "a test", "compared": {"billing.charge": [charge], "ledger.invoice": []}, "also": {}}
     return Found(
         rule="charge_not_invoiced",
         what="missing",

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from suture.canonical.records import Charge, Eligibility, EligibilityStatus, JournalFact, ServiceLine, Visit
-from suture.connectors.billing import RestBilling
+from suture.connectors.billing.rest import RestBilling
 from suture.connectors.port import Billing
 from suture.core.failure import Failure, Fatal, Rejected, Retriable, Unknown
 from suture.core.money import Money

@@ -20,7 +20,7 @@ from suture.catalogue import Catalogue
 from suture.catalogue.days import Days
 from suture.catalogue.model import Facility
 from suture.connectors.port import Scheduling, Span
-from suture.connectors.scheduling import FhirScheduling
+from suture.connectors.scheduling.fhir import FhirScheduling
 from suture.core.failure import Failure, Fatal, Rejected, Retriable
 from suture.simulators.clinic.generate import generate
 from suture.simulators.faults import PRESETS, FaultInjection, FaultPlan, Faults

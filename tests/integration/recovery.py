@@ -14,6 +14,7 @@ from suture.access.roles import ADMINISTRATOR
 from suture.canonical.events import AppointmentArrived, AppointmentCancelled, Event, StockReturned
 from suture.canonical.routing import Route
 from suture.catalogue import Catalogue
+from suture.catalogue.manifest import Role
 from suture.catalogue.model import Breaker, Interface, PauseAfter, Retry
 from suture.core.clock import Clock, ManualClock, SystemClock
 from suture.core.failure import Held
@@ -39,7 +40,7 @@ from suture.store.vault import Vault
 
 NAME = "visit"
 RETRY = Retry(attempts=3, first=0.01, longest=0.02)
-BILLING, ODOO = "billing-api", "odoo-ledger"
+BILLING, LEDGER = "billing-api", "odoo-ledger"
 FACT = "suture.stock.returned.v1"
 ANN = Actor("ann", "a test", (ADMINISTRATOR,))
 
@@ -75,7 +76,7 @@ def make_gates(
         pinged=pinged,
         database=database,
         recorder=Recorder(()),
-        interfaces=interfaces or {BILLING: governed(), ODOO: governed()},
+        interfaces=interfaces or {BILLING: governed(), LEDGER: governed()},
         silences=silences or {},
         worker=worker,
         clock=clock,
@@ -122,7 +123,7 @@ class World:
 
 
 class Bench:
-    """Processes of one definition whose steps name a system: ``billing`` or ``odoo``, each with a gate of its own."""
+    """Processes of one definition whose steps name a role: ``billing`` or ``ledger``, each with a gate of its own."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -145,10 +146,10 @@ class Bench:
         slots: int = 64,
         worker: str = "w1",
     ) -> PostgresEngine:
-        def responsible(system: str | None) -> Responsibility:
+        def responsible(role: Role | None) -> Responsibility:
             return Responsibility(
                 "revenue cycle",
-                ODOO if system == "odoo" else BILLING,
+                LEDGER if role == "ledger" else BILLING,
                 retry,
                 retry_by_step or {},
                 undo_after=undo_after,
@@ -316,7 +317,7 @@ class House:
                 reason="the period is locked",
                 remedy="Open it, then retry.",
                 owner="finance",
-                interface=ODOO,
+                interface=LEDGER,
                 process=key,
                 step=step,
                 subject=f"Appointment/{key.partition(':')[2]}",

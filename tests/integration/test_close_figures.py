@@ -84,12 +84,12 @@ async def test_each_difference_of_a_report_is_explained(at: Desk) -> None:
     await read(
         at,
         *charged,
-        held("odoo.invoice", "A-same", "200.00"),
-        held("odoo.invoice", "A-late", "200.00", date(2026, 3, 1)),
+        held("ledger.invoice", "A-same", "200.00"),
+        held("ledger.invoice", "A-late", "200.00", date(2026, 3, 1)),
         held("billing.charge", "A-north", "90.00"),
-        held("odoo.invoice", "A-north", "90.00", facility="NORTH"),
+        held("ledger.invoice", "A-north", "90.00", facility="NORTH"),
         held("billing.charge", "A-void", "70.00"),
-        held("odoo.invoice", "A-void", "70.00", stands=False),
+        held("ledger.invoice", "A-void", "70.00", stands=False),
     )
     await differs(at, "A-open")
     await differs(at, "A-ok")
@@ -124,8 +124,8 @@ async def test_each_currency_stands_by_itself(at: Desk) -> None:
         at,
         held("billing.charge", "A-1", "200.00"),
         held("billing.charge", "A-2", "150", currency="JPY"),
-        held("odoo.invoice", "A-1", "200.00"),
-        held("odoo.invoice", "A-2", "150", currency="JPY"),
+        held("ledger.invoice", "A-1", "200.00"),
+        held("ledger.invoice", "A-2", "150", currency="JPY"),
     )
     lines = [one for one in (await closes(at)).lines if one.left == "billing.charge"]
     assert [(one.currency, one.left_amount, one.agrees) for one in lines] == [
@@ -149,7 +149,7 @@ async def test_a_report_lists_its_own_months_exceptions(at: Desk) -> None:
 async def test_who_signs_sees_the_figures(
     at: Desk, tmp_path: Path, database: Database, vault: Vault, clock: ManualClock, catalogue: Catalogue
 ) -> None:
-    await read(at, held("billing.charge", "A-1", "200.00"), held("odoo.invoice", "A-1", "180.00"))
+    await read(at, held("billing.charge", "A-1", "200.00"), held("ledger.invoice", "A-1", "180.00"))
     report = await closes(at)
     await reaches_signing(at)
     token = await accounts.add(at, ADA, "ben", full_name="Ben", email="", roles=["finance"])

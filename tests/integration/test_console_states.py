@@ -49,9 +49,9 @@ DOCUMENT = {
 }
 PROOFS: dict[str, Any] = {
     "none": None,
-    "of a repair": [DOCUMENT, DOCUMENT | {"book": "odoo.invoice", "open": "20.00"}],
+    "of a repair": [DOCUMENT, DOCUMENT | {"book": "ledger.invoice", "open": "20.00"}],
     "of a repair after which nothing is held": [],
-    "of what was accepted": {"asked": "a test", "compared": {"billing.charge": [DOCUMENT], "odoo.invoice": []}},
+    "of what was accepted": {"asked": "a test", "compared": {"billing.charge": [DOCUMENT], "ledger.invoice": []}},
 }
 
 

@@ -64,9 +64,9 @@ async def test_the_ledgers_own_numbers_lead_to_the_journey(
         )  # fmt: skip
 
     documents = [
-        held("odoo.payment", "PMT-1", "BNK1/2026/00042", "A-1", 200),
-        held("odoo.invoice", "A-1", "RINV/2026/00007", "A-1", -25),
-        held("odoo.by_hand", "INV/2026/00099", "INV/2026/00099", "", 80),
+        held("ledger.payment", "PMT-1", "BNK1/2026/00042", "A-1", 200),
+        held("ledger.invoice", "A-1", "RINV/2026/00007", "A-1", -25),
+        held("ledger.by_hand", "INV/2026/00099", "INV/2026/00099", "", 80),
         held("billing.payment", "PMT-1", "BNK1/other", "A-2", 200),
     ]
     difference = discrepancies.Found(
@@ -84,6 +84,6 @@ async def test_the_ledgers_own_numbers_lead_to_the_journey(
 
     assert await leads("BNK1/2026/00042") == [("/journeys/A-1", "bank entry")]
     assert await leads("RINV/2026/00007") == [("/journeys/A-1", "credit note")]
-    assert await leads("INV/2026/00099") == [("/reconciliation/1", "in Odoo alone")]
+    assert await leads("INV/2026/00099") == [("/reconciliation/1", "in the ledger alone")]
     assert await leads("BNK1/2026") == [("/journeys/A-1", "bank entry")]
     assert await leads("BNK1/other") == []

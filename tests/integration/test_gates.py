@@ -19,7 +19,7 @@ from suture.store.recorder import Recorder
 from .recovery import (
     ANN,
     BILLING,
-    ODOO,
+    LEDGER,
     Bench,
     end,
     gate_row,
@@ -95,8 +95,8 @@ class TestBreaker:
             floor.other(BILLING).enter()
         row = await gate_row(floor.database)
         assert (row.breaker, row.cause, row.openings, row.opened_at) == ("open", "no_answer", 1, floor.clock.now())
-        assert floor.one(ODOO).flowing
-        assert floor.other(ODOO).flowing
+        assert floor.one(LEDGER).flowing
+        assert floor.other(LEDGER).flowing
 
     async def test_opened_by_both_at_once_is_opened_once(self, floor: Floor) -> None:
         fail(floor.one(BILLING), 3)
@@ -334,7 +334,7 @@ class TestDraining:
     @pytest.fixture
     async def slow(self, database: Database, clock: ManualClock) -> Floor:
         floor = Floor(database, clock)
-        rules = {BILLING: governed(drain=50), ODOO: governed(drain=1)}
+        rules = {BILLING: governed(drain=50), LEDGER: governed(drain=1)}
         floor.one, floor.other = (make_gates(database, clock, worker=name, interfaces=rules) for name in ("w1", "w2"))
         await floor.turn()
         return floor
@@ -357,7 +357,7 @@ class TestDraining:
 
     async def test_keeps_a_rate_of_one_a_second(self, slow: Floor) -> None:
         await slow.park(*(f"p{n}" for n in range(9)))
-        await rows(slow.database, "UPDATE process SET held_by = $1", ODOO)
+        await rows(slow.database, "UPDATE process SET held_by = $1", LEDGER)
         for _ in range(25):
             await slow.turn(after=0.2)
         assert 5 <= 9 - len(await slow.parked()) <= 6

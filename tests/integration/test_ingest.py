@@ -16,7 +16,7 @@ from suture.canonical.records import Patient, Payer
 from suture.catalogue import Catalogue
 from suture.connectors.port import LedgerChange
 from suture.core.clock import ManualClock
-from suture.ingest import fhir_appointment, odoo_change
+from suture.ingest import fhir_appointment, ledger_change
 from suture.ingest.ingester import DECODERS, Ingester
 from suture.ingest.understanding import Context, Understood
 from suture.processes.definitions import ROUTES
@@ -551,7 +551,7 @@ async def test_what_is_read_in_the_ledger_about_a_visit_is_no_stranger_s(desk: D
         kind="invoice", what="changed", reference="a1", record=7, at=NOW, version="1", number="INV/1"
     )
     await desk.deliver(notice("completed"))
-    await desk.deliver(odoo_change.encode(changed), interface="odoo-changes")
+    await desk.deliver(ledger_change.encode(changed), interface="odoo-changes")
     await desk.deliver(notice("cancelled", version=2))
     await desk.ingest()
     assert await desk.states() == ["ingested"] * 3

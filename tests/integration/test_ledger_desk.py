@@ -15,7 +15,7 @@ from suture.canonical.events import AppointmentCompleted, Event, PaymentPosted
 from suture.canonical.examples import EXAMPLES
 from suture.canonical.records import Patient, Payer
 from suture.catalogue import Catalogue
-from suture.connectors.odoo import OdooLedger
+from suture.connectors.odoo.ledger import OdooLedger
 from suture.connectors.port import LedgerPlan, RemittanceProgress
 from suture.connectors.testing.orders import (
     PAYER,

@@ -10,8 +10,9 @@ import pytest
 
 from suture.catalogue import Catalogue
 from suture.connectors.http import HttpClient
-from suture.connectors.odoo import OdooLedger, changes, paging
+from suture.connectors.odoo import changes, paging
 from suture.connectors.odoo.client import JsonRpc, Odoo
+from suture.connectors.odoo.ledger import OdooLedger
 from suture.connectors.odoo.names import external_id
 from suture.connectors.port import ChangePage
 from suture.connectors.testing.orders import DAY, PLAN, VISIT, a_payment, an_invoice, posted_invoice, usd
@@ -63,6 +64,7 @@ class Clinic:
 
     def a_poller(self, every: float = 60.0) -> Poller:
         return Poller(
+            system="odoo",
             database=self.database,
             inbox=self.inbox,
             interface=INTERFACE,

@@ -23,13 +23,13 @@ from suture.store import gates as gate_store
 from suture.store.database import Database
 from suture.store.gates import Gates
 
-from .recovery import ANN, BILLING, ODOO, Bench, World, gate_row, governed, make_gates, rows, running
+from .recovery import ANN, BILLING, LEDGER, Bench, World, gate_row, governed, make_gates, rows, running
 
 AWAY = Retriable("unreachable", "billing can't be reached")
 NO = Rejected("period_locked", "the period is locked", "Open it, then retry.")
 QUICK = {
     BILLING: governed(breaker=Breaker(count=3, share=0.5, within=30, pause=0.3, longest_pause=0.3)),
-    ODOO: governed(),
+    LEDGER: governed(),
 }
 
 
@@ -72,7 +72,7 @@ class TestAtAShutGate:
         await pause(bench, gates)
         await bench.start("a")
         async with running(
-            bench.engine(world.step("one", system="odoo"), world.step("two"), gates=gates),
+            bench.engine(world.step("one", role="ledger"), world.step("two"), gates=gates),
             gates,
             url=bench.database.url,
         ):
@@ -185,7 +185,7 @@ class TestASystemThatHangs:
 
         hanging, free = [f"hang{n:03}" for n in range(300)], [f"free{n:03}" for n in range(200)]
         engine = bench.engine(
-            Step("bill", hang, when=billed, system="billing"), world.step("post", system="odoo"), gates=gates
+            Step("bill", hang, when=billed, role="billing"), world.step("post", role="ledger"), gates=gates
         )
         async with running(engine, gates, url=bench.database.url):
             await bench.start(*hanging)
@@ -207,7 +207,7 @@ class TestCancelled:
         await pause(bench, gates)
         await bench.start("a")
         async with running(
-            bench.engine(world.step("one", system="odoo"), world.step("two"), gates=gates),
+            bench.engine(world.step("one", role="ledger"), world.step("two"), gates=gates),
             gates,
             url=bench.database.url,
         ):

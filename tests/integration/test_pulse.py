@@ -6,12 +6,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from suture.connectors.billing import RestBilling
+from suture.connectors.billing.rest import RestBilling
 from suture.connectors.guard import Guard
-from suture.connectors.odoo import OdooLedger
+from suture.connectors.odoo.ledger import OdooLedger
 from suture.connectors.port import Connector
 from suture.connectors.pulse import Pulse, ask
-from suture.connectors.scheduling import FhirScheduling
+from suture.connectors.scheduling.fhir import FhirScheduling
 from suture.connectors.testing.orders import PLAN
 from suture.core.clock import ManualClock
 from suture.simulators import billing, odoo, scheduling

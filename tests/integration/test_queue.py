@@ -18,7 +18,7 @@ from suture.store.database import Database
 from suture.store.exceptions import OpenException, Selection
 from suture.store.vault import Vault
 
-from .recovery import ANN, ODOO, House, gate_row, make_gates
+from .recovery import ANN, LEDGER, House, gate_row, make_gates
 
 A1 = "completed_appointment:a1"
 ODD = "urn:harbour:services|ODD"
@@ -211,12 +211,12 @@ class TestRetried:
         gates = make_gates(house.database, house.clock)
         await gates.turn()
         for _ in range(3):
-            gates(ODOO).refused(Rejected("period_locked", "locked"))
+            gates(LEDGER).refused(Rejected("period_locked", "locked"))
         await gates.turn()
-        assert (await gate_row(house.database, ODOO)).paused_at is not None
+        assert (await gate_row(house.database, LEDGER)).paused_at is not None
         trouble = await one(house)
         retried = await queue.retry(house.desk, ANN, Selection(numbers=(trouble.number,)))
-        assert retried.refused == ((trouble.number, f"`suture resume {ODOO}` lets the interface flow again"),)
+        assert retried.refused == ((trouble.number, f"`suture resume {LEDGER}` lets the interface flow again"),)
 
 
 class TestAssigned:

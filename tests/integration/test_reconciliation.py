@@ -76,12 +76,13 @@ async def test_a_day_without_faults_yields_nothing(it: Clinic) -> None:
     assert run.documents > 100
     tallies = await reconciling.days(it.base.database, run.days[0], run.days[-1])
     assert {tally.count for tally in tallies if tally.book == "billing.charge"} == {
-        tally.count for tally in tallies if tally.book == "odoo.invoice"
+        tally.count for tally in tallies if tally.book == "ledger.invoice"
     }
     hashes = {
-        book: {(t.facility, t.hash) for t in tallies if t.book == book} for book in ("billing.payment", "odoo.payment")
+        book: {(t.facility, t.hash) for t in tallies if t.book == book}
+        for book in ("billing.payment", "ledger.payment")
     }
-    assert hashes["billing.payment"] == hashes["odoo.payment"], "a hash tells that both sides hold the same"
+    assert hashes["billing.payment"] == hashes["ledger.payment"], "a hash tells that both sides hold the same"
 
 
 async def test_a_lost_webhook(it: Clinic) -> None:
@@ -180,7 +181,7 @@ async def test_a_supplier_renamed(it: Clinic) -> None:
     await it.by_hand("res.partner", "write", [supplier["id"]], vals={"name": "Glove Works & Sons"})
     found = await the_one(it)
     assert (found.rule, found.what, found.key) == ("master_data", "changed", "Supplier/S1")
-    assert [one["detail"] for one in found.evidence["compared"]["odoo.master_data"]] == ["name"]
+    assert [one["detail"] for one in found.evidence["compared"]["ledger.master_data"]] == ["name"]
     assert "Glove" not in msgspec.json.encode(found.evidence).decode(), "what changed is named, not said"
     assert "taken as it is in Odoo" in await repaired(it, found)
 

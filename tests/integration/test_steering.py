@@ -13,7 +13,7 @@ from suture.store.database import Database
 from suture.store.steering import ProcessSelection
 from suture.store.vault import Vault
 
-from .recovery import ANN, BILLING, ODOO, House
+from .recovery import ANN, BILLING, LEDGER, House
 
 A1, A2, A3 = (f"completed_appointment:a{n}" for n in (1, 2, 3))
 
@@ -26,7 +26,7 @@ async def house(database: Database, vault: Vault, catalogue: Catalogue, clock: M
         await house.deliver(notice("completed", appointment=name))
         await house.ingest()
     await house.stick(A1, capture_charge="done")
-    await house.rows("UPDATE process SET state = 'parked', held_by = $2, step = 'x' WHERE key = $1", A2, ODOO)
+    await house.rows("UPDATE process SET state = 'parked', held_by = $2, step = 'x' WHERE key = $1", A2, LEDGER)
     await house.rows("UPDATE process SET state = 'done', finished_at = now() WHERE key = $1", A3)
     return house
 
@@ -58,7 +58,7 @@ class TestListed:
 
     async def test_with_the_gate_they_wait_at(self, house: House) -> None:
         (parked,) = await steering.processes(house.database, ProcessSelection(state="parked"))
-        assert (parked.held_by, parked.released) == (ODOO, True)
+        assert (parked.held_by, parked.released) == (LEDGER, True)
 
 
 class TestShown:
@@ -138,20 +138,20 @@ class TestCompensated:
 
 class TestInterfaces:
     async def test_are_all_of_the_catalogue_with_what_waits(self, house: House, notice) -> None:
-        await operate.pause(house.desk, ANN, ODOO)
+        await operate.pause(house.desk, ANN, LEDGER)
         await house.deliver(notice(appointment="a9"))
         found = {one.name: one for one in await operate.interfaces(house.database, house.catalogue.interfaces)}
         assert found.keys() == house.catalogue.interfaces.keys()
-        assert (found[ODOO].words, found[ODOO].waiting) == ("paused", 1)
+        assert (found[LEDGER].words, found[LEDGER].waiting) == ("paused", 1)
         assert (found[BILLING].words, found[BILLING].waiting) == ("flowing", 0)
         assert found["scheduling-appointments"].waiting == 1
 
     async def test_paused_twice_or_resumed_for_nothing_says_so_and_leaves_no_trace(self, house: House) -> None:
         with pytest.raises(NotPossible, match="nothing holds odoo-ledger up"):
-            await operate.resume(house.desk, ANN, ODOO)
-        await operate.pause(house.desk, ANN, ODOO)
+            await operate.resume(house.desk, ANN, LEDGER)
+        await operate.pause(house.desk, ANN, LEDGER)
         with pytest.raises(NotPossible, match="paused already"):
-            await operate.pause(house.desk, ANN, ODOO)
+            await operate.pause(house.desk, ANN, LEDGER)
         assert [act for _, act, _ in await house.acts()] == ["interface.pause"]
 
     @pytest.mark.parametrize("act", [operate.pause, operate.resume])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from suture.catalogue import Catalogue, CatalogueError, parse
 from suture.catalogue.reconciliation import standard_rules
 from suture.catalogue.write import template
-from suture.operate import words
+from suture.operate.words import Words
 from suture.reconcile.comparing import MOST, TooManyDifferences, compare, suspects
 from suture.reconcile.differences import Difference
 from suture.reconcile.evidence import by_key as evidence_by_key
@@ -43,8 +43,8 @@ def held(book: str, key: str = "a1", **told: object) -> Holding:
         appointment="a1",
         amount=None if book.endswith(("appointment", "supplies", "stock_move")) else Decimal("200.00"),
         currency="USD",
-        open=Decimal("80.00") if book in ("billing.charge", "odoo.invoice") else None,
-        quantity=Decimal(3) if book in ("suture.supplies", "odoo.stock_move") else None,
+        open=Decimal("80.00") if book in ("billing.charge", "ledger.invoice") else None,
+        quantity=Decimal(3) if book in ("suture.supplies", "ledger.stock_move") else None,
         seen_at=NOW - timedelta(days=20),
     )
     return msgspec.structs.replace(visit, **told)
@@ -55,7 +55,7 @@ WHOLE = {
     for book in (
         *("scheduling.appointment", "suture.appointment", "suture.charge", "suture.supplies", "suture.share"),
         *("suture.invoice", "suture.payment", "billing.charge", "billing.claim", "billing.payment"),
-        *("odoo.invoice", "odoo.payment", "odoo.stock_move", "odoo.accrual"),
+        *("ledger.invoice", "ledger.payment", "ledger.stock_move", "ledger.accrual"),
     )
 }
 """A visit whose every document stands once, on every side."""
@@ -91,7 +91,7 @@ def fallen(book: str, state: str) -> list[Holding]:
 def about(state: str, key: str = "Patient/p1", number: str = "patient 7") -> Holding:
     """A contact or product as Odoo has it."""
     bare = {"appointment": "", "party": "", "facility": None, "amount": None, "currency": None}
-    return held("odoo.master_data", key, number=number, state=state, **bare)
+    return held("ledger.master_data", key, number=number, state=state, **bare)
 
 
 async def test_a_visit_that_is_whole_breaks_no_rule(database: Database) -> None:
@@ -165,7 +165,7 @@ async def test_what_came_late_for_a_closed_month_stands_on_the_next_ones_first_d
     async with database.transaction() as connection:
         if closed:
             await periods.freeze(connection, f"{DAY:%Y-%m}", "ada", NOW)
-        await holdings.stage(connection, other("odoo.accrual", day=day))
+        await holdings.stage(connection, other("ledger.accrual", day=day))
         await holdings.merge(connection)
         await holdings.scope_keys(connection, ["a1"])
         found = await compare(connection, standard_rules(), NOW, None)
@@ -205,7 +205,7 @@ CASES = {
         *("charge_gone", "facility_changed", "200.00", "by_hand"),
     ),
     "share at another facility": (
-        other("odoo.accrual", facility="none"),
+        other("ledger.accrual", facility="none"),
         *("share_not_accrued", "facility_changed", "200.00", "by_hand"),
     ),
     "never charged": (
@@ -221,39 +221,45 @@ CASES = {
         other("billing.claim", state="submitted"),
         *("claim_not_answered", "overdue", "200.00", "by_hand"),
     ),
-    "invoice deleted": (without("odoo.invoice"), "invoice_changed", "missing", "200.00", "redo"),
+    "invoice deleted": (without("ledger.invoice"), "invoice_changed", "missing", "200.00", "redo"),
     "invoice edited up": (
-        other("odoo.invoice", amount=Decimal("250.00")),
+        other("ledger.invoice", amount=Decimal("250.00")),
         *("invoice_changed", "differs", "50.00", "correct"),
     ),
     "invoice edited down": (
-        other("odoo.invoice", amount=Decimal("150.00")),
+        other("ledger.invoice", amount=Decimal("150.00")),
         *("invoice_changed", "differs", "50.00", "by_hand"),
     ),
     "invoice twice": (
-        also(held("odoo.invoice", number="INV/2")),
+        also(held("ledger.invoice", number="INV/2")),
         *("invoice_changed", "twice", "200.00", "by_hand"),
     ),
-    "invoice cancelled": (fallen("odoo.invoice", "cancel"), "invoice_changed", "cancelled", "200.00", "by_hand"),
-    "invoice reset to draft": (fallen("odoo.invoice", "draft"), "invoice_changed", "draft", "200.00", "redo"),
-    "invoice credited wholly": (fallen("odoo.invoice", "credited"), "invoice_changed", "credited", "200.00", "by_hand"),
+    "invoice cancelled": (fallen("ledger.invoice", "cancel"), "invoice_changed", "cancelled", "200.00", "by_hand"),
+    "invoice reset to draft": (fallen("ledger.invoice", "draft"), "invoice_changed", "draft", "200.00", "redo"),
+    "invoice credited wholly": (
+        fallen("ledger.invoice", "credited"),
+        "invoice_changed",
+        "credited",
+        "200.00",
+        "by_hand",
+    ),
     "invoice taken back by Suture itself": (
-        fallen("odoo.invoice", "reversed"),
+        fallen("ledger.invoice", "reversed"),
         *("invoice_changed", "missing", "200.00", "redo"),
     ),
     "invoice credited in part": (
-        also(held("odoo.invoice", number="RINV/1", counts=0, amount=Decimal("-25.00"), open=None)),
+        also(held("ledger.invoice", number="RINV/1", counts=0, amount=Decimal("-25.00"), open=None)),
         *("invoice_changed", "partly_credited", "25.00", "by_hand"),
     ),
     "twin credited in part": (
         also(
-            held("odoo.invoice", number="INV/2"),
-            held("odoo.invoice", number="RINV/1", counts=0, amount=Decimal("-25.00"), open=None),
+            held("ledger.invoice", number="INV/2"),
+            held("ledger.invoice", number="RINV/1", counts=0, amount=Decimal("-25.00"), open=None),
         ),
         *("invoice_changed", "twice", "175.00", "by_hand"),
     ),
     "invoice at another facility": (
-        other("odoo.invoice", facility="EAST"),
+        other("ledger.invoice", facility="EAST"),
         *("invoice_changed", "facility_changed", "200.00", "by_hand"),
     ),
     "invoice still stands": (
@@ -264,78 +270,78 @@ CASES = {
         "by_hand",
     ),
     "another contact on an invoice": (
-        also(held("odoo.alteration", state="party", open=None)),
+        also(held("ledger.alteration", state="party", open=None)),
         *("document_altered", "party_changed", "200.00", "by_hand"),
     ),
     "another reference on an invoice": (
-        also(held("odoo.alteration", state="reference", open=None)),
+        also(held("ledger.alteration", state="reference", open=None)),
         *("document_altered", "reference_changed", "200.00", "by_hand"),
     ),
     "invoice entered by hand": (
-        also(held("odoo.by_hand", "INV/9", appointment="", open=None)),
+        also(held("ledger.by_hand", "INV/9", appointment="", open=None)),
         *("entered_by_hand", "by_hand", "200.00", "by_hand"),
     ),
     "never invoiced": (
-        without("odoo.invoice", "suture.invoice"),
+        without("ledger.invoice", "suture.invoice"),
         *("charge_not_invoiced", "missing", "200.00", "redo"),
     ),
     "payment's webhook lost": (without("suture.payment"), "payment_not_told", "missing", "200.00", "fetch"),
-    "payment not in Odoo": (without("odoo.payment"), "payment_not_applied", "missing", "200.00", "redo"),
+    "payment not in Odoo": (without("ledger.payment"), "payment_not_applied", "missing", "200.00", "redo"),
     "payment only in Odoo": (
         without("billing.payment", "suture.payment"),
         *("payment_not_applied", "unexpected", "200.00", "by_hand"),
     ),
     "payment reversed there": (
-        fallen("odoo.payment", "undone"),
+        fallen("ledger.payment", "undone"),
         *("payment_not_applied", "reversed", "200.00", "by_hand"),
     ),
-    "payment reset to draft": (fallen("odoo.payment", "draft"), "payment_not_applied", "draft", "200.00", "redo"),
+    "payment reset to draft": (fallen("ledger.payment", "draft"), "payment_not_applied", "draft", "200.00", "redo"),
     "payment of another amount": (
-        other("odoo.payment", amount=Decimal("150.00")),
+        other("ledger.payment", amount=Decimal("150.00")),
         *("payment_not_applied", "differs", "50.00", "by_hand"),
     ),
     "payment posted twice": (
-        also(held("odoo.payment", "p1", number="BNK/2")),
+        also(held("ledger.payment", "p1", number="BNK/2")),
         *("payment_not_applied", "twice", "200.00", "correct"),
     ),
-    "paid beside": (other("odoo.invoice", open=Decimal(0)), "open_amounts", "differs", "80.00", "by_hand"),
-    "supplies not taken": (without("odoo.stock_move"), "supplies_not_taken", "missing", None, "redo"),
+    "paid beside": (other("ledger.invoice", open=Decimal(0)), "open_amounts", "differs", "80.00", "by_hand"),
+    "supplies not taken": (without("ledger.stock_move"), "supplies_not_taken", "missing", None, "redo"),
     "too few supplies": (
-        other("odoo.stock_move", quantity=Decimal(2)),
+        other("ledger.stock_move", quantity=Decimal(2)),
         *("supplies_not_taken", "differs", None, "by_hand"),
     ),
     "supplies put back": (
-        fallen("odoo.stock_move", "returned"),
+        fallen("ledger.stock_move", "returned"),
         *("supplies_not_taken", "returned", None, "by_hand"),
     ),
     "share reversed there": (
-        fallen("odoo.accrual", "undone"),
+        fallen("ledger.accrual", "undone"),
         *("share_not_accrued", "reversed", "200.00", "by_hand"),
     ),
-    "share reset to draft": (fallen("odoo.accrual", "draft"), "share_not_accrued", "draft", "200.00", "redo"),
+    "share reset to draft": (fallen("ledger.accrual", "draft"), "share_not_accrued", "draft", "200.00", "redo"),
     "share accrued twice": (
-        also(held("odoo.accrual", number="MISC/2")),
+        also(held("ledger.accrual", number="MISC/2")),
         *("share_not_accrued", "twice", "200.00", "by_hand"),
     ),
     "contact changed": (also(about("changed")), "master_data", "changed", None, "adopt"),
     "contact archived": (also(about("archived")), "master_data", "archived", None, "by_hand"),
     "contact deleted": (also(about("deleted")), "master_data", "deleted", None, "by_hand"),
     "product renamed": (also(about("changed", "S1210", "service 7")), "master_data", "renamed", None, "by_hand"),
-    "share not accrued": (without("odoo.accrual"), "share_not_accrued", "missing", "200.00", "redo"),
+    "share not accrued": (without("ledger.accrual"), "share_not_accrued", "missing", "200.00", "redo"),
     "invoice on another day": (
-        other("odoo.invoice", day=DAY + timedelta(days=1)),
+        other("ledger.invoice", day=DAY + timedelta(days=1)),
         *("invoice_moved", "moved", "200.00", "by_hand"),
     ),
     "payment on another day": (
-        other("odoo.payment", day=DAY + timedelta(days=1)),
+        other("ledger.payment", day=DAY + timedelta(days=1)),
         *("payment_moved", "moved", "200.00", "by_hand"),
     ),
     "share on another day": (
-        other("odoo.accrual", day=DAY + timedelta(days=1)),
+        other("ledger.accrual", day=DAY + timedelta(days=1)),
         *("share_moved", "moved", "200.00", "by_hand"),
     ),
     "another share": (
-        other("odoo.accrual", amount=Decimal("60.00")),
+        other("ledger.accrual", amount=Decimal("60.00")),
         *("share_not_accrued", "differs", "140.00", "by_hand"),
     ),
 }
@@ -368,16 +374,17 @@ async def test_a_difference_is_told_in_words_with_both_sides_and_what_to_do(
         number=1,
         state="open",
     )
-    sentence = words.describe(told, one.rule)
+    said = Words.of(catalogue)
+    sentence = said.describe(told, one.rule)
     assert told.key in sentence
     assert "{" not in sentence
     assert sentence != told.what, "each has a sentence of its own"
     if one.repair == "by_hand" and one.what not in ("differs", "twice", "overdue", "unexpected", "missing"):
-        assert words.remedy(told, one.rule)
+        assert said.remedy(told, one.rule)
 
 
 async def test_totals_differ_where_a_day_s_payments_are_another_payer_s(database: Database) -> None:
-    found = await differences(database, other("odoo.payment", party="Payer/o2"))
+    found = await differences(database, other("ledger.payment", party="Payer/o2"))
     assert {(one.rule.name, one.key) for one in found} == {
         ("payer_totals", f"Payer/o1 {DAY}"),
         ("payer_totals", f"Payer/o2 {DAY}"),
@@ -387,7 +394,7 @@ async def test_totals_differ_where_a_day_s_payments_are_another_payer_s(database
 
 async def test_what_is_too_young_is_not_asked_about_yet(database: Database) -> None:
     evening = datetime.combine(DAY, datetime.min.time(), UTC) + timedelta(hours=20)
-    fresh = [msgspec.structs.replace(one, seen_at=evening, changed_at=evening) for one in without("odoo.payment")]
+    fresh = [msgspec.structs.replace(one, seen_at=evening, changed_at=evening) for one in without("ledger.payment")]
     assert await differences(database, fresh, evening + timedelta(minutes=30)) == []
     assert len(await differences(database, fresh, evening + timedelta(hours=2))) == 1
 
@@ -403,7 +410,7 @@ BAD = {
     "one-sided": ("- {name: a_rule, asks: x, left: {book: billing.claim}, expects: [amount]}\n", "no right side"),
     "unknown book": ("- {name: a_rule, asks: x, left: {book: billing.wishes}}\n", "Invalid enum value"),
     "totals": (
-        "- {name: a_rule, asks: x, left: {book: billing.claim}, right: {book: odoo.invoice}, by: totals}\n",
+        "- {name: a_rule, asks: x, left: {book: billing.claim}, right: {book: ledger.invoice}, by: totals}\n",
         "expects [amount]",
     ),
 }

@@ -24,7 +24,7 @@ class StepShape(msgspec.Struct, frozen=True, kw_only=True):
     """`awaits` is an event type; `conditional`: the step may be left out."""
 
     name: str
-    system: str | None
+    role: str | None
     awaits: str | None = None
     effect: bool = False
     undo: bool = False
@@ -124,10 +124,10 @@ def record_new() -> None:
 
 def _step(step: Step | AwaitEvent) -> StepShape:
     if isinstance(step, AwaitEvent):
-        return StepShape(name=step.name, system=step.system, awaits=step.type)
+        return StepShape(name=step.name, role=step.role, awaits=step.type)
     return StepShape(
         name=step.name,
-        system=step.system,
+        role=step.role,
         effect=step.has_effect,
         undo=step.undo is not None,
         conditional=step.when is not None,

@@ -25,14 +25,18 @@ def test_the_template_is_a_valid_catalogue(catalogue: Catalogue) -> None:
     assert catalogue.organisation.id == "harbour-clinics"
     assert catalogue.interfaces["billing-api"].retry == Retry(attempts=12, first=0.5, longest=60)
     assert catalogue.compensation.default_share == Decimal("0.3")
-    assert catalogue.outbound("odoo").contract == "odoo-ledger.v1"
+    assert catalogue.outbound("odoo").contract == "ledger.v1"
 
 
 SHAPE = [
     ("  currency: USD", "  currancy: USD", "organisation: Object contains unknown field `currancy`"),
     ("  name: Harbour Clinics\n", "", "organisation: Object missing required field `name`"),
     ("version: 1", "version: 2", "version: Invalid enum value 2"),
-    ("kind: odoo", "kind: sap", "systems.odoo.kind: Invalid enum value 'sap'"),
+    (
+        "kind: odoo",
+        "kind: sap",
+        "systems.odoo.kind: there is no connector of kind 'sap'; there are: fhir-scheduling, odoo, rest-billing",
+    ),
     ("concurrency: 16", "concurrency: 0", "systems.billing.concurrency: Expected `int` >= 1"),
     ("url: http://127.0.0.1:9102", "url: nowhere", "systems.billing.url: Expected `str` matching regex"),
     ("first: 0.5", "first: -1", "interfaces.billing-api.retry.first: Expected `float` > 0.0"),
@@ -42,7 +46,12 @@ SHAPE = [
 MEANING = [
     ("timezone: America/New_York", "timezone: Mars/Olympus", "there is no time zone 'Mars/Olympus'"),
     ("system: billing\n    direction: in", "system: bank\n    direction: in", "'bank' is not one of the systems"),
-    ("contract: billing-payment.v1", "contract: odoo-ledger.v1", "odoo-ledger.v1 does not go in"),
+    ("contract: billing-payment.v1", "contract: rest-billing.v1", "rest-billing.v1 does not go in"),
+    (
+        "contract: billing-payment.v1",
+        "contract: ledger.v1",
+        "the billing platform has no contract 'ledger.v1' in; it has: billing-payment.v1",
+    ),
     ("{product: GLOVES, quantity: 1}", "{product: MASKS, quantity: 1}", "names 'MASKS', which is no product"),
     ("{product: GLOVES, quantity: 1}", "{product: GLOVES, quantity: -1}", "uses -1 of GLOVES"),
     ("{product: GLOVES, quantity: 1}", "{product: GLOVES, quantity: .nan}", "uses NaN of GLOVES"),
@@ -53,9 +62,9 @@ MEANING = [
     (
         "kind: fhir-scheduling",
         "kind: rest-billing",
-        "there must be one system of kind fhir-scheduling, and there are 0",
+        "there must be one scheduling system (of kind fhir-scheduling), and there are 0",
     ),
-    ("database: suture", "company: suture", "an Odoo needs its database's name"),
+    ("database: suture", "company: suture", "systems.odoo: Object missing required field `database`"),
     (
         "contract: billing-payment.v1",
         "contract: fhir-appointment.v1",

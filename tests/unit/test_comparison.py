@@ -105,7 +105,7 @@ def test_each_side_is_counted_and_summed() -> None:
     comparison = compare(facts(SOUND + second + "\nscheduling appointment a3 a3 noshow -"), frozenset(), "USD")
     assert comparison.appointments == {"fulfilled": 2, "noshow": 1}
     assert comparison.billing == SideTotals(charges=2, charge_total="400.00", payments=2, payment_total="240.00")
-    assert comparison.odoo == SideTotals(
+    assert comparison.ledger == SideTotals(
         invoices_posted=2,
         invoice_total="400.00",
         payments=2,

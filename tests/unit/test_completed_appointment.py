@@ -203,15 +203,15 @@ class Played:
 
 
 def test_the_page() -> None:
-    page = [(step.name, step.system, isinstance(step, Step) and step.undo is not None) for step in DEFINITION.steps]
+    page = [(step.name, step.role, isinstance(step, Step) and step.undo is not None) for step in DEFINITION.steps]
     assert page == [
-        ("resolve", "fhir-scheduling", False),
-        ("check_eligibility", "rest-billing", False),
-        ("capture_charge", "rest-billing", True),
-        ("draft_invoice", "odoo", True),
-        ("consume_stock", "odoo", True),
-        ("accrue_compensation", "odoo", True),
-        ("post_invoice", "odoo", False),
+        ("resolve", "scheduling", False),
+        ("check_eligibility", "billing", False),
+        ("capture_charge", "billing", True),
+        ("draft_invoice", "ledger", True),
+        ("consume_stock", "stock", True),
+        ("accrue_compensation", "ledger", True),
+        ("post_invoice", "ledger", False),
     ]
 
 

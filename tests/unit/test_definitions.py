@@ -41,9 +41,9 @@ def test_a_definition_goes_on_with_what_every_earlier_version_began(definition: 
 BEFORE = Shape(
     version=1,
     steps=(
-        StepShape(name="look", system=None),
-        StepShape(name="write", system="odoo", effect=True, undo=True),
-        StepShape(name="wait", system=None, awaits="suture.invoice.posted.v1"),
+        StepShape(name="look", role=None),
+        StepShape(name="write", role="ledger", effect=True, undo=True),
+        StepShape(name="wait", role=None, awaits="suture.invoice.posted.v1"),
     ),
     results={"write": "Entry"},
     fields={"Visit.payer": FieldShape(type='{"type":"string"}', required=True)},
@@ -52,7 +52,7 @@ BEFORE = Shape(
 
 def _steps(*names: str) -> Shape:
     known = {step.name: step for step in BEFORE.steps}
-    more = {name: StepShape(name=name, system=None) for name in names}
+    more = {name: StepShape(name=name, role=None) for name in names}
     return msgspec.structs.replace(BEFORE, steps=tuple((more | known)[name] for name in names))
 
 

@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from suture.connectors.odoo import OdooLedger
+from suture.connectors.odoo.ledger import OdooLedger
 from suture.connectors.testing.orders import DAY, PLAN, a_kit, a_payment, an_accrual, posted_invoice, whole_visit
 from suture.core.clock import ManualClock
 from suture.simulators.billing.book import Book

@@ -49,16 +49,18 @@ def test_facts_move_accounts(told: list[msgspec.Struct], moves: dict[str, int]) 
     assert expected_moves(told, PLAN) == moves
 
 
-def balance(account: str, debit: str, credit: str = "0", kind: str = "income") -> Balance:
-    return Balance(account=account, name=f"Account {account}", kind=kind, debit=usd(debit), credit=usd(credit))
+def balance(account: str, debit: str, credit: str = "0", receivable: bool = False) -> Balance:
+    return Balance(
+        account=account, name=f"Account {account}", is_receivable=receivable, debit=usd(debit), credit=usd(credit)
+    )
 
 
 def test_only_what_moved_or_should_have_is_told_and_receivables_are_one() -> None:
-    before = [balance("4000", "0", "50"), balance("1210", "30", kind="asset_receivable"), balance("9", "7")]
+    before = [balance("4000", "0", "50"), balance("1210", "30", receivable=True), balance("9", "7")]
     after = [
         balance("4000", "0", "250"),
-        balance("1210", "130", kind="asset_receivable"),
-        balance("1211", "100", kind="asset_receivable"),
+        balance("1210", "130", receivable=True),
+        balance("1211", "100", receivable=True),
         balance("9", "7"),
     ]
     moves = account_moves(before, after, expected_moves([POSTED, ACCRUED], PLAN))
@@ -73,7 +75,7 @@ def test_only_what_moved_or_should_have_is_told_and_receivables_are_one() -> Non
 @pytest.mark.parametrize(("currency", "printed"), [("USD", "12.00"), ("XOF", "12"), ("KWD", "12.000")])
 def test_amounts_are_printed_with_their_currencys_decimals(currency: str, printed: str) -> None:
     moved = Balance(
-        account="1", name="One", kind="income", debit=Money(Decimal(12), currency), credit=Money.zero(currency)
+        account="1", name="One", is_receivable=False, debit=Money(Decimal(12), currency), credit=Money.zero(currency)
     )
     (move,) = account_moves([], [moved], {})
     assert (move.moved, Decimal(move.expected)) == (printed, 0)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -14,9 +15,12 @@ from suture.bootstrap.settings import Secrets, Settings, SettingsError
 from suture.catalogue import Catalogue, load
 from suture.catalogue.days import Days
 from suture.catalogue.load import fingerprint
+from suture.catalogue.manifest import Role
 from suture.catalogue.model import System
+from suture.catalogue.registry import loaded
 from suture.connectors.guard import Guard
 from suture.connectors.port import AdjustmentAccount, Billing, Ledger, LedgerPlan, Place, Product, Scheduling
+from suture.connectors.port.connecting import Connecting
 from suture.core.clock import Clock, SystemClock
 from suture.operate.desk import Desk
 from suture.operate.repairs import Bench
@@ -126,43 +130,28 @@ def connect_systems(
 ) -> Systems:
     """Connectors for the catalogue's systems, each behind its guard (a worker's; a command has one of its own). Nothing
     is sent yet. `crosswalk` gives what is remembered of a system's records; without one nothing is, beyond a run."""
-    # Loaded here, since most commands call no system and would start in twice the time.
-    from suture.connectors.billing import RestBilling
-    from suture.connectors.odoo import OdooLedger
-    from suture.connectors.scheduling import FhirScheduling
-
     guard = guard or (lambda name, system: Guard.unwatched(name, system.concurrency))
-    currency = catalogue.organisation.currency
-    name, system = catalogue.system_of_kind("fhir-scheduling")
-    scheduling = FhirScheduling(
-        name,
-        system.url,
-        secrets.get(system.secret),
-        guard=guard(name, system),
-        timeout=system.timeout,
-        days=Days(catalogue),
-        facilities=[place.code for place in catalogue.facilities],
-    )
-    name, system = catalogue.system_of_kind("rest-billing")
-    billing = RestBilling(
-        name, system.url, secrets.get(system.secret), currency, guard=guard(name, system), timeout=system.timeout
-    )
-    name, system = catalogue.system_of_kind("odoo")
-    ledger = OdooLedger.connect(
-        name=name,
-        url=system.url,
-        database=system.database or "",
-        api_key=secrets.get(system.secret),
-        login=system.login,
-        transport=None if system.transport == "auto" else system.transport,
-        company=system.company,
-        organisation=catalogue.organisation.id,
-        plan=lambda company: ledger_plan(catalogue, company),
-        guard=guard(name, system),
-        timeout=system.timeout,
-        crosswalk=crosswalk(name) if crosswalk else None,
-    )
-    return Systems(scheduling, billing, ledger)
+
+    def connected(role: Role) -> Any:
+        name, system = catalogue.system_of(role)
+        return loaded(system.manifest.connect)(  # only now: most commands call no system, and start in half the time
+            Connecting(
+                name=name,
+                url=system.url,
+                secret=secrets.get(system.secret),
+                settings=system.settings,
+                timeout=system.timeout,
+                guard=guard(name, system),
+                organisation=catalogue.organisation.id,
+                currency=catalogue.organisation.currency,
+                days=Days(catalogue),
+                facilities=[place.code for place in catalogue.facilities],
+                plan=lambda company: ledger_plan(catalogue, company),
+                crosswalk=crosswalk(name) if crosswalk else None,
+            )
+        )
+
+    return Systems(connected("scheduling"), connected("billing"), connected("ledger"))
 
 
 def ledger_crosswalk(base: "Foundation") -> Callable[[str], Crosswalk]:
@@ -243,8 +232,8 @@ def watch(base: Foundation, systems: Systems, records: Recorder) -> Watch:
 
 def recorder(catalogue: Catalogue) -> Recorder:
     """Records events, and starts, wakes and cancels the processes they concern."""
-    owner = catalogue.system_of_kind("fhir-scheduling")[1].owner
-    owners = {"payment": catalogue.system_of_kind("rest-billing")[1].owner}
+    owner = catalogue.system_of("scheduling")[1].owner
+    owners = {"payment": catalogue.system_of("billing")[1].owner}
     return Recorder(ROUTES, AWAITED, owner=owner, owners=owners, organisation=catalogue.organisation.id)
 
 

@@ -24,6 +24,7 @@ from suture.bootstrap.wiring import (
 )
 from suture.catalogue import Catalogue
 from suture.catalogue.days import Days
+from suture.catalogue.manifest import Role
 from suture.catalogue.model import Interface, ServiceIndex, System
 from suture.connectors.guard import Guard
 from suture.connectors.pulse import Pulse
@@ -49,12 +50,12 @@ log = structlog.get_logger()
 _LAST_SECONDS = 10.0
 
 
-def responsibility(catalogue: Catalogue) -> Callable[[str | None], Responsibility]:
-    """Who answers for a system of a kind, as the catalogue says."""
+def responsibility(catalogue: Catalogue) -> Callable[[Role | None], Responsibility]:
+    """Who answers for the system in a role, as the catalogue says."""
 
     @cache
-    def of(kind: str | None) -> Responsibility:
-        name, system = catalogue.system_of_kind(kind or "fhir-scheduling")
+    def of(role: Role | None) -> Responsibility:
+        name, system = catalogue.system_of(role or "scheduling")
         key, interface = _outbound(catalogue, name)
         undo_after = interface.undo_after_hours
         return Responsibility(
@@ -122,8 +123,8 @@ def toolbox(base: Foundation, systems: Systems, parties: Parties) -> Toolbox:
 
 
 def make_poller(base: Foundation, systems: Systems, gates: Gates) -> Poller | None:
-    """Reads what others change in Odoo, where the catalogue has an interface for it. It looks at no system that is held
-    up, by a breaker or by a person."""
+    """Reads what others change in the ledger, where the catalogue has an interface for it. It looks at no system that
+    is held up, by a breaker or by a person."""
     polled = base.catalogue.polled()
     if polled is None:
         return None
@@ -133,6 +134,7 @@ def make_poller(base: Foundation, systems: Systems, gates: Gates) -> Poller | No
         database=base.database,
         inbox=inbox(base),
         interface=name,
+        system=interface.system,
         ledgers={company or "": systems.ledger.of_company(company) for company in base.catalogue.companies()},
         every=interface.poll_seconds,
         clock=base.clock,

@@ -104,7 +104,7 @@ class PaymentPosted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvoicePaid(msgspec.Struct, frozen=True, kw_only=True):
-    """A payment was applied to the invoice in Odoo. `residual` is what is still open on it."""
+    """A payment was applied to the invoice in the ledger. `residual` is what is still open on it."""
 
     appointment: str
     payment: str
@@ -138,8 +138,8 @@ class CompensationReversed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvoiceChangedByPerson(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody posted, changed, cancelled, reopened or deleted an invoice in Odoo (`what`). `appointment` is empty for
-    one that Suture never wrote; `fields` names what was changed, in Odoo's words, never its content."""
+    """Somebody posted, changed, cancelled, reopened or deleted an invoice in the ledger (`what`). `appointment` is
+    empty for one that Suture never wrote; `fields` names what was changed, in the ledger's words, never its content."""
 
     appointment: str
     invoice: int
@@ -151,7 +151,7 @@ class InvoiceChangedByPerson(msgspec.Struct, frozen=True, kw_only=True):
 
 class InvoiceSettled(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice of ours stands otherwise than Suture's own steps left it: somebody registered a payment or a credit in
-    Odoo, or a remittance settled it. `payment_state` is Odoo's."""
+    the ledger, or a remittance settled it. `payment_state` is the ledger's word."""
 
     appointment: str
     invoice: int
@@ -223,14 +223,15 @@ class PeriodReopened(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceUpdated(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody changed the product of a service, or of an article, in Odoo."""
+    """Somebody changed the product of a service, or of an article, in the ledger."""
 
     service: str
     product: int
 
 
 class SupplierTold(msgspec.Struct, frozen=True, kw_only=True):
-    """A supplier was registered or updated in Odoo, which owns them. `reference` is ours, or names Odoo's record."""
+    """A supplier was registered or updated in the ledger, which owns them. `reference` is ours, or names the ledger's
+    record."""
 
     reference: str
     partner: int
@@ -244,7 +245,7 @@ class ReceiptValidated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StockRunningLow(msgspec.Struct, frozen=True, kw_only=True):
-    """An article fell below the minimum that Odoo's own rule sets for a place. `ordered` is on its way."""
+    """An article fell below the minimum that the ledger's own rule sets for a place. `ordered` is on its way."""
 
     product: str
     facility: str

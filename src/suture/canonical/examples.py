@@ -79,7 +79,7 @@ EXAMPLES: dict[type[msgspec.Struct], msgspec.Struct] = {
             appointment="a1", invoice=7, number="INV/1", residual=Money.zero("USD"), payment_state="paid"
         ),
         facts.DiscrepancyFound(
-            system="odoo", entity="patient", reference="Patient/p1", what="changed", fields=("street",)
+            system="ledger", entity="patient", reference="Patient/p1", what="changed", fields=("street",)
         ),
         facts.DiscrepancyClosed(number=7, rule="charge_gone", reference="a1", what="missing"),
         facts.ReconciliationFinished(run=3, first=date(2026, 3, 1), last=date(2026, 3, 2), found=1, cleared=0),
@@ -88,7 +88,7 @@ EXAMPLES: dict[type[msgspec.Struct], msgspec.Struct] = {
         facts.PeriodClosed(month="2026-02", round=1, accrued=USD),
         facts.PeriodReopened(month="2026-02", round=1, by="ada"),
         facts.ServiceUpdated(service="OV-EST", product=3),
-        facts.SupplierTold(reference="odoo/res.partner/9", partner=9),
+        facts.SupplierTold(reference="erp/res.partner/9", partner=9),
         facts.ReceiptValidated(number="WH/IN/1", quantities={"GLOVES": Decimal(7)}),
         facts.StockRunningLow(
             product="GLOVES", facility="MAIN", on_hand=Decimal(2), minimum=Decimal(10), ordered=Decimal(0)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -14,15 +14,15 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
-from suture.catalogue.model import Catalogue
+from suture.catalogue.manifest import Role
+from suture.catalogue.model import Catalogue, Interface, System
+from suture.catalogue.registry import ConnectorBroken, manifests
 
 _PATH_STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]|\[(\.\.\.)\]")
 _UNKNOWN_FIELD = re.compile("unknown field `(.+?)`")
 _NOT_YAML = (YAMLError, ValueError, RecursionError)
-_INBOUND_CONTRACTS = {"fhir-appointment.v1", "billing-payment.v1", "odoo-change.v1"}
-_POLLED = "odoo-change.v1"
-_TELL_BY_ID = {"fhir-appointment.v1", "billing-payment.v1"}
-"""What is told by these goes by its sender's id alone."""
+_NEEDED: tuple[Role, ...] = ("scheduling", "billing", "ledger")
+_OWN_FIELDS = frozenset(field.name for field in msgspec.structs.fields(System)) - {"settings"}
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -72,13 +72,75 @@ def parse(text: str, file: str) -> Catalogue:
     except _NOT_YAML as error:
         raise CatalogueError([_unreadable(error, text, file)]) from error
     try:
-        catalogue = msgspec.convert(plain, Catalogue, strict=False)
+        catalogue = msgspec.convert(_as_now(plain), Catalogue, strict=False)
     except msgspec.ValidationError as error:
         raise CatalogueError([_located(tree, file, str(error))]) from error
+    catalogue = _with_settings(catalogue, tree, file)
     problems = [Problem(file, _line(tree, path), message) for path, message in _contradictions(catalogue)]
     if problems:
         raise CatalogueError(sorted(problems, key=lambda problem: problem.line))
     return catalogue
+
+
+def _as_now(plain: Any) -> Any:
+    """A catalogue of before in the words of now; and what each connector asks for besides in a place of its own."""
+    if not isinstance(plain, dict):
+        return plain
+    words = {old: new for manifest in manifests().values() for old, new in manifest.formerly.items()}
+    told = dict(plain)
+    if isinstance(told.get("systems"), dict):
+        told["systems"] = {name: _parted(system) for name, system in told["systems"].items()}
+    for section in ("interfaces", "reconciliation"):
+        if section in told:
+            told[section] = _renamed(told[section], words)
+    return told
+
+
+def _parted(system: Any) -> Any:
+    if not isinstance(system, dict):
+        return system
+    own = {name: value for name, value in system.items() if name in _OWN_FIELDS}
+    return own | {"settings": {name: value for name, value in system.items() if name not in _OWN_FIELDS}}
+
+
+def _renamed(part: Any, words: Mapping[str, str]) -> Any:
+    if isinstance(part, dict):
+        return {key: _renamed(value, words) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_renamed(value, words) for value in part]
+    return words.get(part, part) if isinstance(part, str) else part
+
+
+def _with_settings(catalogue: Catalogue, tree: Any, file: str) -> Catalogue:
+    """With each system's own settings as its connector wants them. Raises `CatalogueError`, also where there is no such
+    connector: nothing else can be said of the catalogue then."""
+    systems: dict[str, System] = {}
+    problems: list[Problem] = []
+    for name, system in catalogue.systems.items():
+        try:
+            settings = _settings(system)
+            systems[name] = msgspec.structs.replace(system, settings=settings)
+        except ConnectorBroken as error:
+            raise CatalogueError([Problem(file, _line(tree, ("systems", name, "kind")), str(error))]) from error
+        except msgspec.ValidationError as error:
+            text, _, path = str(error).partition(" - at `$.")
+            field = _UNKNOWN_FIELD.search(text)
+            place = ("systems", name, field[1] if field else path.rstrip("`"))
+            where = ".".join(part for part in ("systems", name, path.rstrip("`")) if part)
+            problems.append(Problem(file, _line(tree, place), f"{where}: {text}"))
+    if problems:
+        raise CatalogueError(sorted(problems, key=lambda problem: problem.line))
+    return msgspec.structs.replace(catalogue, systems=systems)
+
+
+def _settings(system: System) -> Any:
+    manifest = manifests().get(system.kind)
+    if manifest is None:
+        known = ", ".join(sorted(manifests()))
+        raise msgspec.ValidationError(
+            f"there is no connector of kind {system.kind!r}; there are: {known} - at `$.kind`"
+        )
+    return msgspec.convert(system.settings or {}, manifest.settings, strict=False)
 
 
 def _unreadable(error: Exception, text: str, file: str) -> Problem:
@@ -121,13 +183,12 @@ def _unknown_zones(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...]
 
 
 def _missing_systems(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    for kind in ("fhir-scheduling", "rest-billing", "odoo"):
-        count = sum(system.kind == kind for system in catalogue.systems.values())
+    for role in _NEEDED:
+        count = sum(role in system.manifest.roles for system in catalogue.systems.values())
         if count != 1:
-            yield ("systems",), f"there must be one system of kind {kind}, and there are {count}"
-    for name, system in catalogue.systems.items():
-        if system.kind == "odoo" and not system.database:
-            yield ("systems", name), "an Odoo needs its database's name"
+            kinds = ", ".join(sorted(kind for kind, one in manifests().items() if role in one.roles))
+            yield ("systems",), f"there must be one {role} system (of kind {kinds}), and there are {count}"
+    for name in catalogue.systems:
         outbound = [i for i in catalogue.interfaces.values() if i.system == name and i.direction == "out"]
         if len(outbound) != 1:
             yield ("systems", name), f"{name} needs one outbound interface, and has {len(outbound)}"
@@ -138,20 +199,35 @@ def _bad_interfaces(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...
         place = ("interfaces", name)
         if interface.system not in catalogue.systems:
             yield (*place, "system"), f"{interface.system!r} is not one of the systems"
-        inbound = interface.direction == "in"
-        if inbound != (interface.contract in _INBOUND_CONTRACTS):
-            yield (*place, "contract"), f"{interface.contract} does not go {interface.direction}"
-        if interface.contract == _POLLED and catalogue.polled() != (name, interface):
-            yield (*place, "contract"), f"{_POLLED} is read once, and {name} is the second"
-        if inbound and interface.contract != _POLLED and not interface.signing_keys:
+            continue
+        yield from _bad_contract(catalogue, name, interface)
+        polled = catalogue.is_polled(interface)
+        if polled and catalogue.polled() != (name, interface):
+            yield (*place, "contract"), f"{interface.contract} is read once, and {name} is the second"
+        if interface.direction == "in" and not polled and not interface.signing_keys:
             yield place, "an inbound interface needs at least one signing key"
         first = next(n for n, i in catalogue.interfaces.items() if i.contract == interface.contract)
-        if interface.contract in _TELL_BY_ID and first != name:
+        if interface.direction == "in" and not polled and first != name:
             yield (
                 (*place, "contract"),
                 f"{first} tells by {interface.contract} already: two senders may use one id for different things, so "
                 "only one may tell by it",
             )
+
+
+def _bad_contract(catalogue: Catalogue, name: str, interface: Interface) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """A contract that the interface's system doesn't speak, or not that way."""
+    manifest = catalogue.systems[interface.system].manifest
+    ways = {"in": manifest.tells | manifest.polled, "out": manifest.takes}
+    other = {"in": "out", "out": "in"}[interface.direction]
+    if interface.contract in ways[other]:
+        yield ("interfaces", name, "contract"), f"{interface.contract} does not go {interface.direction}"
+    elif interface.contract not in ways[interface.direction]:
+        known = ", ".join(sorted(ways[interface.direction])) or "none"
+        yield (
+            ("interfaces", name, "contract"),
+            f"{manifest.label} has no contract {interface.contract!r} {interface.direction}; it has: {known}",
+        )
 
 
 def _bad_policies(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -238,7 +314,7 @@ def _offending_key(tree: Any, steps: list[str | int], text: str) -> str:
             parent = parent[step]
         parent[steps[-1]] = {key: _plain(mapping[key])}
         try:
-            msgspec.convert(alone, Catalogue, strict=False)
+            msgspec.convert(_as_now(alone), Catalogue, strict=False)
         except msgspec.ValidationError as error:
             if str(error).startswith(text):
                 return str(key)

@@ -4,13 +4,15 @@ from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from suture.canonical.records import Component, PricedLine, ServiceLine
 from suture.catalogue.acts import Act
+from suture.catalogue.manifest import Manifest, Role
 from suture.catalogue.reconciliation import Reconciliation
+from suture.catalogue.registry import manifests
 from suture.core.money import Money, total
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
@@ -37,7 +39,7 @@ class Organisation(_Part, frozen=True, kw_only=True):
 
 
 class Facility(_Part, frozen=True, kw_only=True):
-    """Where care is given. `company` is the Odoo company, by name, in whose books it is; unset, the system's own.
+    """Where care is given. `company` is the ledger's company, by name, in whose books it is; unset, the system's own.
     `timezone` is the one in which its days begin and end; unset, the organisation's."""
 
     code: Code
@@ -49,11 +51,12 @@ class Facility(_Part, frozen=True, kw_only=True):
 class System(_Part, frozen=True, kw_only=True):
     """An outside system. `secret` names the environment variable (or secret file) with its token or API key.
 
-    `concurrency` bounds the calls under way and `rate` the calls begun in a second, both from all workers together;
-    `timeout` bounds one call (seconds). `database`, `login`, `company` and `transport` are Odoo's.
+    `kind` is a connector's (`catalogue.manifest`). `concurrency` bounds the calls under way and `rate` the calls begun
+    in a second, both from all workers together; `timeout` bounds one call (seconds). `settings` is what the connector
+    asks for besides, of the type that its manifest names: in the file it stands beside the rest.
     """
 
-    kind: Literal["fhir-scheduling", "rest-billing", "odoo"]
+    kind: Name
     url: Url
     owner: Name
     purpose: Name
@@ -61,10 +64,16 @@ class System(_Part, frozen=True, kw_only=True):
     concurrency: Count = 8
     rate: Positive | None = None
     timeout: Count = 60
-    database: str | None = None
-    login: str | None = None
-    company: str | None = None
-    transport: Literal["auto", "json2", "jsonrpc"] = "auto"
+    settings: Any = None
+
+    @property
+    def manifest(self) -> Manifest:
+        return manifests()[self.kind]
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return self.manifest.label
 
 
 class Retry(_Part, frozen=True, kw_only=True):
@@ -118,24 +127,17 @@ class Interface(_Part, frozen=True, kw_only=True):
     """A governed way in or out.
 
     `contract` names what travels on it; `signing_keys` the environment variables with Standard Webhooks secrets, all
-    valid at once so that they can be rotated. An interface that is read (``odoo-change.v1``) has none: it is looked at
-    every `poll_seconds`, and at once when somebody calls who knows its `hint_secret`. `max_body_kib` bounds a delivery;
-    `retention_days` is how long raw deliveries are kept. `retry` holds for every step, `retry_by_step` for those it
-    names. `drain` is how many parked processes go on in a second once the system is back. An exception is to be decided
-    within `sla_hours`; `undo_after_hours` (0: at once) undoes what nobody decided by then, None leaves it waiting.
-    `slo` is what the interface is held to.
+    valid at once so that they can be rotated. An interface that is read (``ledger-change.v1``) has none: it is
+    looked at every `poll_seconds`, and at once when somebody calls who knows its `hint_secret`. `max_body_kib` bounds a
+    delivery; `retention_days` is how long raw deliveries are kept. `retry` holds for every step, `retry_by_step` for
+    those it names. `drain` is how many parked processes go on in a second once the system is back. An exception is to
+    be decided within `sla_hours`; `undo_after_hours` (0: at once) undoes what nobody decided by then, None leaves it
+    waiting. `slo` is what the interface is held to.
     """
 
     system: Code
     direction: Literal["in", "out"]
-    contract: Literal[
-        "fhir-appointment.v1",
-        "billing-payment.v1",
-        "odoo-change.v1",
-        "rest-billing.v1",
-        "odoo-ledger.v1",
-        "fhir-r4.v1",
-    ]
+    contract: Name
     owner: Name
     purpose: Name
     signing_keys: tuple[Variable, ...] = ()
@@ -170,7 +172,7 @@ class Policy(_Part, frozen=True, kw_only=True):
 
 
 class Product(_Part, frozen=True, kw_only=True):
-    """A stocked article that kits are made of. With `lots` each unit belongs to one, and Odoo asks which."""
+    """A stocked article that kits are made of. With `lots` each unit belongs to one, and the ledger asks which."""
 
     code: Code
     name: Name
@@ -180,8 +182,8 @@ class Product(_Part, frozen=True, kw_only=True):
 class Service(_Part, frozen=True, kw_only=True):
     """A billable service. `name` goes on invoices, so it says nothing clinical; `kit` is what one unit uses up.
 
-    `compensation` is the practitioner's share of the charge, where it isn't the default; `taxes` are names of Odoo's
-    sales taxes, none for what is exempt.
+    `compensation` is the practitioner's share of the charge, where it isn't the default; `taxes` are names of the
+    ledger's sales taxes, none for what is exempt.
     """
 
     code: Code
@@ -203,13 +205,13 @@ class AdjustmentAccount(_Part, frozen=True, kw_only=True):
 
 
 class Ledger(_Part, frozen=True, kw_only=True):
-    """Account and journal codes in Odoo. A missing account is created; an empty journal is found by its type.
+    """Account and journal codes in the ledger. A missing account is created; an empty journal is found by its type.
 
     `adjustments` are by X12 group and reason (``CO-45``), by group (``CO``), and for what a payer keeps beside its
-    claims by ``PLB-`` and the reason, or ``PLB``: the most exact one counts, and a reason without any is refused.
-    A total that Odoo rounds differently gets a line on `rounding_account` of at most `rounding_limit`, or is refused
-    where there is none. Invoices are due after `payment_term_days`, unless their partner has payment terms of its own
-    in Odoo. `overpayments` are refused, or kept as a credit of who paid.
+    claims by ``PLB-`` and the reason, or ``PLB``: the most exact one counts, and a reason without any is refused. A
+    total that the ledger rounds differently gets a line on `rounding_account` of at most `rounding_limit`, or is
+    refused where there is none. Invoices are due after `payment_term_days`, unless their partner has payment terms of
+    its own there. `overpayments` are refused, or kept as a credit of who paid.
     """
 
     income_account: Code
@@ -252,21 +254,30 @@ class Catalogue(_Part, frozen=True, kw_only=True):
     reconciliation: Reconciliation = Reconciliation()
     four_eyes: tuple[Act, ...] = ()
 
-    def system_of_kind(self, kind: str) -> tuple[str, System]:
-        """The one system of a kind, with its name. `load` guarantees that there is exactly one."""
-        return next((name, system) for name, system in self.systems.items() if system.kind == kind)
+    def system_of(self, role: Role) -> tuple[str, System]:
+        """The one system in a role, with its name. `load` guarantees that there is exactly one."""
+        return next((name, system) for name, system in self.systems.items() if role in system.manifest.roles)
+
+    def label(self, role: Role) -> str:
+        """What people call the system in a role."""
+        return self.system_of(role)[1].label
 
     def company_of(self, facility: str | None) -> str | None:
-        """The Odoo company of a facility, by name; None is the system's own."""
+        """The ledger's company of a facility, by name; None is the system's own."""
         return next((place.company for place in self.facilities if place.code == facility), None)
 
     def companies(self) -> tuple[str | None, ...]:
-        """Every Odoo company that a facility is in, the system's own first."""
+        """Every company of the ledger that a facility is in, the system's own first."""
         return (None, *sorted({place.company for place in self.facilities if place.company}))
 
     def polled(self) -> tuple[str, Interface] | None:
-        """The interface by which others' changes in Odoo are read, with its name, where there is one."""
-        return next(((n, i) for n, i in self.interfaces.items() if i.contract == "odoo-change.v1"), None)
+        """The interface by which others' changes in the ledger are read, with its name, where there is one."""
+        return next(((n, i) for n, i in self.interfaces.items() if self.is_polled(i)), None)
+
+    def is_polled(self, interface: Interface) -> bool:
+        """Whether what comes on an interface is read by us, not sent to us."""
+        system = self.systems.get(interface.system)
+        return system is not None and interface.contract in system.manifest.polled
 
     def outbound(self, system: str) -> Interface:
         """The interface by which we write to a system."""

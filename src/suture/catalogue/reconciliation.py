@@ -21,16 +21,16 @@ Book = Literal[
     "billing.charge",
     "billing.claim",
     "billing.payment",
-    "odoo.invoice",
-    "odoo.payment",
-    "odoo.stock_move",
-    "odoo.accrual",
-    "odoo.alteration",
-    "odoo.by_hand",
-    "odoo.master_data",
+    "ledger.invoice",
+    "ledger.payment",
+    "ledger.stock_move",
+    "ledger.accrual",
+    "ledger.alteration",
+    "ledger.by_hand",
+    "ledger.master_data",
 ]
-"""One side's documents of one kind. `odoo.alteration` are those of ours whose contact or reference a person changed,
-`odoo.by_hand` those that somebody entered for contacts of ours beside. `suture.supplies` and `suture.share` are what
+"""One side's documents of one kind. `ledger.alteration` are those of ours whose contact or reference a person changed,
+`ledger.by_hand` those that somebody entered for contacts of ours beside. `suture.supplies` and `suture.share` are what
 services that were told use up, and what their practitioner is to get."""
 
 Expectation = Literal["once", "amount", "open", "quantity", "facility", "day"]

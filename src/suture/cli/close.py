@@ -21,7 +21,7 @@ app = App(
     name="close",
     help="Close a month: everything of it is billed, explained or accrued, two people sign, and the ledger is locked.",
     help_epilogue="start -> (reconcile, complete, accrue: by itself) -> sign, by two people on the console -> "
-    "lock Odoo -> closed. status says what it waits for.",
+    "lock the ledger -> closed. status says what it waits for.",
 )
 
 _STEPS = {
@@ -31,7 +31,7 @@ _STEPS = {
     "accrue_unbilled": ("accrue", "completed and unbilled work, reversed by itself on the next day"),
     "signed": ("sign", "a person stands for the figures, on the console: {console}/close/{month}"),
     "countersigned": ("countersign", "another person does, there too"),
-    "check_locks": ("lock", "Odoo lets nobody post into the month any more"),
+    "check_locks": ("lock", "the ledger lets nobody post into the month any more"),
     "close": ("close", "the month is closed"),
 }
 
@@ -157,11 +157,11 @@ def _write(path: Path, text: str) -> None:
 
 @app.command
 def reopen(month: str, *, reason: str) -> None:
-    """Open a month again: its signatures are void, and its close begins anew. Unlock it in Odoo, too.
+    """Open a month again: its signatures are void, and its close begins anew. Unlock it in the ledger, too.
 
     Args:
         month: The month, for example 2026-10.
         reason: Why; it stands in the audit trail and in the next report.
     """
     number = at_desk(lambda desk: closing.reopen(desk, me(reason), month))
-    out.print(f"{month} is open again (round {number} is over); unlock it in Odoo where it is locked there.")
+    out.print(f"{month} is open again (round {number} is over); unlock it in the ledger where it is locked there.")

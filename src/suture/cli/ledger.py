@@ -1,4 +1,4 @@
-"""``suture odoo`` and ``suture remittance``: what people do to the ledger through Suture."""
+"""``suture ledger`` and ``suture remittance``: what people do to the ledger through Suture."""
 
 import sys
 from pathlib import Path
@@ -21,12 +21,16 @@ from suture.operate import ledger as operate
 
 _SHOWN = 3
 
-app = App(name="odoo", help="What Suture knows of its records in Odoo.")
+_HELP = "What Suture knows of its records in the ledger."
+
+app = App(name="ledger", help=_HELP)
+first_called = App(name="odoo", help=_HELP)
 
 
+@first_called.command(name=("rewrite", "forget"))
 @app.command(name=("rewrite", "forget"))
 def rewrite(record: str, *, reason: str) -> None:
-    """Have a record written again that someone deleted in Odoo, and close the exception about it.
+    """Have a record written again that someone deleted in the ledger, and close the exception about it.
 
     Args:
         record: The number of the exception that says it is gone, or the record's external id, for example
@@ -53,7 +57,7 @@ def remittance(
 
     Args:
         path: The remittance, a JSON document; `--example` shows one.
-        company: The Odoo company, by name, where it isn't the catalogue's own.
+        company: The ledger's company, by name, where it isn't the catalogue's own.
         reason: Why; it stands in the audit trail.
         example: Print an example document, and do nothing.
     """

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from suture.bootstrap.settings import SettingsError
 from suture.catalogue import CatalogueError
+from suture.catalogue.registry import ConnectorBroken
 from suture.cli.trouble import UserError
 from suture.core.failure import Failure
 from suture.operate.actor import NotPossible
@@ -19,7 +20,8 @@ from suture.store.version import SchemaOutdated
 app = App(
     name="suture",
     version=version("suture"),
-    help="Stitches scheduling, billing and Odoo together: every completed appointment becomes a charge, an invoice "
+    help="Stitches scheduling, billing and the ledger together: every completed appointment becomes a charge, an "
+    "invoice "
     "and a posted, paid ledger entry, exactly once, and provably so.",
     help_epilogue="New here? `suture demo` shows a clinic's day from booking to paid invoices.",
 )
@@ -32,7 +34,7 @@ for _name, _where, _help in (
     ("console", "roles:console", "Run the web page alone."),
     ("init", "setup:init", "Write a commented catalogue to start from."),
     ("check", "setup:check", "Validate a catalogue; problems are named by file and line."),
-    ("prepare", "setup:prepare", "Make what the catalogue names stand in Odoo."),
+    ("prepare", "setup:prepare", "Make what the catalogue names stand in the ledger."),
     ("migrate", "setup:migrate", "Bring the database's schema up to date."),
     ("journey", "journey:journey", "Show one appointment's whole journey."),
     ("exceptions", "exceptions:app", "What waits for a person: list, show, retry, edit, assign, discard."),
@@ -43,7 +45,7 @@ for _name, _where, _help in (
     ("clients", "clients:app", "Who may call the API: add, key, list, scope, revoke."),
     ("subscriptions", "subscriptions:app", "Who gets events by webhook: list, deliveries, redeliver, enable, disable."),
     ("api", "documents:app", "The API's documents: openapi, asyncapi."),
-    ("odoo", "ledger:app", "What Suture knows of its records in Odoo: rewrite."),
+    ("ledger", "ledger:app", "What Suture knows of its records in the ledger: rewrite."),
     ("processes", "processes:app", "Business processes: list, show, resume, cancel, compensate."),
     ("replay", "replay:replay", "Read deliveries again, after a look at what would come of it."),
     ("interfaces", "interfaces:interfaces", "List every interface and whether it flows."),
@@ -57,7 +59,10 @@ for _name, _where, _help in (
     # The list of commands needs a line for each without importing them; asked for one, its own docstring says more.
     app.command(f"suture.cli.{_where}", name=_name, help=None if sys.argv[1:2] == [_name] else _help)
 
+app.command("suture.cli.ledger:first_called", name="odoo", show=False)  # as `ledger` was called first
+
 _EXPECTED = (
+    ConnectorBroken,
     UserError,
     NotPossible,
     CatalogueError,

@@ -1,8 +1,9 @@
-"""Commands for setting up: write and check a catalogue, bring the schema up to date, prepare Odoo."""
+"""Commands for setting up: write and check a catalogue, bring the schema up to date, prepare the ledger."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 import uvloop
 from cyclopts import Parameter
 from rich.console import Console
@@ -73,7 +74,7 @@ def migrate() -> None:
 
 
 def prepare(*, yes: Annotated[bool, Parameter(alias="-y")] = False) -> None:
-    """Make what the catalogue names stand in Odoo: products, accounts, analytic accounts, stock locations.
+    """Make what the catalogue names stand in the ledger: products, accounts, analytic accounts, stock locations.
 
     Nothing that is there is changed; what is created carries external ids of the module `suture`.
 
@@ -82,11 +83,12 @@ def prepare(*, yes: Annotated[bool, Parameter(alias="-y")] = False) -> None:
     """
     settings, secrets = current()
     catalogue = load(settings.catalogue)
-    _, odoo = catalogue.system_of_kind("odoo")
+    _, ledger = catalogue.system_of("ledger")
     plan = ledger_plan(catalogue)
     accounts = len({told.account for told in plan.adjustments.values() if told.account}) + 8
     out.print(
-        f"In {odoo.url} (database {odoo.database}) this may create up to {len(plan.products)} products, "
+        f"In {ledger.label} at {ledger.url}{_named(ledger.settings)} this may create up to "
+        f"{len(plan.products)} products, "
         f"{len(catalogue.facilities)} facilities (analytic account and stock location) and {accounts} accounts"
         f"{' in each company' if len(catalogue.companies()) > 1 else ''}.",
         markup=False,
@@ -106,3 +108,9 @@ def prepare(*, yes: Annotated[bool, Parameter(alias="-y")] = False) -> None:
         out.print("\n".join(created) or "Everything stood already.", markup=False)
 
     uvloop.run(run())
+
+
+def _named(settings: Any) -> str:
+    """What else tells a system of this kind from another at one address."""
+    told = msgspec.to_builtins(settings)
+    return "".join(f" ({name} {told[name]})" for name in ("database",) if told.get(name))

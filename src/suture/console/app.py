@@ -43,7 +43,7 @@ def create_app(base: Foundation) -> FastAPI:
     """The console's application. Nothing is read from the database until a page is asked for. `state.leave` ends what
     pages keep open, before the server stops."""
     house = House(base)
-    renderer = Renderer(base.catalogue.organisation, base.clock)
+    renderer = Renderer(base.catalogue, base.clock)
     problems, pulse = Problems(renderer), Pulse(base.database, house.leaving)
 
     @asynccontextmanager

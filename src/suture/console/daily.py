@@ -12,14 +12,14 @@ BOOKS = (
     ("scheduling.appointment", "Visits"),
     ("suture.appointment", "Told"),
     ("billing.charge", "Charged"),
-    ("odoo.invoice", "Invoiced"),
+    ("ledger.invoice", "Invoiced"),
     ("billing.payment", "Paid"),
-    ("odoo.payment", "In Odoo"),
+    ("ledger.payment", "In the ledger"),
 )
 _COMPARED = (
     ("scheduling.appointment", "suture.appointment"),
-    ("billing.charge", "odoo.invoice"),
-    ("billing.payment", "odoo.payment"),
+    ("billing.charge", "ledger.invoice"),
+    ("billing.payment", "ledger.payment"),
 )
 
 

@@ -68,7 +68,7 @@ _CHOSEN: dict[str, _Readers] = {
         ("total", lambda data: data.charge.total),
     ),
     "suture.charge.voided.v1": _NUMBER,
-    "suture.invoice.drafted.v1": (("Odoo id", lambda data: data.invoice), ("total", lambda data: data.total)),
+    "suture.invoice.drafted.v1": (("id there", lambda data: data.invoice), ("total", lambda data: data.total)),
     "suture.invoice.posted.v1": (("number", lambda data: data.number), ("total", lambda data: data.total)),
     "suture.invoice.cancelled.v1": (("credit note", lambda data: data.number),),
     "suture.invoice.paid.v1": (

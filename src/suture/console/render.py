@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from starlette.responses import HTMLResponse
 
-from suture.catalogue.model import Organisation
+from suture.catalogue.model import Catalogue
 from suture.console import formats, progress, words
 from suture.console.facts import facts_of
 from suture.console.plainly import plainly
@@ -19,7 +19,7 @@ from suture.core import english
 from suture.core.clock import Clock
 from suture.operate.queue import is_retriable
 from suture.operate.runbook import class_of
-from suture.operate.words import describe, document_of, held, remedy, repair_of, side_of
+from suture.operate.words import Words, document_of, held
 
 if TYPE_CHECKING:
     from suture.console.visit import Ask
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class Renderer:
     """Renders pages for one organisation."""
 
-    def __init__(self, organisation: Organisation, clock: Clock) -> None:
+    def __init__(self, catalogue: Catalogue, clock: Clock) -> None:
+        organisation, said = catalogue.organisation, Words.of(catalogue)
         self._clock = clock
         self._zone = ZoneInfo(organisation.timezone)
         self._environment = Environment(
@@ -67,10 +68,10 @@ class Renderer:
             "queue_page": words.queue_page,
             "turned_away": words.turned_away,
             "turned_away_remedy": words.turned_away_remedy,
-            "describe": describe,
-            "repair": repair_of,
-            "remedy": remedy,
-            "side": side_of,
+            "describe": said.describe,
+            "repair": said.repair_of,
+            "remedy": said.remedy,
+            "side": said.side_of,
             "document": document_of,
             "held": held,
             "plainly": plainly,
@@ -80,6 +81,7 @@ class Renderer:
             "organisation": organisation,
             "release": version("suture"),
             "STAGES": progress.STAGES,
+            "ledger": said.ledger,
         }
 
     def page(self, template: str, ask: "Ask | None", *, status: int = 200, **content: object) -> HTMLResponse:

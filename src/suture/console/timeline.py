@@ -45,6 +45,6 @@ def _system(event_type: str) -> str:
 _SYSTEMS = {
     **dict.fromkeys(("appointment", "patient", "practitioner"), "scheduling"),
     **dict.fromkeys(("eligibility", "charge", "claim", "payment", "payer"), "billing"),
-    **dict.fromkeys(("invoice", "stock", "compensation"), "odoo"),
+    **dict.fromkeys(("invoice", "stock", "compensation"), "ledger"),
     "exception": "exception",
 }

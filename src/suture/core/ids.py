@@ -19,7 +19,7 @@ def external_name(kind: str, key: str) -> str:
 
     Keys of letters and digits stay as they are; any other gets a digest, so that two keys never share a name, and a
     key with an underscore never looks like a kind's own suffix.
-    Odoo forbids spaces and reads a dot as the module's end (`ir.model.data`).
+    Ledgers forbid spaces in such names, and read a dot as a separator.
     """
     plain = _UNSAFE.sub("_", key)
     name = f"{kind}_{plain}"

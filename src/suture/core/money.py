@@ -35,7 +35,7 @@ def unusable(amount: Decimal, currency: str) -> str:
 
 
 def round_money(amount: Decimal, currency: str) -> Decimal:
-    """`amount` to the currency's minor unit, half away from zero, as Odoo's and X12's amounts are."""
+    """`amount` to the currency's minor unit, half away from zero, as ledgers' and X12's amounts are."""
     return amount.quantize(quantum(currency), rounding=ROUND_HALF_UP)
 
 

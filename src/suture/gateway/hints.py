@@ -1,7 +1,7 @@
 """Hints: somebody says that something changed in a system that is read, and nothing else is believed.
 
-``POST /v1/hints/{interface}/{secret}``: what Odoo's automation rules call. They wait one second for an answer, send no
-signature and tell of work that was rolled back: so the body is thrown away, the answer is given at once, and the
+``POST /v1/hints/{interface}/{secret}``: what a ledger's automation rules call. They wait one second for an answer, send
+no signature and tell of work that was rolled back: so the body is thrown away, the answer is given at once, and the
 system is read (`ingest.polling`).
 """
 

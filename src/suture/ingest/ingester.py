@@ -18,7 +18,7 @@ from suture.canonical.records import Payer
 from suture.catalogue.model import Catalogue, Interface
 from suture.core.clock import Clock
 from suture.core.failure import Rejected
-from suture.ingest import billing_payment, fhir_appointment, odoo_change
+from suture.ingest import billing_payment, fhir_appointment, ledger_change
 from suture.ingest.ordering import Told, fold
 from suture.ingest.understanding import Context, NotUnderstood, Understood, make_event
 from suture.store import appointments, backlog, corrections, exceptions
@@ -36,11 +36,11 @@ from suture.telemetry import metrics, tracing
 log = structlog.get_logger()
 
 Decoder = Callable[[bytes, Context], Understood]
-_LEDGER = "odoo-change.v1"
+_LEDGER = "ledger-change.v1"
 DECODERS: Mapping[str, Decoder] = {
     "fhir-appointment.v1": fhir_appointment.decode,
     "billing-payment.v1": billing_payment.decode,
-    _LEDGER: odoo_change.decode,
+    _LEDGER: ledger_change.decode,
 }
 """Contract: its decoder. A new contract is one file and one line."""
 
@@ -381,8 +381,8 @@ def _linked(event: Event, heard: "_Heard", catalogue: Catalogue) -> Trouble:
         outcome=Rejected.outcome,
         reason=f"{link.patient} and {link.other} are told to be one person ({link.link})",
         remedy=(
-            "Nothing is merged here. Look whether both have a contact or open invoices in Odoo, and merge the contacts "
-            "there; then discard this."
+            f"Nothing is merged here. Look whether both have a contact or open invoices in "
+            f"{catalogue.label('ledger')}, and merge the contacts there; then discard this."
         ),
         owner=interface.owner if interface else "integration",
         process=f"patient:{link.patient}",

@@ -15,7 +15,7 @@ from suture.connectors.port import Ledger, LedgerChange
 from suture.core.clock import Clock
 from suture.core.failure import Failure
 from suture.core.ids import fact_id
-from suture.ingest import odoo_change
+from suture.ingest import ledger_change
 from suture.store import cursors
 from suture.store.database import DATABASE_AWAY, Database
 from suture.store.gate import Gate
@@ -38,6 +38,7 @@ class Poller:
         database: Database,
         inbox: Inbox,
         interface: str,
+        system: str,
         ledgers: Mapping[str, Ledger],
         every: float,
         clock: Clock,
@@ -46,6 +47,7 @@ class Poller:
         self._database = database
         self._inbox = inbox
         self._interface = interface
+        self._system = system
         self._ledgers = ledgers
         self._every = every
         self._clock = clock
@@ -102,5 +104,5 @@ class Poller:
             await asyncio.gather(*(self._deliver(change) for change in changes[first : first + _TOGETHER]))
 
     async def _deliver(self, change: LedgerChange) -> None:
-        told = fact_id("odoo-change", change.kind, str(change.record), change.version)
-        await self._inbox.accept(self._interface, str(told), odoo_change.encode(change), self._clock.now())
+        told = fact_id(f"{self._system}-change", change.kind, str(change.record), change.version)
+        await self._inbox.accept(self._interface, str(told), ledger_change.encode(change), self._clock.now())

@@ -271,7 +271,11 @@ async def _freeze(bench: Bench, actor: Actor, told: Month) -> Done:
 
 async def _sign(bench: Bench, actor: Actor, told: Signed) -> Done:
     count = await closing.sign(bench.desk, actor, told.month, told.digest)
-    rest = "another person signs beside" if count == 1 else "it closes once Odoo is locked until its last day"
+    rest = (
+        "another person signs beside"
+        if count == 1
+        else f"it closes once {bench.desk.catalogue.label('ledger')} is locked until its last day"
+    )
     return Done(f"you signed {told.month}; {rest}")
 
 

@@ -11,7 +11,7 @@ from suture.core.money import Money
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.operate.report import CloseReport, gather
-from suture.operate.words import describe, system_of
+from suture.operate.words import Words
 from suture.store import audit, discrepancies, exceptions
 from suture.store.audit import Entry
 from suture.store.database import Connection
@@ -47,7 +47,8 @@ async def differences(desk: Desk, actor: Actor, selection: discrepancies.Selecti
         found = await discrepancies.select(connection, selection, MOST + 1)
         await _taken(connection, desk, actor, "differences", rows=len(found), chosen=selection)
     rules = {rule.name: rule for rule in desk.catalogue.reconciliation.standing}
-    return [_differences([(one, describe(one, rules.get(one.rule))) for one in found])]
+    said = Words.of(desk.catalogue)
+    return [_differences([(one, said.describe(one, rules.get(one.rule))) for one in found])]
 
 
 async def trail(desk: Desk, actor: Actor, selection: audit.Selection) -> list[Table]:
@@ -65,7 +66,7 @@ async def month(desk: Desk, actor: Actor, name: str) -> list[Table]:
     async with desk.database.transaction() as connection:
         await _taken(connection, desk, actor, f"close of {name}", rows=len(report.lines))
     return [
-        _sides(report),
+        _sides(report, Words.of(desk.catalogue)),
         _reasons(report),
         _unbilled(report),
         _differences(report.settled),
@@ -145,7 +146,7 @@ def _acts(name: str, found: Sequence[Entry]) -> Table:
     )
 
 
-def _sides(report: CloseReport) -> Table:
+def _sides(report: CloseReport, said: Words) -> Table:
     return Table(
         name="Both sides",
         columns=(
@@ -154,8 +155,8 @@ def _sides(report: CloseReport) -> Table:
         ),
         rows=[
             (
-                *(one.facility, one.milestone, one.currency, system_of(one.left), one.left_count, one.left_amount),
-                *(system_of(one.right), one.right_count, one.right_amount, "agree" if one.agrees else "differ"),
+                *(one.facility, one.milestone, one.currency, said.system_of(one.left), one.left_count, one.left_amount),
+                *(said.system_of(one.right), one.right_count, one.right_amount, "agree" if one.agrees else "differ"),
             )
             for one in report.lines
         ],

@@ -105,7 +105,9 @@ async def _others(desk: Desk, asked: str) -> list[Found]:
         loose = [one.key for one in held if not one.appointment]
         differences = await discrepancies.of_keys(connection, loose, []) if loose else []
     return found + [
-        Found(path=f"/reconciliation/{one.number}", title=f"Difference {one.number} ({asked})", kind="in Odoo alone")
+        Found(
+            path=f"/reconciliation/{one.number}", title=f"Difference {one.number} ({asked})", kind="in the ledger alone"
+        )
         for one in differences
     ]
 

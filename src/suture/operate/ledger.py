@@ -37,7 +37,7 @@ async def write_again(bench: Bench, actor: Actor, told: int | str) -> str:
     answers, in words, what follows. Nothing of it is known any more, so a contact is written over as well. Raises
     `NotPossible` where none is known."""
     desk = bench.desk
-    system, _ = desk.catalogue.system_of_kind("odoo")
+    system, _ = desk.catalogue.system_of("ledger")
     crosswalk = Crosswalk(desk.database, desk.vault, system, desk.clock)
     name = told if isinstance(told, str) else await _record_of(desk, told)
     known = (await crosswalk.recall([name])).get(name)
@@ -232,18 +232,20 @@ def _decisions(
 ) -> Iterator[Trouble]:
     told = f"in remittance {remittance.number} of {remittance.payer}"
     again = "book the same file again with `suture remittance`: it goes on with this claim"
+    ledger = desk.catalogue.label("ledger")
     claims = {claim.claim: claim for claim in remittance.claims}
     called = _Called(remittance)
     for claim in posted.unapplied:
         reason = (
-            f"something of claim {called(claim)} {told} found nothing open in Odoo, or too little, or left money over"
+            f"something of claim {called(claim)} {told} found nothing open in {ledger}, or too little, or left money "
+            "over"
         )
         remedy = (
             "What was paid and found nothing stands to the payer's credit, what the visit's patient or another payer "
             "paid beyond the own part to theirs: refund that. Of the rest of the claim nothing is booked "
             "that doesn't fit. Where its invoice, the reversal of an earlier claim, or the claim that a reversal takes "
             f"back is still to come: once it is there, {again}. "
-            "Else find what it pays and reconcile it in Odoo, or refund it; then discard this."
+            f"Else find what it pays and reconcile it in {ledger}, or refund it; then discard this."
         )
         yield _trouble(desk, remittance, claim, Rejected("claim_unapplied", reason, remedy))
     for claim in posted.without_patient:
@@ -251,8 +253,8 @@ def _decisions(
             reason = f"claim {called(claim)} {told} names another patient than its visit has: whose is the share?"
             remedy = (
                 "It stays open at the payer. Ask the payer, or whoever translated it, whose claim it is; name the "
-                f"visit's patient in the file, or none; then {again}. Or move the share by hand in Odoo and discard "
-                "this."
+                f"visit's patient in the file, or none; then {again}. Or move the share by hand in {ledger} and "
+                "discard this."
             )
             yield _trouble(desk, remittance, claim, Rejected("patient_unclear", reason, remedy))
             continue
@@ -261,7 +263,7 @@ def _decisions(
         )
         remedy = (
             "Have the scheduling system send the patient, or name the visit's patient in the file; then "
-            f"{again}. Or move the share by hand in Odoo and discard this."
+            f"{again}. Or move the share by hand in {ledger} and discard this."
         )
         yield _trouble(desk, remittance, claim, Rejected("patient_unknown", reason, remedy))
     for claim in posted.unusual:
@@ -269,14 +271,14 @@ def _decisions(
         reason = f"claim {called(claim)} {told} has the status {status} (CLP02), under which only money is booked"
         remedy = (
             "Status 23 says that it isn't this payer's claim, 25 that it is a predetermination: neither changes what "
-            "is owed. Ask the payer what any other means. Do in Odoo what follows, then discard this."
+            f"is owed. Ask the payer what any other means. Do in {ledger} what follows, then discard this."
         )
         yield _trouble(desk, remittance, claim, Rejected("claim_status", reason, remedy))
     for claim in posted.unbalanced:
         reason = f"claim {called(claim)} {told} does not add up ({claims[claim].misfit}): only its money is booked"
         remedy = (
             "Ask the payer, or whoever translated it, what was meant. A correction comes as a reversal of this claim "
-            "and a new one. Or book in Odoo what was adjusted away, and discard this."
+            f"and a new one. Or book in {ledger} what was adjusted away, and discard this."
         )
         yield _trouble(desk, remittance, claim, Rejected("claim_unbalanced", reason, remedy))
     for claim, code in posted.unmapped:
@@ -308,7 +310,7 @@ def _trouble(desk: Desk, remittance: Remittance, claim: str, failure: Rejected) 
         outcome=failure.outcome,
         reason=failure.message,
         remedy=failure.remedy,
-        owner=desk.catalogue.system_of_kind("odoo")[1].owner,
+        owner=desk.catalogue.system_of("ledger")[1].owner,
         process=_process(remittance, claim and _Called(remittance)(claim)),
         step=failure.code,
         subject=f"Remittance/{remittance.number}",

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from suture.catalogue import Catalogue
+from suture.catalogue.manifest import Role
 from suture.catalogue.model import Interface, Slo
 from suture.store import figures
 from suture.store.database import Connection, Database
@@ -20,7 +21,8 @@ WINDOWS: Mapping[str, timedelta] = {
 }
 """By which burn rates are told: a page is due where a long and a short one agree (Google SRE workbook, chapter 5)."""
 
-_MILESTONES = {"rest-billing": "charged", "odoo": "posted"}
+_MILESTONES: dict[Role, str] = {"billing": "charged", "ledger": "posted"}
+"""Until when a visit's objective runs, by the role of the system that is written to."""
 
 
 class Objective(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +49,12 @@ async def objectives(database: Database, catalogue: Catalogue, now: datetime) ->
 
 
 def _is_measured(catalogue: Catalogue, interface: Interface) -> bool:
-    return interface.direction == "in" or catalogue.systems[interface.system].kind in _MILESTONES
+    return interface.direction == "in" or _milestone(catalogue, interface) is not None
+
+
+def _milestone(catalogue: Catalogue, interface: Interface) -> str | None:
+    roles = catalogue.systems[interface.system].manifest.roles
+    return next((milestone for role, milestone in _MILESTONES.items() if role in roles), None)
 
 
 async def _objective(
@@ -59,7 +66,7 @@ async def _objective(
         since = now - window
         if interface.direction == "in":
             return await figures.inbound(connection, name, since, now, slo.within_seconds)
-        milestone = _MILESTONES[catalogue.systems[interface.system].kind]
+        milestone = _milestone(catalogue, interface) or ""
         return await figures.outbound(connection, milestone, since, now, slo.within_seconds)
 
     whole = await share(timedelta(days=slo.window_days))

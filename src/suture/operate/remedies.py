@@ -41,7 +41,7 @@ def offers(alike: Sequence[OpenException], stewards: Sequence[str] = ()) -> list
     if first.code == DELETED and len(alike) == 1:
         found.append(
             Offer(
-                label="Write it again in Odoo",
+                label="Write it again",
                 command="exceptions.rewrite",
                 act="ledger.forget",
                 fields={"number": first.number},

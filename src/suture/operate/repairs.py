@@ -14,9 +14,10 @@ from suture.catalogue.reconciliation import Rule
 from suture.connectors.port import Billing, CreditOrder, DocumentKind, Ledger, Scheduling
 from suture.core.failure import Rejected
 from suture.core.money import Money
-from suture.operate import reconciling, steering, words
+from suture.operate import reconciling, steering
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
+from suture.operate.words import Words
 from suture.reconcile.reconciler import Reconciler
 from suture.store import discrepancies, events
 from suture.store.discrepancies import Discrepancy
@@ -27,7 +28,7 @@ _CHARGED = "suture.charge.captured.v1"
 
 
 class Redo(msgspec.Struct, frozen=True):
-    """The steps that write a book, and the document that Odoo must be written anew (None: not Odoo's)."""
+    """The steps that write a book, and the document that the ledger must be written anew (None: not the ledger's)."""
 
     definition: str
     steps: tuple[str, ...]
@@ -36,10 +37,10 @@ class Redo(msgspec.Struct, frozen=True):
 
 REDO: dict[str, Redo] = {
     "billing.charge": Redo(_VISIT, ("capture_charge",)),
-    "odoo.invoice": Redo(_VISIT, ("draft_invoice", "post_invoice"), "invoice"),
-    "odoo.stock_move": Redo(_VISIT, ("consume_stock",), "stock_move"),
-    "odoo.accrual": Redo(_VISIT, ("accrue_compensation",), "accrual"),
-    "odoo.payment": Redo(_PAYMENT, ("apply_payment",), "payment"),
+    "ledger.invoice": Redo(_VISIT, ("draft_invoice", "post_invoice"), "invoice"),
+    "ledger.stock_move": Redo(_VISIT, ("consume_stock",), "stock_move"),
+    "ledger.accrual": Redo(_VISIT, ("accrue_compensation",), "accrual"),
+    "ledger.payment": Redo(_PAYMENT, ("apply_payment",), "payment"),
 }
 """By the book in which something is missing."""
 
@@ -75,11 +76,11 @@ async def repair(bench: Bench, actor: Actor, number: int) -> str:
         return "it had been mended outside"
     act = _ACTS.get(found.repair)
     if act is None:
-        raise NotPossible(_by_hand(found, rule))
+        raise NotPossible(_by_hand(found, rule, Words.of(bench.desk.catalogue)))
     if _proposal(found) != _proposal(before):
         raise NotPossible(
-            f"what both sides hold has changed since: {words.describe(found, rule)}; look at it again "
-            f"(`suture reconcile show {number}`), then decide"
+            f"what both sides hold has changed since: {Words.of(bench.desk.catalogue).describe(found, rule)}; look at "
+            f"it again (`suture reconcile show {number}`), then decide"
         )
     async with bench.desk.database.transaction() as connection:
         await actor.sign(
@@ -105,8 +106,8 @@ async def verify(bench: Bench, number: int) -> Discrepancy:
         return await reconciling.one(connection, number)
 
 
-def _by_hand(found: Discrepancy, rule: Rule) -> str:
-    remedy = words.remedy(found, rule) or f"mend it in {rule.judged} by the evidence"
+def _by_hand(found: Discrepancy, rule: Rule, said: Words) -> str:
+    remedy = said.remedy(found, rule) or f"mend it in {rule.judged} by the evidence"
     return (
         f"nothing that Suture could do is sure to be right here: {remedy}; then `suture reconcile repair "
         f"{found.number}` looks at it again; or accept it with a reason"
@@ -144,8 +145,8 @@ async def _redo(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> s
 
 
 async def _correct(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> str:
-    """Take back in Odoo what is too much there."""
-    if rule.right is not None and rule.right.book == "odoo.payment":
+    """Take back in the ledger what is too much there."""
+    if rule.right is not None and rule.right.book == "ledger.payment":
         return await _reverse_twin(bench, actor, found)
     return await _credit_excess(bench, found)
 
@@ -174,14 +175,14 @@ async def _charge(bench: Bench, appointment: str) -> ChargeCaptured:
         recorded = await events.of_journey(connection, appointment)
     told = [one for one in recorded if one.type == _CHARGED]
     if not told:
-        raise NotPossible(f"no charge of {appointment} was captured by Suture: correct the invoice in Odoo")
+        raise NotPossible(f"no charge of {appointment} was captured by Suture: correct the invoice in {_called(bench)}")
     return msgspec.json.decode(told[-1].data, type=ChargeCaptured)
 
 
 async def _reverse_twin(bench: Bench, actor: Actor, found: Discrepancy) -> str:
     """Turn what somebody posted beside ours, then see to it that ours is applied."""
     ledger = bench.ledger_of(found.facility)
-    held = found.evidence["compared"].get("odoo.payment", [])
+    held = found.evidence["compared"].get("ledger.payment", [])
     for number in reversed([one["number"] for one in held]):
         try:
             entry = await ledger.reverse_twin(found.key, number, _today(bench, found))
@@ -189,20 +190,21 @@ async def _reverse_twin(bench: Bench, actor: Actor, found: Discrepancy) -> str:
             if failure.code != "no_twin":
                 raise
             continue
-        await steering.redo(bench.desk, actor, f"{_PAYMENT}:{found.key}", REDO["odoo.payment"].steps)
+        await steering.redo(bench.desk, actor, f"{_PAYMENT}:{found.key}", REDO["ledger.payment"].steps)
         return f"{number} was reversed by {entry.number}; the payment stands once"
-    raise NotPossible("both entries are Suture's own, or are gone: look at them in Odoo")
+    raise NotPossible(f"both entries are Suture's own, or are gone: look at them in {_called(bench)}")
 
 
 async def _adopt(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> str:
-    """What stands in Odoo is right."""
+    """What stands in the ledger is right."""
     for company in bench.desk.catalogue.companies():
         adopted = await bench.ledger.of_company(company).adopt(found.key)
         if adopted is not None:
-            return f"{found.key} is taken as it is in Odoo now ({', '.join(adopted.fields) or 'nothing differs'})"
+            differs = ", ".join(adopted.fields) or "nothing differs"
+            return f"{found.key} is taken as it is in {_called(bench)} now ({differs})"
     raise NotPossible(
-        f"Odoo has no contact {found.key} to take over: a product is renamed in Odoo or in the catalogue; a contact "
-        "that was deleted is restored there, or written again by `suture odoo rewrite`"
+        f"{_called(bench)} has no contact {found.key} to take over: a product is renamed there or in the catalogue; a "
+        "contact that was deleted is restored there, or written again by `suture ledger rewrite`"
     )
 
 
@@ -217,3 +219,8 @@ _ACTS: dict[str, Callable[[Bench, Actor, Discrepancy, Rule], Awaitable[str]]] = 
 def _today(bench: Bench, found: Discrepancy) -> date:
     """Where it is written: what is taken back is dated by the facility's calendar."""
     return Days(bench.desk.catalogue).on(bench.desk.clock.now(), found.facility)
+
+
+def _called(bench: Bench) -> str:
+    """What people call the ledger."""
+    return bench.desk.catalogue.label("ledger")

@@ -8,7 +8,7 @@ import msgspec
 
 from suture.catalogue.model import Catalogue
 from suture.operate.desk import Desk
-from suture.operate.words import describe
+from suture.operate.words import Words
 from suture.store import discrepancies, exceptions
 from suture.store.database import Connection
 from suture.store.discrepancies import Selection as Differences
@@ -53,7 +53,7 @@ async def _differences(connection: Connection, catalogue: Catalogue, numbers: li
         Subject(
             kind="discrepancy",
             key=str(one.number),
-            words=describe(one, rules.get(one.rule)),
+            words=Words.of(catalogue).describe(one, rules.get(one.rule)),
             money=one.money,
             currency=one.currency,
         )

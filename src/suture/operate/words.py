@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
+from suture.catalogue.model import Catalogue
 from suture.catalogue.reconciliation import Rule
 from suture.core.english import article
 from suture.core.money import round_money
@@ -27,8 +30,8 @@ _WHAT = {
     "twice": "{key} stands more than once in {right} ({right_kind})",
     "differs": "{left} ({left_kind}) and {right} ({right_kind}) don't hold the same of {key}",
     "facility_changed": "the {right_kind} of {key} is booked to another facility in {right} than {left} told",
-    "moved": "the {right_kind} of {key} stands in {right} on another day than {left} says: Odoo moves what is dated "
-    "in a locked period",
+    "moved": "the {right_kind} of {key} stands in {right} on another day than {left} says: {ledger} moves what is "
+    "dated in a locked period",
     "overdue": "{left}'s {left_kind} of {key} has been so for too long",
     "changed": "somebody changed {key} in {left}",
     "renamed": "somebody renamed the product {key} in {left}",
@@ -52,7 +55,7 @@ _BY_HAND = {
     "moved": "open the period in {right} and date it as it was; or accept it with the reason for it",
     "renamed": "give the product its name back in {left}, or change it in the catalogue",
     "archived": "take it out of the archive in {left}",
-    "deleted": "restore it in {left}, or have it written again: `suture odoo forget`",
+    "deleted": "restore it in {left}, or have it written again: `suture ledger forget`",
     "party_changed": "put the contact back in {left}, or correct who pays at the source",
     "reference_changed": "put the reference {key} back in {left}",
     "by_hand": "credit it in {left}, or have it billed by its source; or accept it with the reason for it",
@@ -60,36 +63,53 @@ _BY_HAND = {
 _REPAIR = {
     "fetch": "have the source tell it again",
     "redo": "do the step again that wrote it",
-    "correct": "take back in Odoo what is too much",
-    "adopt": "take what stands in Odoo for right",
+    "correct": "take back in {ledger} what is too much",
+    "adopt": "take what stands in {ledger} for right",
     "by_hand": "mend it in the system itself, then have it looked at again",
 }
 
 
-def describe(one: Discrepancy, rule: Rule | None) -> str:
-    """A difference in a sentence."""
-    return _WHAT.get(one.what, one.what).format(key=one.key, **_sides(rule))
+class Words(msgspec.Struct, frozen=True):
+    """Differences in words. `ledger` is what people call the ledger."""
 
+    ledger: str
 
-def remedy(one: Discrepancy, rule: Rule | None) -> str:
-    """What a person does where Suture can do nothing that is sure to be right; empty where nothing more is known."""
-    return _BY_HAND.get(one.what, "").format(key=one.key, **_sides(rule)) if one.repair == "by_hand" else ""
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> "Words":
+        return cls(catalogue.label("ledger"))
 
+    def describe(self, one: Discrepancy, rule: Rule | None) -> str:
+        """A difference in a sentence."""
+        return _WHAT.get(one.what, one.what).format(key=one.key, ledger=self.ledger, **self._sides(rule))
 
-def _sides(rule: Rule | None) -> dict[str, str]:
-    sides = [rule.left.book, rule.right.book if rule.right else ""] if rule else ["", ""]
-    return {**_named("left", sides[0]), **_named("right", sides[1])}
+    def remedy(self, one: Discrepancy, rule: Rule | None) -> str:
+        """What a person does where Suture can do nothing that is sure to be right; empty where nothing more is
+        known."""
+        return _BY_HAND.get(one.what, "").format(key=one.key, **self._sides(rule)) if one.repair == "by_hand" else ""
 
+    def repair_of(self, name: str) -> str:
+        """What a repair does."""
+        return _REPAIR.get(name, name).format(ledger=self.ledger)
 
-def repair_of(name: str) -> str:
-    """What a repair does."""
-    return _REPAIR.get(name, name)
+    def side_of(self, book: str) -> str:
+        """A book in words: ``billing: charge``."""
+        told = self._named("", book)
+        return f"{told['']}: {told['_kind']}"
 
+    def system_of(self, book: str) -> str:
+        """Whose book it is, in words."""
+        return self._named("", book)[""]
 
-def side_of(book: str) -> str:
-    """A book in words: ``billing: charge``."""
-    told = _named("", book)
-    return f"{told['']}: {told['_kind']}"
+    def _sides(self, rule: Rule | None) -> dict[str, str]:
+        sides = [rule.left.book, rule.right.book if rule.right else ""] if rule else ["", ""]
+        return {**self._named("left", sides[0]), **self._named("right", sides[1])}
+
+    def _named(self, place: str, book: str) -> dict[str, str]:
+        """Whose book it is, and of what, in words."""
+        side, _, kind = book.partition(".")
+        names = {"ledger": self.ledger, "suture": "Suture", "": "the other side"}
+        told = kind.replace("_", " ") or "document"
+        return {place: names.get(side, side), f"{place}_kind": told, f"a_{place}_kind": article(told)}
 
 
 def held(told: Any) -> dict[str, list[Mapping[str, Any]]]:
@@ -112,20 +132,7 @@ def document_of(one: Mapping[str, Any]) -> str:
     return "  ".join(part for part in parts if part not in ("", "None"))
 
 
-def system_of(book: str) -> str:
-    """Whose book it is, in words."""
-    return _named("", book)[""]
-
-
 def money_of(told: Any, currency: str) -> str:
     """An amount as documents write it: ``1,234.50 USD``."""
     amount = Decimal(told)
     return f"{amount:,.2f}" if not currency else f"{round_money(amount, currency):,} {currency}"
-
-
-def _named(place: str, book: str) -> dict[str, str]:
-    """Whose book it is, and of what, in words."""
-    side, _, kind = book.partition(".")
-    names = {"odoo": "Odoo", "suture": "Suture", "": "the other side"}
-    told = kind.replace("_", " ") or "document"
-    return {place: names.get(side, side), f"{place}_kind": told, f"a_{place}_kind": article(told)}

@@ -71,7 +71,7 @@ class Sender:
         self._database = database
         self._vault = vault
         self._recorder = recorder
-        self._owner = catalogue.system_of_kind("fhir-scheduling")[1].owner
+        self._owner = catalogue.system_of("scheduling")[1].owner
         self._clock = clock
         self._private = private
         self._random = Random(seed)  # noqa: S311 (jitter)

@@ -14,6 +14,7 @@ import structlog
 
 from suture.canonical.events import EVENT_TYPES, Event
 from suture.canonical.routing import awaiting
+from suture.catalogue.manifest import Role
 from suture.catalogue.model import Retry
 from suture.core.clock import Clock
 from suture.core.failure import Failure, Fatal, Held, Rejected, Throttled, Unknown
@@ -77,7 +78,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     find: Callable[[tuple[str, str]], Awaitable[bytes | None]]
     store: ProcessStore
     toolbox: Any
-    responsible: Callable[[str | None], Responsibility]
+    responsible: Callable[[Role | None], Responsibility]
     gates: Callable[[str], Gate]
     organisation: str
     clock: Clock
@@ -291,7 +292,7 @@ class Advance:
                 self._in_doubt = False  # it was this one that may have been begun, and none after it
         if self._manner == "settle":
             return True
-        return await self._ask_a_person(step.name, step.system, failure)
+        return await self._ask_a_person(step.name, step.role, failure)
 
     async def _shut_out(self, step: Step | AwaitEvent, failure: Fatal) -> bool:
         """What is wrong with the configuration is wrong for all: the gate shuts, and work waits until it is mended."""
@@ -299,7 +300,7 @@ class Advance:
             return await self._hold(step, Held(gate.interface, "waits for its configuration to be mended"))
         self._doubt(step)
         attempt = max(self._attempt, 1)  # tries in vain for want of a key don't use up those that come after
-        await self._release(step.name, _FATAL_PAUSE, attempt, self._trouble(step.name, step.system, failure))
+        await self._release(step.name, _FATAL_PAUSE, attempt, self._trouble(step.name, step.role, failure))
         return False
 
     async def _hold(self, step: Step | AwaitEvent, failure: Held) -> bool:
@@ -318,7 +319,7 @@ class Advance:
     async def _retry_later(self, step: Step | AwaitEvent, failure: Failure) -> bool:
         """Release the process until the policy's next try; out of tries or time, a person decides."""
         now = self._setting.clock.now()
-        retry = self._setting.responsible(step.system).retry_of(step.name)
+        retry = self._setting.responsible(step.role).retry_of(step.name)
         attempt = self._attempt + (not isinstance(failure, Throttled))
         self._failing_since = self._failing_since or now
         wait = max(retry.wait(max(attempt, 1), self._setting.jitter()), failure.not_before or timedelta(0))
@@ -326,7 +327,7 @@ class Advance:
         if isinstance(failure, Unknown) or self._in_doubt or self._manner == "settle":
             self._doubt(step)
         if (attempt >= retry.attempts or too_long) and not isinstance(step, AwaitEvent):
-            return await self._ask_a_person(step.name, step.system, failure)
+            return await self._ask_a_person(step.name, step.role, failure)
         await self._release(step.name, wait, attempt)
         return False
 
@@ -338,10 +339,10 @@ class Advance:
     async def _release(self, step: str, wait: timedelta, attempt: int, trouble: Trouble | None = None) -> None:
         await self._save(step=step, due_at=self._setting.clock.now() + wait, attempt=attempt, trouble=trouble)
 
-    async def _ask_a_person(self, step: str, system: str | None, failure: Failure) -> bool:
+    async def _ask_a_person(self, step: str, role: Role | None, failure: Failure) -> bool:
         """Stop and say why. What nobody decides in time is undone, where the catalogue wants that: at once, perhaps."""
-        trouble = self._trouble(step, system, failure)
-        patience = self._setting.responsible(system).undo_after
+        trouble = self._trouble(step, role, failure)
+        patience = self._setting.responsible(role).undo_after
         undoable = any(isinstance(done, Step) and self._is_to_undo(done) for done in self._steps)
         if patience is None or not undoable or self._state == "compensating":
             due_at = NEVER
@@ -392,7 +393,7 @@ class Advance:
                 return None
         return self._trouble(
             step.name,
-            step.told_by or step.system,
+            step.told_by or step.role,
             Rejected(
                 "visit_unknown",
                 f"{subject} is for visit {correlation}, of which nobody has told",
@@ -449,15 +450,15 @@ class Advance:
         return self._definition.steps if self._definition else ()
 
     def _gate(self, step: Step) -> Gate:
-        return self._setting.gates(self._setting.responsible(step.system).interface)
+        return self._setting.gates(self._setting.responsible(step.role).interface)
 
     def _as_seen(self) -> Run[Any]:
         if self._definition is None:
             raise TypeError("a process without a definition has no steps")
         return Run(self._claim, self._definition.input, self._journal, self._setting.clock.now())
 
-    def _trouble(self, step: str, system: str | None, failure: Failure) -> Trouble:
-        responsible = self._setting.responsible(system)
+    def _trouble(self, step: str, role: Role | None, failure: Failure) -> Trouble:
+        responsible = self._setting.responsible(role)
         return Trouble(
             code=failure.code,
             outcome=failure.outcome,

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from suture.catalogue.manifest import Role
 from suture.processes.run import Outcome, Run
 
 Input = TypeVar("Input", bound=msgspec.Struct)
@@ -22,8 +23,9 @@ class Step:
     `do` and `undo` get the run and the toolbox; both are idempotent by the business key, since a step that was begun
     may be begun again. `undo` also finds nothing to undo where `do` was refused. `may_undo` raises `Rejected` where it
     is known beforehand that `undo` will be refused: it is asked before anything of the process is undone. `when` says
-    whether the step applies. `system` (the catalogue's kind) names who answers for its failures, whose retry policy
-    holds and at whose gate it waits. A step without `undo` that `changes` something outside is undone by another's.
+    whether the step applies. `role` says in which role the system is that it works with (None: none): who answers for
+    its failures, whose retry policy holds, and at whose gate it waits. A step without `undo` that `changes` something
+    outside is undone by another's.
     """
 
     name: str
@@ -31,7 +33,7 @@ class Step:
     undo: Act | None = None
     may_undo: Callable[[Run[Any], Any], Awaitable[None]] | None = None
     when: Condition | None = None
-    system: str | None = None
+    role: Role | None = None
     changes: bool = False
 
     @property
@@ -46,8 +48,8 @@ class AwaitEvent:
 
     A waiting process is woken by the event. One that was recorded in that very moment may miss it: it looks again
     after `recheck`, then at doubled intervals. After `patience` a person is told, while it waits on until `deadline`;
-    but not where one of the events that `foretell` it was recorded: then it is only a matter of time. `system` names
-    who answers for what is waited for, `told_by` (else the same) for what waits.
+    but not where one of the events that `foretell` it was recorded: then it is only a matter of time. `role` is
+    that of the system that answers for what is waited for, `told_by` (else the same) for what waits.
     """
 
     name: str
@@ -56,8 +58,8 @@ class AwaitEvent:
     deadline: timedelta = timedelta(days=3)
     patience: timedelta | None = None
     foretell: tuple[str, ...] = ()
-    system: str | None = None
-    told_by: str | None = None
+    role: Role | None = None
+    told_by: Role | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from suture.catalogue.manifest import Role
 from suture.core.clock import Clock
 from suture.processes.advance import Advance, LeaseLost, Responsibility, Setting
 from suture.processes.definition import Definition
@@ -43,7 +44,7 @@ class PostgresEngine:
         store: ProcessStore,
         definitions: Iterable[Definition[Any]],
         toolbox: Any,
-        responsible: Callable[[str | None], Responsibility],
+        responsible: Callable[[Role | None], Responsibility],
         organisation: str,
         worker: str,
         clock: Clock,

@@ -36,21 +36,21 @@ ENTRIES: dict[str, dict[str, Entry]] = {
         "claim": Entry("billing.claim"),
         "payment": Entry("billing.payment"),
     },
-    "odoo": {
-        "invoice": Entry("odoo.invoice"),
-        "patient_invoice": Entry("odoo.invoice", counts=0),
-        "correction": Entry("odoo.invoice", counts=0, sign=-1),
-        "credit": Entry("odoo.invoice", counts=0, sign=-1),
-        "payment": Entry("odoo.payment"),
-        "stock_move": Entry("odoo.stock_move"),
-        "accrual": Entry("odoo.accrual"),
-        "alteration": Entry("odoo.alteration"),
-        "by_hand": Entry("odoo.by_hand"),
+    "ledger": {
+        "invoice": Entry("ledger.invoice"),
+        "patient_invoice": Entry("ledger.invoice", counts=0),
+        "correction": Entry("ledger.invoice", counts=0, sign=-1),
+        "credit": Entry("ledger.invoice", counts=0, sign=-1),
+        "payment": Entry("ledger.payment"),
+        "stock_move": Entry("ledger.stock_move"),
+        "accrual": Entry("ledger.accrual"),
+        "alteration": Entry("ledger.alteration"),
+        "by_hand": Entry("ledger.by_hand"),
     },
 }
 """By side and kind. What else a ledger tells of (write-offs, remittances, …) has no counterpart to be compared with."""
 
-MASTER_DATA = "odoo.master_data"
+MASTER_DATA = "ledger.master_data"
 
 
 def books_of(side: str) -> list[str]:

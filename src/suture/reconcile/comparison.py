@@ -48,7 +48,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     appointments: dict[str, int]
     billing: SideTotals
-    odoo: SideTotals
+    ledger: SideTotals
     differences: tuple[Difference, ...]
 
     def count(self, kind: str) -> int:
@@ -90,7 +90,7 @@ def compare(facts: Facts, explained: frozenset[str], currency: str) -> Compariso
     return Comparison(
         appointments=dict(Counter(fact.state for fact in facts.scheduling)),
         billing=_billing_totals(facts, currency),
-        odoo=_ledger_totals(facts, currency),
+        ledger=_ledger_totals(facts, currency),
         differences=tuple(differences),
     )
 

@@ -89,11 +89,12 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _too_much(difference: Difference) -> bool:
-    """Whether Odoo holds more than it should of what can be taken back there: an invoice, a payment's second entry."""
+    """Whether the ledger holds more than it should of what can be taken back there: an invoice, a payment's second
+    entry."""
     pair, right = difference.pair, difference.rule.right
-    if right is None or right.book not in ("odoo.invoice", "odoo.payment") or not pair.left_count:
+    if right is None or right.book not in ("ledger.invoice", "ledger.payment") or not pair.left_count:
         return False
-    if right.book == "odoo.payment":
+    if right.book == "ledger.payment":
         return difference.what == "twice" and pair.right_count > pair.left_count
     return difference.what == "differs" and (pair.right_amount or 0) > (pair.left_amount or 0)
 
@@ -121,7 +122,7 @@ def _what(rule: Rule, pair: Pair, documents: Sequence[Holding]) -> str:
 
 def _of_one_side(documents: Sequence[Holding]) -> str:
     for one in documents:
-        if one.book == "odoo.by_hand":
+        if one.book == "ledger.by_hand":
             return "by_hand"
         if one.state == "changed" and one.number.startswith(_PRODUCTS):
             return "renamed"

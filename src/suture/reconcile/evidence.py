@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 
 from suture.catalogue import Catalogue
+from suture.catalogue.manifest import Role
+from suture.catalogue.registry import first_called
 from suture.reconcile.differences import Difference
 from suture.store.discrepancies import Found
 from suture.store.holdings import Holding
@@ -64,7 +66,7 @@ def _print(one: Difference, documents: Sequence[Holding]) -> str:
     """Tells this state of things from another: what a person accepted is accepted as it was."""
     sides = {one.rule.left.book, one.rule.right.book if one.rule.right else ""}
     told = sorted(
-        "|".join([document.book, document.key, *(str(getattr(document, name)) for name in _TIMELESS)])
+        "|".join([first_called(document.book), document.key, *(str(getattr(document, name)) for name in _TIMELESS)])
         for document in documents
         if document.book in sides
     )
@@ -75,5 +77,5 @@ def _print(one: Difference, documents: Sequence[Holding]) -> str:
 
 def _owner(system: str, catalogue: Catalogue) -> str:
     """Who answers for a side: its system's owner; for our own, whoever tells us."""
-    kind = {"odoo": "odoo", "billing": "rest-billing"}.get(system, "fhir-scheduling")
-    return catalogue.system_of_kind(kind)[1].owner
+    roles: dict[str, Role] = {"billing": "billing", "ledger": "ledger"}
+    return catalogue.system_of(roles.get(system, "scheduling"))[1].owner

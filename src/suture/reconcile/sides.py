@@ -36,7 +36,7 @@ class Sides:
         read = await asyncio.gather(
             _all("scheduling", self._scheduling.facts(span), now),
             _all("billing", self._billing.facts(span), now),
-            *(_all("odoo", ledger.facts(span), now) for ledger in self._ledgers.values()),
+            *(_all("ledger", ledger.facts(span), now) for ledger in self._ledgers.values()),
         )
         for side, found in _by_side(read):
             async with self._database.transaction() as connection:
@@ -56,10 +56,10 @@ class Sides:
         booked = [
             one
             for ledger in self._ledgers.values()
-            for one in await _all("odoo", ledger.facts_of(wanted, payments), now)
+            for one in await _all("ledger", ledger.facts_of(wanted, payments), now)
         ]
         read = {"scheduling": await _all("scheduling", self._scheduling.facts_of(wanted), now), "billing": billed}
-        for side, found in {**read, "odoo": booked}.items():
+        for side, found in {**read, "ledger": booked}.items():
             async with self._database.transaction() as connection:
                 await holdings.stage(connection, found)
                 await holdings.merge_appointments(connection, books_of(side), [*wanted, *payments])
@@ -86,4 +86,4 @@ def _by_side(read: Sequence[list[Holding]]) -> list[tuple[str, list[Holding]]]:
     """Scheduling first: it says where the others' documents belong; then billing, which knows whose a payment is."""
     scheduling, billing, *ledgers = read
     booked = [one for found in ledgers for one in found]
-    return [("scheduling", scheduling), ("billing", billing), ("odoo", booked)]
+    return [("scheduling", scheduling), ("billing", billing), ("ledger", booked)]

@@ -10,7 +10,7 @@ from suture.store.exceptions import OpenException
 from suture.store.recorder import Recorder
 
 CODES = ("twin_in_odoo", "deleted_in_odoo", "changed_in_odoo")
-"""What was seen as it happened in Odoo, and reconciliation finds as well."""
+"""What was seen as it happened in the ledger, and reconciliation finds as well."""
 
 _COMPARED = frozenset({"amount_total", "amount_untaxed", "state", "partner_id", "date", "invoice_date"})
 """Fields of documents that some rule compares: of any other nothing is proved."""

@@ -15,7 +15,6 @@ from suture.connectors.port import Balance, LedgerPlan
 from suture.core.money import round_money
 
 RECEIVABLE = "receivables"
-_KIND = "asset_receivable"
 
 FACTS = (
     "suture.invoice.posted.v1",
@@ -91,8 +90,8 @@ def account_moves(
 
 
 def _code(balance: Balance) -> str:
-    return RECEIVABLE if balance.kind == _KIND else balance.account
+    return RECEIVABLE if balance.is_receivable else balance.account
 
 
 def _name(balance: Balance) -> str:
-    return "" if balance.kind == _KIND else balance.name
+    return "" if balance.is_receivable else balance.name

@@ -2,7 +2,7 @@
 
 from suture.store.database import Database
 
-CURRENT = "0013"
+CURRENT = "0014"
 
 
 class SchemaOutdated(Exception):

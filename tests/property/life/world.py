@@ -17,8 +17,8 @@ from suture.catalogue import Catalogue
 from suture.catalogue.days import Days
 from suture.catalogue.model import Retry, ServiceIndex
 from suture.connectors import patience
-from suture.connectors.billing import RestBilling
-from suture.connectors.odoo import OdooLedger
+from suture.connectors.billing.rest import RestBilling
+from suture.connectors.odoo.ledger import OdooLedger
 from suture.connectors.odoo.names import external_id
 from suture.ingest.ingester import Ingester
 from suture.processes.advance import Responsibility

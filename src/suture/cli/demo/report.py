@@ -87,7 +87,7 @@ async def summary(stage: Stage, settled: bool, wall_s: float, skipped: list[str]
         currency=currency,
         appointments=_appointments(comparison),
         suture=own,
-        odoo=comparison.odoo,
+        odoo=comparison.ledger,
         billing=comparison.billing,
         lost=comparison.count("lost"),
         duplicated=comparison.count("duplicated"),

@@ -17,6 +17,7 @@ from suture.cli.reconcile.showing import describe, describe_days, summarise
 from suture.operate import reconciling, repairs
 from suture.operate.desk import Desk
 from suture.operate.repairs import Bench
+from suture.operate.words import Words
 from suture.reconcile.watch import window
 from suture.store.discrepancies import Discrepancy, Selection
 from suture.store.holdings import Tally
@@ -24,7 +25,7 @@ from suture.store.reconciliations import Reconciliation
 
 app = App(
     name="reconcile",
-    help="Is anything missing, on either side? Reads scheduling, billing and Odoo themselves, and compares.",
+    help="Is anything missing, on either side? Reads scheduling, billing and the ledger themselves, and compares.",
     help_epilogue="A worker reconciles by itself, as often as the catalogue says; `run` does it now.",
 )
 
@@ -133,7 +134,11 @@ def show(number: Number) -> None:
     Args:
         number: Its number in the list.
     """
-    describe(at_desk(lambda desk: reconciling.account(desk, number)), out)
+
+    async def read(desk: Desk) -> tuple[reconciling.Account, Words]:
+        return await reconciling.account(desk, number), Words.of(desk.catalogue)
+
+    describe(*at_desk(read), out)
 
 
 @app.command

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from suture.cli.acting import count
-from suture.operate import words
 from suture.operate.reconciling import Account
+from suture.operate.words import Words, document_of
 from suture.store.discrepancies import Summary
 from suture.store.holdings import Tally
 
@@ -19,14 +19,14 @@ _COLUMNS = (
     ("scheduling.appointment", "visits"),
     ("suture.appointment", "told"),
     ("billing.charge", "charged"),
-    ("odoo.invoice", "invoiced"),
+    ("ledger.invoice", "invoiced"),
     ("billing.payment", "paid"),
-    ("odoo.payment", "in Odoo"),
+    ("ledger.payment", "in the ledger"),
 )
 _COMPARED = (
     ("scheduling.appointment", "suture.appointment"),
-    ("billing.charge", "odoo.invoice"),
-    ("billing.payment", "odoo.payment"),
+    ("billing.charge", "ledger.invoice"),
+    ("billing.payment", "ledger.payment"),
 )
 
 
@@ -53,9 +53,9 @@ def summarise(left: Sequence[Summary], out: Console, *, aside: int = 0) -> int:
     return sum(one.count for one in left)
 
 
-def describe(told: Account, out: Console) -> None:
+def describe(told: Account, said: Words, out: Console) -> None:
     one, rule = told.discrepancy, told.rule
-    out.print(f"[bold]Discrepancy {one.number}[/] ({one.state}): {escape(words.describe(one, rule))}")
+    out.print(f"[bold]Discrepancy {one.number}[/] ({one.state}): {escape(said.describe(one, rule))}")
     out.print(f"  Asked        {escape(rule.asks) if rule else 'by a rule that is no more'} [dim]({one.rule})[/]")
     if one.money is not None:
         out.print(f"  At stake     {one.money:,.2f} {one.currency or ''}")
@@ -70,24 +70,24 @@ def describe(told: Account, out: Console) -> None:
             out.print(f"  {name:<12} {escape(fact)}")
     for title, books in (("Compared", one.evidence["compared"]), ("Besides", one.evidence["also"])):
         for book, documents in books.items():
-            _documents(out, title, book, documents)
+            _documents(out, title, said.side_of(book), documents)
             title = ""  # noqa: PLW2901 (the heading stands once)
     for trouble in told.exceptions:
         out.print(f"  Exception    {trouble.number} ({trouble.state}): {escape(trouble.reason)}")
-    _ending(told, out)
+    _ending(told, said, out)
 
 
-def _documents(out: Console, title: str, book: str, documents: Sequence[dict[str, Any]]) -> None:
-    lines = [escape(words.document_of(one)) for one in documents] or ["[yellow]nothing[/]"]
+def _documents(out: Console, title: str, side: str, documents: Sequence[dict[str, Any]]) -> None:
+    lines = [escape(document_of(one)) for one in documents] or ["[yellow]nothing[/]"]
     for number, line in enumerate(lines):
-        out.print(f"  {title if not number else '':<12} {words.side_of(book) if not number else '':<24} {line}")
+        out.print(f"  {title if not number else '':<12} {side if not number else '':<24} {line}")
         title = ""
 
 
-def _ending(told: Account, out: Console) -> None:
+def _ending(told: Account, said: Words, out: Console) -> None:
     one = told.discrepancy
     if one.state in ("open", "repairing"):
-        remedy = words.remedy(one, told.rule) or words.repair_of(one.repair)
+        remedy = said.remedy(one, told.rule) or said.repair_of(one.repair)
         out.print(f"  Repair       {escape(remedy)}: suture reconcile repair {one.number}")
         out.print(f"  Or           suture reconcile accept {one.number} --reason WHY")
     elif one.closed_at is not None:

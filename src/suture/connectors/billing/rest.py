@@ -14,6 +14,7 @@ from suture.connectors.guard import Guard
 from suture.connectors.http import Answer, HttpClient
 from suture.connectors.patience import read_patiently
 from suture.connectors.port import Health, Span
+from suture.connectors.port.connecting import Connecting
 from suture.core.failure import Failure, Fatal, Rejected, Retriable, Unknown
 
 PAGE = "500"
@@ -200,3 +201,8 @@ def _error_code(answer: Answer) -> str:
         return msgspec.json.decode(answer.body, type=wire.ErrorBody).error.code
     except msgspec.DecodeError:
         return ""
+
+
+def connect(to: Connecting) -> RestBilling:
+    """The billing platform that a catalogue describes."""
+    return RestBilling(to.name, to.url, to.secret, to.currency, guard=to.guard, timeout=to.timeout)

@@ -29,7 +29,7 @@ async def balances(books: Books, until: date) -> Sequence[Balance]:
         Balance(
             account=str(accounts[account]["code"]),
             name=accounts[account]["name"],
-            kind=accounts[account]["account_type"],
+            is_receivable=accounts[account]["account_type"] == "asset_receivable",
             debit=_money(of["debit"], currency),
             credit=_money(of["credit"], currency),
         )

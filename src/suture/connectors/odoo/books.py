@@ -214,7 +214,7 @@ def deleted_in_odoo(name: str) -> Rejected:
     return Rejected(
         "deleted_in_odoo",
         f"Odoo no longer has a document of ours: someone deleted it [{name}]",
-        "To have it written again: `suture odoo rewrite` with this exception's number. To leave it deleted: discard "
+        "To have it written again: `suture ledger rewrite` with this exception's number. To leave it deleted: discard "
         "this, with --undo to take the rest back or --leave to let it stand.",
     )
 

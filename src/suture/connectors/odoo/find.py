@@ -147,7 +147,7 @@ class Finder:
                 "other_company",
                 f"{records[others[0]['id']]} is in the books of another company in Odoo",
                 "Correct the company of its facility in the catalogue; or cancel the document in the other company, "
-                "have it written again (`suture odoo rewrite`), and retry this.",
+                "have it written again (`suture ledger rewrite`), and retry this.",
             )
 
     async def _confirm(self, model: str, ids: Sequence[int], wanted: Mapping[str, str]) -> None:

@@ -27,6 +27,7 @@ from suture.connectors.odoo import (
 )
 from suture.connectors.odoo.client import writes_noted
 from suture.connectors.odoo.crosswalk import Crosswalk, Memory
+from suture.connectors.odoo.manifest import OdooSettings
 from suture.connectors.odoo.names import external_id, kind_of
 from suture.connectors.odoo.remittances.posting import post as post_remittance
 from suture.connectors.odoo.server import Access, Flow, OdooServer, TransportName
@@ -60,6 +61,7 @@ from suture.connectors.port import (
     UnbilledOrder,
     WriteOffOrder,
 )
+from suture.connectors.port.connecting import Connecting
 from suture.core.clock import Clock, SystemClock
 from suture.core.failure import Failure
 from suture.core.money import Money
@@ -258,6 +260,9 @@ class OdooLedger:
     async def adopt(self, reference: str) -> MasterRecord | None:
         return await master_data.adopt(await self._server.books(self._company), reference)
 
+    def how_to_lock(self, until: date) -> str:
+        return f"In Odoo: Accounting, Lock Dates: lock everything until {until}"
+
     async def locked_until(self) -> date | None:
         books = await self._server.books(self._company)
         locks = await books.poster.reread_locks()
@@ -280,3 +285,22 @@ class OdooLedger:
 
     async def changes(self, cursor: str | None) -> ChangePage:
         return await changes.changes(await self._server.books(self._company), cursor)
+
+
+def connect(to: Connecting) -> OdooLedger:
+    """The ledger that a catalogue describes."""
+    told: OdooSettings = to.settings
+    return OdooLedger.connect(
+        name=to.name,
+        url=to.url,
+        database=told.database,
+        api_key=to.secret,
+        login=told.login,
+        transport=None if told.transport == "auto" else told.transport,
+        company=told.company,
+        organisation=to.organisation,
+        plan=to.plan,
+        guard=to.guard,
+        timeout=to.timeout,
+        crosswalk=to.crosswalk,
+    )

@@ -185,7 +185,7 @@ def partner_deleted(reference: str) -> Rejected:
     return Rejected(
         "deleted_in_odoo",
         f"Odoo no longer has the contact of {reference}: someone deleted it [{name}]",
-        "Restore it in Odoo and retry this, or have it written again: `suture odoo rewrite` with this exception's "
+        "Restore it in Odoo and retry this, or have it written again: `suture ledger rewrite` with this exception's "
         "number.",
     )
 

@@ -49,7 +49,7 @@ class DraftedInvoice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostedInvoice(msgspec.Struct, frozen=True, kw_only=True):
-    """`number` is Odoo's `account.move.name`; `posted_on` its accounting date. `total` is of all parts together."""
+    """`number` is the ledger's own; `posted_on` its accounting date. `total` is of all parts together."""
 
     invoice: int
     number: str

@@ -148,6 +148,10 @@ class Ledger(Connector, Protocol):
         """Take a contact as it is in the ledger now for what it should be; None where it is not known."""
         ...
 
+    def how_to_lock(self, until: date) -> str:
+        """What a person does in the ledger so that nobody posts up to a day any more, in a sentence without its end."""
+        ...
+
     async def locked_until(self) -> date | None:
         """The last day in which nothing can be posted any more, as it binds us."""
         ...

@@ -55,7 +55,7 @@ class LedgerPartner(msgspec.Struct, frozen=True, kw_only=True):
 class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
     """A record of ours that a person changed or deleted in the ledger: what we would write was not written.
 
-    `fields` are Odoo's field names, never their content.
+    `fields` are the ledger's field names, never their content.
     """
 
     reference: str

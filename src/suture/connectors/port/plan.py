@@ -41,8 +41,9 @@ class LedgerPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     `adjustments` are by group and reason (``CO-45``), by group (``CO``), and for what a payer keeps at provider level
     by ``PLB-`` and its reason, or ``PLB``; the most exact one counts, and a reason without any is refused. A total that
-    Odoo rounds differently is corrected by a line on `rounding_account` of at most `rounding_limit`; without an account
-    it is refused. Invoices are due after `payment_term_days`, unless their partner has payment terms in the ledger.
+    the ledger rounds differently is corrected by a line on `rounding_account` of at most `rounding_limit`; without an
+    account it is refused. Invoices are due after `payment_term_days`, unless their partner has payment terms in the
+    ledger.
     """
 
     currency: str

@@ -28,12 +28,12 @@ class MasterRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
-    """An account's posted movements up to a day, in the company's currency: debits less credits. `kind` is Odoo's
-    `account_type`."""
+    """An account's posted movements up to a day, in the company's currency: debits less credits. `is_receivable` is
+    whether it holds what is owed to us."""
 
     account: str
     name: str
-    kind: str
+    is_receivable: bool
     debit: Money
     credit: Money
 
@@ -52,7 +52,7 @@ class OpenItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunningLow(msgspec.Struct, frozen=True, kw_only=True):
-    """An article below the minimum that Odoo's own reordering rule sets for a place."""
+    """An article below the minimum that the ledger's own reordering rule sets for a place."""
 
     product: str
     facility: str
@@ -78,8 +78,8 @@ class LedgerChange(msgspec.Struct, frozen=True, kw_only=True):
 
     `what` is the past-tense fact (``posted``, ``changed``, ``paid``, ``cancelled``, ``deleted``, ``registered``,
     ``updated``, ``validated``, ``running_low``), `reference` the business key (an appointment, a party's reference, a
-    product's code) or, for records that we never wrote, ``odoo/<model>/<id>``. `fields` are names, never contents.
-    `name` is our own name of a record that was deleted.
+    product's code) or, for records that we never wrote, their place in the ledger (it has slashes). `fields` are names,
+    never contents. `name` is our own name of a record that was deleted.
     """
 
     kind: ChangeKind

@@ -15,6 +15,7 @@ from suture.connectors.guard import Guard
 from suture.connectors.http import Answer, HttpClient
 from suture.connectors.patience import read_patiently
 from suture.connectors.port import Health, Span
+from suture.connectors.port.connecting import Connecting
 from suture.core.failure import Failure, Fatal, Rejected, Retriable
 
 PAGE = "200"
@@ -334,3 +335,10 @@ class FhirScheduling:
 
 def _kind(resource: msgspec.Raw) -> str:
     return msgspec.json.decode(resource, type=_Kind).resource_type
+
+
+def connect(to: Connecting) -> FhirScheduling:
+    """The scheduling system that a catalogue describes."""
+    return FhirScheduling(
+        to.name, to.url, to.secret, guard=to.guard, timeout=to.timeout, days=to.days, facilities=to.facilities
+    )

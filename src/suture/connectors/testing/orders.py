@@ -58,7 +58,7 @@ TAXED, VACCINE = "SUTURE-TEST-TAXED", "SUTURE-TEST-VACCINE"
 NAMES = {VISIT: "Visit, 30 minutes", LAB: "Laboratory panel", TAXED: "Certificate"}
 PAYER = LedgerPartner(reference="Payer/suture-test-payer", name="Conformance Mutual", is_company=True)
 OTHER_PAYER = LedgerPartner(reference="Payer/suture-test-other", name="Conformance Assurance", is_company=True)
-PAID = ("paid", "in_payment")  # `in_payment` where Odoo Enterprise waits for the bank statement
+PAID = ("paid", "in_payment")  # `in_payment` where a ledger waits for the bank statement
 
 
 def usd(amount: str) -> Money:

@@ -45,7 +45,7 @@ class ReceivablesConformance:
         assert (await ledger.post_invoice(key, usd("11.50"))).total == usd("11.50")
 
     async def test_a_tax_on_top_of_the_charge_is_the_ledgers_own(self, ledger: Ledger, key: str) -> None:
-        """Billing charges 10.00; Odoo adds the product's tax of 15 percent, and both are as they should be."""
+        """Billing charges 10.00; the ledger adds the product's tax of 15 percent, and both are as they should be."""
         line = PricedLine(service=TAXED, quantity=Decimal(1), unit_price=Decimal("10.00"))
         taxed = msgspec.structs.replace(an_invoice(key, total="10.00"), lines=(line,))
         assert (await ledger.draft_invoice(taxed)).total == usd("11.50")

@@ -25,7 +25,7 @@ async def _journey(ask: Ask) -> Response:
 
 
 async def _standing(ask: Ask) -> Response:
-    """What scheduling, billing and Odoo hold now: asked of them, so it may take a moment."""
+    """What scheduling, billing and the ledger hold now: asked of them, so it may take a moment."""
     journey = await _known(ask)
     account = account_of(journey.events)
     facility = journey.row.facility if journey.row else None

@@ -6,7 +6,7 @@ from datetime import date
 import msgspec
 
 from suture.catalogue.reconciliation import Rule
-from suture.operate.words import describe, money_of, system_of
+from suture.operate.words import Words, money_of
 from suture.store import discrepancies, exceptions, holdings
 from suture.store.database import Connection
 from suture.store.discrepancies import Discrepancy
@@ -36,6 +36,7 @@ class _Known(msgspec.Struct, frozen=True):
     exceptions: Mapping[str, OpenException]
     at_work: Mapping[str, str]
     rules: Mapping[str, Rule]
+    said: Words
 
 
 async def reasons(
@@ -46,15 +47,16 @@ async def reasons(
     facility: str,
     currency: str,
     rules: Mapping[str, Rule],
+    said: Words,
 ) -> list[Reason]:
     """Why these books differ in a span of days at a facility, in a currency; one more than `MOST` where there are
     more."""
     apart = await holdings.apart(connection, books, span, facility=facility, currency=currency, most=MOST + 1)
-    known = await _known(connection, apart, rules)
+    known = await _known(connection, apart, rules, said)
     return [_reason(one, books, span, (facility, currency), known) for one in apart]
 
 
-async def _known(connection: Connection, apart: Sequence[Apart], rules: Mapping[str, Rule]) -> _Known:
+async def _known(connection: Connection, apart: Sequence[Apart], rules: Mapping[str, Rule], said: Words) -> _Known:
     keys, appointments = [one.key for one in apart], sorted({one.appointment for one in apart})
     found = await discrepancies.of_keys(connection, keys, appointments)
     troubles = await exceptions.of_subjects(connection, [f"Appointment/{one}" for one in appointments])
@@ -64,6 +66,7 @@ async def _known(connection: Connection, apart: Sequence[Apart], rules: Mapping[
         {(one.subject or "").partition("/")[2]: one for one in troubles if one.state != "resolved"},
         await holdings.at_work(connection, appointments),
         rules,
+        said,
     )
 
 
@@ -76,9 +79,9 @@ def _reason(
 ) -> Reason:
     difference = known.differences.get(one.key) or known.differences.get(one.appointment)
     trouble = known.exceptions.get(one.appointment)
-    elsewhere = _elsewhere(one, books, span, place)
+    elsewhere = _elsewhere(one, books, span, place, known.said)
     if difference is not None:
-        why, trouble = _of_difference(difference, known.rules), None
+        why, trouble = _of_difference(difference, known), None
     elif elsewhere:
         why, trouble = elsewhere, None
     elif trouble is not None:
@@ -97,8 +100,8 @@ def _reason(
     )
 
 
-def _of_difference(one: Discrepancy, rules: Mapping[str, Rule]) -> str:
-    told = describe(one, rules.get(one.rule))
+def _of_difference(one: Discrepancy, known: _Known) -> str:
+    told = known.said.describe(one, known.rules.get(one.rule))
     if one.state == "accepted":
         return f"difference {one.number}, accepted by {one.closed_by}: {one.reason or 'no reason was given'}"
     return f"difference {one.number}, open, with {one.owner}: {told}"
@@ -110,11 +113,11 @@ def _of_exception(one: OpenException) -> str:
     return f"exception {one.number} waits for {one.assignee or one.owner}: {one.reason}"
 
 
-def _elsewhere(one: Apart, books: tuple[str, str], span: tuple[date, date], place: tuple[str, str]) -> str:
+def _elsewhere(one: Apart, books: tuple[str, str], span: tuple[date, date], place: tuple[str, str], said: Words) -> str:
     """Where the side that holds nothing here holds it instead."""
     if one.other_stands is None:
         return ""
-    side = system_of(books[0] if one.left_count is None else books[1])
+    side = said.system_of(books[0] if one.left_count is None else books[1])
     if not one.other_stands:
         return f"{side} has it as voided or cancelled"
     if one.other_day is None or not span[0] <= one.other_day <= span[1]:

@@ -12,7 +12,7 @@ from suture.operate import closing
 from suture.operate.closing import Status
 from suture.operate.desk import Desk
 from suture.operate.report.explain import Reason, reasons
-from suture.operate.words import describe
+from suture.operate.words import Words
 from suture.processes.definitions.month_end_close import Accrued, correlation_of
 from suture.store import audit, discrepancies, exceptions, holdings, reconciliations
 from suture.store.audit import Entry
@@ -65,9 +65,9 @@ class CloseReport(msgspec.Struct, frozen=True, kw_only=True):
 
 _MILESTONES = (
     ("completed, and told to Suture", "scheduling.appointment", "suture.appointment"),
-    ("charged, and invoiced", "billing.charge", "odoo.invoice"),
-    ("paid, and applied", "billing.payment", "odoo.payment"),
-    ("shares due, and accrued", "suture.share", "odoo.accrual"),
+    ("charged, and invoiced", "billing.charge", "ledger.invoice"),
+    ("paid, and applied", "billing.payment", "ledger.payment"),
+    ("shares due, and accrued", "suture.share", "ledger.accrual"),
 )
 
 
@@ -75,13 +75,14 @@ async def gather(desk: Desk, month: str) -> CloseReport:
     """Raises `NotPossible` where the month's close was never begun."""
     told, first, last = await closing.status(desk, month), first_of(month), last_of(month)
     rules = {rule.name: rule for rule in desk.catalogue.reconciliation.standing}
+    said = Words.of(desk.catalogue)
     async with desk.database.connection() as connection:
         tallies = await holdings.tallies(connection, first, last)
         closed = await discrepancies.select(connection, Selection(state="", first=first, last=last), _MOST)
         waiting = await exceptions.of_days(connection, first, last, desk.catalogue.organisation.timezone, _MOST)
         run = await reconciliations.of_correlation(connection, correlation_of(month, told.period.round))
         acts = await audit.newest(connection, f"Period/{month}")
-        told_lines = [await _explained(connection, line, (first, last), rules) for line in lines(tallies)]
+        told_lines = [await _explained(connection, line, (first, last), rules, said) for line in lines(tallies)]
     return CloseReport(
         organisation=desk.catalogue.organisation.name,
         currency=desk.catalogue.organisation.currency,
@@ -89,7 +90,7 @@ async def gather(desk: Desk, month: str) -> CloseReport:
         status=told,
         lines=told_lines,
         accrued=_accrued(told),
-        settled=[(one, describe(one, rules.get(one.rule))) for one in closed],
+        settled=[(one, said.describe(one, rules.get(one.rule))) for one in closed],
         exceptions=[one for one in waiting if not (one.process or "").startswith("month_end_close")],
         run=run,
         acts=acts,
@@ -102,12 +103,16 @@ def _accrued(told: Status) -> Accrued | None:
     return None if record is None else msgspec.json.decode(record.result, type=Accrued)
 
 
-async def _explained(connection: Connection, line: Line, span: tuple[date, date], rules: Mapping[str, Rule]) -> Line:
+async def _explained(
+    connection: Connection, line: Line, span: tuple[date, date], rules: Mapping[str, Rule], said: Words
+) -> Line:
     """A line with the reasons for what differs in it."""
     if line.agrees:
         return line
     books = line.left, line.right
-    found = await reasons(connection, books, span, facility=line.facility, currency=line.currency, rules=rules)
+    found = await reasons(
+        connection, books, span, facility=line.facility, currency=line.currency, rules=rules, said=said
+    )
     return msgspec.structs.replace(line, reasons=tuple(found))
 
 

@@ -128,10 +128,11 @@ async def draft_invoice(run: VisitRun, tools: Toolbox) -> Outcome:
         lines=charge.lines,
         names={line.service: tools.services.by_code[line.service].name for line in charge.lines},
     )
-    drafted = await tools.ledger_of(visit.facility).draft_invoice(order)
+    ledger = tools.ledger_of(visit.facility)
+    drafted = await ledger.draft_invoice(order)
     fact = InvoiceDrafted(appointment=visit.appointment, invoice=drafted.invoice, total=drafted.total)
     kept = (
-        DiscrepancyFound(system="odoo", entity="party", reference=d.reference, what=d.what, fields=d.fields)
+        DiscrepancyFound(system=ledger.name, entity="party", reference=d.reference, what=d.what, fields=d.fields)
         for d in drafted.discrepancies
     )
     return Outcome(
@@ -230,13 +231,13 @@ DEFINITION = Definition(
     version=1,
     input=Visit,
     steps=(
-        Step("resolve", resolve, system="fhir-scheduling"),
-        Step("check_eligibility", check_eligibility, when=is_covered, system="rest-billing"),
-        Step("capture_charge", capture_charge, undo=void_charge, may_undo=check_voidable, system="rest-billing"),
-        Step("draft_invoice", draft_invoice, undo=cancel_invoice, may_undo=check_cancellable, system="odoo"),
-        Step("consume_stock", consume_stock, undo=return_stock, when=uses_supplies, system="odoo"),
-        Step("accrue_compensation", accrue_compensation, undo=reverse_compensation, when=earns_a_share, system="odoo"),
-        Step("post_invoice", post_invoice, changes=True, system="odoo"),
+        Step("resolve", resolve, role="scheduling"),
+        Step("check_eligibility", check_eligibility, when=is_covered, role="billing"),
+        Step("capture_charge", capture_charge, undo=void_charge, may_undo=check_voidable, role="billing"),
+        Step("draft_invoice", draft_invoice, undo=cancel_invoice, may_undo=check_cancellable, role="ledger"),
+        Step("consume_stock", consume_stock, undo=return_stock, when=uses_supplies, role="stock"),
+        Step("accrue_compensation", accrue_compensation, undo=reverse_compensation, when=earns_a_share, role="ledger"),
+        Step("post_invoice", post_invoice, changes=True, role="ledger"),
     ),
 )
 
@@ -276,7 +277,7 @@ async def _day(visit: Visit, tools: Toolbox) -> date:
 
 
 async def _partner(visit: Visit, tools: Toolbox) -> LedgerPartner:
-    """Who gets the invoice: the payer, else the guarantor, else the patient. Odoo learns of no other patient."""
+    """Who gets the invoice: the payer, else the guarantor, else the patient. The ledger learns of no other patient."""
     if visit.payer is None and visit.guarantor is not None:
         return LedgerPartner.of_person(await tools.guarantor(visit.guarantor), "guarantor")
     if visit.payer is None:

@@ -103,16 +103,16 @@ async def accrue_unbilled(run: CloseRun, tools: Toolbox) -> Outcome:
 
 async def check_locks(run: CloseRun, tools: Toolbox) -> Outcome:
     """Nobody can post into the month any more: the ledger itself sees to that from here on."""
-    last = _days(run)[1]
+    last, called = _days(run)[1], tools.catalogue.label("ledger")
     for company in tools.catalogue.companies():
-        locked = await tools.ledger.of_company(company).locked_until()
+        ledger = tools.ledger.of_company(company)
+        locked = await ledger.locked_until()
         if locked is None or locked < last:
             until = f"is locked until {locked}" if locked else "has no locked period"
             raise Rejected(
                 "period_not_locked",
-                f"Odoo{f' ({company})' if company else ''} {until}, and {run.input.month} ends on {last}",
-                f"In Odoo: Accounting, Lock Dates: lock everything until {last}; then `suture close resume "
-                f"{run.input.month}`.",
+                f"{called}{f' ({company})' if company else ''} {until}, and {run.input.month} ends on {last}",
+                f"{ledger.how_to_lock(last)}; then `suture close resume {run.input.month}`.",
             )
     return Outcome()
 
@@ -129,14 +129,14 @@ DEFINITION = Definition(
     version=1,
     input=PeriodFrozen,
     steps=(
-        Step("ask_for_reconciliation", ask_for_reconciliation, system="odoo"),
-        AwaitEvent("reconciled", "suture.reconciliation.finished.v1", system="odoo"),
-        Step("check_completeness", check_completeness, system="odoo"),
-        Step("accrue_unbilled", accrue_unbilled, changes=True, system="odoo"),
-        AwaitEvent("signed", "suture.period.signed.v1", deadline=_SIGNED_WITHIN, system="odoo"),
-        AwaitEvent("countersigned", "suture.period.countersigned.v1", deadline=_SIGNED_WITHIN, system="odoo"),
-        Step("check_locks", check_locks, system="odoo"),
-        Step("close", close, system="odoo"),
+        Step("ask_for_reconciliation", ask_for_reconciliation, role="ledger"),
+        AwaitEvent("reconciled", "suture.reconciliation.finished.v1", role="ledger"),
+        Step("check_completeness", check_completeness, role="ledger"),
+        Step("accrue_unbilled", accrue_unbilled, changes=True, role="ledger"),
+        AwaitEvent("signed", "suture.period.signed.v1", deadline=_SIGNED_WITHIN, role="ledger"),
+        AwaitEvent("countersigned", "suture.period.countersigned.v1", deadline=_SIGNED_WITHIN, role="ledger"),
+        Step("check_locks", check_locks, role="ledger"),
+        Step("close", close, role="ledger"),
     ),
 )
 

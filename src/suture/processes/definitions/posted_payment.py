@@ -57,10 +57,10 @@ DEFINITION = Definition(
             "suture.invoice.posted.v1",
             patience=timedelta(minutes=5),
             foretell=tuple(f"suture.appointment.{known}.v1" for known in ("completed", "booked", "arrived")),
-            system="odoo",
-            told_by="rest-billing",
+            role="ledger",
+            told_by="billing",
         ),
-        Step("apply_payment", apply_payment, changes=True, system="odoo"),
+        Step("apply_payment", apply_payment, changes=True, role="ledger"),
     ),
 )
 

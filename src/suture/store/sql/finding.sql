@@ -28,10 +28,10 @@ SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[]) ON CONFLICT DO
 -- What the ledger calls documents, as it was last read: bank entries, credit notes whoever made them, and what was
 -- entered by hand. $2: also what only begins so.
 SELECT number, appointment, key, CASE book
-    WHEN 'odoo.payment' THEN 'bank entry'
-    WHEN 'odoo.by_hand' THEN 'entered by hand in Odoo'
+    WHEN 'ledger.payment' THEN 'bank entry'
+    WHEN 'ledger.by_hand' THEN 'entered by hand in the ledger'
     ELSE CASE WHEN amount < 0 THEN 'credit note' ELSE 'invoice' END END AS kind
 FROM holding
-WHERE book IN ('odoo.payment', 'odoo.invoice', 'odoo.by_hand')
+WHERE book IN ('ledger.payment', 'ledger.invoice', 'ledger.by_hand')
     AND (number COLLATE "C" = $1 OR $2 AND number COLLATE "C" >= $1 AND number COLLATE "C" < $1 || chr(1114111))
 ORDER BY number COLLATE "C" LIMIT $3

@@ -18,7 +18,7 @@ WHERE staged.facility IS NULL AND source.book IN ('scheduling.appointment', 'sut
 -- A ledger knows a payment by its own key; of which appointment it is, billing says, and on whose account a patient's is.
 UPDATE staged SET appointment = paid.appointment, party = coalesce(nullif(staged.party, ''), paid.party)
 FROM holding paid
-WHERE staged.book IN ('odoo.payment', 'odoo.alteration') AND paid.book = 'billing.payment' AND paid.key = staged.key
+WHERE staged.book IN ('ledger.payment', 'ledger.alteration') AND paid.book = 'billing.payment' AND paid.key = staged.key
 
 -- name: fill_parties
 -- A payment counts to who paid; a patient's counts to the payer of its charge: that is whose account it settles.
@@ -208,7 +208,7 @@ ORDER BY book, key, number
 
 -- name: payments_of
 SELECT DISTINCT key FROM holding
-WHERE appointment = ANY($1::text[]) AND book IN ('billing.payment', 'odoo.payment', 'suture.payment')
+WHERE appointment = ANY($1::text[]) AND book IN ('billing.payment', 'ledger.payment', 'suture.payment')
 
 -- name: touched_days
 -- The days of whatever something was told about since an event.
@@ -244,7 +244,7 @@ SELECT visit.key AS appointment, visit.day, visit.facility, charge.amount, charg
 FROM holding visit
 LEFT JOIN holding charge ON charge.book = 'suture.charge' AND charge.key = visit.key AND charge.stands
 WHERE visit.book = 'suture.appointment' AND visit.stands AND visit.state = 'fulfilled' AND visit.day BETWEEN $1 AND $2
-    AND NOT EXISTS (SELECT FROM holding invoice WHERE invoice.book = 'odoo.invoice' AND invoice.key = visit.key
+    AND NOT EXISTS (SELECT FROM holding invoice WHERE invoice.book = 'ledger.invoice' AND invoice.key = visit.key
         AND invoice.stands AND invoice.day <= $2)
     AND NOT EXISTS (SELECT FROM exception WHERE subject = 'Appointment/' || visit.key AND state = 'discarded'
         AND process LIKE 'completed_appointment:%')

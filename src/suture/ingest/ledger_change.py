@@ -1,4 +1,4 @@
-"""Contract ``odoo-change.v1``: what somebody else changed in Odoo (`connectors.port.LedgerChange`), as events.
+"""Contract ``ledger-change.v1``: what somebody else changed in the ledger (`connectors.port.LedgerChange`), as events.
 
 A change or deletion of what Suture wrote also needs a person: the ledger's record and ours disagree.
 """
@@ -28,7 +28,7 @@ def decode(body: bytes, context: Context) -> Understood:
     except UNREADABLE as error:
         raise NotUnderstood.invalid(error, _REMEDY) from error
     event_type, data = _told(change, context.system)
-    subject, journey = _subject(change)
+    subject, journey = _subject(change, context.system)
     event = make_event(
         context,
         event_type,
@@ -38,19 +38,23 @@ def decode(body: bytes, context: Context) -> Understood:
         occurred_at=change.at,
         part=f"{change.record}/{change.version}",
     )
-    return Understood(events=(event,), trouble=_trouble(change, event))
+    return Understood(events=(event,), trouble=_trouble(change, event, _label(context)))
 
 
-def _subject(change: LedgerChange) -> tuple[str, str]:
+def _is_ours(change: LedgerChange) -> bool:
+    """Whether we wrote it. Another's invoice is named by its place in the ledger, which no appointment's id can be."""
+    return change.kind != "invoice" or "/" not in change.reference
+
+
+def _subject(change: LedgerChange, system: str) -> tuple[str, str]:
     """Whom it is about, and in whose journey it is shown."""
-    ours = not change.reference.startswith("odoo/")
-    if change.kind == "invoice" and ours:
+    if change.kind == "invoice" and _is_ours(change):
         return f"Appointment/{change.reference}", change.reference
-    if change.kind == "entry" and ours:
+    if change.kind == "entry":
         return f"Entry/{change.reference}", change.reference
     if change.kind in ("payer", "patient", "practitioner"):
         return change.reference, change.reference
-    return f"{change.kind.title()}/{change.reference}", f"odoo-{change.kind}-{change.record}"
+    return f"{change.kind.title()}/{change.reference}", f"{system}-{change.kind}-{change.record}"
 
 
 def _told(change: LedgerChange, system: str) -> tuple[str, msgspec.Struct]:
@@ -65,7 +69,7 @@ def _told(change: LedgerChange, system: str) -> tuple[str, msgspec.Struct]:
 
 
 def _of_invoice(change: LedgerChange) -> tuple[str, msgspec.Struct]:
-    appointment = "" if change.reference.startswith("odoo/") else change.reference
+    appointment = change.reference if _is_ours(change) else ""
     if change.what == "paid" and change.residual is not None:
         return "suture.invoice.settled.v1", facts.InvoiceSettled(
             appointment=appointment,
@@ -120,32 +124,36 @@ def _name(change: LedgerChange) -> str:
     return change.name or change.version.removeprefix("deleted/")
 
 
-def _trouble(change: LedgerChange, event: Event) -> NotUnderstood | None:
+def _label(context: Context) -> str:
+    """What people call the ledger."""
+    return context.catalogue.systems[context.system].label
+
+
+def _trouble(change: LedgerChange, event: Event, ledger: str) -> NotUnderstood | None:
     """Why a person must look, if one must: what we wrote is not there any more, or not as it was."""
-    ours = not change.reference.startswith("odoo/")
-    if not ours or change.kind not in ("invoice", "entry", "payer", "patient", "practitioner"):
+    if not _is_ours(change) or change.kind not in ("invoice", "entry", "payer", "patient", "practitioner"):
         return None
     if change.what == "posted" and change.fields:
         trouble = NotUnderstood(
             "twin_in_odoo",
-            f"somebody posted another invoice for {change.reference} in Odoo ({change.number})",
-            "Look at both in Odoo and credit the one that is too much; then discard this.",
+            f"somebody posted another invoice for {change.reference} in {ledger} ({change.number})",
+            f"Look at both in {ledger} and credit the one that is too much; then discard this.",
         )
     elif change.what not in _DECIDED:
         return None
     elif change.what == "deleted":
         trouble = NotUnderstood(
             "deleted_in_odoo",
-            f"somebody deleted the {change.kind} of {change.reference} in Odoo [{_name(change)}]",
-            "Ask who did it. To have it written again: `suture odoo rewrite` with this exception's number. To leave it "
-            "deleted: discard this.",
+            f"somebody deleted the {change.kind} of {change.reference} in {ledger} [{_name(change)}]",
+            "Ask who did it. To have it written again: `suture ledger rewrite` with this exception's number. To leave "
+            "it deleted: discard this.",
         )
     else:
         named = ", ".join(change.fields)
         trouble = NotUnderstood(
             "changed_in_odoo",
-            f"somebody {change.what} the {change.kind} of {change.reference} in Odoo ({named})",
-            "Ask who did it, and why. Put it back in Odoo, or correct it at its source, so that both agree; then "
+            f"somebody {change.what} the {change.kind} of {change.reference} in {ledger} ({named})",
+            f"Ask who did it, and why. Put it back in {ledger}, or correct it at its source, so that both agree; then "
             "discard this.",
         )
     trouble.subject = event.subject
