@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,8 @@ async def _hurry(url: str) -> None:
     await admin.close()
 
 
-@pytest.fixture
-async def database_url(postgres_url: str) -> AsyncIterator[str]:
+@asynccontextmanager
+async def fresh_database(postgres_url: str) -> AsyncIterator[str]:
     """A fresh, migrated database."""
     name = f"test_{next(_numbers)}"
     admin_url = postgres_url.rpartition("/")[0] + "/postgres"
@@ -100,6 +101,12 @@ async def database_url(postgres_url: str) -> AsyncIterator[str]:
         await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await admin.close()
+
+
+@pytest.fixture
+async def database_url(postgres_url: str) -> AsyncIterator[str]:
+    async with fresh_database(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture

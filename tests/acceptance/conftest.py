@@ -1,6 +1,5 @@
 """Commands as a user runs them, each in a folder of its own."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.commands import clean_environment, run
 
 Command = Callable[..., subprocess.Popen[str]]
 
@@ -27,12 +27,11 @@ def start(folder: Path) -> Iterator[Command]:
     """Start ``suture …`` in the folder; whatever still runs at the end is interrupted, and must end."""
     started: list[subprocess.Popen[str]] = []
 
-    def run(*arguments: str, **settings: str) -> subprocess.Popen[str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("SUTURE_")}
+    def begin(*arguments: str, **settings: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "suture", *arguments],
             cwd=folder,
-            env={**clean, "COLUMNS": "120", **settings},
+            env={**clean_environment(), "COLUMNS": "120", **settings},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -41,7 +40,7 @@ def start(folder: Path) -> Iterator[Command]:
         started.append(process)
         return process
 
-    yield run
+    yield begin
     for process in started:
         if process.poll() is None:
             process.send_signal(2)
@@ -54,12 +53,14 @@ def start(folder: Path) -> Iterator[Command]:
 
 
 @pytest.fixture
-def suture(start: Command) -> Callable[..., tuple[int, str]]:
+def suture(start: Command, folder: Path) -> Callable[..., tuple[int, str]]:
     """Run ``suture …`` to its end; answers exit status and output."""
 
-    def run(*arguments: str, **settings: str) -> tuple[int, str]:
+    def to_its_end(*arguments: str, **settings: str) -> tuple[int, str]:
+        if not arguments or arguments[0] not in ("demo", "chaos", "up"):
+            return run(folder, {**clean_environment(), "COLUMNS": "120", **settings}, *arguments, seconds=240)
         process = start(*arguments, **settings)
         output, _ = process.communicate(timeout=240)
         return process.returncode, output
 
-    return run
+    return to_its_end

@@ -2,14 +2,13 @@
 them, in a month of a clinic that really runs."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
+from tests.commands import arun, clean_environment
 from tests.integration.clinic import Clinic, clinic
 
 from suture.access.roles import ADMINISTRATOR
@@ -42,20 +41,10 @@ async def it(tmp_path: Path, database: Database, vault: Vault) -> AsyncIterator[
 
 
 async def suture(it: Clinic, *arguments: str) -> tuple[int, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("SUTURE_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "suture", *arguments),
-        cwd=it.base.settings.data_dir,
-        env={**clean, **it.environment, "COLUMNS": "220"},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(90):
-        output, _ = await process.communicate()
-    assert b"Traceback" not in output, output.decode()
-    return process.returncode or 0, output.decode()
+    environment = {**clean_environment(), **it.environment, "COLUMNS": "220"}
+    status, output = await arun(it.base.settings.data_dir, environment, *arguments, seconds=90)
+    assert "Traceback" not in output, output
+    return status, output
 
 
 async def test_a_gap_is_found_shown_repaired_and_told(it: Clinic) -> None:

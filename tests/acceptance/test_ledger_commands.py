@@ -1,9 +1,7 @@
 """The ledger's commands as a person in finance runs them: what they say, and what comes of it in Odoo."""
 
-import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.commands import arun
 
 from suture.bootstrap.wiring import ledger_plan
 from suture.canonical.records import PricedLine
@@ -50,21 +49,9 @@ class Desk:
         )
 
     async def run(self, *arguments: str) -> tuple[int, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "suture",
-            *arguments,
-            cwd=self.folder,
-            env=self.environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        async with asyncio.timeout(90):
-            said = (await process.communicate())[0].decode()
+        status, said = await arun(self.folder, self.environment, *arguments, seconds=90)
         assert "Traceback" not in said, said
-        return process.returncode or 0, " ".join(said.split())
+        return status, " ".join(said.split())
 
     async def billed(self, appointment: str) -> None:
         """An invoice of 200.00 to the example's payer."""

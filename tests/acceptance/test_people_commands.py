@@ -1,11 +1,9 @@
 """``suture people`` as an administrator runs it."""
 
-import asyncio
-import os
-import sys
 from pathlib import Path
 
 import pytest
+from tests.commands import arun, clean_environment
 
 from suture.access.roles import OF_PEOPLE
 from suture.cli.acting import account
@@ -14,26 +12,16 @@ pytestmark = pytest.mark.timeout(120)
 
 
 async def suture(folder: Path, database_url: str, *arguments: str) -> tuple[int, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("SUTURE_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "suture", *arguments),
-        cwd=folder,
-        env={
-            **clean,
-            "SUTURE_DATABASE_URL": database_url,
-            "SUTURE_MASTER_KEY": "00" * 32,
-            "COLUMNS": "220",
-            **dict.fromkeys(("LOGNAME", "USER", "SUDO_USER"), "mallory"),
-        },
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(60):
-        output, _ = await process.communicate()
-    assert b"Traceback" not in output, output.decode()
-    return process.returncode or 0, output.decode()
+    environment = {
+        **clean_environment(),
+        "SUTURE_DATABASE_URL": database_url,
+        "SUTURE_MASTER_KEY": "00" * 32,
+        "COLUMNS": "220",
+        **dict.fromkeys(("LOGNAME", "USER", "SUDO_USER"), "mallory"),
+    }
+    status, output = await arun(folder, environment, *arguments, seconds=60)
+    assert "Traceback" not in output, output
+    return status, output
 
 
 async def test_people_are_added_listed_given_roles_and_disabled(tmp_path: Path, database_url: str) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from tests.commands import run
 
 from suture.access.signatures import decode_secret, sign
 from suture.operate.runbook import CLASSES
@@ -71,10 +72,9 @@ class Operator:
 
     def run(self, *arguments: object) -> tuple[int, str]:
         """Exit status and all that was said; never a traceback."""
-        process = self.start(*map(str, arguments))
-        said, _ = process.communicate(timeout=120)
+        status, said = run(self.folder, self.environment, *map(str, arguments))
         assert "Traceback" not in said, said
-        return process.returncode, said
+        return status, said
 
     def does(self, *arguments: object) -> str:
         """What is said by a command that works."""

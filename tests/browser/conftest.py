@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
-from tests.conftest import Notice
+from tests.conftest import Notice, fresh_database
 from tests.integration.recovery import House
 
 from suture.bootstrap.bounds import Bounds
@@ -56,9 +57,13 @@ _SWITCHES = (
 _MISSING = "Chromium is missing: install it with `apt-get install chromium`"
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium. Where it is missing the test is skipped; under CI it fails."""
+of_one_loop = pytest_asyncio.fixture(loop_scope="session")
+"""The tests of a process share a loop, and so a browser: to start one costs more than most of what is tried with it."""
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """Debian's Chromium. Where it is missing the tests are skipped; under CI they fail."""
     if shutil.which(CHROMIUM) is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(_MISSING)
     async with async_playwright() as playwright:
@@ -67,7 +72,28 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@of_one_loop
+async def browser(chromium: Browser) -> AsyncIterator[Browser]:
+    """The browser, without anything that another test left in it."""
+    yield chromium
+    for context in chromium.contexts:
+        await context.close()
+
+
+@of_one_loop
+async def database_url(postgres_url: str) -> AsyncIterator[str]:
+    async with fresh_database(postgres_url) as url:
+        yield url
+
+
+@of_one_loop
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = await Database.connect(database_url)
+    yield database
+    await database.close()
+
+
+@of_one_loop
 async def page(browser: Browser) -> AsyncIterator[Page]:
     """A page that must stay silent: what the browser's log says of it is a failure at the end."""
     page = await browser.new_page(viewport={"width": 1280, "height": 900}, timezone_id="America/New_York")
@@ -308,7 +334,7 @@ async def serving_console(base: Foundation, port: int = 0) -> AsyncIterator[str]
         await serving
 
 
-@pytest.fixture
+@of_one_loop
 async def day(clinic: Clinic) -> Clinic:
     """Five appointments: one paid, one whose posting is stuck, one cancelled, one missed, one still to come."""
     for appointment in ("A-paid", "A-stuck", "A-cancelled", "A-missed", "A-to-come"):
@@ -324,7 +350,7 @@ async def day(clinic: Clinic) -> Clinic:
     return clinic
 
 
-@pytest.fixture
+@of_one_loop
 async def night(day: Clinic, people: Desk, notice: Notice) -> House:
     """What failed overnight, beside the day's one: three visits with a code that no table has, a message that is none,
     a difference between the sides; Odoo is away and an interface is paused."""
@@ -377,7 +403,7 @@ def change() -> Callable[[Catalogue], Catalogue]:
     return lambda catalogue: catalogue
 
 
-@pytest.fixture
+@of_one_loop
 async def people(
     page: Page, clinic: Clinic, tmp_path: Path, settings: dict[str, Any], change: Callable[[Catalogue], Catalogue]
 ) -> AsyncIterator[Desk]:
@@ -396,7 +422,7 @@ async def people(
         await page.goto("about:blank")  # it is left before the console ends
 
 
-@pytest.fixture
+@of_one_loop
 async def console(people: Desk, page: Page) -> str:
     """The address of the console; the page is an administrator's."""
     await people.signs_in(page, "ada", "administrator")

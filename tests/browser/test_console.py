@@ -10,6 +10,8 @@ from playwright.async_api import Page, expect
 
 from suture.operate.runbook import CLASSES
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 PAGES = (
     *("/", "/exceptions", "/interfaces", "/journeys?stage=posted", "/journeys/A-paid", "/journeys/A-stuck", "/search"),
     *("/nowhere", *(f"/runbooks/{name}" for name in CLASSES)),

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
-from tests.browser.conftest import Desk
+from tests.browser.conftest import Desk, of_one_loop
 from tests.conftest import Notice
 from tests.integration.recovery import House, in_queue
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 
-@pytest.fixture
+@of_one_loop
 async def overnight(night: House, notice: Notice) -> House:
     """Forty visits in all that came with a code that nobody had told Suture of."""
     for number in range(3, 40):

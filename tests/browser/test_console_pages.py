@@ -12,7 +12,7 @@ from tests.integration.recovery import House
 from suture.canonical.records import Identifier, Patient
 from suture.store.parties import Parties
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="session")]
 
 PAGES = (
     *("/", "/journeys?stage=seen", "/journeys/A-paid", "/journeys/A-stuck", "/search"),

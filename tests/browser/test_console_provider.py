@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, expect
-from tests.browser.conftest import ADMINISTRATOR, Clinic, Desk, serving_console
+from tests.browser.conftest import ADMINISTRATOR, Clinic, Desk, of_one_loop, serving_console
 from tests.integration.identity_provider import CLIENT, SECRET, identity_provider
 
 from suture.bootstrap.settings import Secrets, Settings
@@ -18,11 +18,11 @@ from suture.operate import accounts
 from suture.store.embedded import free_port
 from suture.store.people import Person
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 ANSWER = "/sign-in/provider/answer"
 
 
-@pytest.fixture
+@of_one_loop
 async def page(browser: Browser) -> AsyncIterator[Page]:
     """A page whose log is not held to silence: the provider's own pages are others' work."""
     page = await browser.new_page()
@@ -30,7 +30,7 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
     await page.close()
 
 
-@pytest.fixture
+@of_one_loop
 async def federated(clinic: Clinic, tmp_path: Path) -> AsyncIterator[Desk]:
     """A console whose people sign in through the provider. Its clock is the machine's, as the provider's is."""
     address = f"http://127.0.0.1:{free_port()}"

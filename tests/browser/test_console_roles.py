@@ -9,7 +9,7 @@ from tests.integration.recovery import House
 
 from suture.operate import accounts
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 FIELDS: dict[str, dict[str, str]] = {
     "exceptions.retry": {"numbers": "1"},

@@ -15,7 +15,7 @@ from tests.integration.recovery import House
 from suture.catalogue import Catalogue
 from suture.operate import accounts
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 
 async def sign_in(page: Page, url: str, name: str, password: str) -> None:

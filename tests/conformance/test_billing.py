@@ -16,9 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from suture.canonical.records import Charge, Eligibility, EligibilityStatus, JournalFact, ServiceLine, Visit
+from suture.canonical.records import EligibilityStatus, JournalFact, ServiceLine, Visit
 from suture.connectors.billing.rest import RestBilling
 from suture.connectors.port import Billing
+from suture.connectors.testing import BillingConformance
 from suture.core.failure import Failure, Fatal, Rejected, Retriable, Unknown
 from suture.core.money import Money
 from suture.simulators.billing import create_app
@@ -122,28 +123,24 @@ async def persistently(call: Callable[[], Any]) -> Any:
             await asyncio.sleep(0.01)
 
 
-def test_it_is_a_billing() -> None:
-    billing: Billing = RestBilling("billing", "http://127.0.0.1:1", TOKEN, "USD")
-    assert billing.name == "billing"
+class Slow:
+    """The platform, which pays nothing for a minute."""
+
+    visit = visit_of(PLANS[0])
+    day = DAY_OF_SERVICE
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def connect(self, *, credential: str | None = None, url: str | None = None) -> Billing:
+        return RestBilling("billing", url or self._url, credential or TOKEN, "USD")
 
 
-async def test_a_charge_is_captured_once() -> None:
-    async with bench() as it:
-        visit = visit_of(PLANS[0])
-        charge = await it.billing.capture_charge(visit, DAY_OF_SERVICE)
-        assert charge.appointment == visit.appointment
-        assert [line.service for line in charge.lines] == [line.service for line in visit.lines]
-        assert await it.billing.capture_charge(visit, DAY_OF_SERVICE) == charge
-        assert (await it.progress())["charges"] == 1
-
-
-async def test_concurrent_calls_capture_one_charge() -> None:
-    async with bench() as it:
-        charges: list[Charge] = await asyncio.gather(
-            *(it.billing.capture_charge(visit_of(PLANS[0]), DAY_OF_SERVICE) for _ in range(10))
-        )
-        assert len({charge.number for charge in charges}) == 1
-        assert (await it.progress())["charges"] == 1
+class TestRestBilling(BillingConformance):
+    @pytest.fixture
+    async def platform(self) -> AsyncIterator[Slow]:
+        async with bench(delay=60) as it:
+            yield Slow(it.url)
 
 
 async def test_an_agreed_price_is_billed() -> None:
@@ -158,27 +155,6 @@ async def test_a_factor_of_the_visit_counts_with_billings_own_price() -> None:
         line = ServiceLine(service="S1010", quantity=Decimal(2), factor=Decimal("0.8"))
         charge = await it.billing.capture_charge(visit_of(PLANS[0], lines=(line,)), DAY_OF_SERVICE)
         assert charge.total == Money(Decimal("136.00"), "USD"), "2 times 0.8 times 85.00"
-
-
-async def test_voiding_twice_is_voiding_once() -> None:
-    async with bench(delay=60) as it:
-        visit = visit_of(PLANS[0])
-        charge = await it.billing.capture_charge(visit, DAY_OF_SERVICE)
-        await it.billing.void_charge(visit.appointment, charge.number)
-        await it.billing.void_charge(visit.appointment, charge.number)
-        assert [fact.state for fact in await it.facts() if fact.kind == "charge"] == ["voided"]
-        with pytest.raises(Rejected) as caught:
-            await it.billing.capture_charge(visit, DAY_OF_SERVICE)
-        assert caught.value.code == "charge_voided"
-
-
-async def test_a_charge_is_voided_by_its_appointment_where_its_number_is_not_known() -> None:
-    async with bench(delay=60) as it:
-        visit = visit_of(PLANS[0])
-        assert await it.billing.void_charge(visit.appointment) == "", "there is nothing to void"
-        charge = await it.billing.capture_charge(visit, DAY_OF_SERVICE)
-        assert await it.billing.void_charge(visit.appointment) == charge.number
-        assert [fact.state for fact in await it.facts() if fact.kind == "charge"] == ["voided"]
 
 
 async def test_that_a_charge_is_paid_is_known_before_it_is_to_be_voided() -> None:
@@ -213,23 +189,6 @@ async def test_a_refusal_says_what_must_change(change: dict[str, Any], code: str
         assert caught.value.code == code
         assert caught.value.remedy
         assert visit.patient not in str(caught.value)
-
-
-async def test_a_wrong_token_is_fatal() -> None:
-    async with bench(token="wrong") as it:
-        with pytest.raises(Fatal):
-            await it.billing.capture_charge(visit_of(PLANS[0]), DAY_OF_SERVICE)
-        health = await it.billing.health()
-        assert health.reachable
-        assert health.remedies
-
-
-async def test_a_platform_that_is_not_there() -> None:
-    billing = RestBilling("billing", "http://127.0.0.1:1", TOKEN, "USD")
-    with pytest.raises(Retriable):
-        await billing.capture_charge(visit_of(PLANS[0]), DAY_OF_SERVICE)
-    assert not (await billing.health()).reachable
-    await billing.close()
 
 
 @pytest.mark.parametrize("fault", ["gateway_timeout", "dropped"])
@@ -279,12 +238,6 @@ async def test_eligibility_is_the_payer_s_answer() -> None:
             answer = await it.billing.check_eligibility(visit_of(plan), DAY_OF_SERVICE)
             assert answer.status == words.get(plan.eligible, EligibilityStatus.UNKNOWN)
             assert answer.payer == f"Payer/{plan.payer}"
-
-
-async def test_a_visit_without_a_payer_has_nothing_to_ask() -> None:
-    billing = RestBilling("billing", "http://127.0.0.1:1", TOKEN, "USD")
-    answer = await billing.check_eligibility(visit_of(PLANS[0], payer=None), DAY_OF_SERVICE)
-    assert answer == Eligibility(status=EligibilityStatus.VERIFIED, payer=None, reason="self_pay")
 
 
 async def test_a_busy_platform_s_eligibility_may_be_asked_again() -> None:

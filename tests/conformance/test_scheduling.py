@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 import msgspec
@@ -21,6 +21,7 @@ from suture.catalogue.days import Days
 from suture.catalogue.model import Facility
 from suture.connectors.port import Scheduling, Span
 from suture.connectors.scheduling.fhir import FhirScheduling
+from suture.connectors.testing import SchedulingConformance
 from suture.core.failure import Failure, Fatal, Rejected, Retriable
 from suture.simulators.clinic.generate import generate
 from suture.simulators.faults import PRESETS, FaultInjection, FaultPlan, Faults
@@ -86,9 +87,25 @@ async def bench(plan: FaultPlan = PRESETS["none"], *, token: str = TOKEN) -> Asy
                 await scheduling.close()
 
 
-def test_it_is_a_scheduling() -> None:
-    scheduling: Scheduling = FhirScheduling("scheduling", "http://127.0.0.1:1/fhir", TOKEN)
-    assert scheduling.name == "scheduling"
+class Played:
+    """The clinic's day, over."""
+
+    held: ClassVar = {plan.id: STATUS[plan.story[-1]] for plan in DAY.appointments}
+    day = DAY.day
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def connect(self, *, credential: str | None = None, url: str | None = None) -> Scheduling:
+        return FhirScheduling("scheduling", f"{url or self._url}/fhir", credential or TOKEN)
+
+
+class TestFhirScheduling(SchedulingConformance):
+    @pytest.fixture
+    async def clinic(self) -> AsyncIterator[Played]:
+        async with bench() as it:
+            await it.play()
+            yield Played(it.url)
 
 
 async def test_before_the_day_there_are_no_facts() -> None:
@@ -171,21 +188,6 @@ async def test_errors_are_operation_outcomes(method: str, path: str, status: int
         given, outcome = await it.call(method, path)
         assert (given, outcome["resourceType"], outcome["issue"][0]["code"]) == (status, "OperationOutcome", code)
         assert (await it.call(method, path, token="wrong"))[0] == 401
-
-
-async def test_a_wrong_token_is_fatal() -> None:
-    async with bench(token="wrong") as it:
-        with pytest.raises(Fatal):
-            await it.facts()
-        health = await it.scheduling.health()
-        assert health.reachable
-        assert health.remedies
-
-
-async def test_a_system_that_is_not_there() -> None:
-    scheduling = FhirScheduling("scheduling", "http://127.0.0.1:1/fhir", TOKEN)
-    assert not (await scheduling.health()).reachable
-    await scheduling.close()
 
 
 def page(**changes: Any) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from suture.connectors.port.plan import LedgerPlan
 
 class Connecting(msgspec.Struct, frozen=True, kw_only=True):
     """`name` is the system's in the catalogue, `secret` its token or key, `timeout` bounds one call in seconds.
-    `settings` are of the type that the connector's manifest names. `plan` answers what is to stand in the books of a
-    company (None: the system's own); `crosswalk` remembers which record was written for what, where anybody does."""
+    `settings` are of the type that the connector's manifest names. `days` says on which day something falls at a
+    facility, `facilities` are their codes. `plan` answers what is to stand in the books of a company (None: the
+    system's own); `crosswalk` remembers which record was written for what, where anybody does."""
 
     name: str
     url: str
@@ -23,7 +24,7 @@ class Connecting(msgspec.Struct, frozen=True, kw_only=True):
     guard: Guard
     organisation: str
     currency: str
-    days: Days
-    facilities: Sequence[str]
-    plan: Callable[[str | None], LedgerPlan]
+    days: Days | None = None
+    facilities: Sequence[str] = ()
+    plan: Callable[[str | None], LedgerPlan] | None = None
     crosswalk: Any = None

@@ -1,30 +1,12 @@
-"""The behaviour that every ledger shows, as tests: a connector's test module subclasses `LedgerConformance`.
+"""What every system of a role does, as tests that a connector adopts by a class and a fixture:
 
-The same suite runs against the simulator and against a real server, so that the simulator can't lie. Tests work with
-keys of their own (`key`) and touch nothing else, so a real server may hold other data, and earlier runs'.
+- `LedgerConformance`: a ledger, by a fixture `connect`;
+- `BillingConformance`: a billing platform, by a fixture `platform`;
+- `SchedulingConformance`: a scheduling system, by a fixture `clinic`.
 """
 
-from suture.connectors.testing.claims import ClaimConformance
-from suture.connectors.testing.entries import EntryConformance
-from suture.connectors.testing.parties import PartyConformance
-from suture.connectors.testing.proof import ProofConformance
-from suture.connectors.testing.receivables import ReceivablesConformance
-from suture.connectors.testing.remittances import RemittanceConformance
-from suture.connectors.testing.reversals import ReversalConformance
-from suture.connectors.testing.visits import VisitConformance
+from suture.connectors.testing.billing import BillingConformance
+from suture.connectors.testing.ledger import LedgerConformance
+from suture.connectors.testing.scheduling import SchedulingConformance
 
-__all__ = ["LedgerConformance"]
-
-
-class LedgerConformance(
-    VisitConformance,
-    PartyConformance,
-    ReceivablesConformance,
-    RemittanceConformance,
-    ReversalConformance,
-    ClaimConformance,
-    EntryConformance,
-    ProofConformance,
-):
-    """Needs one fixture, `connect`: a function that answers a new, unused connector of the same ledger. All that a test
-    connects remember together what was written, as the workers of a platform do."""
+__all__ = ["BillingConformance", "LedgerConformance", "SchedulingConformance"]
