@@ -23,11 +23,15 @@ class Connector(Protocol):
 
     name: str
 
-    async def health(self) -> Health: ...
+    async def health(self) -> Health:
+        """Look at the system: is it there, what is it, what must be mended. Raises nothing."""
+        ...
 
     async def ping(self) -> None:
         """One cheap call with the credentials, so that an idle system's refusal is known before work comes. Raises
         `Failure`: `Fatal` ``credentials_refused`` where they are not accepted."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Give back what calls need. Nothing is called after it."""
+        ...
