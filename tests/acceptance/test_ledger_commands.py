@@ -96,7 +96,7 @@ async def test_a_claim_without_an_invoice_ends_in_words_and_an_exception(desk: D
     await desk.run("prepare", "--yes")
     (desk.folder / "era.json").write_bytes(EXAMPLE.replace(b"2026-11-20", b"2026-03-02"))
     status, said = await desk.run("remittance", "era.json")
-    assert (status, "1 claim found nothing open" in said) == (1, True), said
+    assert (status, "1 claim not settled as it stands" in said) == (1, True), said
     assert "claim_unapplied" in (await desk.run("exceptions", "list"))[1]
 
 

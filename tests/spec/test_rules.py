@@ -383,6 +383,16 @@ async def test_a_difference_is_told_in_words_with_both_sides_and_what_to_do(
         assert said.remedy(told, one.rule)
 
 
+async def test_a_payment_of_which_nobody_says_what_it_pays_is_about_no_visit(
+    database: Database, catalogue: Catalogue
+) -> None:
+    documents, *_ = CASES["payment not in Odoo"]
+    (one,) = await differences(database, documents)
+    assert found(one, {}, catalogue).appointment == one.appointment != one.key
+    lonely = msgspec.structs.replace(one, pair=msgspec.structs.replace(one.pair, appointment=one.key))
+    assert found(lonely, {}, catalogue).appointment == ""
+
+
 async def test_totals_differ_where_a_day_s_payments_are_another_payer_s(database: Database) -> None:
     found = await differences(database, other("ledger.payment", party="Payer/o2"))
     assert {(one.rule.name, one.key) for one in found} == {

@@ -73,7 +73,7 @@ def remittance(
     what = f"{posted.deposit} for {count(posted.claims, 'claim')} in {entries} ({numbers})"
     out.print(f"{told.number}: {what}.", markup=False)
     for claims, words, code in (
-        (posted.unapplied, "found nothing open", "claim_unapplied"),
+        (posted.unapplied, "not settled as it stands", "claim_unapplied"),
         (posted.without_patient, "left at the payer: its patient is not known, or not the visit's", ""),
         (posted.unusual, "of a status that is not about money", "claim_status"),
         (posted.unbalanced, "not adding up, of which only the money was booked", "claim_unbalanced"),

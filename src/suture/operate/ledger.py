@@ -9,7 +9,14 @@ import msgspec
 from suture.canonical.events import AppointmentCompleted, Event, InvoiceSettled
 from suture.canonical.records import Patient, Payer, Visit
 from suture.canonical.remittance import ClaimPayment, Remittance
-from suture.connectors.port import Ledger, LedgerPartner, PostedRemittance, RemittanceProgress, SettledInvoice
+from suture.connectors.port import (
+    Ledger,
+    LedgerPartner,
+    OpenClaim,
+    PostedRemittance,
+    RemittanceProgress,
+    SettledInvoice,
+)
 from suture.core.codes import is_code
 from suture.core.failure import Rejected
 from suture.core.ids import fact_id
@@ -235,18 +242,9 @@ def _decisions(
     ledger = desk.catalogue.label("ledger")
     claims = {claim.claim: claim for claim in remittance.claims}
     called = _Called(remittance)
+    left = {one.claim: one for one in posted.left}
     for claim in posted.unapplied:
-        reason = (
-            f"something of claim {called(claim)} {told} found nothing open in {ledger}, or too little, or left money "
-            "over"
-        )
-        remedy = (
-            "What was paid and found nothing stands to the payer's credit, what the visit's patient or another payer "
-            "paid beyond the own part to theirs: refund that. Of the rest of the claim nothing is booked "
-            "that doesn't fit. Where its invoice, the reversal of an earlier claim, or the claim that a reversal takes "
-            f"back is still to come: once it is there, {again}. "
-            f"Else find what it pays and reconcile it in {ledger}, or refund it; then discard this."
-        )
+        reason, remedy = _of_unapplied(left[claim], f"claim {called(claim)} {told}", ledger, again)
         yield _trouble(desk, remittance, claim, Rejected("claim_unapplied", reason, remedy))
     for claim in posted.without_patient:
         if claim in others:
@@ -291,6 +289,32 @@ def _decisions(
             f"{again}."
         )
         yield _trouble(desk, remittance, claim, Rejected("adjustment_unmapped", reason, remedy))
+
+
+def _of_unapplied(left: OpenClaim, claim: str, ledger: str, again: str) -> tuple[str, str]:
+    """What of a claim is open, in words, and what a person does."""
+    if left.debit:
+        return (
+            f"{claim} takes back {left.debit}, and nothing that stands in {ledger} is sure to be what it means",
+            f"Find what it takes back. If that comes later: once it is there, {again}. Else match it in {ledger} with "
+            "the payment that it means, or ask the payer; then discard this.",
+        )
+    if left.credit:
+        return (
+            f"{left.credit} that was paid for {claim} found nothing open in {ledger}, and stands to the payer's credit",
+            f"Where its invoice, or the reversal of an earlier claim, is still to come: once it is there, {again}. "
+            f"Else find what it pays and reconcile it in {ledger}, or refund it to the payer; then discard this.",
+        )
+    if left.over:
+        return (
+            f"{claim} leaves {left.over} over to whoever had paid more than the own part",
+            f"Refund it, or reconcile it in {ledger} with what that one still owes; then discard this.",
+        )
+    return (
+        f"too little is open in {ledger} for all that {claim} says beyond its money: that much is not booked",
+        f"Where its invoice, or the reversal of an earlier claim, is still to come: once it is there, {again}. Else "
+        f"look in {ledger} who paid or wrote off the rest, and decide what is right; then discard this.",
+    )
 
 
 class _Called:

@@ -37,7 +37,7 @@ def found(one: Difference, documents: Mapping[str, Sequence[Holding]], catalogue
         rule=rule.name,
         what=one.what,
         key=one.key,
-        appointment=one.appointment,
+        appointment=_appointment(one),
         facility=pair.facility,
         party=pair.party,
         day=pair.day,
@@ -48,6 +48,12 @@ def found(one: Difference, documents: Mapping[str, Sequence[Holding]], catalogue
         evidence=shown(one, seen),
         print=_print(one, seen),
     )
+
+
+def _appointment(one: Difference) -> str:
+    """Whose visit it is. A payment of which no side says what it pays goes by its own key, which is no visit's."""
+    of_payment = one.rule.left.book.endswith(".payment")
+    return "" if of_payment and one.appointment == one.key else one.appointment
 
 
 def shown(one: Difference, documents: Sequence[Holding]) -> str:

@@ -197,13 +197,25 @@ class SettledInvoice(msgspec.Struct, frozen=True, kw_only=True):
     payment_state: str
 
 
+class OpenClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """What a claim left open: money of its payer that found nothing to pay (`credit`), money that it took back and
+    nothing stood for (`debit`), and what is over to whoever had paid before (`over`). All nothing where only what it
+    says beyond its money found too little."""
+
+    claim: str
+    credit: Money
+    debit: Money
+    over: Money
+
+
 class PostedRemittance(msgspec.Struct, frozen=True, kw_only=True):
     """`numbers` are the posted entries, the deposit's first. What else it answers names claims that a person decides.
 
     Of `unapplied` ones something found nothing open: what was paid stands to the payer's credit (or debit), and nothing
-    else that the claim says is booked. Of those `without_patient` the share stays open at the payer. Nothing is booked
-    but money of an `unusual` one, whose status (CLP02) is not about money; of an `unbalanced` one, which doesn't add up
-    by itself; and of an `unmapped` one, with the reason that the plan has no account for.
+    else that the claim says is booked; `left` says of each how much. Of those `without_patient` the share stays open at
+    the payer. Nothing is booked but money of an `unusual` one, whose status (CLP02) is not about money; of an
+    `unbalanced` one, which doesn't add up by itself; and of an `unmapped` one, with the reason that the plan has no
+    account for.
     """
 
     numbers: tuple[str, ...]
@@ -212,6 +224,7 @@ class PostedRemittance(msgspec.Struct, frozen=True, kw_only=True):
     invoices: tuple[SettledInvoice, ...] = ()
     """Those of the visits whose claims it has, as they stand then."""
     unapplied: tuple[str, ...] = ()
+    left: tuple[OpenClaim, ...] = ()
     without_patient: tuple[str, ...] = ()
     unusual: tuple[str, ...] = ()
     unbalanced: tuple[str, ...] = ()

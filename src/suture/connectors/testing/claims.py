@@ -303,3 +303,16 @@ class ClaimConformance:
         moves = await moved(ledger, lambda: ledger.post_remittance(corrected, patients(key)))
         assert moves == {CLEARING: Decimal(120), CONTRACTUAL: Decimal(70), RECEIVABLE: Decimal(-190)}
         assert (await ledger.post_remittance(back, patients(key))).unapplied == (f"{key}-claim",)
+
+    async def test_how_much_is_open_of_a_claim_is_told(self, ledger: Ledger, key: str) -> None:
+        async def left(*claims: ClaimPayment, number: str) -> list[str]:
+            posted = await ledger.post_remittance(a_remittance(key, *claims, number=number), patients(key))
+            (one,) = posted.left
+            assert posted.unapplied == (one.claim,)
+            return [f"{money.amount:.0f}" for money in (one.credit, one.debit, one.over)]
+
+        await billed(ledger, key)
+        await at_the_desk(ledger, key, "50.00")
+        assert await left(a_claim(key), number="era") == ["0", "0", "20"]
+        assert await left(a_claim(key), number="again") == ["120", "0", "0"]
+        assert await left(a_reversal(key, paid="-7.00"), number="back") == ["0", "7", "0"]

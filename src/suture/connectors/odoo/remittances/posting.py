@@ -47,7 +47,7 @@ from suture.connectors.odoo.remittances.standing import (
 )
 from suture.connectors.odoo.remittances.told import Told, kept_label, signature
 from suture.connectors.odoo.setting import Setting
-from suture.connectors.port import LedgerPartner, PostedRemittance, RemittanceProgress, SettledInvoice
+from suture.connectors.port import LedgerPartner, OpenClaim, PostedRemittance, RemittanceProgress, SettledInvoice
 from suture.core.failure import Rejected
 from suture.core.money import Money, round_money, total
 
@@ -91,6 +91,7 @@ async def post(
         claims=claims,
         invoices=tuple({one.appointment: one for one in invoices}.values()),
         unapplied=tuple(dict.fromkeys(questions.unapplied)),
+        left=tuple(questions.left),
         without_patient=tuple(questions.without_patient),
         unusual=tuple(questions.unusual),
         unbalanced=tuple(questions.unbalanced),
@@ -159,6 +160,7 @@ class Questions:
     """The claims of which something is a person's to decide."""
 
     unapplied: list[str] = field(default_factory=list)
+    left: list[OpenClaim] = field(default_factory=list)
     without_patient: list[str] = field(default_factory=list)
     unusual: list[str] = field(default_factory=list)
     unbalanced: list[str] = field(default_factory=list)
@@ -556,10 +558,11 @@ class Posting:
             standing_ = _held(claim, holds)
             met = [lacking[number] for number, _ in of if number in lacking]
             opened = any(not one.claim.settled or _is_given_back(one) for one in standing_)
-            freed = any(not credits[line].settled for line in self._released.get(_group(claim), ()))
+            free = [credits[line] for line in self._released.get(_group(claim), ()) if not credits[line].settled]
             reverses = any(one.reverses for _, one in of) and not any(one.reverses for one in standing_)
-            if opened or freed or reverses or any(_lacks(one, open_[claim.appointment]) for one in met):
+            if opened or free or reverses or any(_lacks(one, open_[claim.appointment]) for one in met):
                 questions.unapplied.append(claim.claim)
+                questions.left.append(_left_open(claim, standing_, free))
         for number, claim in part.numbered:
             if not claim.answered and not claim.reverses:
                 questions.unusual.append(claim.claim)
@@ -574,6 +577,21 @@ class Posting:
             questions.unbalanced.append(claim.claim)
         if code := self._told.unmapped(claim):
             questions.unmapped.append((claim.claim, code))
+
+
+def _left_open(claim: ClaimPayment, known: Sequence[Standing], free: Sequence[Item]) -> OpenClaim:
+    over = [one.share for one in known if one.share and _is_given_back(one)]
+    currency = claim.paid.currency
+
+    def together(items: Iterable[Item]) -> Money:
+        return Money(abs(sum((one.residual for one in items), Decimal(0))), currency)
+
+    return OpenClaim(
+        claim=claim.claim,
+        credit=together(one.claim for one in known if one.claim.residual < 0),
+        debit=together(one.claim for one in known if one.claim.residual > 0),
+        over=together([*over, *free]),
+    )
 
 
 def _lacks(met: Met, open_: Owed) -> bool:
