@@ -132,9 +132,12 @@ def test_doctor_says_what_to_mend(suture):
     assert status == 1
     assert "suture init" in output
     suture("init")
+    output = suture("doctor")[1]
+    assert [name for name in SECRETS if name not in output] == [], "all that is missing is named at once"
     status, output = suture("doctor", **SECRETS)
     assert status == 1
     assert "suture up" in output
+    assert "missing" not in output
 
 
 def test_doctor_waits_for_nobody_who_does_not_answer(suture, folder):

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -130,28 +131,51 @@ def connect_systems(
 ) -> Systems:
     """Connectors for the catalogue's systems, each behind its guard (a worker's; a command has one of its own). Nothing
     is sent yet. `crosswalk` gives what is remembered of a system's records; without one nothing is, beyond a run."""
-    guard = guard or (lambda name, system: Guard.unwatched(name, system.concurrency))
-
-    def connected(role: Role) -> Any:
-        name, system = catalogue.system_of(role)
-        return loaded(system.manifest.connect)(  # only now: most commands call no system, and start in half the time
-            Connecting(
-                name=name,
-                url=system.url,
-                secret=secrets.get(system.secret),
-                settings=system.settings,
-                timeout=system.timeout,
-                guard=guard(name, system),
-                organisation=catalogue.organisation.id,
-                currency=catalogue.organisation.currency,
-                days=Days(catalogue),
-                facilities=[place.code for place in catalogue.facilities],
-                plan=lambda company: ledger_plan(catalogue, company),
-                crosswalk=crosswalk(name) if crosswalk else None,
-            )
-        )
-
+    connected = partial(connector, catalogue, secrets, guard=guard, crosswalk=crosswalk)
     return Systems(connected("scheduling"), connected("billing"), connected("ledger"))
+
+
+def connect_ledger(
+    catalogue: Catalogue, secrets: Secrets, crosswalk: Callable[[str], Crosswalk] | None = None
+) -> Ledger:
+    """The ledger alone, for what speaks to nothing else: no other system's secret is asked for."""
+    ledger: Ledger = connector(catalogue, secrets, "ledger", crosswalk=crosswalk)
+    return ledger
+
+
+def connector(
+    catalogue: Catalogue,
+    secrets: Secrets,
+    role: Role,
+    *,
+    guard: Callable[[str, System], Guard] | None = None,
+    crosswalk: Callable[[str], Crosswalk] | None = None,
+) -> Any:
+    """The connector of the system that has a role. Raises `SettingsError` where its secret is not set."""
+    name, system = catalogue.system_of(role)
+    return loaded(system.manifest.connect)(  # only now: most commands call no system, and start in half the time
+        Connecting(
+            name=name,
+            url=system.url,
+            secret=secrets.get(system.secret),
+            settings=system.settings,
+            timeout=system.timeout,
+            guard=guard(name, system) if guard else Guard.unwatched(name, system.concurrency),
+            organisation=catalogue.organisation.id,
+            currency=catalogue.organisation.currency,
+            days=Days(catalogue),
+            facilities=[place.code for place in catalogue.facilities],
+            plan=lambda company: ledger_plan(catalogue, company),
+            crosswalk=crosswalk(name) if crosswalk else None,
+        )
+    )
+
+
+def missing_secrets(catalogue: Catalogue, secrets: Secrets) -> list[str]:
+    """The secrets and signing keys that a catalogue names and that are not set, all of them."""
+    needed = {system.secret for system in catalogue.systems.values()}
+    needed |= {key for interface in catalogue.interfaces.values() for key in interface.signing_keys}
+    return sorted(name for name in needed if not secrets.has(name))
 
 
 def ledger_crosswalk(base: "Foundation") -> Callable[[str], Crosswalk]:

@@ -21,7 +21,8 @@ from suture.catalogue.registry import ConnectorBroken, manifests
 _PATH_STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]|\[(\.\.\.)\]")
 _UNKNOWN_FIELD = re.compile("unknown field `(.+?)`")
 _NOT_YAML = (YAMLError, ValueError, RecursionError)
-_NEEDED: tuple[Role, ...] = ("scheduling", "billing", "ledger")
+NEEDED: tuple[Role, ...] = ("scheduling", "billing", "ledger")
+"""One system of each there must be."""
 _OWN_FIELDS = frozenset(field.name for field in msgspec.structs.fields(System)) - {"settings"}
 
 
@@ -183,7 +184,7 @@ def _unknown_zones(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...]
 
 
 def _missing_systems(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    for role in _NEEDED:
+    for role in NEEDED:
         count = sum(role in system.manifest.roles for system in catalogue.systems.values())
         if count != 1:
             kinds = ", ".join(sorted(kind for kind, one in manifests().items() if role in one.roles))

@@ -15,8 +15,9 @@ from rich.console import Console
 from suture.backbone.stream import BACKBONE_AWAY, connect, ensure_stream
 from suture.bootstrap.servers import backbone_address, database_address
 from suture.bootstrap.settings import Secrets, Settings, SettingsError, current
-from suture.bootstrap.wiring import Foundation, Systems, connect_systems, foundation
+from suture.bootstrap.wiring import Foundation, connector, foundation, missing_secrets
 from suture.catalogue import Catalogue, CatalogueError, load
+from suture.catalogue.load import NEEDED
 from suture.connectors.port import Billing, Ledger, Scheduling
 from suture.operate.interfaces import interfaces
 from suture.store import exceptions, gates, running
@@ -63,6 +64,7 @@ async def _collect() -> list[Finding]:
         _within("database", _START_IT, _database(settings, secrets)),
         _within("backbone", _START_NATS, _backbone(settings)),
         _systems(catalogue, secrets),
+        _secrets(settings, catalogue, secrets),
     ]
     told = await asyncio.gather(*looks)
     return [Finding("catalogue", f"{settings.catalogue} is valid"), *(finding for part in told for finding in part)]
@@ -162,21 +164,25 @@ async def _backbone(settings: Settings) -> list[Finding]:
     return [Finding("backbone", "reachable, stream in place")]
 
 
-async def _systems(catalogue: Catalogue, secrets: Secrets) -> Sequence[Finding]:
-    try:
-        systems = connect_systems(catalogue, secrets)
-    except SettingsError as error:
-        return [Finding("systems", str(error), "Set the secret; then they can be looked at.")]
-    try:
-        return await _look_at(systems)
-    finally:
-        await systems.close()
+async def _secrets(settings: Settings, catalogue: Catalogue, secrets: Secrets) -> list[Finding]:
+    """All that are missing, at once; signing keys too, without which nothing can be delivered."""
+    missing = missing_secrets(catalogue, secrets)
+    if not missing:
+        return [Finding("secrets", "all that the catalogue names are set")]
+    where = settings.data_dir / "secrets"
+    return [Finding("secrets", f"missing: {', '.join(missing)}", f"Set the variables, or write files into {where}.")]
 
 
-async def _look_at(systems: Systems) -> list[Finding]:
+async def _systems(catalogue: Catalogue, secrets: Secrets) -> list[Finding]:
+    """Every system whose secret is set; of another nothing can be asked."""
+    roles = [role for role in NEEDED if secrets.has(catalogue.system_of(role)[1].secret)]
+    connectors: list[Scheduling | Billing | Ledger] = [connector(catalogue, secrets, role) for role in roles]
     remedy = "Check that it runs, and its address in the catalogue."
-    connectors: tuple[Scheduling | Billing | Ledger, ...] = (systems.scheduling, systems.billing, systems.ledger)
-    told = await asyncio.gather(*(_within(one.name, remedy, _health(one)) for one in connectors))
+    try:
+        told = await asyncio.gather(*(_within(one.name, remedy, _health(one)) for one in connectors))
+    finally:
+        for one in connectors:
+            await one.close()
     return [finding for part in told for finding in part]
 
 

@@ -1,6 +1,8 @@
 """``suture ledger`` and ``suture remittance``: what people do to the ledger through Suture."""
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -9,15 +11,15 @@ from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from suture.bootstrap.settings import current
-from suture.bootstrap.wiring import check_database, connect_systems, desk, foundation, ledger_crosswalk
+from suture.bootstrap.wiring import check_database, connect_ledger, desk, foundation, ledger_crosswalk
 from suture.canonical.records import Payer
 from suture.canonical.remittance import Remittance
 from suture.cli.acting import count, me, out
-from suture.cli.reconcile.running import at_bench
 from suture.cli.trouble import UserError
 from suture.codecs import remittance as codec
-from suture.connectors.port import PostedRemittance, RemittanceProgress
+from suture.connectors.port import Ledger, PostedRemittance, RemittanceProgress
 from suture.operate import ledger as operate
+from suture.operate.desk import Desk
 
 _SHOWN = 3
 
@@ -38,7 +40,12 @@ def rewrite(record: str, *, reason: str) -> None:
         reason: Why; it stands in the audit trail.
     """
     told = int(record) if record.isdecimal() else record
-    out.print(f"{at_bench(lambda bench: operate.write_again(bench, me(reason), told))}.", markup=False)
+
+    async def run() -> str:
+        async with _at_ledger() as (acting, ledger):
+            return await operate.write_again(acting, me(reason), ledger, told)
+
+    out.print(f"{uvloop.run(run())}.", markup=False)
 
 
 def remittance(
@@ -99,22 +106,29 @@ def _read(path: Path) -> tuple[Remittance, Payer]:
         raise UserError(f"{path} is {error}; `suture remittance --example` shows one") from error
 
 
-async def _book(told: Remittance, payer: Payer, company: str | None, reason: str) -> PostedRemittance:
+@asynccontextmanager
+async def _at_ledger() -> AsyncIterator[tuple[Desk, Ledger]]:
+    """A desk and the ledger: no other system is spoken to, nor its secret needed."""
     settings, secrets = current()
     async with foundation(settings, secrets, most=4) as base:
         await check_database(base)
-        systems = connect_systems(base.catalogue, base.secrets, crosswalk=ledger_crosswalk(base))
+        ledger = connect_ledger(base.catalogue, base.secrets, ledger_crosswalk(base))
         try:
-            with _bar() as bar:
-                task = bar.add_task(f"Remittance {told.number}", total=len(told.claims))
-
-                def show(progress: RemittanceProgress) -> None:
-                    bar.update(task, completed=progress.claims)
-
-                ledger = systems.ledger.of_company(company)
-                return await operate.book_remittance(desk(base), me(reason), ledger, told, payer, progress=show)
+            yield desk(base), ledger
         finally:
-            await systems.close()
+            await ledger.close()
+
+
+async def _book(told: Remittance, payer: Payer, company: str | None, reason: str) -> PostedRemittance:
+    async with _at_ledger() as (acting, ledger):
+        with _bar() as bar:
+            task = bar.add_task(f"Remittance {told.number}", total=len(told.claims))
+
+            def show(progress: RemittanceProgress) -> None:
+                bar.update(task, completed=progress.claims)
+
+            books = ledger.of_company(company)
+            return await operate.book_remittance(acting, me(reason), books, told, payer, progress=show)
 
 
 def _bar() -> Progress:

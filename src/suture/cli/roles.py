@@ -21,7 +21,7 @@ from suture.bootstrap.logs import configure_logs
 from suture.bootstrap.servers import embedded_servers, settle_master_key, sole_supervisor
 from suture.bootstrap.settings import Secrets, Settings, current
 from suture.bootstrap.supervise import Role, role_command, stop_all
-from suture.bootstrap.wiring import check_master_key
+from suture.bootstrap.wiring import check_master_key, missing_secrets
 from suture.catalogue import Catalogue, load
 from suture.cli.trouble import UserError
 from suture.store.embedded import free_port
@@ -91,10 +91,7 @@ def _check_before_start(settings: Settings, secrets: Secrets) -> None:
     """What would make every role fail is told once, before any is started."""
     catalogue = load(settings.catalogue)
     settle_master_key(settings, secrets)
-    needed = {system.secret for system in catalogue.systems.values()}
-    needed |= {key for interface in catalogue.interfaces.values() for key in interface.signing_keys}
-    missing = sorted(name for name in needed if not secrets.has(name))
-    if missing:
+    if missing := missing_secrets(catalogue, secrets):
         where = settings.data_dir / "secrets"
         raise UserError(f"secrets are missing: {', '.join(missing)}; set the variables, or write files into {where}")
     for port in (settings.gateway_port, settings.console_port):

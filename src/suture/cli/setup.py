@@ -10,7 +10,7 @@ from rich.console import Console
 
 from suture.bootstrap.servers import database_address
 from suture.bootstrap.settings import current
-from suture.bootstrap.wiring import connect_database, connect_systems, ledger_plan
+from suture.bootstrap.wiring import connect_database, connect_ledger, ledger_plan
 from suture.catalogue import load
 from suture.catalogue.write import template
 from suture.cli.acting import agree
@@ -83,11 +83,11 @@ def prepare(*, yes: Annotated[bool, Parameter(alias="-y")] = False) -> None:
     """
     settings, secrets = current()
     catalogue = load(settings.catalogue)
-    _, ledger = catalogue.system_of("ledger")
+    _, system = catalogue.system_of("ledger")
     plan = ledger_plan(catalogue)
     accounts = len({told.account for told in plan.adjustments.values() if told.account}) + 8
     out.print(
-        f"In {ledger.label} at {ledger.url}{_named(ledger.settings)} this may create up to "
+        f"In {system.label} at {system.url}{_named(system.settings)} this may create up to "
         f"{len(plan.products)} products, "
         f"{len(catalogue.facilities)} facilities (analytic account and stock location) and {accounts} accounts"
         f"{' in each company' if len(catalogue.companies()) > 1 else ''}.",
@@ -96,15 +96,15 @@ def prepare(*, yes: Annotated[bool, Parameter(alias="-y")] = False) -> None:
     agree("Go on?", yes=yes)
 
     async def run() -> None:
-        systems = connect_systems(catalogue, secrets)
+        ledger = connect_ledger(catalogue, secrets)
         try:
             created = [
                 words
                 for company in catalogue.companies()
-                for words in await systems.ledger.of_company(company).prepare(ledger_plan(catalogue, company))
+                for words in await ledger.of_company(company).prepare(ledger_plan(catalogue, company))
             ]
         finally:
-            await systems.close()
+            await ledger.close()
         out.print("\n".join(created) or "Everything stood already.", markup=False)
 
     uvloop.run(run())

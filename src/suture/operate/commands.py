@@ -202,7 +202,7 @@ async def _bill_patient(bench: Bench, actor: Actor, told: Exceptions) -> Done:
 
 async def _rewrite(bench: Bench, actor: Actor, told: Comment) -> Done:
     _because(actor)
-    return Done(await ledger.write_again(bench, actor, told.number))
+    return Done(await ledger.write_again(bench.desk, actor, bench.ledger, told.number))
 
 
 async def _roll_back(bench: Bench, actor: Actor, told: RollBack) -> Done:

@@ -10,6 +10,7 @@ from suture.canonical.events import AppointmentCompleted, Event, InvoiceSettled
 from suture.canonical.records import Patient, Payer, Visit
 from suture.canonical.remittance import ClaimPayment, Remittance
 from suture.connectors.port import (
+    DocumentKind,
     Ledger,
     LedgerPartner,
     OpenClaim,
@@ -23,7 +24,7 @@ from suture.core.ids import fact_id
 from suture.operate import steering
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
-from suture.operate.repairs import REDO, Bench
+from suture.operate.repairs import REDO
 from suture.store import events, exceptions
 from suture.store.crosswalk import Crosswalk
 from suture.store.exceptions import OpenException, Selection, Trouble
@@ -39,11 +40,10 @@ _OLDEST, _AHEAD = timedelta(days=10 * 366), timedelta(days=366)
 _BY_DOCUMENT = {plan.document: plan for plan in REDO.values() if plan.document}
 
 
-async def write_again(bench: Bench, actor: Actor, told: int | str) -> str:
+async def write_again(desk: Desk, actor: Actor, ledger: Ledger, told: int | str) -> str:
     """Have a record written again that somebody deleted in the ledger, named by its exception or by our own name of it;
     answers, in words, what follows. Nothing of it is known any more, so a contact is written over as well. Raises
     `NotPossible` where none is known."""
-    desk = bench.desk
     system, _ = desk.catalogue.system_of("ledger")
     crosswalk = Crosswalk(desk.database, desk.vault, system, desk.clock)
     name = told if isinstance(told, str) else await _record_of(desk, told)
@@ -54,7 +54,8 @@ async def write_again(bench: Bench, actor: Actor, told: int | str) -> str:
         await actor.sign(connection, desk, "ledger.forget", f"Record/{name}")
     await crosswalk.forget(name)
     about = await _deletions_of(desk, name)
-    words = await _redone(bench, actor, name, known.key, [one.process for one in about if one.process])
+    stopped = [one.process for one in about if one.process]
+    words = await _redone(desk, actor, ledger.document_of(name), name, known.key, stopped=stopped)
     async with desk.database.transaction() as connection:
         now = desk.clock.now()
         deliveries = [one.delivery for one in about if one.delivery is not None]
@@ -81,18 +82,19 @@ async def _deletions_of(desk: Desk, name: str) -> list[OpenException]:
     return [one for one in found if f"[{name}]" in one.reason]
 
 
-async def _redone(bench: Bench, actor: Actor, name: str, key: str, stopped: list[str]) -> str:
+async def _redone(
+    desk: Desk, actor: Actor, document: DocumentKind | None, name: str, key: str, *, stopped: list[str]
+) -> str:
     """Have the process that writes a document write it anew, and those go on that stopped for want of the record."""
-    document = bench.ledger.document_of(name)
     if document is not None and key:
         plan = _BY_DOCUMENT[document]
         process = f"{plan.definition}:{key}"
-        steered = await steering.redo(bench.desk, actor, process, plan.steps)
+        steered = await steering.redo(desk, actor, process, plan.steps)
         if steered.refused:
             raise NotPossible(f"{name} is forgotten, but {process} can't write it again: {steered.refused[0][1]}")
         return f"{name} is forgotten: {process} writes it again"
     if stopped:
-        steered = await steering.resume(bench.desk, actor, stopped)
+        steered = await steering.resume(desk, actor, stopped)
         return f"{name} is forgotten: {', '.join(steered.done)} writes it again"
     return f"{name} is forgotten: it is written again with the next document that needs it"
 
