@@ -1,4 +1,4 @@
-"""An idle system's refused credentials are known before work comes, told once, and over when they are mended."""
+"""That an idle system refuses its credentials, or is gone, is known before work comes, told once, and then over."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from suture.connectors import pulse
 from suture.connectors.billing.rest import RestBilling
 from suture.connectors.guard import Guard
 from suture.connectors.odoo.ledger import OdooLedger
@@ -34,13 +35,16 @@ def gates(database: Database, clock: ManualClock) -> Gates:
 
 @pytest.fixture
 async def connect(gates: Gates) -> AsyncIterator[Callable[[str, str], Awaitable[Connector]]]:
-    """Connects to a simulated system with a token, or API key; the right one is ``right``."""
+    """Connects to a simulated system, or to one that is ``gone``, with a token, or API key; the right one is
+    ``right``."""
     async with AsyncExitStack() as stack:
 
         async def connected(role: str, token: str) -> Connector:
             guard = Guard(gates(BILLING), concurrency=4)
             made: Connector
-            if role == "billing":
+            if role == "gone":
+                made = RestBilling("billing", "http://127.0.0.1:9", token, "USD", guard=guard)
+            elif role == "billing":
                 url = await stack.enter_async_context(serving(billing.create_app(DAY, token="right", webhook=NOWHERE)))
                 made = RestBilling("billing", url, token, "USD", guard=guard)
             elif role == "scheduling":
@@ -116,6 +120,44 @@ async def test_a_breaker_is_tried_by_a_ping_where_no_work_waits(
             return (await gate_row(database)).flowing
 
         await eventually(flows)
+
+
+async def test_an_idle_system_that_is_gone_is_known_to_be_away_and_told(
+    gates: Gates,
+    connect: Callable[[str, str], Awaitable[Connector]],
+    database: Database,
+    clock: ManualClock,
+    eventually: Callable[..., Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pulse, "_TURN_SECONDS", 0.01)
+    monkeypatch.setattr(pulse, "_AGAIN_SECONDS", 0.01)
+    await gates.turn()
+    async with running(gates, Pulse({gates(BILLING): await connect("gone", "right")})):
+
+        async def is_away() -> bool:
+            return (await gate_row(database)).breaker == "open"
+
+        async def is_told() -> bool:
+            return [one.code for one in await in_queue(database)] == ["system_away"]
+
+        await eventually(is_away)
+        assert ((await gate_row(database)).cause, await in_queue(database)) == ("unreachable", [])
+        clock.advance(timedelta(minutes=2))
+        await eventually(is_told)
+
+
+async def test_one_ping_in_vain_holds_nothing_up(
+    gates: Gates, connect: Callable[[str, str], Awaitable[Connector]], database: Database
+) -> None:
+    await gates.turn()
+    gone, here = await connect("gone", "right"), await connect("billing", "right")
+    await ask(gates(BILLING), gone)
+    assert gates(BILLING).in_doubt
+    await ask(gates(BILLING), here)
+    assert not gates(BILLING).in_doubt
+    await gates.turn()
+    assert (await gate_row(database)).flowing
 
 
 async def test_a_paused_interface_is_left_alone(

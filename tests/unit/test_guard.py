@@ -113,6 +113,23 @@ class TestOpens:
         line.now += 31
         assert await line.calls(NO_ANSWER) == []
 
+    async def test_after_as_many_pings_in_a_row_that_came_to_nothing_however_slowly(self, line: Line) -> None:
+        """As where a network swallows what is sent: each ping waits for its end."""
+        for waited, opened in ((0, 0), (31, 0), (31, 1)):
+            line.now += waited
+            await line.call(NO_ANSWER)
+            line.gate.pinged_in_vain(NO_ANSWER)
+            assert len(line.orders) == opened
+
+    @pytest.mark.parametrize("answer", [200, 404, Throttled("busy", "429")])
+    async def test_not_for_pings_between_which_something_is_answered(self, line: Line, answer: Failure | int) -> None:
+        for _ in range(4):
+            for end in (NO_ANSWER, NO_ANSWER, answer):
+                line.now += 31
+                await line.call(end)
+                line.gate.pinged_in_vain(NO_ANSWER)
+        assert line.orders == []
+
     async def test_when_calls_under_way_are_not_answered(self, line: Line) -> None:
         task = line.hang()
         await asyncio.sleep(0)

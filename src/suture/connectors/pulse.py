@@ -1,7 +1,8 @@
 """Asks each system now and then whether it lets us in.
 
-An idle interface shows nothing of a key that was revoked, and a breaker that opened has nothing to be tried with when
-no work waits. One cheap call with the credentials tells both, before the next appointment does.
+An idle interface shows nothing of a key that was revoked or of a system that is gone, and a breaker that opened has
+nothing to be tried with when no work waits. One cheap call with the credentials tells all of it, before the next
+appointment does.
 """
 
 import asyncio
@@ -17,6 +18,8 @@ from suture.store.gate import Gate
 log = structlog.get_logger()
 
 EVERY_SECONDS = 30.0
+_AGAIN_SECONDS = 3.0
+"""A system that gives no answer is asked again soon: one ping in vain says little."""
 _TURN_SECONDS = 1.0
 
 
@@ -39,7 +42,7 @@ class Pulse:
         while True:
             if _wants_a_try(gate) or (gate.flowing and monotonic() >= due):
                 await ask(gate, system)
-                due = monotonic() + self._every
+                due = monotonic() + (min(_AGAIN_SECONDS, self._every) if gate.in_doubt else self._every)
             await asyncio.sleep(_TURN_SECONDS)
 
 
@@ -48,7 +51,8 @@ def _wants_a_try(gate: Gate) -> bool:
 
 
 async def ask(gate: Gate, system: Connector) -> None:
-    """Ask a system once. What it answers opens or shuts its gate; that it gives no answer, its breaker has counted."""
+    """Ask a system once. What it answers opens or shuts its gate; that it gives no answer shuts it too, once that has
+    happened as often in a row as its breaker counts."""
     try:
         gate.enter()
     except Held:
@@ -61,5 +65,6 @@ async def ask(gate: Gate, system: Connector) -> None:
         gate.shut(failure)
     except Failure as failure:
         log.info("ping_failed", interface=gate.interface, code=failure.code)
+        gate.pinged_in_vain(failure)
     finally:
         gate.leave()

@@ -66,6 +66,8 @@ class Gate:
         self._now = now
         self._silence = silence
         self._calls = 0
+        self._unanswered = 0
+        self._most_unanswered = rules.breaker.count if rules else math.inf
         self._heard_at = now()
         self._may_probe = True
         self._pausing = False
@@ -84,6 +86,11 @@ class Gate:
     def probing(self) -> bool:
         """Whether a call may pass to find out if the system is back: one at a time."""
         return self.row.breaker == "half_open" and self.row.paused_at is None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the newest call came to nothing."""
+        return self._unanswered > 0
 
     def enter(self) -> None:
         """Begin a step; `leave` ends it. Raises `Held` where nothing may pass; while probing, one may."""
@@ -113,14 +120,22 @@ class Gate:
     def answered(self) -> None:
         """A call came back with an answer, whatever it said."""
         self._heard()
+        self._unanswered = 0
         if self._failures is not None:
             self._failures.note(True, self._now())
 
     def failed(self, failure: Failure) -> None:
         """A call came to nothing: no answer, or the system says that it can't."""
         self._heard()
+        self._unanswered += 1
         too_many = self._failures is not None and self._failures.note(False, self._now())
         if too_many or self.probing:
+            self._order("open", failure)
+
+    def pinged_in_vain(self, failure: Failure) -> None:
+        """A ping failed. Pings are too few for the breaker's time, and some wait long for their end: here as many calls
+        in a row that came to nothing as the breaker counts tell the same, however long they took."""
+        if self._unanswered >= self._most_unanswered:
             self._order("open", failure)
 
     def ended(self) -> None:
@@ -161,6 +176,7 @@ class Gate:
 
     def _forget(self) -> None:
         """What happened before the gate opened says nothing about what comes."""
+        self._unanswered = 0
         if self._failures and self._refusals:
             self._failures.clear()
             self._refusals.clear()
