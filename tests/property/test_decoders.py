@@ -1,19 +1,18 @@
-"""Whatever is delivered: it is understood, or it is `NotUnderstood`, in words that repeat nothing of a person."""
+"""Every contract's decoder keeps what decoders promise, whatever is delivered."""
 
-import copy
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from suture.catalogue import parse
 from suture.catalogue.write import template
-from suture.ingest import billing_payment, fhir_appointment
-from suture.ingest.understanding import Context, NotUnderstood, Understood
+from suture.connectors.port import LedgerChange
+from suture.core.money import Money
+from suture.ingest import billing_payment, fhir_appointment, ledger_change
+from suture.ingest.testing import MARK, Contract, DecoderConformance
+from suture.ingest.understanding import Context
 
 CONTEXT = Context(
     catalogue=parse(template(), "c.yaml"),
@@ -21,7 +20,6 @@ CONTEXT = Context(
     received_at=datetime(2026, 3, 2, 15, tzinfo=UTC),
     facilities=frozenset({"MAIN"}),
 )
-MARK = "Zzyzxfamily"
 PAYMENT = {
     "type": "payment.posted",
     "timestamp": "2026-03-02T15:00:00Z",
@@ -32,68 +30,17 @@ PAYMENT = {
         }
     },
 }
-DECODERS = {"fhir": fhir_appointment.decode, "billing": billing_payment.decode}
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=10)
-    | st.sampled_from(["NaN", "-Infinity", "1e999", "²", "0001-01-01T00:00:00+14:00", "Patient/", "/", "\x00"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
+CHANGE = LedgerChange(
+    kind="invoice",
+    what="paid",
+    reference="a1",
+    record=7,
+    at=datetime(2026, 3, 2, 14, tzinfo=UTC),
+    version="2026-03-02 14:00:00",
+    number="INV/2026/00007",
+    state="paid",
+    residual=Money.zero("USD"),
 )
-
-Decoder = Callable[[bytes, Context], Understood]
-
-
-def answered(decoder: Decoder, body: bytes) -> Understood | NotUnderstood:
-    try:
-        return decoder(body, CONTEXT)
-    except NotUnderstood as error:
-        return error
-
-
-def judged(decoder: Decoder, body: bytes) -> None:
-    answer = answered(decoder, body)
-    if isinstance(answer, NotUnderstood):
-        assert answer.code
-        assert answer.remedy
-        assert MARK not in answer.reason
-    else:
-        assert all(MARK not in one.reason for one in answer.refusals)
-        assert all(MARK.encode() not in bytes(event.data) for event in (*answer.events, *answer.beside))
-        assert all(event.occurred_at.tzinfo for event in answer.events)
-        assert all(event.payload() for event in answer.events)
-
-
-@pytest.mark.parametrize("decoder", DECODERS.values(), ids=DECODERS)
-@given(body=st.binary(max_size=60) | JSON.map(msgspec.json.encode))
-def test_any_bytes(decoder: Decoder, body: bytes) -> None:
-    judged(decoder, body)
-
-
-def places(tree: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """The path of every value in a tree."""
-    steps = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
-    return [path, *(place for step, inner in steps for place in places(inner, (*path, step)))]
-
-
-def spoilt(tree: Any, path: tuple[str | int, ...], value: Any) -> Any:
-    if not path:
-        return value
-    tree = copy.deepcopy(tree)
-    node = tree
-    for step in path[:-1]:
-        node = node[step]
-    node[path[-1]] = value
-    return tree
-
-
-@given(data=st.data(), kind=st.sampled_from(["booked", "completed", "cancelled"]), value=JSON)
-def test_a_notice_with_a_value_spoilt(notice: Any, data: st.DataObject, kind: str, value: Any) -> None:
-    told = notice(kind, family=MARK)
-    judged(fhir_appointment.decode, msgspec.json.encode(spoilt(told, data.draw(st.sampled_from(places(told))), value)))
 
 
 def rich(notice: Any) -> Any:
@@ -131,19 +78,29 @@ def rich(notice: Any) -> Any:
     return told
 
 
-@given(data=st.data(), value=JSON)
-def test_a_notice_of_much_with_a_value_spoilt(notice: Any, data: st.DataObject, value: Any) -> None:
-    told = rich(notice)
-    judged(fhir_appointment.decode, msgspec.json.encode(spoilt(told, data.draw(st.sampled_from(places(told))), value)))
+class TestFhirAppointment(DecoderConformance):
+    @pytest.fixture
+    def contract(self, notice: Any) -> Contract:
+        notices = [notice(kind, family=MARK) for kind in ("booked", "completed", "cancelled")]
+        return Contract(
+            decode=fhir_appointment.decode, context=CONTEXT, examples=tuple(notices), others=(rich(notice),)
+        )
 
 
-@given(data=st.data(), value=JSON)
-def test_a_payment_with_a_value_spoilt(data: st.DataObject, value: Any) -> None:
-    place = data.draw(st.sampled_from(places(PAYMENT)))
-    judged(billing_payment.decode, msgspec.json.encode(spoilt(PAYMENT, place, value)))
+class TestBillingPayment(DecoderConformance):
+    @pytest.fixture
+    def contract(self) -> Contract:
+        return Contract(decode=billing_payment.decode, context=CONTEXT, examples=(PAYMENT,))
 
 
-@given(cut=st.integers(0, 5000), junk=st.binary(max_size=4))
-def test_a_notice_cut_off_and_garbled(notice: Any, cut: int, junk: bytes) -> None:
-    body = msgspec.json.encode(notice("completed", family=MARK))
-    judged(fhir_appointment.decode, body[: cut % len(body)] + junk + body[cut % len(body) + len(junk) :])
+class TestLedgerChange(DecoderConformance):
+    @pytest.fixture
+    def contract(self) -> Contract:
+        return Contract(
+            decode=ledger_change.decode,
+            context=msgspec.structs.replace(CONTEXT, system="odoo"),
+            examples=(
+                msgspec.to_builtins(CHANGE),
+                msgspec.to_builtins(msgspec.structs.replace(CHANGE, what="deleted")),
+            ),
+        )
