@@ -418,7 +418,7 @@ async def test_more_than_people_can_work_off_stops_the_run(database: Database) -
 BAD = {
     "twice": ("- {name: a_rule, asks: x, left: {book: billing.claim}}\n" * 2, "stands here twice"),
     "one-sided": ("- {name: a_rule, asks: x, left: {book: billing.claim}, expects: [amount]}\n", "no right side"),
-    "unknown book": ("- {name: a_rule, asks: x, left: {book: billing.wishes}}\n", "Invalid enum value"),
+    "unknown book": ("- {name: a_rule, asks: x, left: {book: billing.wishes}}\n", "there is no 'billing.wishes' here"),
     "totals": (
         "- {name: a_rule, asks: x, left: {book: billing.claim}, right: {book: ledger.invoice}, by: totals}\n",
         "expects [amount]",

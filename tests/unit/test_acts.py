@@ -59,4 +59,5 @@ def test_an_act_that_there_is_not_is_named_with_its_line(act: str) -> None:
         parse(text, "catalogue.yaml")
     line = text[: text.index(f"- '{act}'")].count("\n") + 1
     (problem,) = caught.value.problems
-    assert (problem.line, problem.message) == (line, f"four_eyes.1: Invalid enum value '{act}'")
+    assert problem.line == line
+    assert problem.message.startswith(f"four_eyes.1: there is no '{act}' here; ")

@@ -31,7 +31,27 @@ def test_the_template_is_a_valid_catalogue(catalogue: Catalogue) -> None:
 SHAPE = [
     ("  currency: USD", "  currancy: USD", "organisation: Object contains unknown field `currancy`"),
     ("  name: Harbour Clinics\n", "", "organisation: Object missing required field `name`"),
-    ("version: 1", "version: 2", "version: Invalid enum value 2"),
+    ("version: 1", "version: 2", "version: there is no '2' here; there is: 1"),
+    (
+        "direction: in",
+        "direction: up",
+        "interfaces.scheduling-appointments.direction: there is no 'up' here; there is: in, out",
+    ),
+    (
+        "four_eyes: []",
+        "four_eyes: [period.sing]",
+        "four_eyes.0: there is no 'period.sing' here; the nearest that there is: period.sign",
+    ),
+    (
+        "four_eyes: []",
+        "four_eyes: [nonsense.act]",
+        "four_eyes.0: there is no 'nonsense.act' here; there is: client.add, client.key",
+    ),
+    (
+        "transport: auto",
+        "transport: pigeon",
+        "systems.odoo.transport: there is no 'pigeon' here; there is: auto, json2, jsonrpc",
+    ),
     (
         "kind: odoo",
         "kind: sap",

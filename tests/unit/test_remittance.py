@@ -75,7 +75,13 @@ def with_claim(**told: object) -> bytes:
     return a_document(claims=[claim | told])
 
 
-@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "sNaN", "1e30", "1e999999", "120.005", "1e-9"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        *("Infinity", "-Infinity", "NaN", "sNaN", "1e30", "1e999999", "120.005", "1e-9", "1" + "0" * 12),
+        *("1_000", "９５.00", "٩٥", " 95.00", "95.00\n", "+95.00", ".50", "95.", "95,00", "1e2", "", "-"),
+    ],
+)
 @pytest.mark.parametrize(
     ("place", "document"),
     [
@@ -101,6 +107,20 @@ def test_a_number_that_is_no_amount_of_the_currency_is_refused_with_its_place(
 ) -> None:
     with pytest.raises(codec.Unreadable, match=re.escape(f"not a remittance: {place} ")):
         codec.decode(document(number))
+
+
+def test_an_amount_may_be_a_number_and_is_none_that_binary_floating_point_would_round() -> None:
+    told, _ = codec.decode(codec.EXAMPLE.replace(b'"95.00"', b"95.00"))
+    assert told.deposit == usd("95.00")
+    for number in (b"95.00000000000000001", b"95e0", b"true"):
+        with pytest.raises(codec.Unreadable, match=re.escape("not a remittance: $.deposit ")):
+            codec.decode(codec.EXAMPLE.replace(b'"95.00"', number))
+
+
+@pytest.mark.parametrize("day", ["20.11.2026", "2026-11-31", "20261120", ""])
+def test_what_is_no_date_is_told_how_one_is_written(day: str) -> None:
+    with pytest.raises(codec.Unreadable, match=re.escape("$.received_on is no date: one is written YYYY-MM-DD")):
+        codec.decode(a_document(received_on=day))
 
 
 @pytest.mark.parametrize(("currency", "refused"), [("USD", False), ("KWD", False), ("XOF", True), ("JPY", True)])

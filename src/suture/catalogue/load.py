@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -14,11 +14,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
+from suture.catalogue.choices import instead
 from suture.catalogue.manifest import Role
 from suture.catalogue.model import Catalogue, Interface, System
 from suture.catalogue.registry import ConnectorBroken, manifests
 
 _PATH_STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]|\[(\.\.\.)\]")
+_NOT_ALLOWED = re.compile("Invalid enum value '?(.*?)'?$")
 _UNKNOWN_FIELD = re.compile("unknown field `(.+?)`")
 _NOT_YAML = (YAMLError, ValueError, RecursionError)
 NEEDED: tuple[Role, ...] = ("scheduling", "billing", "ledger")
@@ -128,6 +130,8 @@ def _with_settings(catalogue: Catalogue, tree: Any, file: str) -> Catalogue:
             field = _UNKNOWN_FIELD.search(text)
             place = ("systems", name, field[1] if field else path.rstrip("`"))
             where = ".".join(part for part in ("systems", name, path.rstrip("`")) if part)
+            if manifest := manifests().get(system.kind):
+                text = _said(text, manifest.settings, [path.rstrip("`")])
             problems.append(Problem(file, _line(tree, place), f"{where}: {text}"))
     if problems:
         raise CatalogueError(sorted(problems, key=lambda problem: problem.line))
@@ -300,7 +304,15 @@ def _located(tree: Any, file: str, message: str) -> Problem:
     where = ".".join(map(str, steps))
     unknown = _UNKNOWN_FIELD.search(text)
     line = _line(tree, (*steps, unknown[1]) if unknown else tuple(steps))
+    text = _said(text, Catalogue, steps)
     return Problem(file, line, f"{where}: {text}" if where else text)
+
+
+def _said(text: str, of: Any, steps: Sequence[str | int]) -> str:
+    """msgspec's words; for what is none of a closed list, with what there is."""
+    wrong = _NOT_ALLOWED.match(text)
+    known = instead(of, steps, wrong[1]) if wrong else ""
+    return f"there is no {wrong[1]!r} here; {known}" if wrong and known else text
 
 
 def _offending_key(tree: Any, steps: list[str | int], text: str) -> str:

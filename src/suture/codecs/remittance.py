@@ -39,26 +39,40 @@ class Unreadable(Exception):
     """A document is not a remittance. The text names the place, never the content."""
 
 
+class _Amount:
+    """A number as documents write it: a sign, ASCII digits, and a point before decimals. Python's Decimal reads much
+    else (1_000, full-width digits, 1e3), which a sender may mean otherwise."""
+
+    def __init__(self, told: object) -> None:
+        written = str(told) if isinstance(told, str | int) else ""
+        if not _AMOUNT.fullmatch(written):
+            raise ValueError("is no amount: one is written with digits and a point before decimals, such as 1000.50")
+        self.number = Decimal(written)
+
+    def of(self, currency: str) -> Money:
+        return Money(self.number, currency)
+
+
 class _Adjustment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     group: str
     reason: str
-    amount: Decimal
+    amount: _Amount
 
 
 class _Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     claim: str
     appointment: str
     status: str
-    charged: Decimal
-    paid: Decimal
-    patient_responsibility: Decimal | None = None
+    charged: _Amount
+    paid: _Amount
+    patient_responsibility: _Amount | None = None
     patient: str | None = None
     adjustments: tuple[_Adjustment, ...] = ()
 
 
 class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
-    amount: Decimal
+    amount: _Amount
     reference: str = ""
 
 
@@ -66,7 +80,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     number: str
     payer: Payer
     currency: str
-    deposit: Decimal
+    deposit: _Amount
     received_on: date
     claims: tuple[_Claim, ...]
     provider_adjustments: tuple[_Kept, ...] = ()
@@ -76,30 +90,45 @@ def decode(document: bytes) -> tuple[Remittance, Payer]:
     """The remittance and its payer. Raises `Unreadable`: also where a number is no amount of its currency, since none
     is ever rounded."""
     try:
-        told = msgspec.json.decode(document.removeprefix(codecs.BOM_UTF8), type=_Document)
+        told = _DECODER.decode(document.removeprefix(codecs.BOM_UTF8))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"not a remittance: {_QUOTED.sub('…', str(error))}") from error
+        raise Unreadable(f"not a remittance: {_said(str(error))}") from error
     for place, why in _faults(told):
         raise Unreadable(f"not a remittance: {place} {why}")
     currency = told.currency
     remittance = Remittance(
         number=told.number.strip(),
         payer=told.payer.reference,
-        deposit=Money(told.deposit, currency),
+        deposit=told.deposit.of(currency),
         received_on=told.received_on,
         claims=tuple(_claim(claim, currency) for claim in told.claims),
         provider_adjustments=tuple(
-            ProviderAdjustment(reason=kept.reason, reference=kept.reference, amount=Money(kept.amount, currency))
+            ProviderAdjustment(reason=kept.reason, reference=kept.reference, amount=kept.amount.of(currency))
             for kept in told.provider_adjustments
         ),
     )
     return remittance, told.payer
 
 
+_AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_DECODER = msgspec.json.Decoder(
+    _Document,
+    dec_hook=lambda kind, told: kind(told),
+    float_hook=str,  # as it is written: binary floating point would round it
+)
+_NO_DATE = "Invalid RFC3339 encoded date"
 _QUOTED = re.compile(r"'[^']*'")
 _REFERENCE = re.compile(r"Payer/\S+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST = 200
+
+
+def _said(error: str) -> str:
+    """What the decoder found, after its place where that says it in a sentence; never what was quoted."""
+    text, _, place = error.replace(_NO_DATE, "is no date: one is written YYYY-MM-DD, such as 2026-11-20").partition(
+        " - at "
+    )
+    return f"{place.strip('`')} {text}" if place and text.startswith("is ") else _QUOTED.sub("…", error)
 
 
 def _faults(told: _Document) -> Iterator[tuple[str, str]]:
@@ -112,7 +141,7 @@ def _faults(told: _Document) -> Iterator[tuple[str, str]]:
     yield from _unwritable(told)
     yield from _unnamed(told)
     for place, amount in _amounts(told):
-        if why := unusable(amount, told.currency):
+        if why := unusable(amount.number, told.currency):
             yield place, why
 
 
@@ -159,13 +188,14 @@ def _written(place: str, of: msgspec.Struct, fields: tuple[str, ...]) -> Iterato
     return ((f"{place}.{field}", getattr(of, field) or "") for field in fields)
 
 
-def _amounts(told: _Document) -> Iterator[tuple[str, Decimal]]:
+def _amounts(told: _Document) -> Iterator[tuple[str, _Amount]]:
     yield "$.deposit", told.deposit
     for number, claim in enumerate(told.claims):
         place = f"$.claims[{number}]"
         yield f"{place}.charged", claim.charged
         yield f"{place}.paid", claim.paid
-        yield f"{place}.patient_responsibility", claim.patient_responsibility or Decimal(0)
+        if claim.patient_responsibility is not None:
+            yield f"{place}.patient_responsibility", claim.patient_responsibility
         for n, adjustment in enumerate(claim.adjustments):
             yield f"{place}.adjustments[{n}].amount", adjustment.amount
     for number, kept in enumerate(told.provider_adjustments):
@@ -174,7 +204,7 @@ def _amounts(told: _Document) -> Iterator[tuple[str, Decimal]]:
 
 def _claim(told: _Claim, currency: str) -> ClaimPayment:
     adjustments = tuple(
-        Adjustment(group=a.group, reason=a.reason, amount=Money(a.amount, currency)) for a in told.adjustments
+        Adjustment(group=a.group, reason=a.reason, amount=a.amount.of(currency)) for a in told.adjustments
     )
     share = told.patient_responsibility
     explained = total((a.amount for a in adjustments if a.group == "PR"), currency)
@@ -182,9 +212,9 @@ def _claim(told: _Claim, currency: str) -> ClaimPayment:
         claim=told.claim.strip(),
         appointment=told.appointment.strip(),
         status=told.status.strip().lstrip("0"),
-        charged=Money(told.charged, currency),
-        paid=Money(told.paid, currency),
-        patient_responsibility=explained if share is None else Money(share, currency),
+        charged=told.charged.of(currency),
+        paid=told.paid.of(currency),
+        patient_responsibility=explained if share is None else share.of(currency),
         patient=told.patient,
         adjustments=adjustments,
     )
