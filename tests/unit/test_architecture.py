@@ -1,0 +1,35 @@
+"""The page on architecture shows the house as it is."""
+
+import configparser
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def layers() -> list[set[str]]:
+    """The rooms that stand beside each other, from the ground up, as the contract of layers has them."""
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / ".importlinter")
+    told = contracts["importlinter:contract:layers"]["layers"].split("\n")
+    return [set(re.findall(r"\w+", layer)) for layer in reversed(told) if layer.strip()]
+
+
+def test_its_table_has_every_room_from_the_ground_up() -> None:
+    table = PAGE.partition("## Rooms")[2].partition("\n## ")[0]
+    shown = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in table.splitlines() if row.startswith("| `")]
+    rooms = [room for row in shown for room in row]
+    floor = {room: number for number, layer in enumerate(layers()) for room in layer}
+    there = {path.name for path in (ROOT / "src" / "suture").iterdir() if (path / "__init__.py").is_file()}
+    assert set(rooms) == there
+    assert [floor[room] for room in rooms] == sorted(floor[room] for room in rooms)
+
+
+def test_its_walks_lead_from_file_to_file_that_there_are() -> None:
+    walks = PAGE.partition("## Four walks")[2].partition("\n## ")[0].split("\n**")[1:]
+    assert len(walks) == 4
+    for walk in walks:
+        stops = re.findall(r"^\d+\. `([\w/.]+)`", walk, re.MULTILINE)
+        assert 5 <= len(stops) <= 8
+        assert [stop for stop in stops if not (ROOT / "src" / "suture" / stop).is_file()] == []
