@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 import pytest
+from tests.integration.recovery import rows
 
 from suture.access.roles import ADMINISTRATOR
 from suture.bootstrap.wiring import recorder as make_recorder
@@ -16,6 +17,7 @@ from suture.canonical.examples import EXAMPLES
 from suture.canonical.records import Patient, Payer
 from suture.catalogue import Catalogue
 from suture.connectors.odoo.ledger import OdooLedger
+from suture.connectors.odoo.remittances import posting
 from suture.connectors.port import LedgerPlan, RemittanceProgress
 from suture.connectors.testing.orders import (
     PAYER,
@@ -34,6 +36,7 @@ from suture.core.money import Money
 from suture.operate import ledger as operate
 from suture.operate.actor import Actor
 from suture.operate.desk import Desk
+from suture.operate.finding import find
 from suture.operate.projection import JourneyProjection
 from suture.processes.definitions import ROUTES
 from suture.simulators.odoo import create_app
@@ -137,6 +140,40 @@ async def test_what_a_remittance_settled_is_seen_in_the_journey_and_it_is_no_app
         assert (row.residual, row.payment_state) == expected
         assert [one.appointment for one in seen] == []  # no system told of any appointment here
     assert len([one for one in recorded if one.type == "suture.invoice.settled.v1"]) == 2
+
+
+async def test_a_visit_is_found_by_every_number_that_its_remittance_has(
+    desk: Desk, ledger: OdooLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The payer's of remittance and claim, and the ledger's of each entry; again, none of it stands twice."""
+    monkeypatch.setattr(posting, "PART", 1)  # an entry for the deposit, and one for each claim
+    await billed(ledger, "A1", "A2")
+    remittance = a_remittance("R1", a_claim("A1"), a_claim("A2"))
+
+    async def leads(asked: str) -> list[tuple[str, str]]:
+        return [(one.path.removeprefix("/journeys/"), one.kind) for one in await find(desk, asked)]
+
+    for _ in range(2):
+        posted = await operate.book_remittance(desk, ADA, ledger, remittance, TOLD, progress=lambda _: None)
+        deposit, first, second = posted.numbers
+        asked_about = ("R1-era", "exceptions of the remittance")
+        assert await leads("R1-era") == [("A1", "remittance"), ("A2", "remittance"), asked_about]
+        assert await leads("A2-claim") == [("A2", "claim")]
+        assert await leads(deposit) == [("A1", "bank entry"), ("A2", "bank entry")]
+        assert (await leads(first), await leads(second)) == ([("A1", "bank entry")], [("A2", "bank entry")])
+
+
+async def test_what_completes_a_claim_is_found_and_a_visit_that_nobody_told_of_is_not(
+    desk: Desk, ledger: OdooLedger
+) -> None:
+    lost = a_remittance("R1", a_claim("lost", patient="0.00", **{"CO-45": "80.00"}))
+    for _ in range(3):
+        posted = await operate.book_remittance(desk, ADA, ledger, lost, TOLD, progress=lambda _: None)
+        entries = posted.of_visits["lost"]
+        found = [[one.path for one in await find(desk, number)] for number in ("lost-claim", *entries)]
+        assert found in ([[]] * 2, [["/journeys/lost"]] * 3)
+        await billed(ledger, "lost")
+    assert len(entries) == 2
 
 
 async def troubles(desk: Desk) -> list[tuple[str, str]]:
@@ -256,6 +293,9 @@ async def test_a_name_in_a_claim_numbers_place_stands_in_no_exception(desk: Desk
     assert {one.code for one in found} >= {"claim_unbalanced", "adjustment_unmapped", "claim_unapplied", "claim_status"}
     assert not [one for one in found if name in f"{one.reason} {one.remedy} {one.process} {one.subject}"]
     assert [one.reason for one in found if "claim no. 2 " in one.reason]
+    numbers = await rows(desk.database, "SELECT number FROM journey_number")
+    assert ("R1-era",) in numbers
+    assert not [number for (number,) in numbers if name in number]
 
 
 async def test_a_number_that_stands_for_something_else_waits_for_a_person(desk: Desk, ledger: OdooLedger) -> None:

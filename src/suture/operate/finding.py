@@ -72,7 +72,9 @@ def cleaned(text: str) -> str:
 
 
 async def _journeys(desk: Desk, asked: str) -> list[Found]:
-    if await journey_of(desk.database, asked) is not None:
+    of_itself = await journey_of(desk.database, asked)
+    waits = of_itself is not None and all(one.subject == f"Remittance/{asked}" for one in of_itself.events)
+    if of_itself is not None and not waits:
         return [Found(path=f"/journeys/{asked}", title=asked, kind="appointment")]
     async with desk.database.connection() as connection:
         numbered = await finding.called(connection, asked)
@@ -86,6 +88,8 @@ async def _journeys(desk: Desk, asked: str) -> list[Found]:
         found.append(Found(path=f"/journeys/{journey}", title=journey, kind="receipt or event"))
     if delivery is not None:
         found.append(Found(path=f"/journeys/{delivery}", title=delivery, kind="delivery"))
+    if waits:  # what is told under a remittance's own number are its exceptions, and no appointment
+        found.append(Found(path=f"/journeys/{asked}", title=asked, kind="exceptions of the remittance"))
     return found
 
 

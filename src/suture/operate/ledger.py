@@ -25,9 +25,10 @@ from suture.operate import steering
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.operate.repairs import REDO
-from suture.store import events, exceptions
+from suture.store import events, exceptions, finding
 from suture.store.crosswalk import Crosswalk
 from suture.store.exceptions import OpenException, Selection, Trouble
+from suture.store.finding import Numbered
 from suture.store.parties import Parties
 
 DELETED = "deleted_in_odoo"
@@ -132,6 +133,7 @@ async def book_remittance(
         raise
     await _tell(desk, remittance, list(_decisions(desk, remittance, posted, others)))
     await _record(desk, remittance, posted)
+    await _keep_numbers(desk, remittance, posted)
     return posted
 
 
@@ -156,6 +158,24 @@ async def _record(desk: Desk, remittance: Remittance, posted: PostedRemittance) 
     for first in range(0, len(told), _TOGETHER):
         async with desk.database.transaction() as connection:
             await desk.recorder.record(connection, told[first : first + _TOGETHER])
+
+
+async def _keep_numbers(desk: Desk, remittance: Remittance, posted: PostedRemittance) -> None:
+    """By what the visits are found that a remittance is about; those that nobody told of lead nowhere."""
+    named = list(_numbers_of(remittance, posted))
+    async with desk.database.connection() as connection:
+        known = await finding.heard_of(connection, (one.appointment for one in named))
+        await finding.put(connection, (one for one in named if one.appointment in known))
+
+
+def _numbers_of(remittance: Remittance, posted: PostedRemittance) -> Iterator[Numbered]:
+    """What the payer calls the remittance and its claims, and the ledger the entries. What is no code may be a name."""
+    for claim in remittance.claims:
+        entries = {*posted.numbers[:1], *posted.of_visits.get(claim.appointment, ())}
+        told = [("remittance", remittance.number), ("claim", claim.claim), *(("bank entry", one) for one in entries)]
+        for kind, number in told:
+            if is_code(number) and is_code(claim.appointment):
+                yield Numbered(number, kind, claim.appointment)
 
 
 def _settled(one: SettledInvoice) -> InvoiceSettled:

@@ -41,6 +41,11 @@ async def put(connection: Connection, numbers: Iterable[Numbered]) -> None:
         await connection.execute(_SQL["put"], *columns)
 
 
+async def heard_of(connection: Connection, appointments: Iterable[str]) -> set[str]:
+    """Those of the appointments that there are: of which anything was ever told."""
+    return {row["appointment"] for row in await connection.fetch(_SQL["heard_of"], sorted(set(appointments)))}
+
+
 async def called(connection: Connection, number: str) -> list[Numbered]:
     return [Numbered(**dict(row)) for row in await connection.fetch(_SQL["called"], number)]
 

@@ -1,5 +1,6 @@
 """What a ledger is ordered to write, and what it answers. Every order carries the business key it is idempotent by."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Literal
 
@@ -221,6 +222,9 @@ class PostedRemittance(msgspec.Struct, frozen=True, kw_only=True):
     numbers: tuple[str, ...]
     deposit: Money
     claims: int
+    of_visits: Mapping[str, tuple[str, ...]] = {}
+    """By appointment: the numbers of the entries that hold what its claims say, also of those that completed a claim
+    later. By these, and by the deposit's, its visit is found."""
     invoices: tuple[SettledInvoice, ...] = ()
     """Those of the visits whose claims it has, as they stand then."""
     unapplied: tuple[str, ...] = ()

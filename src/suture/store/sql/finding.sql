@@ -24,6 +24,10 @@ FROM delivery WHERE interface = ANY($2::text[]) AND delivery_id = $1 LIMIT 1
 INSERT INTO journey_number (number, kind, appointment)
 SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING
 
+-- name: heard_of
+SELECT appointment FROM unnest($1::text[]) AS appointment
+WHERE EXISTS (SELECT FROM event WHERE correlation_id = appointment)
+
 -- name: in_ledger
 -- What the ledger calls documents, as it was last read: bank entries, credit notes whoever made them, and what was
 -- entered by hand. $2: also what only begins so.

@@ -89,6 +89,7 @@ async def post(
         numbers=tuple(numbers),
         deposit=remittance.deposit,
         claims=claims,
+        of_visits={appointment: tuple(of) for appointment, of in posting.entries_of.items()},
         invoices=tuple({one.appointment: one for one in invoices}.values()),
         unapplied=tuple(dict.fromkeys(questions.unapplied)),
         left=tuple(questions.left),
@@ -179,6 +180,8 @@ class Posting:
         self._contested: set[tuple[str, int]] = set()
         self._paid_by: dict[int, list[int]] = {}
         self._released: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self.entries_of: dict[str, dict[str, None]] = defaultdict(dict)
+        """The numbers of the entries in which what a visit's claims say was booked, or found booked."""
 
     @property
     def _remittance(self) -> Remittance:
@@ -225,6 +228,8 @@ class Posting:
             draft = await self._draft(part)
             row = unwrap((await book(self._books, [draft]))[draft.name]).row
         self._entries.append(row["id"])
+        for claim in part.claims:
+            self._in_entry(claim, row)
         holds = await self._holds(part, row["id"])
         if await self._match_turned(part, holds):
             holds = await self._holds(part, row["id"])
@@ -236,6 +241,9 @@ class Posting:
         lacking = await self._complete(part, holds, open_)
         await self._ask(part, holds, open_, lacking, questions)
         return str(row["name"])
+
+    def _in_entry(self, claim: ClaimPayment, row: Row) -> None:
+        self.entries_of[claim.appointment][str(row["name"])] = None
 
     async def _found(self, part: Part, entry: int) -> Row:
         """A part that stands is what it was told as, and posted; nothing of it is worked out again."""
@@ -519,6 +527,7 @@ class Posting:
             found[number] = lines.claim(number, claim, held)
             if key and lines.draft.total:
                 row = unwrap((await book(self._books, [lines.draft]))[lines.draft.name]).row
+                self._in_entry(claim, row)
                 holds[claim_label(claim)] += await self._standing(row["id"], claim)
         return found
 
@@ -533,7 +542,8 @@ class Posting:
             entry = (await self._books.finder.by_name("account.move", "remittance", [key])).get(key)
             if entry is None:
                 return key, found
-            unwrap((await self._books.post({(name := external_id("remittance", key)): entry}))[name])
+            row = unwrap((await self._books.post({(name := external_id("remittance", key)): entry}))[name])
+            self._in_entry(claim, row)
             stands = await self._standing(entry, claim)
             for one in stands:
                 owed_, before = account.open[claim.appointment], account.before(claim, [*held, one])
