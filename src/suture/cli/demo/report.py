@@ -10,12 +10,12 @@ from rich.table import Table
 
 from suture.bootstrap.wiring import connect_systems, ledger_plan
 from suture.catalogue import load
+from suture.cli.demo import trial_balance
+from suture.cli.demo.comparison import Comparison, Difference, SideTotals, compare
+from suture.cli.demo.reading import read_facts
+from suture.cli.demo.trial_balance import AccountMove
 from suture.cli.held import explained
 from suture.cli.stage import Stage, far_ahead
-from suture.reconcile import trial_balance
-from suture.reconcile.comparison import Comparison, Difference, SideTotals, compare
-from suture.reconcile.reading import read_facts
-from suture.reconcile.trial_balance import AccountMove
 from suture.store import events, statistics
 from suture.store.database import Connection, Database
 from suture.store.statistics import Latencies

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 
 from suture.canonical.records import JournalFact
+from suture.cli.demo.comparison import Facts
 from suture.connectors.port import Billing, Ledger, Scheduling
-from suture.reconcile.comparison import Facts
 
 
 async def read_facts(
