@@ -42,6 +42,7 @@ async def test_people_are_added_listed_given_roles_and_disabled(tmp_path: Path, 
     assert "an invitation, not used yet" in told
     assert "may not sign in any more" in (await run("people", "disable", "ada", "--reason", "left"))[1]
     assert "disabled" in (await run("people", "list"))[1]
+    assert "to: finance, steward" in (await run("audit"))[1]
     told = (await run("people", "roles"))[1]
     assert all(role in told for role in OF_PEOPLE)
     told = (await run("audit"))[1]

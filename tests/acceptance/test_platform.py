@@ -114,7 +114,8 @@ def test_init_never_overwrites_and_check_points_at_the_line(suture, folder):
     assert "--force" in output
     status, output = suture("check")
     assert status == 0
-    assert "is fine" in output
+    assert "is fine: 3 systems, " in output
+    assert ", 1 facility, " in output
 
     catalogue = folder / "catalogue.yaml"
     lines = catalogue.read_text().splitlines()

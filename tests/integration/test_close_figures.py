@@ -161,7 +161,14 @@ async def test_who_signs_sees_the_figures(
     ):
         assert answer.status == 200
         text = await answer.text()
-    for told in ("$200.00", "$180.00", "differ", "200.00 USD in the source, 180.00 USD in the target", "A-9"):
+    for told in (
+        "$200.00",
+        "$180.00",
+        "differ",
+        "It waits to be signed.",
+        "200.00 USD in the source, 180.00 USD in the target",
+        "A-9",
+    ):
         assert told in text
     assert f'name="digest" value="{report.digest}"' in text
 

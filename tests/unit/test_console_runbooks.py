@@ -7,6 +7,7 @@ import pytest
 
 from suture.console.book import read, render
 from suture.console.progress import standing_of, steps_shown
+from suture.operate.journey import in_order
 from suture.operate.runbook import CLASSES
 from suture.store.processes import ProcessView, StepRecord
 
@@ -68,3 +69,11 @@ def test_a_state_that_says_too_little_is_explained(state: str, undoing: bool, to
     process = msgspec.structs.replace(PARKED, state=state, undoing=undoing)
     assert standing_of(process).startswith(told)
     assert bool(standing_of(process)) == bool(told)
+
+
+def test_what_a_journal_holds_is_told_in_the_order_of_the_definition() -> None:
+    done = ["resolve", "check_eligibility", "capture_charge"]
+    for names in ([*reversed(done), "of_a_former_version"], ["of_a_former_version", *sorted(done, key=len)]):
+        journal = {name: StepRecord(state="done", at=NOW) for name in names}
+        told = in_order(msgspec.structs.replace(PARKED, journal=journal))
+        assert [name for name, _ in told] == [*done, "of_a_former_version"]

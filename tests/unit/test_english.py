@@ -2,7 +2,7 @@
 
 import pytest
 
-from suture.core.english import article, cause, plural
+from suture.core.english import article, cause, closed, plural
 from suture.operate.runbook import CLASSES
 
 
@@ -26,3 +26,10 @@ def test_why_a_system_does_not_serve_is_said_in_words(code: str) -> None:
 
 def test_a_cause_without_words_of_its_own_is_named() -> None:
     assert cause("period_locked") == "of “period locked”"
+
+
+def test_what_closed_without_anybody_says_why_and_else_by_whom() -> None:
+    assert closed("ada") == "by ada"
+    assert closed("went on") == "because the process went on"
+    assert closed("booked") == "because the remittance was booked"
+    assert closed(None) == "by –"

@@ -339,7 +339,9 @@ class TestFacility:
     def test_of_a_circle_of_places_is_unknown(self, read: Read, notice: Any) -> None:
         delivery = notice("completed")
         of(delivery, "Location").update(identifier=[{"value": "ROOM-4"}], partOf=ref("Location/l1"))
-        assert refused(read, delivery).code == "facility_unknown"
+        told = refused(read, delivery)
+        assert told.code == "facility_unknown"
+        assert told.reason.count("ROOM-4") == 1, "each code is named once"
 
     @pytest.mark.parametrize(
         "actor",

@@ -10,7 +10,9 @@ from rich.markup import escape
 from suture.cli.acting import Most, Number, PerSecond, age, agree, at_desk, count, due, me, moment, out, table
 from suture.cli.replay import show_forecasts
 from suture.cli.trouble import UserError
+from suture.core.english import closed
 from suture.operate import queue
+from suture.operate.journey import in_order
 from suture.operate.queue import Account, Retried
 from suture.operate.replaying import Forecast
 from suture.operate.runbook import CLASSES, class_of, codes_of
@@ -126,7 +128,7 @@ def _describe(told: Account) -> None:
         if fact:
             out.print(f"  {name:<12} {escape(fact)}")
     if one.resolved_at:
-        out.print(f"  Closed       {one.resolved_at:%Y-%m-%d %H:%M:%S} UTC by {escape(one.resolved_by or '-')}")
+        out.print(f"  Closed       {one.resolved_at:%Y-%m-%d %H:%M:%S} UTC {escape(closed(one.resolved_by))}")
     if told.delivery is not None:
         known = told.delivery
         replayed = f", read again {count(known.replays, 'time')}" if known.replays else ""
@@ -134,7 +136,7 @@ def _describe(told: Account) -> None:
             f"  Delivery     {known.id} ({escape(known.delivery_id)}), {known.size} bytes, {known.state}{replayed}"
         )
     if told.process is not None:
-        done = ", ".join(f"{name} {record.state}" for name, record in told.process.journal.items())
+        done = ", ".join(f"{name} {record.state}" for name, record in in_order(told.process))
         out.print(f"  Process      {escape(told.process.key)} is {told.process.state}: {done or 'nothing done yet'}")
     for act in told.acts:
         out.print(f"  {act.at:%m-%d %H:%M}  {escape(act.actor)} {act.action} {escape(act.reason)}", style="dim")

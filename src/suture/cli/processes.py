@@ -10,6 +10,7 @@ from suture.cli.acting import Most, PerSecond, age, at_desk, count, me, moment, 
 from suture.cli.trouble import UserError
 from suture.operate import steering
 from suture.operate.desk import Desk
+from suture.operate.journey import in_order
 from suture.operate.steering import RATE, Steered
 from suture.store.steering import ProcessRow, ProcessSelection
 
@@ -74,7 +75,7 @@ def show(key: str) -> None:
         ("step", "state", "when (UTC)", "tries", "took"),
         (
             (name, record.state, f"{record.at:%Y-%m-%d %H:%M:%S}", str(record.attempts), f"{record.seconds:.3f} s")
-            for name, record in one.journal.items()
+            for name, record in in_order(one)
         ),
     )
     for trouble in told.exceptions:

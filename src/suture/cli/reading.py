@@ -1,5 +1,6 @@
 """``suture runbook`` and ``suture audit``: what to do, and what was done."""
 
+import msgspec
 from rich.markdown import Markdown
 from rich.markup import escape
 
@@ -41,7 +42,7 @@ def audit(*, subject: str = "", most: Most = 50, verify: bool = False) -> None:
 
     entries, proof = at_desk(read)
     if entries:
-        table(("no.", "when (UTC)", "who", "what", "to", "why"), (_row(entry) for entry in entries))
+        table(("no.", "when (UTC)", "who", "what", "to", "why", "more"), (_row(entry) for entry in entries))
     else:
         out.print("There is none.")
     if proof is not None and proof.fault is not None:
@@ -51,5 +52,14 @@ def audit(*, subject: str = "", most: Most = 50, verify: bool = False) -> None:
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
-    told = (entry.actor, entry.action, entry.subject, entry.reason or "-")
+    told = (entry.actor, entry.action, entry.subject, entry.reason or "-", _more(msgspec.json.decode(entry.detail)))
     return (str(entry.id), f"{entry.at:%Y-%m-%d %H:%M:%S}", *map(escape, told))
+
+
+def _more(detail: object) -> str:
+    """What an act was done with, for example which roles were given."""
+    if isinstance(detail, dict):
+        return "; ".join(f"{name}: {_more(value)}" for name, value in detail.items()) or "-"
+    if isinstance(detail, list):
+        return ", ".join(map(_more, detail)) or "-"
+    return "-" if detail is None else str(detail)

@@ -15,6 +15,7 @@ from suture.catalogue import load
 from suture.catalogue.write import template
 from suture.cli.acting import agree
 from suture.cli.trouble import UserError
+from suture.core.english import plural
 from suture.processes.definitions import DEFINITIONS
 
 out = Console(highlight=False)
@@ -51,12 +52,14 @@ def check(path: Path | None = None) -> None:
                 f"{chosen}: interfaces.{name}.retry_by_step names {', '.join(unknown)}; the steps are "
                 f"{', '.join(sorted(steps))}"
             )
-    out.print(
-        f"{chosen} is fine: {len(catalogue.systems)} systems, {len(catalogue.interfaces)} interfaces, "
-        f"{len(catalogue.facilities)} facilities, {len(catalogue.services)} services, "
-        f"{sum(len(table.rows) for table in catalogue.code_tables.values())} code table rows.",
-        markup=False,
+    there_is = (
+        plural(len(catalogue.systems), "system"),
+        plural(len(catalogue.interfaces), "interface"),
+        plural(len(catalogue.facilities), "facility", "facilities"),
+        plural(len(catalogue.services), "service"),
+        plural(sum(len(table.rows) for table in catalogue.code_tables.values()), "code table row"),
     )
+    out.print(f"{chosen} is fine: {', '.join(there_is)}.", markup=False)
 
 
 def migrate() -> None:
@@ -88,8 +91,8 @@ def prepare(*, yes: Annotated[bool, Parameter(alias="-y")] = False) -> None:
     accounts = len({told.account for told in plan.adjustments.values() if told.account}) + 8
     out.print(
         f"In {system.label} at {system.url}{_named(system.settings)} this may create up to "
-        f"{len(plan.products)} products, "
-        f"{len(catalogue.facilities)} facilities (analytic account and stock location) and {accounts} accounts"
+        f"{plural(len(plan.products), 'product')}, {plural(len(catalogue.facilities), 'facility', 'facilities')} "
+        f"(analytic account and stock location) and {accounts} accounts"
         f"{' in each company' if len(catalogue.companies()) > 1 else ''}.",
         markup=False,
     )

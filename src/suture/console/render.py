@@ -52,6 +52,7 @@ class Renderer:
             "sentence": formats.sentence,
             "plural": english.plural,
             "cause": english.cause,
+            "closed": english.closed,
             "told": _in_zone(formats.told),
             "local": _in_zone(formats.local),
             "same_day": _in_zone(formats.same_day),

@@ -14,6 +14,21 @@ def article(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
+_OF_ITSELF = {
+    "went on": "because the process went on",
+    "booked": "because the remittance was booked",
+    "breaker": "because the system serves again",
+    "told anew": "because it was told anew",
+    "replayed": "because what was delivered is understood now",
+    "reconciliation": "because both sides agree again",
+}
+
+
+def closed(by: str | None) -> str:
+    """Who closed an exception, or why it closed without anybody, in words that follow "closed"."""
+    return _OF_ITSELF.get(by or "", f"by {by or '–'}")
+
+
 _CAUSES = {
     "unreachable": "it can’t be reached",
     "no_answer": "it does not answer in time",

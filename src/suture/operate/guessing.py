@@ -13,6 +13,8 @@ from suture.store import guesses, people
 from suture.store.database import Connection
 from suture.store.guesses import Limit, Taken
 
+_NOBODY = "unknown"
+"""By whom the trail says that somebody or an address was locked: whoever guessed is not who was guessed at."""
 _OF_A_NAME_HERE, _OF_A_NAME, _OF_AN_ADDRESS = 5, 60, 300
 
 
@@ -53,10 +55,10 @@ async def _note(desk: Desk, connection: Connection, name: str, address: str, tak
     known = (here.locked_until or everywhere.locked_until) and await people.one(connection, name)
     if known:  # what else is typed in place of a name may be anything
         detail = {"failures": max(here.failures, everywhere.failures), "from": address}
-        told.append((name, "person.locked", f"Person/{name}", detail))
+        told.append(("person.locked", f"Person/{name}", detail))
     if place.locked_until:
-        told.append(("unknown", "address.locked", f"Address/{address}", {"failures": place.failures}))
-    for who, action, subject, detail in told:
+        told.append(("address.locked", f"Address/{address}", {"failures": place.failures}))
+    for action, subject, detail in told:
         await desk.trail.record(
-            connection, at=desk.clock.now(), actor=who, action=action, subject=subject, detail=detail
+            connection, at=desk.clock.now(), actor=_NOBODY, action=action, subject=subject, detail=detail
         )

@@ -12,6 +12,7 @@ from suture.store.events import RecordedEvent
 from suture.store.exceptions import OpenException
 from suture.store.journeys import DeliveryView, JourneyRow
 from suture.store.processes import ProcessView, StepRecord
+from suture.store.steering import ProcessDetail
 
 _STEPS = {definition.name: [step.name for step in definition.steps] for definition in DEFINITIONS}
 _UNDER_WAY = {"running", "waiting", "parked", "stuck", "compensating"}
@@ -69,16 +70,25 @@ async def appointments_like(database: Database, prefix: str, most: int = 20) -> 
         return await journeys.starting_with(connection, prefix, most)
 
 
+def in_order(process: ProcessView | ProcessDetail) -> list[tuple[str, StepRecord]]:
+    """What a process's journal holds, in the order of its definition; what that has no more stands last. (The journal
+    itself keeps no order.)"""
+    return [(name, process.journal[name]) for name in _names(process) if name in process.journal]
+
+
+def _names(process: ProcessView | ProcessDetail) -> list[str]:
+    defined = _STEPS.get(process.definition, [])
+    return [*defined, *sorted(process.journal.keys() - set(defined), key=lambda name: process.journal[name].at)]
+
+
 def steps_of(process: ProcessView) -> list[StepView]:
     """A process's steps in the order of its definition; those that only its journal knows stand last."""
     return list(_steps(process))
 
 
 def _steps(process: ProcessView) -> Iterator[StepView]:
-    defined = _STEPS.get(process.definition, [])
-    retired = sorted(process.journal.keys() - set(defined), key=lambda name: process.journal[name].at)
-    current = _current(process, defined)
-    for name in (*defined, *retired):
+    current = _current(process, _STEPS.get(process.definition, []))
+    for name in _names(process):
         record = process.journal.get(name)
         if name == current:
             attempts = process.attempt or (record.attempts if record else 0)

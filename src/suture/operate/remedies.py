@@ -23,8 +23,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     question: str = ""
 
 
-def offers(alike: Sequence[OpenException], stewards: Sequence[str] = ()) -> list[Offer]:
-    """What is offered for exceptions of one cause, the most likely first."""
+def offers(alike: Sequence[OpenException], stewards: Sequence[str] = (), asker: str = "") -> list[Offer]:
+    """What is offered for exceptions of one cause, the most likely first. An `asker` who is a steward asks none."""
     first, numbers = alike[0], [one.number for one in alike]
     many = "" if len(alike) == 1 else f" (all {len(alike)})"
     found = []
@@ -58,7 +58,7 @@ def offers(alike: Sequence[OpenException], stewards: Sequence[str] = ()) -> list
                 question="What was mended?",
             )
         )
-    if first.code in _STEWARDS and stewards and first.assignee not in stewards:
+    if first.code in _STEWARDS and stewards and not {first.assignee, asker} & set(stewards):
         found.append(
             Offer(
                 label=f"Ask a steward ({stewards[0]}){many}",

@@ -109,8 +109,8 @@ async def verify(bench: Bench, number: int) -> Discrepancy:
 def _by_hand(found: Discrepancy, rule: Rule, said: Words) -> str:
     remedy = said.remedy(found, rule) or f"mend it in {rule.judged} by the evidence"
     return (
-        f"nothing that Suture could do is sure to be right here: {remedy}; then `suture reconcile repair "
-        f"{found.number}` looks at it again; or accept it with a reason"
+        f"nothing that Suture could do is sure to be right here: {remedy}; the next run closes it once "
+        "both sides agree (`suture reconcile run` is one); or accept it with a reason"
     )
 
 

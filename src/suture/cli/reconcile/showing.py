@@ -87,8 +87,11 @@ def _documents(out: Console, title: str, side: str, documents: Sequence[dict[str
 def _ending(told: Account, said: Words, out: Console) -> None:
     one = told.discrepancy
     if one.state in ("open", "repairing"):
-        remedy = said.remedy(one, told.rule) or said.repair_of(one.repair)
-        out.print(f"  Repair       {escape(remedy)}: suture reconcile repair {one.number}")
+        remedy = escape(said.remedy(one, told.rule) or said.repair_of(one.repair))
+        if one.repair == "by_hand":
+            out.print(f"  By hand      {remedy}; suture reconcile run closes it once both sides agree")
+        else:
+            out.print(f"  Repair       {remedy}: suture reconcile repair {one.number}")
         out.print(f"  Or           suture reconcile accept {one.number} --reason WHY")
     elif one.closed_at is not None:
         out.print(f"  Closed       {one.closed_at:%Y-%m-%d %H:%M} UTC by {escape(one.closed_by or '-')}, {one.state}")

@@ -12,6 +12,7 @@ from suture.console.pages.page import Page
 from suture.console.visit import Ask, cursor, number, place
 from suture.operate import accounts, queue
 from suture.operate.actor import NotPossible
+from suture.operate.journey import in_order
 from suture.operate.remedies import Offer, offers
 from suture.operate.runbook import CLASSES, codes_of
 from suture.operate.steering import EFFECTS
@@ -48,19 +49,20 @@ async def _list(ask: Ask) -> Response:
 async def _offers(ask: Ask, alike: list[OpenException]) -> list[Offer]:
     """What is offered for exceptions of one cause that are open."""
     stewards = (await ask.house.holders.get()).get("steward", [])
-    return offers(alike, stewards) if alike and alike[0].state == "open" else []
+    asker = ask.visitor.name if ask.visitor else ""
+    return offers(alike, stewards, asker) if alike and alike[0].state == "open" else []
 
 
 async def _one(ask: Ask) -> Response:
     told = await _account(ask)
     desk, one = ask.house.desk, told.exception
     stakes = await queue.at_stake(desk.database, [one])
-    written = sorted(
+    written = [
         name
-        for name, record in (told.process.journal.items() if told.process else ())
+        for name, record in (in_order(told.process) if told.process else ())
         if name in EFFECTS.get(told.process.definition if told.process else "", ())
         and record.state in ("done", "begun")
-    )
+    ]
     forecast = await queue.forecast_retry(desk, Selection(numbers=(one.number,)))
     return await ask.page(
         "exception.html",

@@ -8,6 +8,7 @@ from suture.console.progress import process_steps
 from suture.console.visit import Ask, cursor, place
 from suture.operate import steering
 from suture.operate.actor import NotPossible
+from suture.operate.journey import in_order
 from suture.operate.steering import EFFECTS
 
 _PAGE = 50
@@ -40,13 +41,13 @@ async def _one(ask: Ask) -> Response:
     except NotPossible as error:
         raise HTTPException(404, f"There is no process {key}.") from error
     process = told.process
-    written = [name for name, record in process.journal.items() if record.state in ("done", "begun")]
+    effects = EFFECTS.get(process.definition, frozenset())
     return await ask.page(
         "process.html",
         told=told,
         process=process,
         steps=process_steps(process),
-        written=sorted(set(written) & EFFECTS.get(process.definition, frozenset())),
+        written=[n for n, record in in_order(process) if n in effects and record.state in ("done", "begun")],
     )
 
 

@@ -24,9 +24,10 @@ def facility(told: Told, encounter: fhir.Read[fhir.Encounter] | None = None) -> 
             )
         if known:
             return known.pop()
+    told_codes = ", ".join(dict.fromkeys(filter(is_code, codes))) or "none"
     raise NotUnderstood(
         "facility_unknown",
-        f"the Location's codes ({', '.join(filter(is_code, codes)) or 'none'}) name no facility of the catalogue",
+        f"the Location's codes ({told_codes}) name no facility of the catalogue",
         "Add the facility to the catalogue, or correct the Location at the scheduling system; restart the "
         "workers, then retry it.",
     )
