@@ -63,7 +63,8 @@ def _server() -> str:
     """The address of this test process's own, which is started by the first command."""
     folder = tempfile.mkdtemp(prefix="suture-commands-")
     address = f"{folder}/line"
-    process = subprocess.Popen([sys.executable, __file__, address], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, __file__, address]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     if process.stdout.readline().strip() != "ready":
         raise RuntimeError("the process that runs commands did not start")
@@ -106,6 +107,8 @@ def _serve(address: str) -> NoReturn:
         server.listen(64)
         print("ready", flush=True)
         while True:
+            if sys.stdin in select.select([server, sys.stdin], [], [])[0]:
+                os._exit(0)  # whoever started us is gone
             line, _ = server.accept()
             if os.fork() == 0:
                 server.close()
