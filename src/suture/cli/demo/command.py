@@ -19,6 +19,7 @@ from suture.cli.demo.report import Report, summary
 from suture.cli.demo.watch import watch
 from suture.cli.stage import OdooTarget, Stage, StageOptions
 from suture.cli.trouble import UserError
+from suture.core.english import plural
 
 out = Console(highlight=False)
 _FOLDER = "demo"
@@ -104,9 +105,9 @@ def _play(options: DemoOptions) -> int:
     began = time.monotonic()
     day, skipped = clinic_day(options, datetime.now(UTC).date())
     out.print(
-        f"[bold]{len(day.appointments)}[/] appointments, {len(day.patients)} patients, "
-        f"{len(day.practitioners)} practitioners, {len(day.services)} services"
-        + (f"; [yellow]{len(skipped)} records skipped[/]" if skipped else "")
+        f"[bold]{len(day.appointments)}[/] appointments, {plural(len(day.patients), 'patient')}, "
+        f"{plural(len(day.practitioners), 'practitioner')}, {plural(len(day.services), 'service')}"
+        + (f"; [yellow]{plural(len(skipped), 'record')} skipped[/]" if skipped else "")
     )
     for record in skipped[:5]:
         out.print(f"  skipped {record}", style="dim", markup=False)
