@@ -21,9 +21,9 @@ import asyncpg
 import uvicorn
 import uvloop
 
+from suture.bootstrap.composition import Foundation, desk
 from suture.bootstrap.serving import Server
 from suture.bootstrap.settings import Secrets, Settings
-from suture.bootstrap.wiring import Foundation, desk
 from suture.catalogue import parse
 from suture.catalogue.write import template
 from suture.console.app import create_app

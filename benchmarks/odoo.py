@@ -25,10 +25,10 @@ from suture.canonical.records import PricedLine
 from suture.connectors.http import HttpClient
 from suture.connectors.odoo import documents
 from suture.connectors.odoo.client import Json2, JsonRpc, Odoo, server_version
+from suture.connectors.odoo.company_config import Setting
 from suture.connectors.odoo.crosswalk import Memory
 from suture.connectors.odoo.ledger import OdooLedger
 from suture.connectors.odoo.names import external_id
-from suture.connectors.odoo.setting import Setting
 from suture.connectors.port import InvoiceOrder, RemittanceProgress
 from suture.connectors.testing.orders import (
     DAY,

@@ -19,9 +19,9 @@ from tests.conftest import Notice, fresh_database
 from tests.integration.recovery import House
 
 from suture.bootstrap.bounds import Bounds
+from suture.bootstrap.composition import Foundation, desk
 from suture.bootstrap.serving import Server
 from suture.bootstrap.settings import Secrets, Settings
-from suture.bootstrap.wiring import Foundation, desk
 from suture.canonical import events as facts
 from suture.canonical.events import Event
 from suture.canonical.records import Charge, Payment, PricedLine, ServiceLine, Visit
@@ -36,11 +36,11 @@ from suture.core.money import Money
 from suture.operate import accounts
 from suture.operate.actor import Actor
 from suture.operate.projection import JourneyProjection
-from suture.processes.advance import NEVER
 from suture.processes.definitions import ROUTES
-from suture.store import backlog, discrepancies, exceptions, gates, steering
-from suture.store.backlog import Settled
+from suture.processes.step_runner import NEVER
+from suture.store import delivery_queue, discrepancies, exceptions, gates, steering
 from suture.store.database import Database
+from suture.store.delivery_queue import Settled
 from suture.store.discrepancies import Found
 from suture.store.events import mark_published, unpublished
 from suture.store.exceptions import Trouble
@@ -233,9 +233,9 @@ class Clinic:
         answer = await Inbox(self.database, self.vault).accept(interface, f"{appointment}.{event_type}", body, now)
         self.clock.advance(timedelta(milliseconds=8))
         async with self.database.transaction() as connection:
-            claimed = (await backlog.claim(connection, [interface], self.clock.now(), 100)).deliveries
+            claimed = (await delivery_queue.claim(connection, [interface], self.clock.now(), 100)).deliveries
             settled = {item.id: Settled("ingested", f"Appointment/{appointment}") for item in claimed}
-            await backlog.settle(connection, settled, self.clock.now())
+            await delivery_queue.settle(connection, settled, self.clock.now())
         await self._record(self._event(event_type, appointment, data, version, causation_id=answer.receipt))
 
     async def _record(self, event: Event) -> None:

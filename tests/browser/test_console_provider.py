@@ -9,8 +9,8 @@ from playwright.async_api import Browser, Page, expect
 from tests.browser.conftest import ADMINISTRATOR, Clinic, Desk, of_one_loop, serving_console
 from tests.integration.identity_provider import CLIENT, SECRET, identity_provider
 
+from suture.bootstrap.composition import Foundation
 from suture.bootstrap.settings import Secrets, Settings
-from suture.bootstrap.wiring import Foundation
 from suture.catalogue.load import parse
 from suture.catalogue.write import template
 from suture.core.clock import SystemClock

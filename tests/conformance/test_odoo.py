@@ -20,7 +20,7 @@ from suture.canonical.remittance import ClaimPayment, Remittance
 from suture.connectors.http import HttpClient
 from suture.connectors.odoo.client import Json2, JsonRpc, Odoo, Row, server_version
 from suture.connectors.odoo.crosswalk import Memory
-from suture.connectors.odoo.find import Finder
+from suture.connectors.odoo.external_ids import Finder
 from suture.connectors.odoo.ledger import OdooLedger
 from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.remittances import posting

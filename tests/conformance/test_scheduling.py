@@ -209,7 +209,7 @@ def page(**changes: Any) -> dict[str, Any]:
 async def test_odd_answers(
     status: int, body: Any, failure: type[Failure], code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("suture.connectors.patience.ATTEMPTS", 1)
+    monkeypatch.setattr("suture.connectors.read_retry.ATTEMPTS", 1)
 
     async def answer(_: Request) -> Response:
         return JSONResponse(body, status)

@@ -9,8 +9,8 @@ import aiohttp
 import msgspec
 
 from suture.access.roles import ADMINISTRATOR
+from suture.bootstrap.composition import Foundation, desk
 from suture.bootstrap.settings import Secrets, Settings
-from suture.bootstrap.wiring import Foundation, desk
 from suture.catalogue import Catalogue
 from suture.core.clock import Clock
 from suture.gateway.app import create_app

@@ -13,9 +13,17 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from suture.backbone.embedded import EmbeddedNats
+from suture.bootstrap.composition import (
+    Foundation,
+    Systems,
+    bench,
+    connect_systems,
+    desk,
+    ledger_crosswalk,
+    ledger_plan,
+)
 from suture.bootstrap.settings import Secrets, Settings
-from suture.bootstrap.wiring import Foundation, Systems, bench, connect_systems, desk, ledger_crosswalk, ledger_plan
-from suture.bootstrap.working import work
+from suture.bootstrap.worker import work
 from suture.catalogue import Catalogue, parse
 from suture.catalogue.reconciliation import Reconciliation, standard_rules
 from suture.cli.clinic_catalogue import catalogue_text

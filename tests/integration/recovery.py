@@ -21,11 +21,11 @@ from suture.core.failure import Held
 from suture.ingest.ingester import Ingester
 from suture.operate.actor import Actor
 from suture.operate.desk import Desk
-from suture.processes.advance import Responsibility
 from suture.processes.definition import AwaitEvent, Definition, Step
 from suture.processes.definitions import ROUTES
 from suture.processes.engine import PostgresEngine
 from suture.processes.run import Outcome
+from suture.processes.step_runner import Responsibility
 from suture.store import exceptions, processes
 from suture.store import gates as gate_store
 from suture.store.database import Database

@@ -12,9 +12,9 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from suture.bootstrap.bounds import Bounds, Excess, Tally
+from suture.bootstrap.composition import Foundation
 from suture.bootstrap.serving import Server
 from suture.bootstrap.settings import Secrets, Settings
-from suture.bootstrap.wiring import Foundation
 from suture.catalogue import Catalogue
 from suture.console.app import create_app as create_console
 from suture.core.clock import ManualClock

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from tests.browser.conftest import serving_console
 
+from suture.bootstrap.composition import Foundation, desk
 from suture.bootstrap.settings import Secrets, Settings
-from suture.bootstrap.wiring import Foundation, desk
 from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
 from suture.core.money import Money

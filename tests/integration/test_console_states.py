@@ -15,8 +15,8 @@ import pytest
 from tests.browser.conftest import ADMINISTRATOR, Clinic, missing_invoice, serving_console
 
 from suture.access import signatures
+from suture.bootstrap.composition import Foundation, desk
 from suture.bootstrap.settings import Secrets, Settings
-from suture.bootstrap.wiring import Foundation, desk
 from suture.catalogue import Catalogue
 from suture.console import words
 from suture.core.clock import ManualClock

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from suture.bootstrap.composition import connect_database
 from suture.bootstrap.settings import SettingsError
-from suture.bootstrap.wiring import connect_database
 from suture.store.schema import is_current, migrate
 
 from .certificates import Certificates

@@ -15,8 +15,8 @@ import aiohttp
 import asyncpg
 import pytest
 
+from suture.bootstrap.composition import Foundation
 from suture.bootstrap.settings import Secrets, Settings
-from suture.bootstrap.wiring import Foundation
 from suture.catalogue import Catalogue
 from suture.core.clock import SystemClock
 from suture.gateway import app as gateway

@@ -28,10 +28,10 @@ from suture.catalogue.model import Retry
 from suture.core.clock import Clock, ManualClock, SystemClock
 from suture.core.failure import Failure, Fatal, Rejected, Retriable, Unknown
 from suture.core.money import Money
-from suture.processes.advance import Responsibility
 from suture.processes.definition import AwaitEvent, Definition, Step
 from suture.processes.engine import PostgresEngine
 from suture.processes.run import Outcome
+from suture.processes.step_runner import Responsibility
 from suture.store import events, exceptions, processes, steering
 from suture.store.database import Database
 from suture.store.exceptions import OpenException

@@ -12,8 +12,8 @@ from suture.canonical.examples import example
 from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
 from suture.operate.desk import Desk
-from suture.operate.finding import find
 from suture.operate.projection import JourneyProjection, numbers_of
+from suture.operate.search import find
 from suture.store import discrepancies, holdings
 from suture.store.database import Database
 from suture.store.holdings import Holding

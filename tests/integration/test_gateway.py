@@ -17,8 +17,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from suture.access.signatures import decode_secret, sign
+from suture.bootstrap.composition import Foundation
 from suture.bootstrap.settings import Secrets, Settings, SettingsError
-from suture.bootstrap.wiring import Foundation
 from suture.catalogue import Catalogue
 from suture.core.clock import SystemClock
 from suture.gateway.app import create_app

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.test_close_figures import MONTH, foundation, reaches_signing
 
 from suture.access.roles import ADMINISTRATOR
-from suture.bootstrap.wiring import desk
+from suture.bootstrap.composition import desk
 from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
 from suture.operate import accounts, approvals, closing

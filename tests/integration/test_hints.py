@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from starlette.types import ASGIApp
 
+from suture.bootstrap.composition import Foundation
 from suture.bootstrap.settings import Secrets, Settings
-from suture.bootstrap.wiring import Foundation
 from suture.catalogue import Catalogue
 from suture.core.clock import SystemClock
 from suture.gateway.app import create_app

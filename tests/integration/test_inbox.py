@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from suture.store import backlog, inbox
+from suture.store import delivery_queue, inbox
 from suture.store.database import Database
 from suture.store.inbox import Inbox, InboxFull, Receipt, Verdict, receipt_of
 from suture.store.sealing import MasterKey, SealBroken, Sealed
@@ -23,7 +23,7 @@ def door(database: Database, vault: Vault) -> Inbox:
 
 async def _bodies(database: Database, vault: Vault) -> dict[str, bytes]:
     async with database.transaction() as connection:
-        waiting = await backlog.claim(connection, ["hooks"], NOW, 1000)
+        waiting = await delivery_queue.claim(connection, ["hooks"], NOW, 1000)
         return {item.delivery_id: await vault.open(item.sealed, item.bound_to) for item in waiting.deliveries}
 
 
@@ -105,7 +105,10 @@ async def test_two_claimers_never_get_the_same_delivery(door: Inbox, database: D
     for n in range(4):
         await door.accept("hooks", str(n), b"x", NOW)
     async with database.transaction() as one, database.transaction() as other:
-        first, second = await backlog.claim(one, ["hooks"], NOW, 2), await backlog.claim(other, ["hooks"], NOW, 4)
+        first, second = (
+            await delivery_queue.claim(one, ["hooks"], NOW, 2),
+            await delivery_queue.claim(other, ["hooks"], NOW, 4),
+        )
     assert [item.delivery_id for item in first.deliveries] == ["0", "1"]
     assert [item.delivery_id for item in second.deliveries] == ["2", "3"]
 
@@ -114,8 +117,8 @@ async def test_what_came_on_an_interface_that_is_paused_is_not_claimed(door: Inb
     for interface in ("paused", "hooks", "gone"):
         await door.accept(interface, "1", b"x", NOW)
     async with database.transaction() as connection:
-        claimed = await backlog.claim(connection, ["hooks"], NOW, 9)
-        unknown = await backlog.claim_unknown(connection, ["hooks", "paused"], 9)
+        claimed = await delivery_queue.claim(connection, ["hooks"], NOW, 9)
+        unknown = await delivery_queue.claim_unknown(connection, ["hooks", "paused"], 9)
     assert [item.interface for item in claimed.deliveries] == ["hooks"]
     assert [item.interface for item in unknown.deliveries] == ["gone"]
 

@@ -17,8 +17,8 @@ from suture.catalogue import Catalogue
 from suture.connectors.port import LedgerChange
 from suture.core.clock import ManualClock
 from suture.ingest import fhir_appointment, ledger_change
+from suture.ingest.decoding import Context, Understood
 from suture.ingest.ingester import DECODERS, Ingester
-from suture.ingest.understanding import Context, Understood
 from suture.processes.definitions import ROUTES
 from suture.store import exceptions
 from suture.store.database import Database

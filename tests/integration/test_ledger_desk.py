@@ -11,7 +11,7 @@ import pytest
 from tests.integration.recovery import rows
 
 from suture.access.roles import ADMINISTRATOR
-from suture.bootstrap.wiring import recorder as make_recorder
+from suture.bootstrap.composition import recorder as make_recorder
 from suture.canonical.events import AppointmentCompleted, Event, PaymentPosted
 from suture.canonical.examples import EXAMPLES
 from suture.canonical.records import Patient, Payer
@@ -36,8 +36,8 @@ from suture.core.money import Money
 from suture.operate import ledger as operate
 from suture.operate.actor import Actor
 from suture.operate.desk import Desk
-from suture.operate.finding import find
 from suture.operate.projection import JourneyProjection
+from suture.operate.search import find
 from suture.processes.definitions import ROUTES
 from suture.simulators.odoo import create_app
 from suture.simulators.serving import serving

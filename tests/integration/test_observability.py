@@ -18,7 +18,7 @@ from suture.operate.objectives import burn_rate, objectives
 from suture.operate.runbook import CLASSES
 from suture.store.database import Database
 from suture.store.embedded import free_port
-from suture.store.figures import Share
+from suture.store.gauges import Share
 from suture.store.vault import Vault
 from suture.telemetry import metrics, tracing
 from suture.telemetry.declared import METRICS

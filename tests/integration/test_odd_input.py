@@ -23,8 +23,8 @@ from tests.browser.conftest import ADMINISTRATOR, Clinic, missing_invoice
 
 from suture.access.roles import OF_PEOPLE
 from suture.backbone.embedded import EmbeddedNats
+from suture.bootstrap.composition import Foundation, desk
 from suture.bootstrap.settings import Secrets, Settings
-from suture.bootstrap.wiring import Foundation, desk
 from suture.catalogue import Catalogue
 from suture.console.app import create_app as create_console
 from suture.console.pages import PAGES

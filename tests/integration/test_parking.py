@@ -15,7 +15,7 @@ from suture.catalogue.model import Breaker, Retry
 from suture.connectors.guard import Guard
 from suture.core.clock import ManualClock, SystemClock
 from suture.core.failure import Failure, Fatal, Held, Rejected, Retriable, Throttled, Unknown
-from suture.operate import steering
+from suture.operate import process_commands
 from suture.operate.desk import Desk
 from suture.processes.definition import Step
 from suture.processes.run import Outcome
@@ -446,7 +446,7 @@ class TestUndoing:
         engine = bench.engine(world.step("one"), world.step("two"), undo_after=timedelta(hours=1))
         async with running(engine):
             await bench.until("a", "stuck")
-            await steering.resume(desk, ANN, ["visit:a"])
+            await process_commands.resume(desk, ANN, ["visit:a"])
             await bench.until("a", "done")
         assert world.of("a") == ["one", "two", "two"]
         assert await bench.exceptions() == []
@@ -522,7 +522,7 @@ class TestUndoing:
             assert process.undoing
             (trouble,) = await bench.exceptions()
             assert (trouble.code, trouble.step) == ("unreachable", "one")
-            steered = await steering.resume(desk, ANN, ["visit:a"])
+            steered = await process_commands.resume(desk, ANN, ["visit:a"])
             assert steered.done == ("visit:a",)
             await bench.until("a", "compensated")
         assert world.of("a") == ["one", "two", "two:undo", *["one:undo"] * 4]

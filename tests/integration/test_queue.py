@@ -11,9 +11,9 @@ from suture.access.roles import ADMINISTRATOR
 from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
 from suture.core.failure import Rejected
-from suture.operate import queue, steering
+from suture.operate import process_commands, queue
 from suture.operate.actor import Actor, NotPossible
-from suture.store import audit, backlog
+from suture.store import audit, delivery_queue
 from suture.store.database import Database
 from suture.store.exceptions import OpenException, Selection
 from suture.store.vault import Vault
@@ -345,8 +345,8 @@ class TestCorrected:
         assert await house.told() == [("completed", 4, False)]
         assert await house.exceptions() == []
         async with house.database.connection() as connection:
-            (original,) = await backlog.sealed(connection, [1], original=True)
-            (corrected,) = await backlog.sealed(connection, [1])
+            (original,) = await delivery_queue.sealed(connection, [1], original=True)
+            (corrected,) = await delivery_queue.sealed(connection, [1])
         assert msgspec.json.decode(await house.vault.open(original.sealed, original.bound_to)) == odd(notice)
         assert await house.vault.open(corrected.sealed, corrected.bound_to) == better
         for (box,) in await house.rows("SELECT box FROM delivery UNION ALL SELECT box FROM payload_correction"):
@@ -450,7 +450,7 @@ async def test_every_act_is_in_the_trail_and_the_trail_is_whole(house: House, no
     await queue.correct_payload(house.desk, ANN, broken, better)
     await queue.retry(house.desk, ANN, Selection(numbers=(codes, broken, stuck)))
     await house.stick(A1, capture_charge="done")
-    await steering.resume(house.desk, ANN, [A1])
+    await process_commands.resume(house.desk, ANN, [A1])
     await house.stick(A1, capture_charge="done")
     await queue.discard(house.desk, ANN, stuck, undo=True)
     assert [act for _, act, _ in await house.acts()] == [

@@ -22,8 +22,8 @@ from suture.operate.replaying import (
     WOULD_TAKE_EFFECT,
     Forecast,
 )
-from suture.store.backlog import DeliverySelection
 from suture.store.database import Database
+from suture.store.delivery_queue import DeliverySelection
 from suture.store.vault import Vault
 
 from .recovery import ANN, House, make_gates

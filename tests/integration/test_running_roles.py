@@ -3,9 +3,9 @@
 from datetime import timedelta
 from pathlib import Path
 
+from suture.bootstrap.composition import Foundation
 from suture.bootstrap.presence import present
 from suture.bootstrap.settings import Secrets, Settings
-from suture.bootstrap.wiring import Foundation
 from suture.catalogue import Catalogue
 from suture.catalogue.load import fingerprint
 from suture.core.clock import ManualClock

@@ -7,7 +7,7 @@ import pytest
 from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
 from suture.operate import interfaces as operate
-from suture.operate import steering
+from suture.operate import process_commands
 from suture.operate.actor import NotPossible
 from suture.store.database import Database
 from suture.store.steering import ProcessSelection
@@ -48,35 +48,35 @@ class TestListed:
         ],
     )
     async def test_by_what_they_are_newest_first(self, house: House, selection: dict, keys: list[str]) -> None:
-        found = await steering.processes(house.database, ProcessSelection(**selection))
+        found = await process_commands.processes(house.database, ProcessSelection(**selection))
         assert [one.key for one in found] == keys
 
     async def test_by_when_they_began(self, house: House) -> None:
-        (first, *_) = reversed(await steering.processes(house.database, ProcessSelection()))
+        (first, *_) = reversed(await process_commands.processes(house.database, ProcessSelection()))
         later = ProcessSelection(since=first.started_at + timedelta(microseconds=1))
-        assert len(await steering.processes(house.database, later)) == 2
+        assert len(await process_commands.processes(house.database, later)) == 2
 
     async def test_with_the_gate_they_wait_at(self, house: House) -> None:
-        (parked,) = await steering.processes(house.database, ProcessSelection(state="parked"))
+        (parked,) = await process_commands.processes(house.database, ProcessSelection(state="parked"))
         assert (parked.held_by, parked.released) == (LEDGER, True)
 
 
 class TestShown:
     async def test_with_its_journal_its_exceptions_and_what_people_did(self, house: House) -> None:
-        await steering.resume(house.desk, ANN, [A1])
-        told = await steering.process(house.database, A1)
+        await process_commands.resume(house.desk, ANN, [A1])
+        told = await process_commands.process(house.database, A1)
         assert told.process.journal["capture_charge"].state == "done"
         assert [trouble.code for trouble in told.exceptions] == ["period_locked"]
         assert [(act.actor, act.action) for act in told.acts] == [("ann", "process.resume")]
 
     async def test_that_is_not_there_is_not_possible(self, house: House) -> None:
         with pytest.raises(NotPossible, match="there is no process visit:9"):
-            await steering.process(house.database, "visit:9")
+            await process_commands.process(house.database, "visit:9")
 
 
 class TestResumed:
     async def test_only_what_stopped_goes_on_and_the_rest_says_why_not(self, house: House) -> None:
-        steered = await steering.resume(house.desk, ANN, [A1, A2, A3, "nobody"])
+        steered = await process_commands.resume(house.desk, ANN, [A1, A2, A3, "nobody"])
         assert steered.done == (A1,)
         assert steered.refused == (
             (A2, "it is parked and goes on by itself; `suture interfaces` says what it waits for"),
@@ -88,18 +88,18 @@ class TestResumed:
     async def test_one_that_waits_for_its_next_try_is_tried_now(self, house: House) -> None:
         later = house.clock.now() + timedelta(hours=1)
         await house.rows("UPDATE process SET state = 'running', due_at = $2, attempt = 7 WHERE key = $1", A1, later)
-        assert (await steering.resume(house.desk, ANN, [A1])).done == (A1,)
+        assert (await process_commands.resume(house.desk, ANN, [A1])).done == (A1,)
         assert await house.rows("SELECT due_at, attempt FROM process WHERE key = $1", A1) == [(house.clock.now(), 1)]
 
     async def test_one_that_was_being_undone_goes_on_undoing(self, house: House) -> None:
         await house.rows("UPDATE process SET undoing = true WHERE key = $1", A1)
-        await steering.resume(house.desk, ANN, [A1])
+        await process_commands.resume(house.desk, ANN, [A1])
         assert (await states(house))[A1] == "compensating"
 
 
 class TestCancelled:
     async def test_ends_where_it_stands_and_closes_its_exception(self, house: House) -> None:
-        steered = await steering.cancel(house.desk, ANN, [A1, A2, A3])
+        steered = await process_commands.cancel(house.desk, ANN, [A1, A2, A3])
         assert steered.done == (A1, A2)
         assert steered.refused == ((A3, "it has ended; `suture processes compensate` undoes it"),)
         assert await states(house) == {A1: "cancelled", A2: "cancelled", A3: "done"}
@@ -109,12 +109,12 @@ class TestCancelled:
 
     async def test_not_while_a_worker_has_it_in_hand(self, house: House) -> None:
         await house.rows("UPDATE process SET state = 'running', released = false WHERE key = $1", A1)
-        steered = await steering.cancel(house.desk, ANN, [A1])
+        steered = await process_commands.cancel(house.desk, ANN, [A1])
         assert steered.refused == ((A1, "a worker has it in hand just now; try again in a moment"),)
         assert await house.acts() == []
 
     async def test_stays_cancelled_when_its_appointment_is_cancelled_later(self, house: House, notice) -> None:
-        await steering.cancel(house.desk, ANN, [A1])
+        await process_commands.cancel(house.desk, ANN, [A1])
         await house.deliver(notice("cancelled", appointment="a1", version=9))
         await house.ingest()
         assert (await states(house))[A1] == "cancelled"
@@ -122,18 +122,20 @@ class TestCancelled:
 
 class TestCompensated:
     async def test_undoes_what_stopped_and_what_is_done(self, house: House) -> None:
-        steered = await steering.compensate(house.desk, ANN, [A1, A2, A3])
+        steered = await process_commands.compensate(house.desk, ANN, [A1, A2, A3])
         assert steered.done == (A1, A2, A3)
         assert set((await states(house)).values()) == {"compensating"}
         assert len(await house.acts()) == 3
 
     async def test_twice_says_that_it_is_under_way(self, house: House) -> None:
-        await steering.compensate(house.desk, ANN, [A1])
-        assert (await steering.compensate(house.desk, ANN, [A1])).refused == ((A1, "it is being undone"),)
+        await process_commands.compensate(house.desk, ANN, [A1])
+        assert (await process_commands.compensate(house.desk, ANN, [A1])).refused == ((A1, "it is being undone"),)
 
     async def test_of_one_whose_undo_is_stuck_says_so(self, house: House) -> None:
         await house.rows("UPDATE process SET undoing = true WHERE key = $1", A1)
-        assert (await steering.compensate(house.desk, ANN, [A1])).refused == ((A1, "its undo is what is stuck"),)
+        assert (await process_commands.compensate(house.desk, ANN, [A1])).refused == (
+            (A1, "its undo is what is stuck"),
+        )
 
 
 class TestInterfaces:

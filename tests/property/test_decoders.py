@@ -11,8 +11,8 @@ from suture.catalogue.write import template
 from suture.connectors.port import LedgerChange
 from suture.core.money import Money
 from suture.ingest import billing_payment, fhir_appointment, ledger_change
+from suture.ingest.decoding import Context
 from suture.ingest.testing import MARK, Contract, DecoderConformance
-from suture.ingest.understanding import Context
 
 CONTEXT = Context(
     catalogue=parse(template(), "c.yaml"),

@@ -14,11 +14,11 @@ from suture.catalogue import Catalogue, CatalogueError, parse
 from suture.catalogue.reconciliation import standard_rules
 from suture.catalogue.write import template
 from suture.operate.words import Words
-from suture.reconcile.comparing import MOST, TooManyDifferences, compare, suspects
 from suture.reconcile.differences import Difference
 from suture.reconcile.evidence import by_key as evidence_by_key
 from suture.reconcile.evidence import found
 from suture.reconcile.reconciler import parts
+from suture.reconcile.rule_engine import MOST, TooManyDifferences, compare, suspects
 from suture.store import holdings, periods
 from suture.store.database import Database
 from suture.store.discrepancies import Discrepancy

@@ -11,7 +11,7 @@ from suture.canonical.records import Payment
 from suture.catalogue import Catalogue
 from suture.core.money import Money
 from suture.ingest.billing_payment import decode
-from suture.ingest.understanding import Context, NotUnderstood
+from suture.ingest.decoding import Context, NotUnderstood
 
 RECEIVED = datetime(2026, 3, 2, 15, tzinfo=UTC)
 MARK = "Zzyzxfamily"

@@ -9,7 +9,7 @@ import pytest
 
 import suture
 from suture.console import plainly
-from suture.console.book import read
+from suture.console.runbook_pages import read
 from suture.operate.runbook import CLASSES
 
 SOURCE = Path(suture.__file__).parent

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from suture.console.book import read, render
 from suture.console.progress import standing_of, steps_shown
+from suture.console.runbook_pages import read, render
 from suture.operate.journey import in_order
 from suture.operate.runbook import CLASSES
 from suture.store.processes import ProcessView, StepRecord

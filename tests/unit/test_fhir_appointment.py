@@ -13,8 +13,8 @@ import pytest
 from suture.canonical.events import EVENT_TYPES
 from suture.canonical.records import Identifier, Patient, Payer, Practitioner, ServiceLine
 from suture.catalogue import Catalogue
+from suture.ingest.decoding import Context, NotUnderstood, Understood
 from suture.ingest.fhir_appointment import decode
-from suture.ingest.understanding import Context, NotUnderstood, Understood
 
 RECEIPT = UUID(int=7)
 MARK = "Zzyzxfamily"

@@ -12,8 +12,8 @@ import pytest
 from suture.canonical.events import PatientLinked
 from suture.canonical.records import Patient, Practitioner, RelatedPerson, Visit
 from suture.catalogue import Catalogue
+from suture.ingest.decoding import Context, NotUnderstood, Understood
 from suture.ingest.fhir_appointment import decode
-from suture.ingest.understanding import Context, NotUnderstood, Understood
 
 MARK = "Zzyzxfamily"
 Notice = dict[str, Any]

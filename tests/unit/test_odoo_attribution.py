@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from suture.connectors.odoo.attribution import deleted, of_move, of_partner, of_product, of_receipt
+from suture.connectors.odoo.change_origin import deleted, of_move, of_partner, of_product, of_receipt
 from suture.connectors.odoo.crosswalk import Memory
 from suture.connectors.odoo.parties import PARTNER_PRINTED
 from suture.connectors.odoo.posting import MOVE_PRINTED

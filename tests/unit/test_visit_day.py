@@ -16,8 +16,8 @@ from suture.catalogue.days import Days
 from suture.catalogue.model import Facility, ServiceIndex
 from suture.catalogue.write import template
 from suture.connectors.billing import wire
+from suture.ingest.decoding import Context
 from suture.ingest.fhir_appointment import decode
-from suture.ingest.understanding import Context
 from suture.reconcile.folding import Fold
 
 HALLOWEEN = date(2026, 10, 31)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from aiohttp import web
 
-from suture.bootstrap.wiring import Foundation, check_database
+from suture.bootstrap.composition import Foundation, check_database
 from suture.operate.metering import Meter
 from suture.store.database import DATABASE_AWAY
 from suture.store.sealing import WrongMasterKey

@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from suture.bootstrap.wiring import Foundation
+from suture.bootstrap.composition import Foundation
 from suture.store import running
 from suture.store.database import DATABASE_AWAY
 

@@ -14,8 +14,8 @@ from rich.prompt import Confirm
 from rich.table import Table
 
 from suture.access.roles import ADMINISTRATOR
+from suture.bootstrap.composition import check_database, desk, foundation
 from suture.bootstrap.settings import current
-from suture.bootstrap.wiring import check_database, desk, foundation
 from suture.cli.trouble import UserError
 from suture.operate.actor import Actor
 from suture.operate.desk import Desk

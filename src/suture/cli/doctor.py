@@ -13,9 +13,9 @@ import uvloop
 from rich.console import Console
 
 from suture.backbone.stream import BACKBONE_AWAY, connect, ensure_stream
+from suture.bootstrap.composition import Foundation, connector, foundation, missing_secrets
 from suture.bootstrap.servers import backbone_address, database_address
 from suture.bootstrap.settings import Secrets, Settings, SettingsError, current
-from suture.bootstrap.wiring import Foundation, connector, foundation, missing_secrets
 from suture.catalogue import Catalogue, CatalogueError, load
 from suture.catalogue.load import NEEDED
 from suture.connectors.port import Billing, Ledger, Scheduling

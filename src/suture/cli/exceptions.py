@@ -13,10 +13,10 @@ from suture.cli.trouble import UserError
 from suture.core.english import closed
 from suture.operate import queue
 from suture.operate.journey import in_order
+from suture.operate.process_commands import RATE
 from suture.operate.queue import Account, Retried
 from suture.operate.replaying import Forecast
 from suture.operate.runbook import CLASSES, class_of, codes_of
-from suture.operate.steering import RATE
 from suture.store.exceptions import OpenException, Selection
 
 app = App(

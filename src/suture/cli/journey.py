@@ -4,8 +4,8 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from suture.bootstrap.composition import foundation
 from suture.bootstrap.settings import current
-from suture.bootstrap.wiring import foundation
 from suture.cli.trouble import UserError
 from suture.core.english import plural
 from suture.operate.journey import Journey, journey_of

@@ -10,8 +10,8 @@ import uvloop
 from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from suture.bootstrap.composition import check_database, connect_ledger, desk, foundation, ledger_crosswalk
 from suture.bootstrap.settings import current
-from suture.bootstrap.wiring import check_database, connect_ledger, desk, foundation, ledger_crosswalk
 from suture.canonical.records import Payer
 from suture.canonical.remittance import Remittance
 from suture.cli.acting import count, me, out

@@ -8,10 +8,10 @@ from rich.markup import escape
 
 from suture.cli.acting import Most, PerSecond, age, at_desk, count, me, moment, out, table
 from suture.cli.trouble import UserError
-from suture.operate import steering
+from suture.operate import process_commands
 from suture.operate.desk import Desk
 from suture.operate.journey import in_order
-from suture.operate.steering import RATE, Steered
+from suture.operate.process_commands import RATE, Steered
 from suture.store.steering import ProcessRow, ProcessSelection
 
 ProcessState = Literal["running", "waiting", "parked", "stuck", "done", "compensating", "compensated", "cancelled"]
@@ -44,7 +44,7 @@ def list_(
     selection = ProcessSelection(
         state=state or "", definition=definition, step=step, journey=journey, since=moment(since), until=moment(until)
     )
-    found = at_desk(lambda desk: steering.processes(desk.database, selection, most))
+    found = at_desk(lambda desk: process_commands.processes(desk.database, selection, most))
     if not found:
         out.print("There is none.")
         return
@@ -63,7 +63,7 @@ def show(key: str) -> None:
     Args:
         key: Its key, for example completed_appointment:4711.
     """
-    told = at_desk(lambda desk: steering.process(desk.database, key))
+    told = at_desk(lambda desk: process_commands.process(desk.database, key))
     one = told.process
     held = f" at {one.held_by}" if one.held_by else ""
     way = "on its way back" if one.undoing else f"version {one.version}"
@@ -93,7 +93,7 @@ def resume(*keys: str, reason: str = "", rate: PerSecond = RATE) -> None:
         reason: Why; it stands in the audit trail.
         rate: How many a second.
     """
-    _steer(keys, lambda desk: steering.resume(desk, me(reason), keys, rate), "goes on", "go on")
+    _steer(keys, lambda desk: process_commands.resume(desk, me(reason), keys, rate), "goes on", "go on")
 
 
 @app.command
@@ -104,7 +104,7 @@ def cancel(*keys: str, reason: str) -> None:
         keys: Their keys.
         reason: Why; it stands in the audit trail.
     """
-    _steer(keys, lambda desk: steering.cancel(desk, me(reason), keys), "was ended", "were ended")
+    _steer(keys, lambda desk: process_commands.cancel(desk, me(reason), keys), "was ended", "were ended")
 
 
 @app.command
@@ -115,7 +115,9 @@ def compensate(*keys: str, reason: str) -> None:
         keys: Their keys.
         reason: Why; it stands in the audit trail.
     """
-    _steer(keys, lambda desk: steering.compensate(desk, me(reason), keys), "is being undone", "are being undone")
+    _steer(
+        keys, lambda desk: process_commands.compensate(desk, me(reason), keys), "is being undone", "are being undone"
+    )
 
 
 def _steer(keys: tuple[str, ...], act: Callable[[Desk], Awaitable[Steered]], one: str, many: str) -> None:

@@ -12,7 +12,7 @@ from suture.cli.trouble import UserError
 from suture.operate import replaying
 from suture.operate.desk import Desk
 from suture.operate.replaying import RATE, Forecast
-from suture.store.backlog import DeliverySelection, KnownDelivery
+from suture.store.delivery_queue import DeliverySelection, KnownDelivery
 
 _SHOWN = 20
 _PATIENCE_SECONDS = 60.0

@@ -17,11 +17,11 @@ from rich.console import Console
 from starlette.types import ASGIApp
 
 from suture.backbone.credentials import WORKER
+from suture.bootstrap.composition import check_master_key, missing_secrets
 from suture.bootstrap.logs import configure_logs
 from suture.bootstrap.servers import embedded_servers, settle_master_key, sole_supervisor
 from suture.bootstrap.settings import Secrets, Settings, current
 from suture.bootstrap.supervise import Role, role_command, stop_all
-from suture.bootstrap.wiring import check_master_key, missing_secrets
 from suture.catalogue import Catalogue, load
 from suture.cli.trouble import UserError
 from suture.store.embedded import free_port
@@ -186,10 +186,10 @@ def worker() -> None:
     """Run one worker: ingest, processes, relay and projection. Any number may share a database."""
     import asyncio
 
+    from suture.bootstrap.composition import check_database, foundation
     from suture.bootstrap.monitor import monitored
     from suture.bootstrap.presence import present
-    from suture.bootstrap.wiring import check_database, foundation
-    from suture.bootstrap.working import work
+    from suture.bootstrap.worker import work
 
     settings, secrets = _begin("worker")
 
@@ -239,10 +239,10 @@ def _serve(
     role: str, create_app: Callable[..., ASGIApp], largest_body: Callable[[Catalogue], int], *, most: int
 ) -> None:
     from suture.bootstrap.bounds import Bounds
+    from suture.bootstrap.composition import check_database, foundation
     from suture.bootstrap.monitor import monitored
     from suture.bootstrap.presence import present
     from suture.bootstrap.serving import Server
-    from suture.bootstrap.wiring import check_database, foundation
     from suture.store.sealing import WrongMasterKey
 
     settings, secrets = _begin(role)

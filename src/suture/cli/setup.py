@@ -8,9 +8,9 @@ import uvloop
 from cyclopts import Parameter
 from rich.console import Console
 
+from suture.bootstrap.composition import connect_database, connect_ledger, ledger_plan
 from suture.bootstrap.servers import database_address
 from suture.bootstrap.settings import current
-from suture.bootstrap.wiring import connect_database, connect_ledger, ledger_plan
 from suture.catalogue import load
 from suture.catalogue.write import template
 from suture.cli.acting import agree

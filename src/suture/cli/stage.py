@@ -22,10 +22,17 @@ from rich.console import Console
 from suture.access.roles import ADMINISTRATOR
 from suture.backbone.credentials import write_secret
 from suture.backbone.stream import BACKBONE_AWAY, connect
+from suture.bootstrap.composition import (
+    check_master_key,
+    connect_database,
+    connect_systems,
+    desk,
+    foundation,
+    ledger_plan,
+)
 from suture.bootstrap.servers import Servers, embedded_servers, settle_master_key, sole_supervisor, wipe
 from suture.bootstrap.settings import SETTINGS_FILE, Secrets, Settings
 from suture.bootstrap.supervise import Role, Supervisor, role_command, stop_all
-from suture.bootstrap.wiring import check_master_key, connect_database, connect_systems, desk, foundation, ledger_plan
 from suture.catalogue import load
 from suture.cli.clinic_catalogue import catalogue_text
 from suture.cli.roles import environment_with, platform_roles, revive

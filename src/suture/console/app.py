@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from suture.bootstrap.composition import Foundation
 from suture.bootstrap.monitor import readiness
-from suture.bootstrap.wiring import Foundation
 from suture.console.house import House
 from suture.console.live import Pulse
 from suture.console.pages import PAGES

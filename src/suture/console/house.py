@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from suture.access.oidc import OidcClient, Provider
 from suture.access.rates import Rates
+from suture.bootstrap.composition import Foundation, Systems, bench, connect_systems, desk, ledger_crosswalk
 from suture.bootstrap.settings import SettingsError
-from suture.bootstrap.wiring import Foundation, Systems, bench, connect_systems, desk, ledger_crosswalk
 from suture.core.clock import Clock
 from suture.operate import accounts
 from suture.operate.actor import NotPossible

@@ -8,7 +8,7 @@ from starlette.responses import StreamingResponse
 
 from suture.console.pages.page import Page
 from suture.console.visit import Ask
-from suture.operate.pulse import pulse
+from suture.operate.change_marker import pulse
 from suture.store.database import CONNECTION_LOST, Database
 
 _EVERY_SECONDS = 1.0

@@ -19,9 +19,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from suture.access.signatures import SignatureRefused, decode_secret, verify
+from suture.bootstrap.composition import Foundation, inbox
 from suture.bootstrap.monitor import readiness
 from suture.bootstrap.settings import SettingsError
-from suture.bootstrap.wiring import Foundation, inbox
 from suture.catalogue import Catalogue, Interface
 from suture.gateway.api import create_api
 from suture.gateway.api.guard import LARGEST_BODY

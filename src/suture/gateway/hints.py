@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from suture.bootstrap.wiring import Foundation
+from suture.bootstrap.composition import Foundation
 from suture.store import cursors
 from suture.store.database import DATABASE_AWAY
 

@@ -9,7 +9,7 @@ from suture.canonical.events import PaymentPosted
 from suture.canonical.records import Payment
 from suture.core.codes import is_code
 from suture.core.money import Money, unusable
-from suture.ingest.understanding import UNREADABLE, Context, NotUnderstood, Understood, make_event
+from suture.ingest.decoding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 
 _REMEDY = "Ask the billing platform's owner to send it as the contract says, then retry it or discard this."
 

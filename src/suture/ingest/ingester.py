@@ -19,12 +19,12 @@ from suture.catalogue.model import Catalogue, Interface
 from suture.core.clock import Clock
 from suture.core.failure import Rejected
 from suture.ingest import billing_payment, fhir_appointment, ledger_change
+from suture.ingest.decoding import Context, NotUnderstood, Understood, make_event
 from suture.ingest.ordering import Told, fold
-from suture.ingest.understanding import Context, NotUnderstood, Understood, make_event
-from suture.store import appointments, backlog, corrections, exceptions
+from suture.store import appointments, corrections, delivery_queue, exceptions
 from suture.store import events as stored_events
-from suture.store.backlog import Delivery, Settled
 from suture.store.database import DATABASE_AWAY, Connection, Database
+from suture.store.delivery_queue import Delivery, Settled
 from suture.store.exceptions import Trouble
 from suture.store.gate import Gate
 from suture.store.parties import Parties, Party, kind_of
@@ -155,19 +155,19 @@ class Ingester:
     async def _claim(self, connection: Connection) -> list[Delivery]:
         now = self._clock.now()
         flowing = [name for name in self._inbound if self._gates(name).flowing]
-        claimed = await backlog.claim(connection, flowing, now, self._most)
+        claimed = await delivery_queue.claim(connection, flowing, now, self._most)
         if claimed.codes != self._codes and claimed.deliveries:
             self._corrected = corrections.corrected(self._catalogue, await corrections.codes(connection))
             self._codes = claimed.codes
         if claimed.deliveries or (self._looked_for_unknown and now - self._looked_for_unknown < _UNKNOWN_EVERY):
             return claimed.deliveries
         self._looked_for_unknown = now
-        return (await backlog.claim_unknown(connection, self._inbound, self._most)).deliveries
+        return (await delivery_queue.claim_unknown(connection, self._inbound, self._most)).deliveries
 
     async def _until_next(self) -> float:
         """Seconds until a delivery that is replayed has its turn; at most until the next look."""
         async with self._database.connection() as connection:
-            due = await backlog.next_due(connection)
+            due = await delivery_queue.next_due(connection)
         return min(max((due - self._clock.now()).total_seconds(), 0.02), _LONGEST_SLEEP) if due else _LONGEST_SLEEP
 
     async def _ingest(self, connection: Connection, deliveries: list[Delivery]) -> None:
@@ -188,7 +188,7 @@ class Ingester:
         for one in heard:
             await self._tell_trouble(connection, one, now)
         settled = {one.delivery.id: one.settled for one in heard}
-        await backlog.settle(connection, settled, now)
+        await delivery_queue.settle(connection, settled, now)
         await self._resolve(connection, [d.id for d in deliveries if d.replays and _is_ingested(settled[d.id])], now)
         for delivery in deliveries:
             metrics.count("suture_ingested_total", self._known(delivery), settled[delivery.id].state)
@@ -329,7 +329,7 @@ class Ingester:
         )
         now = self._clock.now()
         async with self._database.transaction() as connection:
-            if await backlog.settle(connection, {delivery.id: Settled("excepted")}, now):
+            if await delivery_queue.settle(connection, {delivery.id: Settled("excepted")}, now):
                 await self._except(connection, delivery, broken, now)
 
     def _gate(self, delivery: Delivery) -> Gate:

@@ -10,7 +10,7 @@ import msgspec
 from suture.canonical import events as facts
 from suture.canonical.events import Event
 from suture.connectors.port import LedgerChange
-from suture.ingest.understanding import UNREADABLE, Context, NotUnderstood, Understood, make_event
+from suture.ingest.decoding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 
 _REMEDY = "This is a defect in Suture: report it, then discard this."
 _DECIDED = frozenset({"changed", "reopened", "cancelled", "deleted"})

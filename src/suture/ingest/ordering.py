@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from suture.canonical.events import Event
-from suture.ingest.understanding import NotUnderstood
+from suture.ingest.decoding import NotUnderstood
 from suture.store.appointments import State
 
 _SKEW = timedelta(seconds=5)

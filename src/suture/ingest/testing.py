@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from suture.ingest.understanding import Context, NotUnderstood, Understood
+from suture.ingest.decoding import Context, NotUnderstood, Understood
 
 MARK = "Zzyzxfamily"
 """The family name of whoever is named in an example: it is repeated nowhere."""

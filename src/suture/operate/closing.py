@@ -9,7 +9,7 @@ import msgspec
 from suture.canonical.events import Event, PeriodFrozen, PeriodReopened, PeriodSigned
 from suture.catalogue.days import Days
 from suture.core.ids import fact_id
-from suture.operate import hands, steering
+from suture.operate import hands, process_commands
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.processes.definitions.month_end_close import DEFINITION, correlation_of
@@ -112,7 +112,7 @@ async def resume(desk: Desk, actor: Actor, month: str) -> str:
     """Have a close that stopped go on; answers its process."""
     told = await status(desk, month)
     key = _key(told.period)
-    steered = await steering.resume(desk, actor, [key])
+    steered = await process_commands.resume(desk, actor, [key])
     if steered.refused:
         raise NotPossible(f"the close of {month} does not wait for that: {steered.refused[0][1]}")
     return key

@@ -16,15 +16,15 @@ from suture.operate import (
     interfaces,
     ledger,
     mapping,
+    process_commands,
     queue,
     reconciling,
     repairs,
-    steering,
 )
 from suture.operate.actor import Actor, NotPossible
+from suture.operate.process_commands import Steered
 from suture.operate.queue import Retried
 from suture.operate.repairs import Bench
-from suture.operate.steering import Steered
 from suture.store.exceptions import Selection
 
 Rate = Annotated[float, msgspec.Meta(gt=0, le=1000)]
@@ -45,7 +45,7 @@ class Exceptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Retry(Exceptions, frozen=True, kw_only=True):
-    rate: Rate = steering.RATE
+    rate: Rate = process_commands.RATE
 
 
 class Assign(Exceptions, frozen=True, kw_only=True):
@@ -216,17 +216,19 @@ async def _payload(bench: Bench, actor: Actor, told: Payload) -> Done:
 
 
 async def _resume(bench: Bench, actor: Actor, told: Processes) -> Done:
-    return _steered(await steering.resume(bench.desk, actor, told.keys), "go on", "goes on")
+    return _steered(await process_commands.resume(bench.desk, actor, told.keys), "go on", "goes on")
 
 
 async def _cancel(bench: Bench, actor: Actor, told: Processes) -> Done:
     _because(actor)
-    return _steered(await steering.cancel(bench.desk, actor, told.keys), "were ended", "was ended")
+    return _steered(await process_commands.cancel(bench.desk, actor, told.keys), "were ended", "was ended")
 
 
 async def _compensate(bench: Bench, actor: Actor, told: Processes) -> Done:
     _because(actor)
-    return _steered(await steering.compensate(bench.desk, actor, told.keys), "are being undone", "is being undone")
+    return _steered(
+        await process_commands.compensate(bench.desk, actor, told.keys), "are being undone", "is being undone"
+    )
 
 
 async def _pause(bench: Bench, actor: Actor, told: Named) -> Done:

@@ -2,7 +2,7 @@
 
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
-from suture.store import backlog
+from suture.store import delivery_queue
 
 
 async def read(desk: Desk, actor: Actor, number: int) -> str:
@@ -11,7 +11,7 @@ async def read(desk: Desk, actor: Actor, number: int) -> str:
         raise NotPossible("say why you read it: it is patient data, and your reason stands in the audit trail")
     async with desk.database.transaction() as connection:
         await actor.sign(connection, desk, "payload.read", f"Delivery/{number}")
-        found = await backlog.sealed(connection, [number])
+        found = await delivery_queue.sealed(connection, [number])
         if not found:
             raise NotPossible(f"there is no delivery {number}")
         return (await desk.vault.open(found[0].sealed, found[0].bound_to)).decode(errors="replace")

@@ -10,11 +10,11 @@ from suture.catalogue.model import Interface
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.operate.today import start_of_day
-from suture.store import audit, figures, gates, running
+from suture.store import audit, gates, gauges, running
 from suture.store.audit import Entry
 from suture.store.database import Database
-from suture.store.figures import Conflict, Refusal, Traffic
 from suture.store.gate import GateRow
+from suture.store.gauges import Conflict, Refusal, Traffic
 
 _MOST = 200
 
@@ -68,8 +68,8 @@ async def record(database: Database, name: str, now: datetime, zone: ZoneInfo) -
     since = start_of_day(now, zone) - timedelta(days=6)
     async with database.connection() as connection:
         return Record(
-            days=await figures.traffic(connection, name, since, zone.key),
-            refusals=await figures.refusals(connection, name, since.date()),
+            days=await gauges.traffic(connection, name, since, zone.key),
+            refusals=await gauges.refusals(connection, name, since.date()),
             acts=await audit.newest(connection, f"Interface/{name}", 20),
         )
 
@@ -77,7 +77,7 @@ async def record(database: Database, name: str, now: datetime, zone: ZoneInfo) -
 async def turned_away(database: Database, since: datetime, interface: str = "") -> tuple[list[Refusal], list[Conflict]]:
     """What was turned away at the door since a time, and what came under an id that another content had."""
     async with database.connection() as connection:
-        return await figures.turned_away(connection, since, interface, _MOST)
+        return await gauges.turned_away(connection, since, interface, _MOST)
 
 
 async def pause(desk: Desk, actor: Actor, name: str) -> None:

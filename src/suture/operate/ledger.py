@@ -21,7 +21,7 @@ from suture.connectors.port import (
 from suture.core.codes import is_code
 from suture.core.failure import Rejected
 from suture.core.ids import fact_id
-from suture.operate import steering
+from suture.operate import process_commands
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.operate.repairs import REDO
@@ -90,12 +90,12 @@ async def _redone(
     if document is not None and key:
         plan = _BY_DOCUMENT[document]
         process = f"{plan.definition}:{key}"
-        steered = await steering.redo(desk, actor, process, plan.steps)
+        steered = await process_commands.redo(desk, actor, process, plan.steps)
         if steered.refused:
             raise NotPossible(f"{name} is forgotten, but {process} can't write it again: {steered.refused[0][1]}")
         return f"{name} is forgotten: {process} writes it again"
     if stopped:
-        steered = await steering.resume(desk, actor, stopped)
+        steered = await process_commands.resume(desk, actor, stopped)
         return f"{name} is forgotten: {', '.join(steered.done)} writes it again"
     return f"{name} is forgotten: it is written again with the next document that needs it"
 

@@ -9,7 +9,7 @@ from suture.core.clock import Clock
 from suture.operate.objectives import Objective, objectives
 from suture.operate.runbook import class_of
 from suture.operate.today import start_of_day
-from suture.store import figures, journeys
+from suture.store import gauges, journeys
 from suture.store.database import Connection, Database
 from suture.telemetry.metrics import set_gauge
 
@@ -42,11 +42,11 @@ class Meter:
             self._read_at = now
 
     async def _read(self, connection: Connection, now: datetime) -> None:
-        waiting = await figures.queues(connection, now)
+        waiting = await gauges.queues(connection, now)
         set_gauge("suture_backlog", {(one.queue,): one.count for one in waiting})
         set_gauge("suture_backlog_age_seconds", {(one.queue,): one.age for one in waiting})
         await self._read_troubles(connection, now)
-        shut = await figures.gates(connection)
+        shut = await gauges.gates(connection)
         set_gauge(
             "suture_interface_shut",
             {(one.interface, why): getattr(one, why) for one in shut for why in ("breaker", "paused")},
@@ -56,7 +56,7 @@ class Meter:
 
     async def _read_troubles(self, connection: Connection, now: datetime) -> None:
         by_class: dict[tuple[str, ...], float] = {}
-        troubles = await figures.exceptions(connection, now)
+        troubles = await gauges.exceptions(connection, now)
         for one in troubles:
             key = (class_of(one.code), one.owner)
             by_class[key] = by_class.get(key, 0) + one.count
@@ -66,9 +66,9 @@ class Meter:
     async def _read_discrepancies(self, connection: Connection, now: datetime) -> float:
         """Answers the money in them."""
         known = {rule.name for rule in self._catalogue.reconciliation.standing}
-        found = await figures.discrepancies(connection)
+        found = await gauges.discrepancies(connection)
         set_gauge("suture_open_discrepancies", {(one.rule,): one.count for one in found if one.rule in known})
-        at = await figures.reconciled_at(connection)
+        at = await gauges.reconciled_at(connection)
         if at is not None:
             set_gauge("suture_reconciliation_age_seconds", {(): (now - at).total_seconds()})
         return float(sum(one.money for one in found))

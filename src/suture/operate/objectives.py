@@ -8,9 +8,9 @@ import msgspec
 from suture.catalogue import Catalogue
 from suture.catalogue.manifest import Role
 from suture.catalogue.model import Interface, Slo
-from suture.store import figures
+from suture.store import gauges
 from suture.store.database import Connection, Database
-from suture.store.figures import Share
+from suture.store.gauges import Share
 
 WINDOWS: Mapping[str, timedelta] = {
     "5m": timedelta(minutes=5),
@@ -65,9 +65,9 @@ async def _objective(
     async def share(window: timedelta) -> Share:
         since = now - window
         if interface.direction == "in":
-            return await figures.inbound(connection, name, since, now, slo.within_seconds)
+            return await gauges.inbound(connection, name, since, now, slo.within_seconds)
         milestone = _milestone(catalogue, interface) or ""
-        return await figures.outbound(connection, milestone, since, now, slo.within_seconds)
+        return await gauges.outbound(connection, milestone, since, now, slo.within_seconds)
 
     whole = await share(timedelta(days=slo.window_days))
     burn = {window: burn_rate(await share(length), slo.objective) for window, length in WINDOWS.items()}

@@ -10,20 +10,20 @@ import msgspec
 from suture.canonical.records import Visit
 from suture.catalogue.days import Days
 from suture.catalogue.model import Catalogue
+from suture.ingest.decoding import NotUnderstood
 from suture.ingest.ingester import understand
-from suture.ingest.understanding import NotUnderstood
-from suture.operate import mapping, reconciling, replaying, steering
+from suture.operate import mapping, process_commands, reconciling, replaying
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
+from suture.operate.process_commands import EFFECTS
 from suture.operate.replaying import Forecast
 from suture.operate.runbook import class_of
-from suture.operate.steering import EFFECTS
 from suture.processes.definitions import DEFINITIONS
-from suture.store import audit, backlog, corrections, exceptions
+from suture.store import audit, corrections, delivery_queue, exceptions
 from suture.store import steering as process_store
 from suture.store.audit import Entry
-from suture.store.backlog import Delivery, DeliverySelection, KnownDelivery
 from suture.store.database import Connection, Database
+from suture.store.delivery_queue import Delivery, DeliverySelection, KnownDelivery
 from suture.store.exceptions import Cause, OpenException, Selection
 from suture.store.steering import ProcessDetail
 
@@ -94,7 +94,7 @@ async def payload(desk: Desk, actor: Actor, number: int) -> bytes:
         found = await _one(connection, number)
         await actor.sign(connection, desk, "payload.read", f"Exception/{number}")
         if found.delivery is not None:
-            (delivery,) = await backlog.sealed(connection, [found.delivery])
+            (delivery,) = await delivery_queue.sealed(connection, [found.delivery])
             return await desk.vault.open(delivery.sealed, delivery.bound_to)
         process = await process_store.one(connection, found.process or "")
         if process is None:
@@ -119,13 +119,13 @@ def _expected(one: OpenException, forecast: Forecast | None) -> tuple[str, bool]
     return "there is nothing to try again: decide, then discard it", False
 
 
-async def retry(desk: Desk, actor: Actor, selection: Selection, rate: float = steering.RATE) -> Retried:
+async def retry(desk: Desk, actor: Actor, selection: Selection, rate: float = process_commands.RATE) -> Retried:
     """Have the processes of exceptions go on, and their deliveries read again, `rate` a second."""
     actor.check(desk, "process.resume", "delivery.replay")
     chosen = await queue(desk.database, msgspec.structs.replace(selection, state="open"), most=100_000)
     by_process = {one.process: one.number for one in chosen if one.process and one.delivery is None}
     by_delivery = {one.delivery: one.number for one in chosen if one.delivery is not None}
-    steered = await steering.resume(desk, actor, list(by_process), rate)
+    steered = await process_commands.resume(desk, actor, list(by_process), rate)
     forecasts = await _forecasts(desk, by_delivery)
     replayed = await replaying.replay(desk, actor, forecasts, rate) if by_delivery else []
     refused = [(by_process[key], _no_process(key, reason)) for key, reason in steered.refused]
@@ -179,9 +179,9 @@ async def discard(desk: Desk, actor: Actor, number: int, *, undo: bool | None = 
     if process is None or process.state in ("done", "compensated", "cancelled"):
         return "what it was about stays as it is"
     if undo:
-        steered = await steering.compensate(desk, actor, [process.key])
+        steered = await process_commands.compensate(desk, actor, [process.key])
         return f"{process.key} is being undone" if steered.done else f"{process.key}: {steered.refused[0][1]}"
-    steered = await steering.cancel(desk, actor, [process.key])
+    steered = await process_commands.cancel(desk, actor, [process.key])
     return f"{process.key} was ended where it stood" if steered.done else f"{process.key}: {steered.refused[0][1]}"
 
 
@@ -245,7 +245,7 @@ async def preview_payload(desk: Desk, actor: Actor, number: int, content: bytes)
         _given(desk, detail, content)
         return "The process would be given this, and go on from its first step once it is retried."
     async with desk.database.connection() as connection:
-        (original,) = await backlog.sealed(connection, [detail.delivery.id], original=True)
+        (original,) = await delivery_queue.sealed(connection, [detail.delivery.id], original=True)
         told = _understood(await desk.corrected_catalogue(connection), desk, original, content)
     return f"It would be understood: {', '.join(told)}."
 
@@ -277,7 +277,7 @@ async def correct_payload(desk: Desk, actor: Actor, number: int, content: bytes)
         await _correct_input(desk, actor, detail, content)
         return []
     async with desk.database.transaction() as connection:
-        (original,) = await backlog.sealed(connection, [detail.delivery.id], original=True)
+        (original,) = await delivery_queue.sealed(connection, [detail.delivery.id], original=True)
         if detail.delivery.state != "excepted":
             raise NotPossible(f"delivery {original.id} is {detail.delivery.state}: what it said can't be changed now")
         _understood(await desk.corrected_catalogue(connection), desk, original, content)
@@ -342,7 +342,7 @@ async def _one(connection: Connection, number: int) -> OpenException:
 
 
 async def _deliveries(connection: Connection, ids: list[int]) -> list[KnownDelivery]:
-    return await backlog.select(connection, DeliverySelection(ids=tuple(ids))) if ids else []
+    return await delivery_queue.select(connection, DeliverySelection(ids=tuple(ids))) if ids else []
 
 
 async def _forecasts(desk: Desk, deliveries: Iterable[int]) -> list[Forecast]:

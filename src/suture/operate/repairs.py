@@ -14,7 +14,7 @@ from suture.catalogue.reconciliation import Rule
 from suture.connectors.port import Billing, CreditOrder, DocumentKind, Ledger, Scheduling
 from suture.core.failure import Rejected
 from suture.core.money import Money
-from suture.operate import reconciling, steering
+from suture.operate import process_commands, reconciling
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.desk import Desk
 from suture.operate.words import Words
@@ -138,7 +138,7 @@ async def _redo(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> s
     if plan.document is not None:
         await bench.ledger_of(found.facility).forget(plan.document, subject)
     key = f"{plan.definition}:{subject}"
-    steered = await steering.redo(bench.desk, actor, key, plan.steps)
+    steered = await process_commands.redo(bench.desk, actor, key, plan.steps)
     if steered.refused:
         raise NotPossible(f"{key} can't do it again: {steered.refused[0][1]}; `suture processes show {key}`")
     return f"{key} does {', '.join(plan.steps)} again"
@@ -190,7 +190,7 @@ async def _reverse_twin(bench: Bench, actor: Actor, found: Discrepancy) -> str:
             if failure.code != "no_twin":
                 raise
             continue
-        await steering.redo(bench.desk, actor, f"{_PAYMENT}:{found.key}", REDO["ledger.payment"].steps)
+        await process_commands.redo(bench.desk, actor, f"{_PAYMENT}:{found.key}", REDO["ledger.payment"].steps)
         return f"{number} was reversed by {entry.number}; the payment stands once"
     raise NotPossible(f"both entries are Suture's own, or are gone: look at them in {_called(bench)}")
 

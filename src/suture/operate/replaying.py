@@ -11,15 +11,15 @@ import msgspec
 
 from suture.canonical.events import Event
 from suture.catalogue.model import Catalogue
+from suture.ingest.decoding import NotUnderstood
 from suture.ingest.ingester import understand
-from suture.ingest.understanding import NotUnderstood
 from suture.operate.actor import Actor
 from suture.operate.desk import Desk, turns
 from suture.operate.mapping import SERVICES
-from suture.store import backlog, events
-from suture.store.backlog import Delivery, DeliverySelection, KnownDelivery
+from suture.store import delivery_queue, events
 from suture.store.corrections import merged
 from suture.store.database import Connection
+from suture.store.delivery_queue import Delivery, DeliverySelection, KnownDelivery
 from suture.store.sealing import SealBroken
 
 RATE = 50.0
@@ -56,7 +56,7 @@ async def forecast(
     async with desk.database.connection() as connection:
         catalogue = _with_rows(await desk.corrected_catalogue(connection), rows or {})
         async for page in _pages(connection, selection, most):
-            sealed = {item.id: item for item in await backlog.sealed(connection, [known.id for known in page])}
+            sealed = {item.id: item for item in await delivery_queue.sealed(connection, [known.id for known in page])}
             read = [await _read(desk, catalogue, known, sealed[known.id]) for known in page]
             told = await events.recorded(connection, [event.id for one in read for event in one.events])
             latest = await events.latest_versions(connection, {e.subject for one in read for e in one.events})
@@ -78,7 +78,7 @@ async def replay(desk: Desk, actor: Actor, forecasts: Iterable[Forecast], rate: 
         ids = [one.delivery.id for one in wanted]
         now = await actor.sign(connection, desk, "delivery.replay", "Inbox", {"deliveries": ids, "rate": rate})
         times = turns(len(wanted), now, rate)
-        return await backlog.replay(
+        return await delivery_queue.replay(
             connection, [(one.delivery.id, at, one.subject) for one, at in zip(wanted, times, strict=True)]
         )
 
@@ -86,7 +86,11 @@ async def replay(desk: Desk, actor: Actor, forecasts: Iterable[Forecast], rate: 
 async def outcome(desk: Desk, ids: list[int]) -> list[KnownDelivery]:
     """How replayed deliveries stand by now."""
     async with desk.database.connection() as connection:
-        return await backlog.select(connection, DeliverySelection(ids=tuple(ids)), most=max(len(ids), 1)) if ids else []
+        return (
+            await delivery_queue.select(connection, DeliverySelection(ids=tuple(ids)), most=max(len(ids), 1))
+            if ids
+            else []
+        )
 
 
 class _Read(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +102,7 @@ class _Read(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _pages(connection: Connection, selection: DeliverySelection, most: int) -> AsyncIterator[list[KnownDelivery]]:
     last = 0
-    while most > 0 and (page := await backlog.select(connection, selection, after=last, most=min(most, _PAGE))):
+    while most > 0 and (page := await delivery_queue.select(connection, selection, after=last, most=min(most, _PAGE))):
         yield page
         last, most = page[-1].id, most - len(page)
 

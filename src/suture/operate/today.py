@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from suture.store import exceptions, figures, journeys
+from suture.store import exceptions, gauges, journeys
 from suture.store.database import Database
 from suture.store.exceptions import OpenException
-from suture.store.figures import Wait
+from suture.store.gauges import Wait
 from suture.store.journeys import Day, Funnel, JourneyRow, Postings, Stage
 
 _SPANS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200))
@@ -113,8 +113,8 @@ async def last_days(database: Database, now: datetime, zone: ZoneInfo, count: in
 async def waits(database: Database, now: datetime) -> list[Wait]:
     """All that waits: for a person, for a system, for something to come, and for its turn."""
     async with database.connection() as connection:
-        found = await figures.waits(connection, now - TURNED_AWAY)
-        queues = await figures.queues(connection, now)
+        found = await gauges.waits(connection, now - TURNED_AWAY)
+        queues = await gauges.queues(connection, now)
     turns = [Wait(one.queue, one.count, now - timedelta(seconds=one.age)) for one in queues]
     known = {one.queue: one for one in (*turns, *found)}
     return [known[name] for name in WAITS]

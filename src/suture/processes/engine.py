@@ -15,8 +15,8 @@ import structlog
 
 from suture.catalogue.manifest import Role
 from suture.core.clock import Clock
-from suture.processes.advance import Advance, LeaseLost, Responsibility, Setting
 from suture.processes.definition import Definition
+from suture.processes.step_runner import Advance, LeaseLost, Responsibility, Setting
 from suture.store.database import DATABASE_AWAY, Database
 from suture.store.events import EventFinder
 from suture.store.gate import Gate

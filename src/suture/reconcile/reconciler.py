@@ -17,9 +17,9 @@ from suture.catalogue.model import ServiceIndex
 from suture.catalogue.reconciliation import Rule
 from suture.core.clock import Clock
 from suture.reconcile import evidence
-from suture.reconcile.comparing import Compared, compare, suspects
 from suture.reconcile.differences import Difference
 from suture.reconcile.folding import Fold, prices
+from suture.reconcile.rule_engine import Compared, compare, suspects
 from suture.reconcile.sides import Sides
 from suture.reconcile.telling import Teller
 from suture.store import discrepancies, events, holdings, reconciliations

@@ -11,8 +11,8 @@ from suture.catalogue import Catalogue
 from suture.catalogue.days import Days
 from suture.core.clock import Clock
 from suture.core.failure import Failure, Rejected
-from suture.reconcile.comparing import TooManyDifferences
 from suture.reconcile.reconciler import Reconciler, Tell
+from suture.reconcile.rule_engine import TooManyDifferences
 from suture.reconcile.telling import BY
 from suture.store import reconciliations
 from suture.store.database import DATABASE_AWAY, Database

@@ -7,8 +7,8 @@ from datetime import datetime
 import msgspec
 
 from suture.catalogue.model import Catalogue
-from suture.store.backlog import Delivery
 from suture.store.database import Connection, sql
+from suture.store.delivery_queue import Delivery
 from suture.store.vault import Vault
 
 _SQL = sql("corrections")

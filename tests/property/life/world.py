@@ -12,19 +12,19 @@ from unittest import mock
 import asyncpg
 import structlog
 
-from suture.bootstrap.wiring import ledger_plan
+from suture.bootstrap.composition import ledger_plan
 from suture.catalogue import Catalogue
 from suture.catalogue.days import Days
 from suture.catalogue.model import Retry, ServiceIndex
-from suture.connectors import patience
+from suture.connectors import read_retry
 from suture.connectors.billing.rest import RestBilling
 from suture.connectors.odoo.ledger import OdooLedger
 from suture.connectors.odoo.names import external_id
 from suture.ingest.ingester import Ingester
-from suture.processes.advance import Responsibility
 from suture.processes.closing import Closing
 from suture.processes.definitions import AWAITED, DEFINITIONS, ROUTES
 from suture.processes.engine import PostgresEngine
+from suture.processes.step_runner import Responsibility
 from suture.processes.toolbox import Toolbox
 from suture.simulators.billing import app as billing_app
 from suture.simulators.billing.book import Book
@@ -287,7 +287,7 @@ async def opened(url: str, catalogue: Catalogue) -> AsyncIterator[World]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     database = await Database.connect(url)
     try:
-        with mock.patch.object(patience, "FIRST_WAIT", 0), mock.patch.object(patience, "LONGEST_WAIT", 0):
+        with mock.patch.object(read_retry, "FIRST_WAIT", 0), mock.patch.object(read_retry, "LONGEST_WAIT", 0):
             async with World(database, catalogue).open() as world:
                 yield world
     finally:

@@ -11,8 +11,8 @@ from time import monotonic
 from typing import Any
 
 from suture.access.roles import ADMINISTRATOR
+from suture.bootstrap.composition import connect_systems, desk, foundation, ledger_crosswalk
 from suture.bootstrap.settings import SettingsError
-from suture.bootstrap.wiring import connect_systems, desk, foundation, ledger_crosswalk
 from suture.canonical.records import Payer
 from suture.canonical.remittance import ClaimPayment, ClaimStatus, Remittance
 from suture.cli.chaos.plan import Injury

@@ -8,7 +8,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from suture.bootstrap.wiring import connect_systems, ledger_plan
+from suture.bootstrap.composition import connect_systems, ledger_plan
 from suture.catalogue import load
 from suture.cli.demo import trial_balance
 from suture.cli.demo.comparison import Comparison, Difference, SideTotals, compare

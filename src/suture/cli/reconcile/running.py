@@ -9,8 +9,7 @@ from typing import TypeVar
 import uvloop
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from suture.bootstrap.settings import current
-from suture.bootstrap.wiring import (
+from suture.bootstrap.composition import (
     Foundation,
     Systems,
     bench,
@@ -20,6 +19,7 @@ from suture.bootstrap.wiring import (
     ledger_crosswalk,
     watch,
 )
+from suture.bootstrap.settings import current
 from suture.cli.acting import me, out
 from suture.cli.trouble import UserError
 from suture.operate import reconciling

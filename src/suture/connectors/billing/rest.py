@@ -12,9 +12,9 @@ from suture.canonical.records import Charge, Eligibility, EligibilityStatus, Jou
 from suture.connectors.billing import wire
 from suture.connectors.guard import Guard
 from suture.connectors.http import Answer, HttpClient
-from suture.connectors.patience import read_patiently
 from suture.connectors.port import Health, Span
 from suture.connectors.port.connecting import Connecting
+from suture.connectors.read_retry import read_patiently
 from suture.core.failure import Failure, Fatal, Rejected, Retriable, Unknown
 
 PAGE = "500"

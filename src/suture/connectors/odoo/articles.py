@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from suture.connectors.odoo.client import Odoo
-from suture.connectors.odoo.find import Finder
+from suture.connectors.odoo.external_ids import Finder
 
 PATIENT_SHARE, ROUNDING = "SUTURE-PATIENT-SHARE", "SUTURE-ROUNDING"
 """Products of our own: the line that takes the patient's part off the payer's invoice, and a rounding difference."""

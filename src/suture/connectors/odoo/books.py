@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from suture.connectors.odoo.articles import Articles
 from suture.connectors.odoo.client import Odoo, Row
+from suture.connectors.odoo.company_config import Setting, read_setting
 from suture.connectors.odoo.crosswalk import Crosswalk
 from suture.connectors.odoo.documents import Document, table
-from suture.connectors.odoo.find import Finder
+from suture.connectors.odoo.external_ids import Finder
 from suture.connectors.odoo.parties import Parties
 from suture.connectors.odoo.posting import MOVE_FIELDS, Poster, own_date, parse_day, printed
-from suture.connectors.odoo.setting import Setting, read_setting
 from suture.connectors.port import LedgerPlan
 from suture.core.clock import Clock
 from suture.core.failure import Failure, Rejected

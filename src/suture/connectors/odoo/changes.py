@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from suture.connectors.odoo import attribution
+from suture.connectors.odoo import change_origin
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.names import external_id
@@ -145,11 +145,11 @@ async def _moves(books: Books, rows: Sequence[Row], us: int) -> list[LedgerChang
     ours = await books.crosswalk.recall([external_id("invoice", ref) for ref in strangers])
     prints = {row["id"]: books.crosswalk.prints(printed(row, codes)) for row in rows}
     unsure = [
-        row["id"] for row in rows if attribution.may_be_settled(row, known.get(row["id"]), prints[row["id"]], us=us)
+        row["id"] for row in rows if change_origin.may_be_settled(row, known.get(row["id"]), prints[row["id"]], us=us)
     ]
     others = await _settled_by_others(books, unsure, us)
     told = (
-        attribution.of_move(
+        change_origin.of_move(
             row,
             known.get(row["id"]),
             prints[row["id"]],
@@ -188,7 +188,7 @@ async def _settled_by_others(books: Books, invoices: Sequence[int], us: int) -> 
 async def _partners(books: Books, rows: Sequence[Row], us: int) -> list[LedgerChange]:
     known = await books.crosswalk.by_record("res.partner", [row["id"] for row in rows])
     told = (
-        attribution.of_partner(
+        change_origin.of_partner(
             row,
             known.get(row["id"]),
             books.crosswalk.prints({field: row[field] for field in PARTNER_PRINTED}),
@@ -202,7 +202,7 @@ async def _partners(books: Books, rows: Sequence[Row], us: int) -> list[LedgerCh
 async def _products(books: Books, rows: Sequence[Row], us: int) -> list[LedgerChange]:
     others = [row for row in rows if row["write_uid"] != us]
     names = await books.odoo.external_ids("product.product", [row["id"] for row in others])
-    told = (attribution.of_product(row, names.get(row["id"], ""), us=us) for row in others)
+    told = (change_origin.of_product(row, names.get(row["id"], ""), us=us) for row in others)
     return [change for change in told if change is not None]
 
 
@@ -210,7 +210,7 @@ async def _receipts(books: Books, rows: Sequence[Row], us: int) -> list[LedgerCh
     stock = (await books.setting()).stock
     ours = (stock.consumption_location if stock else None) or 0
     quantities = await received_quantities(books, [row["id"] for row in rows])
-    told = (attribution.of_receipt(row, quantities[row["id"]], us=us, ours=ours) for row in rows)
+    told = (change_origin.of_receipt(row, quantities[row["id"]], us=us, ours=ours) for row in rows)
     return [change for change in told if change is not None]
 
 
@@ -232,7 +232,7 @@ async def _sweep(books: Books, at: tuple[int, str]) -> tuple[list[LedgerChange],
     missing = [record for record in known if standing.get(record.record) != record.name]
     gone = [record for record in missing if await books.finder.reference(model, record.name) is None]
     more = len(known) == _SWEPT_AT_ONCE
-    return [attribution.deleted(record, now) for record in gone], (
+    return [change_origin.deleted(record, now) for record in gone], (
         (which, known[-1].name) if more else ((which + 1) % len(_SWEPT), "")
     )
 
@@ -252,7 +252,7 @@ async def _noted(books: Books, after: int) -> tuple[list[LedgerChange], int]:
     for model in _SWEPT:
         at = {note["res_id"]: note["at"] for note in notes if note["model"] == model}
         known = await books.crosswalk.by_record(model, list(at))
-        gone += [attribution.deleted(one, attribution.moment_of({"write_date": at[i]})) for i, one in known.items()]
+        gone += [change_origin.deleted(one, change_origin.moment_of({"write_date": at[i]})) for i, one in known.items()]
     return gone, newest[0]["id"] if newest else after
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from suture.connectors.http import Answer, HttpClient
 from suture.connectors.odoo.failures import OdooError, not_odoo, translate, translate_load
-from suture.connectors.patience import read_patiently
+from suture.connectors.read_retry import read_patiently
 from suture.core.failure import Fatal, Retriable, Unknown
 
 JSON2_SINCE = 19

@@ -14,8 +14,8 @@ import msgspec
 from suture.canonical.records import PricedLine
 from suture.connectors.odoo.articles import PATIENT_SHARE, ROUNDING, Article
 from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.company_config import Setting, product_id
 from suture.connectors.odoo.names import external_id, line_id, source
-from suture.connectors.odoo.setting import Setting, product_id
 from suture.connectors.port import CreditOrder, InvoiceOrder
 
 Table = tuple[list[str], list[list[Any]]]

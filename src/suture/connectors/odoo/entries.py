@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from suture.canonical.records import Payment
 from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.company_config import Setting
 from suture.connectors.odoo.documents import Document, analytic_cell, plain
 from suture.connectors.odoo.matching import Item
 from suture.connectors.odoo.names import external_id, line_id, mark, source
-from suture.connectors.odoo.setting import Setting
 from suture.connectors.port import AccrualOrder, RefundOrder, TransferOrder, UnbilledOrder, WriteOffOrder
 from suture.core.money import Money
 

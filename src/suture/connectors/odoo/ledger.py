@@ -13,6 +13,7 @@ from suture.connectors.odoo import (
     changes,
     compensation,
     credits,
+    duplicate_payments,
     facts,
     health,
     invoices,
@@ -22,7 +23,6 @@ from suture.connectors.odoo import (
     procurement,
     refunds,
     stock,
-    twins,
     unbilled,
 )
 from suture.connectors.odoo.client import writes_noted
@@ -228,7 +228,7 @@ class OdooLedger:
     async def reverse_twin(self, key: str, number: str, on: date) -> LedgerEntry:
         books = await self._server.books(self._company)
         with writes_noted():
-            return await twins.reverse(books, twins.Twin(key, number, on))
+            return await duplicate_payments.reverse(books, duplicate_payments.Twin(key, number, on))
 
     async def forget(self, kind: DocumentKind, key: str) -> None:
         books = await self._server.books(self._company)

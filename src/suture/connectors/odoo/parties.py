@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from suture.connectors.odoo.client import Odoo, Row
+from suture.connectors.odoo.company_config import PRACTITIONERS, Setting
 from suture.connectors.odoo.crosswalk import Crosswalk, changed_fields
-from suture.connectors.odoo.find import Finder
+from suture.connectors.odoo.external_ids import Finder
 from suture.connectors.odoo.names import external_id
-from suture.connectors.odoo.setting import PRACTITIONERS, Setting
 from suture.connectors.port import Discrepancy, LedgerPartner, Registered
 from suture.core.failure import Rejected
 from suture.store.crosswalk import Known

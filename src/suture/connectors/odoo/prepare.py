@@ -9,8 +9,7 @@ from typing import Any
 
 from suture.connectors.odoo.articles import PATIENT_SHARE, ROUNDING
 from suture.connectors.odoo.books import Books
-from suture.connectors.odoo.names import external_id
-from suture.connectors.odoo.setting import (
+from suture.connectors.odoo.company_config import (
     CONSUMPTION,
     FACILITIES,
     PRACTITIONERS,
@@ -20,6 +19,7 @@ from suture.connectors.odoo.setting import (
     roles,
     setup_key,
 )
+from suture.connectors.odoo.names import external_id
 from suture.connectors.port import LedgerPlan, Place, Product
 from suture.core.failure import Fatal
 

@@ -5,10 +5,10 @@ from datetime import date
 from decimal import Decimal
 
 from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.company_config import Setting, product_id
 from suture.connectors.odoo.documents import Document, plain
 from suture.connectors.odoo.lots import Taken
 from suture.connectors.odoo.names import external_id, line_id
-from suture.connectors.odoo.setting import Setting, product_id
 from suture.connectors.port import StockOrder
 
 Route = tuple[int, int]

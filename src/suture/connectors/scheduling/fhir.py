@@ -13,9 +13,9 @@ from suture.catalogue.days import Days
 from suture.codecs import fhir
 from suture.connectors.guard import Guard
 from suture.connectors.http import Answer, HttpClient
-from suture.connectors.patience import read_patiently
 from suture.connectors.port import Health, Span
 from suture.connectors.port.connecting import Connecting
+from suture.connectors.read_retry import read_patiently
 from suture.core.failure import Failure, Fatal, Rejected, Retriable
 
 PAGE = "200"

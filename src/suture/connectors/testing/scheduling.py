@@ -72,7 +72,7 @@ class SchedulingConformance:
     async def test_a_system_that_is_not_there_is_asked_again_later(
         self, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("suture.connectors.patience.ATTEMPTS", 1)
+        monkeypatch.setattr("suture.connectors.read_retry.ATTEMPTS", 1)
         system = clinic.connect(url=NOWHERE)
         with pytest.raises(Failure) as caught:
             _ = [fact async for fact in system.facts()]

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from suture.console.pages.page import Page
 from suture.console.visit import Ask
-from suture.operate import trail
+from suture.operate import audit_pages
 from suture.store.audit import Selection
 
 _PAGE = 50
@@ -12,7 +12,7 @@ _PAGE = 50
 
 async def _list(ask: Ask) -> Response:
     chosen = selection(ask)
-    found = await trail.entries(ask.house.desk, ask.actor(), chosen, ask.since("before"), _PAGE + 1)
+    found = await audit_pages.entries(ask.house.desk, ask.actor(), chosen, ask.since("before"), _PAGE + 1)
     return await ask.page(
         "audit.html", chosen=chosen, entries=found[:_PAGE], more=found[_PAGE - 1].id if len(found) > _PAGE else None
     )
@@ -25,7 +25,7 @@ def selection(ask: Ask) -> Selection:
 
 async def _proof(ask: Ask) -> Response:
     """Reads the whole trail: asked for, not shown with every page."""
-    return await ask.page("proof.html", proof=await trail.prove(ask.house.desk, ask.actor()))
+    return await ask.page("proof.html", proof=await audit_pages.prove(ask.house.desk, ask.actor()))
 
 
 PAGES = (Page("/audit", _list, "audit.read"), Page("/audit/proof", _proof, "audit.read"))

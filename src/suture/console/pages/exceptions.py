@@ -13,9 +13,9 @@ from suture.console.visit import Ask, cursor, number, place
 from suture.operate import accounts, queue
 from suture.operate.actor import NotPossible
 from suture.operate.journey import in_order
+from suture.operate.process_commands import EFFECTS
 from suture.operate.remedies import Offer, offers
 from suture.operate.runbook import CLASSES, codes_of
-from suture.operate.steering import EFFECTS
 from suture.store.exceptions import Cause, OpenException, Selection
 
 _PAGE = 100

@@ -10,7 +10,7 @@ from suture.console.timeline import timeline
 from suture.console.visit import Ask, number
 from suture.operate import deliveries
 from suture.operate.journey import Journey, journey_of
-from suture.operate.standing import standing
+from suture.operate.live_comparison import standing
 
 
 async def _journey(ask: Ask) -> Response:

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from suture.console.pages.page import Page
 from suture.console.visit import Ask
-from suture.operate import mapping, trying
+from suture.operate import mapping, message_preview
 from suture.operate.actor import NotPossible
 
 
@@ -42,13 +42,13 @@ async def _trial(ask: Ask) -> Response:
     """A message as it would be understood; nothing of it is kept, and it stands in no address."""
     interface, content = await ask.field("interface"), await ask.field("content")
     try:
-        found, trouble = await trying.trial(ask.house.desk, interface, content), ""
+        found, trouble = await message_preview.trial(ask.house.desk, interface, content), ""
     except NotPossible as error:
         found, trouble = None, str(error)
     return await _tried(ask, interface, content, found, trouble)
 
 
-async def _tried(ask: Ask, interface: str, content: str, trial: trying.Trial | None, trouble: str) -> Response:
+async def _tried(ask: Ask, interface: str, content: str, trial: message_preview.Trial | None, trouble: str) -> Response:
     ways_in = [name for name, one in ask.house.base.catalogue.interfaces.items() if one.direction == "in"]
     return await ask.page(
         "trying.html", interfaces=ways_in, interface=interface, content=content, trial=trial, trouble=trouble

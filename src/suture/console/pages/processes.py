@@ -6,10 +6,10 @@ from starlette.responses import Response
 from suture.console.pages.page import Page
 from suture.console.progress import process_steps
 from suture.console.visit import Ask, cursor, place
-from suture.operate import steering
+from suture.operate import process_commands
 from suture.operate.actor import NotPossible
 from suture.operate.journey import in_order
-from suture.operate.steering import EFFECTS
+from suture.operate.process_commands import EFFECTS
 
 _PAGE = 50
 _STATES = ("", "running", "waiting", "parked", "stuck", "compensating", "done", "compensated", "cancelled")
@@ -20,12 +20,12 @@ async def _list(ask: Ask) -> Response:
     if state not in _STATES or (definition and definition not in EFFECTS):
         raise HTTPException(404)
     database = ask.house.base.database
-    found = await steering.page(database, state, definition, place(ask.query("after")), _PAGE + 1)
+    found = await process_commands.page(database, state, definition, place(ask.query("after")), _PAGE + 1)
     shown = found[:_PAGE]
     return await ask.page(
         "processes.html",
         processes=shown,
-        unsettled=await steering.unsettled(database),
+        unsettled=await process_commands.unsettled(database),
         state=state,
         definition=definition,
         states=_STATES,
@@ -37,7 +37,7 @@ async def _list(ask: Ask) -> Response:
 async def _one(ask: Ask) -> Response:
     key = ask.path("key")
     try:
-        told = await steering.process(ask.house.base.database, key)
+        told = await process_commands.process(ask.house.base.database, key)
     except NotPossible as error:
         raise HTTPException(404, f"There is no process {key}.") from error
     process = told.process

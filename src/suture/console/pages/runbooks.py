@@ -3,8 +3,8 @@
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from suture.console.book import read
 from suture.console.pages.page import Page
+from suture.console.runbook_pages import read
 from suture.console.visit import Ask
 from suture.operate.runbook import CLASSES
 

@@ -4,7 +4,7 @@ from starlette.responses import RedirectResponse, Response
 
 from suture.console.pages.page import Page
 from suture.console.visit import Ask
-from suture.operate import finding
+from suture.operate import search
 
 
 async def _empty(ask: Ask) -> Response:
@@ -13,8 +13,8 @@ async def _empty(ask: Ask) -> Response:
 
 async def _search(ask: Ask) -> Response:
     """Straight to the page where there is one that is called so."""
-    query = finding.cleaned(await ask.field("q"))
-    found = await finding.find(ask.house.desk, query)
+    query = search.cleaned(await ask.field("q"))
+    found = await search.find(ask.house.desk, query)
     if len(found) == 1 and query in (found[0].title, found[0].title.partition(" (")[2].rstrip(")")):
         return RedirectResponse(found[0].path, 303)
     if found and found[0].kind not in ("appointment",) and len({one.path for one in found}) == 1:
@@ -27,7 +27,7 @@ async def _search(ask: Ask) -> Response:
 async def _patient(ask: Ask) -> Response:
     """The appointments of the patient whom a source calls so."""
     value, system = await ask.field("value"), await ask.field("system")
-    found = await finding.find_patient(ask.house.desk, ask.actor(await ask.field("reason")), system, value)
+    found = await search.find_patient(ask.house.desk, ask.actor(await ask.field("reason")), system, value)
     return await ask.page("search.html", query="", found=found, asked_patient=True)
 
 

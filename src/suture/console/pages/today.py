@@ -8,8 +8,8 @@ from suture.console.pages.page import Page
 from suture.console.plot import day_bars, plot
 from suture.console.progress import subject_link
 from suture.console.visit import Ask, cursor, place
+from suture.operate.exception_groups import causes_of
 from suture.operate.interfaces import interfaces
-from suture.operate.stuck import causes_of
 from suture.operate.today import of_stage, today, waits
 from suture.store.journeys import Stage
 

@@ -10,7 +10,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import JSONResponse, Response
 
 from suture.backbone.feed import Feed
-from suture.bootstrap.wiring import Foundation, desk
+from suture.bootstrap.composition import Foundation, desk
 from suture.gateway.api import problems
 from suture.gateway.api.asynchronous import asyncapi_document
 from suture.gateway.api.deprecations import DEPRECATED, Deprecation

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suture.access.rates import Allowance, Rates
 from suture.access.tokens import digest
-from suture.bootstrap.wiring import Foundation
+from suture.bootstrap.composition import Foundation
 from suture.gateway.api.deprecations import Deprecation, deprecation_of
 from suture.gateway.api.problems import ApiProblem, response
 from suture.store import clients

@@ -10,9 +10,9 @@ from suture.canonical.records import ServiceLine
 from suture.codecs import fhir
 from suture.core.codes import is_code
 from suture.core.money import LARGEST, unusable
+from suture.ingest.decoding import NotUnderstood
 from suture.ingest.fhir_appointment.encounter import is_within
 from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, records_of, says
-from suture.ingest.understanding import NotUnderstood
 
 BILLED, _UNCERTAIN = "billable", ("unknown", "")
 _NOT_BILLED = frozenset({"planned", "not-billable", "aborted", "billed", "entered-in-error"})

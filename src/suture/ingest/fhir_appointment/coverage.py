@@ -12,8 +12,8 @@ import msgspec
 
 from suture.canonical.records import Payer
 from suture.codecs import fhir
+from suture.ingest.decoding import NotUnderstood
 from suture.ingest.fhir_appointment.told import SAY_WHICH, Told, covers, distinct, named, records_of, says
-from suture.ingest.understanding import NotUnderstood
 
 _ACTIVE, _UNCONFIRMED = ("active", ""), "draft"
 _STATUSES = (*_ACTIVE, _UNCONFIRMED, "cancelled", "entered-in-error")

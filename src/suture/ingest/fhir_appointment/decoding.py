@@ -20,9 +20,9 @@ from suture.canonical.events import (
 from suture.canonical.records import Patient, Practitioner, RelatedPerson, Visit
 from suture.catalogue.days import Days
 from suture.codecs import fhir
+from suture.ingest.decoding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 from suture.ingest.fhir_appointment import charges, coverage, encounter, facility, participants, people
 from suture.ingest.fhir_appointment.told import REMEDY, Told, check_id
-from suture.ingest.understanding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 from suture.store.parties import Party
 
 _NUMBER = re.compile("[0-9]{1,18}")

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from suture.codecs import fhir
+from suture.ingest.decoding import NotUnderstood
 from suture.ingest.fhir_appointment.charges import BILLED
 from suture.ingest.fhir_appointment.encounter import is_within
 from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, distinct, following, named, records_of, says
-from suture.ingest.understanding import NotUnderstood
 
 _PRIMARY, _ATTENDER = "PPRF", "ATND"
 """v3-ParticipationType: who mainly performed, and who was responsible."""

@@ -9,7 +9,7 @@ import msgspec
 
 from suture.catalogue.days import Days
 from suture.codecs import fhir
-from suture.ingest.understanding import Context, NotUnderstood
+from suture.ingest.decoding import Context, NotUnderstood
 
 REMEDY = (
     "Ask the scheduling system's owner to send it as FHIR R4 with all that the contract names, then retry it or "

@@ -15,6 +15,7 @@ from suture.canonical.remittance import ClaimPayment, Remittance, imbalance
 from suture.connectors.odoo.booking import Draft, book
 from suture.connectors.odoo.books import Books, deleted_in_odoo, unwrap
 from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.company_config import Setting
 from suture.connectors.odoo.matching import Item, items_by_line, match, take_apart
 from suture.connectors.odoo.names import external_id, line_id
 from suture.connectors.odoo.parties import partner_deleted
@@ -46,7 +47,6 @@ from suture.connectors.odoo.remittances.standing import (
     standing,
 )
 from suture.connectors.odoo.remittances.told import Told, kept_label, signature
-from suture.connectors.odoo.setting import Setting
 from suture.connectors.port import LedgerPartner, OpenClaim, PostedRemittance, RemittanceProgress, SettledInvoice
 from suture.core.failure import Rejected
 from suture.core.money import Money, round_money, total

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from suture.canonical.remittance import Adjustment, ClaimPayment, Remittance
 from suture.connectors.odoo.books import Books
+from suture.connectors.odoo.company_config import Setting
 from suture.connectors.odoo.entries import EntryBuilder
 from suture.connectors.odoo.remittances.adjudication import Reason
 from suture.connectors.odoo.remittances.standing import DEPOSIT
-from suture.connectors.odoo.setting import Setting
 
 
 @dataclass(frozen=True)

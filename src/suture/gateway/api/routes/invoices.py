@@ -12,9 +12,9 @@ from suture.gateway.api.calling import IdempotencyKey, TheDesk, scoped
 from suture.gateway.api.models import Amount, InvoiceAccepted, InvoiceAnswer, InvoiceRequest, PathId, PaymentAnswer
 from suture.gateway.api.problems import ApiProblem, not_found
 from suture.gateway.api.routes.appointments import invoice
-from suture.operate import intake
+from suture.operate import billing_api
 from suture.operate.actor import Actor
-from suture.operate.intake import NotBillable
+from suture.operate.billing_api import NotBillable
 from suture.store import journeys
 
 router = APIRouter(tags=["invoices"])
@@ -30,7 +30,7 @@ async def create(
     """Have a completed visit billed: it is charged, invoiced and posted like one that the scheduling system tells of.
     The same visit again changes nothing."""
     try:
-        await intake.bill(desk, writer, _visit(wanted))
+        await billing_api.bill(desk, writer, _visit(wanted))
     except NotBillable as error:
         raise ApiProblem(409, "not_billable", "The visit can't be billed as told.", errors=error.problems) from error
     status = f"/v1/appointments/{wanted.appointment}"
@@ -52,7 +52,7 @@ async def read(desk: TheDesk, _: Reader, appointment_id: PathId) -> InvoiceAnswe
 @router.get("/v1/payments/{payment_id}")
 async def payment(desk: TheDesk, _: PaymentReader, payment_id: PathId) -> PaymentAnswer:
     """Read how a payment stands: posted by billing, or applied to its invoice in the ledger."""
-    found = await intake.payment(desk, payment_id)
+    found = await billing_api.payment(desk, payment_id)
     if found is None:
         raise not_found("such payment")
     return PaymentAnswer(

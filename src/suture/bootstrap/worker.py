@@ -13,7 +13,7 @@ import structlog
 
 from suture.backbone.relay import Relay
 from suture.backbone.subscribe import Subscriber
-from suture.bootstrap.wiring import (
+from suture.bootstrap.composition import (
     Foundation,
     Systems,
     connect_systems,
@@ -33,10 +33,10 @@ from suture.ingest.polling import Poller
 from suture.operate.projection import JourneyProjection
 from suture.outbound.fan_out import FanOut
 from suture.outbound.sender import Sender
-from suture.processes.advance import Responsibility
 from suture.processes.closing import Closing
 from suture.processes.definitions import DEFINITIONS
 from suture.processes.engine import PostgresEngine
+from suture.processes.step_runner import Responsibility
 from suture.processes.toolbox import Toolbox
 from suture.store.gates import Gates
 from suture.store.listen import DELIVERIES, EVENTS, GATES, HINTS, PROCESSES, RECONCILIATION, listen

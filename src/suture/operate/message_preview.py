@@ -15,11 +15,11 @@ import msgspec
 
 from suture.canonical.events import Event
 from suture.catalogue.model import Catalogue
+from suture.ingest.decoding import NotUnderstood, Understood
 from suture.ingest.ingester import understand
-from suture.ingest.understanding import NotUnderstood, Understood
 from suture.operate.actor import NotPossible
 from suture.operate.desk import Desk
-from suture.store.backlog import Delivery
+from suture.store.delivery_queue import Delivery
 from suture.store.sealing import Sealed
 
 LARGEST = 200_000

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from suture.connectors.odoo.client import Odoo, Row
-from suture.connectors.odoo.find import Finder
+from suture.connectors.odoo.external_ids import Finder
 from suture.connectors.odoo.names import external_id
 from suture.connectors.port import LedgerPlan
 from suture.core.failure import Fatal, Rejected
