@@ -1,8 +1,6 @@
 """How discrepancies and days are told to a person who knows money, not code."""
 
 from collections.abc import Sequence
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
@@ -10,24 +8,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from suture.cli.acting import count
+from suture.operate.daily import BOOKS, Figure, daily
 from suture.operate.reconciling import Account
 from suture.operate.words import Words, document_of
 from suture.store.discrepancies import Summary
 from suture.store.holdings import Tally
-
-_COLUMNS = (
-    ("scheduling.appointment", "visits"),
-    ("suture.appointment", "told"),
-    ("billing.charge", "charged"),
-    ("ledger.invoice", "invoiced"),
-    ("billing.payment", "paid"),
-    ("ledger.payment", "in the ledger"),
-)
-_COMPARED = (
-    ("scheduling.appointment", "suture.appointment"),
-    ("billing.charge", "ledger.invoice"),
-    ("billing.payment", "ledger.payment"),
-)
 
 
 def summarise(left: Sequence[Summary], out: Console, *, aside: int = 0) -> int:
@@ -107,24 +92,14 @@ def describe_days(tallies: Sequence[Tally], out: Console) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("day")
-    for _, name in _COLUMNS:
-        table.add_column(name, justify="right")
+    for _, title in BOOKS:
+        table.add_column(title.lower(), justify="right")
     table.add_column("agree")
-    for day in sorted({one.day for one in tallies}):
-        of_day = [one for one in tallies if one.day == day]
-        table.add_row(str(day), *(_figure(of_day, book) for book, _ in _COLUMNS), _agree(of_day))
+    for one in reversed(daily(tallies)):
+        agree = "[green]•[/]" if one.agrees else "[red]no[/]"
+        table.add_row(str(one.day), *map(_shown, one.figures), agree)
     out.print(table)
 
 
-def _figure(of_day: Sequence[Tally], book: str) -> str:
-    found = [one for one in of_day if one.book == book]
-    amount = sum((one.amount for one in found), Decimal(0))
-    return f"{sum(one.count for one in found):,}" + (f"  {amount:,.2f}" if amount else "")
-
-
-def _agree(of_day: Sequence[Tally]) -> str:
-    return "[green]•[/]" if all(_hashes(of_day, a) == _hashes(of_day, b) for a, b in _COMPARED) else "[red]no[/]"
-
-
-def _hashes(of_day: Sequence[Tally], book: str) -> set[tuple[str, date, int]]:
-    return {(one.facility, one.day, one.hash) for one in of_day if one.book == book}
+def _shown(figure: Figure) -> str:
+    return f"{figure.count:,}" + (f"  {figure.amount:,.2f}" if figure.amount else "")

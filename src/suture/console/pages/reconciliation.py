@@ -6,11 +6,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from suture.catalogue.days import Days
-from suture.console.daily import daily
 from suture.console.pages.page import Page
 from suture.console.visit import Ask
 from suture.operate import reconciling
 from suture.operate.actor import NotPossible
+from suture.operate.daily import daily
 from suture.store.discrepancies import Selection
 
 _PAGE = 50
