@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suture.connectors.odoo.matching import Item
-from suture.connectors.odoo.remittances.adjudication import Reason, Standpoint, adjudge
+from suture.connectors.odoo.remittances.adjudication import AdjustmentLine, Standpoint, adjudge
 from suture.connectors.odoo.remittances.reversing import Early, Paid, takes_back, undone_by
 from suture.connectors.odoo.remittances.said import Said, read, said_of
 from suture.connectors.odoo.remittances.standing import Adjusted, Standing
@@ -19,8 +19,8 @@ AMOUNTS = st.decimals(min_value=0, max_value=1000, places=2)
 MEETS = Standpoint(room=Decimal(80), found=True, billed=True, patient_known=True, surplus=Decimal(0))
 
 
-def reasons(*amounts: Decimal | str) -> list[Reason]:
-    return [Reason(f"CO-{n}", 400910, usd(str(amount))) for n, amount in enumerate(amounts, 45)]
+def reasons(*amounts: Decimal | str) -> list[AdjustmentLine]:
+    return [AdjustmentLine(f"CO-{n}", 400910, usd(str(amount))) for n, amount in enumerate(amounts, 45)]
 
 
 def an_item(line: int, amount: str, *, residual: str = "0", settled: bool = True) -> Item:

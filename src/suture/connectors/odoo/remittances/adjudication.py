@@ -15,7 +15,7 @@ from suture.canonical.remittance import ClaimPayment
 from suture.core.money import Money
 
 
-class Reason(msgspec.Struct, frozen=True):
+class AdjustmentLine(msgspec.Struct, frozen=True):
     """Something adjusted away: by group and reason (``CO-45``), and on which account."""
 
     code: str
@@ -43,14 +43,14 @@ class Adjudged(msgspec.Struct, frozen=True, kw_only=True):
     """What is booked. `fits` says that nothing but its patient is lacking, or an explanation; `whole` that nothing
     is."""
 
-    adjusted: tuple[Reason, ...] = ()
+    adjusted: tuple[AdjustmentLine, ...] = ()
     share: Decimal = Decimal(0)
     fits: bool = True
     whole: bool = True
     without_patient: bool = False
 
 
-def adjudge(claim: ClaimPayment, reasons: Sequence[Reason], at: Standpoint, *, explained: bool) -> Adjudged:
+def adjudge(claim: ClaimPayment, reasons: Sequence[AdjustmentLine], at: Standpoint, *, explained: bool) -> Adjudged:
     """`reasons` are those of the claim that are to be booked and aren't yet."""
     if not claim.answered:
         return Adjudged()
@@ -67,7 +67,9 @@ def adjudge(claim: ClaimPayment, reasons: Sequence[Reason], at: Standpoint, *, e
     )
 
 
-def _fitting(reasons: tuple[Reason, ...], owes: Decimal, at: Standpoint) -> tuple[tuple[Reason, ...], Decimal, bool]:
+def _fitting(
+    reasons: tuple[AdjustmentLine, ...], owes: Decimal, at: Standpoint
+) -> tuple[tuple[AdjustmentLine, ...], Decimal, bool]:
     """The reasons and the share to be booked, and whether these are all."""
     known = at.billed and at.patient_known
     due = max(owes - at.surplus, Decimal(0)) if known else Decimal(0)

@@ -13,7 +13,7 @@ from suture.connectors.odoo.booking import Draft
 from suture.connectors.odoo.entries import EntryBuilder
 from suture.connectors.odoo.matching import Item, Settles
 from suture.connectors.odoo.names import line_id, mark
-from suture.connectors.odoo.remittances.adjudication import Adjudged, Reason, Standpoint, adjudge
+from suture.connectors.odoo.remittances.adjudication import Adjudged, AdjustmentLine, Standpoint, adjudge
 from suture.connectors.odoo.remittances.earlier import Answer, Earlier
 from suture.connectors.odoo.remittances.owed import Face, Owed, comes_second
 from suture.connectors.odoo.remittances.reversing import sign_of
@@ -24,7 +24,7 @@ from suture.core.money import Money, total
 
 
 @dataclass
-class Account:
+class ClaimAccount:
     """What is open for a part's claims, and what became of their invoices, while they are gone through: what one takes
     the next doesn't find."""
 
@@ -59,7 +59,7 @@ class Lines:
 
     told: Told
     entry: EntryBuilder
-    account: Account
+    account: ClaimAccount
     settles: list[Settles] = field(default_factory=list)
 
     @property
@@ -188,7 +188,7 @@ def items_for(kind: Kind, owed: Owed, before: Earlier) -> tuple[Face, tuple[Item
     return owed.face, owed.rest
 
 
-def meet(told: Told, claim: ClaimPayment, account: Account, held: Sequence[Standing] = ()) -> Met:
+def meet(told: Told, claim: ClaimPayment, account: ClaimAccount, held: Sequence[Standing] = ()) -> Met:
     """What becomes of a claim of which this is `held` already."""
     owed, before = account.open[claim.appointment], account.before(claim, held)
     kind = kind_of(claim, owed, before, held)
@@ -210,7 +210,9 @@ def meet(told: Told, claim: ClaimPayment, account: Account, held: Sequence[Stand
     return Met(kind=kind, face=face, items=items, adjudged=adjudged)
 
 
-def _lacking(reasons: Sequence[Reason], before: Earlier, payer: int, held: Sequence[Standing]) -> list[Reason]:
+def _lacking(
+    reasons: Sequence[AdjustmentLine], before: Earlier, payer: int, held: Sequence[Standing]
+) -> list[AdjustmentLine]:
     """What is to be adjusted away and isn't yet: less what is held of the claim already and, where another payer says
     it, less what the payers before it said, which it repeats."""
     known: dict[str, Decimal] = defaultdict(Decimal)
@@ -226,7 +228,7 @@ def _lacking(reasons: Sequence[Reason], before: Earlier, payer: int, held: Seque
         common = _common(reason.amount.amount, known[reason.code])
         known[reason.code] -= common
         if lacking := reason.amount - Money(common, reason.amount.currency):
-            found.append(Reason(reason.code, reason.account, lacking))
+            found.append(AdjustmentLine(reason.code, reason.account, lacking))
     return found
 
 

@@ -19,7 +19,7 @@ from suture.connectors.odoo.company_config import Setting
 from suture.connectors.odoo.matching import Item, items_by_line, match, take_apart
 from suture.connectors.odoo.names import external_id, line_id
 from suture.connectors.odoo.parties import partner_deleted
-from suture.connectors.odoo.remittances.drafting import Account, Lines, Met, items_for, kind_of
+from suture.connectors.odoo.remittances.drafting import ClaimAccount, Lines, Met, items_for, kind_of
 from suture.connectors.odoo.remittances.earlier import Earlier, answer_of, earlier
 from suture.connectors.odoo.remittances.owed import Owed, comes_second, owed
 from suture.connectors.odoo.remittances.reversing import (
@@ -301,7 +301,7 @@ class Posting:
     async def _owed(self, part: Part) -> dict[str, Owed]:
         return await owed(self._books, part.claims, self._told.payer, self._told.currency)
 
-    async def _account(self, claims: Sequence[ClaimPayment], open_: Mapping[str, Owed]) -> Account:
+    async def _account(self, claims: Sequence[ClaimPayment], open_: Mapping[str, Owed]) -> ClaimAccount:
         """What claims meet: what is open, and what became of their invoices before. Claims that gave back what was
         paid beyond a share are matched with nothing of the invoice; they are looked for where its patient paid."""
         invoices = {c.appointment: open_[c.appointment].invoice for c in claims}
@@ -317,7 +317,7 @@ class Posting:
             given = [one.whole for one in of_visit(of, paid[label]) if any(i.claim.amount >= 0 for i in one.whole)]
             answers = [answer_of(one, billed=True) for whole in given for one in whole]
             before[paid[label]] = before[paid[label]].also(answers)
-        return Account(open_, before)
+        return ClaimAccount(open_, before)
 
     async def _draft(self, part: Part) -> Draft:
         entry = self._told.entry(part.key, part.ref)
@@ -325,7 +325,7 @@ class Posting:
             await self._books.poster.check_open(part.ref, self._remittance.received_on)
         if part.deposit:
             self._told.deposit(entry, signed=not self._before)
-        lines = Lines(self._told, entry, Account({}, {}))
+        lines = Lines(self._told, entry, ClaimAccount({}, {}))
         if part.claims:
             undone = await self._undo(part)
             lines.account = await self._account(part.claims, await self._owed(part))
@@ -532,7 +532,7 @@ class Posting:
         return found
 
     async def _completions(
-        self, part: Part, number: int, claim: ClaimPayment, held: Sequence[Standing], account: Account
+        self, part: Part, number: int, claim: ClaimPayment, held: Sequence[Standing], account: ClaimAccount
     ) -> tuple[str, list[Standing]]:
         """What completes a claim and stands already, posted and matched with what it is for; and the key of the next
         such entry, empty where there have been enough."""

@@ -9,7 +9,7 @@ from suture.canonical.remittance import Adjustment, ClaimPayment, Remittance
 from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.company_config import Setting
 from suture.connectors.odoo.entries import EntryBuilder
-from suture.connectors.odoo.remittances.adjudication import Reason
+from suture.connectors.odoo.remittances.adjudication import AdjustmentLine
 from suture.connectors.odoo.remittances.standing import DEPOSIT
 
 
@@ -44,11 +44,11 @@ class Told:
         is booked."""
         return not claim.misfit and not self.unmapped(claim)
 
-    def reasons(self, claim: ClaimPayment) -> list[Reason]:
+    def reasons(self, claim: ClaimPayment) -> list[AdjustmentLine]:
         """What of a claim is adjusted away. What is to stay open, and what the plan doesn't know, is left out: a
         reversal takes back what was booked, whatever it says."""
         coded = ((one.code, one.amount) for one in claim.own_adjustments if one.amount)
-        return [Reason(code, account, amount) for code, amount in coded if (account := self._account(code))]
+        return [AdjustmentLine(code, account, amount) for code, amount in coded if (account := self._account(code))]
 
     def left_open(self, claim: ClaimPayment) -> Decimal:
         """What of a claim is to stay open, for another payer."""
