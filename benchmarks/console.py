@@ -30,11 +30,11 @@ from suture.console.app import create_app
 from suture.core.clock import ManualClock
 from suture.operate import accounts
 from suture.operate.actor import Actor
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.embedded import EmbeddedPostgres
 from suture.store.schema import migrate
 from suture.store.sealing import MasterKey
-from suture.store.vault import Vault
 
 JOURNEYS = int(os.environ.get("SUTURE_BENCH_JOURNEYS", "1000000"))
 NOW = datetime(2026, 6, 30, 21, tzinfo=UTC)

@@ -35,9 +35,9 @@ from suture.core.clock import ManualClock
 from suture.core.ids import fact_id
 from suture.core.money import Money
 from suture.processes.definitions import ROUTES
+from suture.reconcile.discrepancy_recorder import DiscrepancyRecorder
 from suture.reconcile.reconciler import Reconciler
 from suture.reconcile.sides import Sides
-from suture.reconcile.telling import Teller
 from suture.store import discrepancies, reconciliations
 from suture.store.database import Database
 from suture.store.discrepancies import Selection
@@ -187,7 +187,7 @@ def _reconciler(database: Database, sources: Sources, clock: ManualClock) -> Rec
     return Reconciler(
         database=database,
         sides=Sides(database, scheduling, billing, {None: ledger}, clock),  # type: ignore[arg-type,dict-item]
-        teller=Teller(Recorder(ROUTES, frozenset()), catalogue),
+        teller=DiscrepancyRecorder(Recorder(ROUTES, frozenset()), catalogue),
         catalogue=catalogue,
         clock=clock,
     )

@@ -21,11 +21,11 @@ from suture.backbone.embedded import EmbeddedNats
 from suture.catalogue import Catalogue, parse
 from suture.catalogue.write import template
 from suture.core.clock import ManualClock
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.embedded import EmbeddedPostgres
 from suture.store.schema import migrate
 from suture.store.sealing import MasterKey
-from suture.store.vault import Vault
 
 settings.register_profile("suture", deadline=None)  # machines are busy with others: a whole test has a deadline
 settings.load_profile("suture")

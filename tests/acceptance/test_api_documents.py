@@ -18,8 +18,8 @@ from suture.backbone.embedded import EmbeddedNats
 from suture.canonical.events import EVENT_TYPES
 from suture.catalogue import Catalogue
 from suture.core.clock import SystemClock
+from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(300)
 

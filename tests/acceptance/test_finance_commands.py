@@ -18,8 +18,8 @@ from suture.gateway.app import create_app
 from suture.operate import closing
 from suture.operate.actor import Actor
 from suture.simulators.serving import serving
+from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(240)
 

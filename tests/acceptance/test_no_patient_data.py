@@ -30,10 +30,10 @@ from suture.simulators.clinic.day import Address, ClinicDay, Patient
 from suture.simulators.faults import PRESETS, FaultInjection, Faults
 from suture.simulators.serving import serving
 from suture.store import exceptions
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.exceptions import Selection
 from suture.store.parties import Parties
-from suture.store.vault import Vault
 from suture.telemetry import metrics
 
 pytestmark = pytest.mark.timeout(240)
@@ -161,7 +161,7 @@ async def test_nothing_that_is_told_carries_a_patient_s_data(
 async def send_what_can_t_be_used(it: Clinic) -> None:
     """Malformed, of an unknown code, contradicting itself; each with marks in it."""
     plan = next(plan for plan in it.day.appointments if plan.story[-1] == "completed")
-    body = await it.systems.scheduling.tell(plan.id)
+    body = await it.systems.scheduling.refetch(plan.id)
     assert body is not None
     whole = body.replace(plan.id.encode(), b"zz-" + plan.id.encode())
     broken = [

@@ -29,7 +29,7 @@ from suture.catalogue import Catalogue
 from suture.catalogue.load import parse
 from suture.catalogue.write import template
 from suture.console.app import create_app
-from suture.console.visit import LARGEST_FORM
+from suture.console.request import LARGEST_FORM
 from suture.core.clock import ManualClock, SystemClock
 from suture.core.ids import fact_id
 from suture.core.money import Money
@@ -39,6 +39,7 @@ from suture.operate.projection import JourneyProjection
 from suture.processes.definitions import ROUTES
 from suture.processes.step_runner import NEVER
 from suture.store import delivery_queue, discrepancies, exceptions, gates, steering
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.delivery_queue import Settled
 from suture.store.discrepancies import Found
@@ -47,7 +48,6 @@ from suture.store.exceptions import Trouble
 from suture.store.inbox import Inbox
 from suture.store.processes import Checkpoint, ProcessStore, StepRecord
 from suture.store.recorder import Recorder
-from suture.store.vault import Vault
 
 CHROMIUM = "/usr/bin/chromium"
 _SWITCHES = (
@@ -387,7 +387,7 @@ def missing_invoice(appointment: str) -> Found:
         currency="USD",
         repair="redo",
         evidence=msgspec.json.encode(evidence).decode(),
-        print="p1",
+        fingerprint="p1",
     )
 
 

@@ -324,7 +324,7 @@ async def test_a_visit_is_fetched_with_who_came_and_where_it_took_place() -> Non
 
     async with serving(Starlette(routes=[Route("/fhir/Appointment", answer)])) as url:
         scheduling = FhirScheduling("scheduling", f"{url}/fhir", TOKEN)
-        told = msgspec.json.decode(await scheduling.tell("a") or b"")
+        told = msgspec.json.decode(await scheduling.refetch("a") or b"")
         await scheduling.close()
     found = {f"{one['resource']['resourceType']}/{one['resource']['id']}" for one in told["data"]["entry"]}
     assert found == {"Appointment/a", *records}

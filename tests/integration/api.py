@@ -17,10 +17,10 @@ from suture.gateway.app import create_app
 from suture.operate import clients
 from suture.operate.actor import Actor
 from suture.operate.clients import SCOPES
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.simulators.serving import serving
+from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.vault import Vault
 
 KEYS = {name: "whsec_" + "c3V0dXJl" * 4 for name in ("SUTURE_SCHEDULING_SIGNING_KEY", "SUTURE_BILLING_SIGNING_KEY")}
 
@@ -44,7 +44,7 @@ class Reply:
 class Api:
     """A client of the API; `token` may be another's."""
 
-    def __init__(self, url: str, desk: Desk, http: aiohttp.ClientSession, token: str) -> None:
+    def __init__(self, url: str, desk: CommandContext, http: aiohttp.ClientSession, token: str) -> None:
         self.url = url
         self.desk = desk
         self._http = http

@@ -39,11 +39,11 @@ from suture.simulators.clinic.generate import generate
 from suture.simulators.serving import serving
 from suture.simulators.webhooks import WebhookTarget
 from suture.store import discrepancies, reconciliations, statistics
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.discrepancies import Discrepancy, Selection
 from suture.store.embedded import free_port
 from suture.store.reconciliations import Reconciliation as Run
-from suture.store.vault import Vault
 
 KEYS = {name: "whsec_" + "c3V0dXJl" * 4 for name in ("SUTURE_SCHEDULING_SIGNING_KEY", "SUTURE_BILLING_SIGNING_KEY")}
 MASTER = (b"k" * 32).hex()

@@ -17,10 +17,10 @@ from suture.catalogue import Catalogue
 from suture.catalogue.manifest import Role
 from suture.catalogue.model import Breaker, Interface, PauseAfter, Retry
 from suture.core.clock import Clock, ManualClock, SystemClock
-from suture.core.failure import Held
+from suture.core.failure import CircuitOpen
 from suture.ingest.ingester import Ingester
 from suture.operate.actor import Actor
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.processes.definition import AwaitEvent, Definition, Step
 from suture.processes.definitions import ROUTES
 from suture.processes.engine import PostgresEngine
@@ -28,6 +28,7 @@ from suture.processes.run import Outcome
 from suture.processes.step_runner import Responsibility
 from suture.store import exceptions, processes
 from suture.store import gates as gate_store
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.exceptions import OpenException, Selection, Trouble
 from suture.store.gates import Gate, GateRow, Gates
@@ -36,7 +37,6 @@ from suture.store.listen import DELIVERIES, GATES, PROCESSES, listen
 from suture.store.parties import Parties
 from suture.store.processes import ProcessStore, ProcessView
 from suture.store.recorder import Recorder
-from suture.store.vault import Vault
 
 NAME = "visit"
 RETRY = Retry(attempts=3, first=0.01, longest=0.02)
@@ -254,7 +254,7 @@ class House:
         self.inbox = Inbox(database, vault)
         self.parties = Parties(database, vault)
         self.recorder = Recorder(ROUTES, owner="clinic operations", organisation="test-clinics")
-        self.desk = Desk(database, vault, self.recorder, catalogue, clock)
+        self.desk = CommandContext(database, vault, self.recorder, catalogue, clock)
         self._numbers = itertools.count(1)
 
     def ingester(self, gates: Callable[[str], Gate] = Gate, catalogue: Catalogue | None = None) -> Ingester:
@@ -368,5 +368,5 @@ async def end(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     for task in tasks:
-        with suppress(asyncio.CancelledError, Held):
+        with suppress(asyncio.CancelledError, CircuitOpen):
             await task

@@ -28,10 +28,10 @@ from suture.operate import clients
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.projection import JourneyProjection
 from suture.store import audit, events
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.parties import Parties
 from suture.store.recorder import Recorder
-from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(90)
 

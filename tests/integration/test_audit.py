@@ -11,14 +11,14 @@ from suture.access.roles import ADMINISTRATOR
 from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
 from suture.operate.actor import Actor
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.store import audit
 from suture.store.anchor import Anchor
 from suture.store.audit import Fault, Proof, Trail
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.recorder import Recorder
 from suture.store.sealing import MasterKey
-from suture.store.vault import Vault
 
 from .recovery import rows
 
@@ -252,7 +252,7 @@ async def test_people_who_act_at_once_write_one_chain(database: Database) -> Non
 async def test_an_act_that_did_not_happen_leaves_no_entry_and_no_gap(
     database: Database, vault: Vault, catalogue: Catalogue, clock: ManualClock
 ) -> None:
-    desk = Desk(database, vault, Recorder(()), catalogue, clock)
+    desk = CommandContext(database, vault, Recorder(()), catalogue, clock)
 
     async def fails() -> None:
         async with database.transaction() as connection:

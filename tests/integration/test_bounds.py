@@ -11,15 +11,15 @@ import pytest
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from suture.bootstrap.bounds import Bounds, Excess, Tally
+from suture.bootstrap.bounds import Bounds, Excess, RefusalCount
 from suture.bootstrap.composition import Foundation
 from suture.bootstrap.serving import Server
 from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import Catalogue
 from suture.console.app import create_app as create_console
 from suture.core.clock import ManualClock
+from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.vault import Vault
 from suture.telemetry import metrics
 
 BOUNDS = Bounds(
@@ -603,7 +603,7 @@ class TestConnections:
 
 
 def test_what_was_refused_is_said_at_once_and_then_by_the_minute() -> None:
-    tally = Tally()
+    tally = RefusalCount()
     with structlog.testing.capture_logs() as said:
         for now in (0.0, 1.0, 2.0, 59.0, 61.0):
             tally.count(Excess.HEAD_TOO_SLOW)

@@ -16,9 +16,9 @@ from suture.operate import closing, reconciling
 from suture.operate.actor import Actor, NotPossible, NotSignedIn
 from suture.operate.closing import Status
 from suture.operate.report import gather, page
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.periods import Calendar
-from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -17,16 +17,16 @@ from suture.core.clock import ManualClock
 from suture.core.money import Money
 from suture.operate import accounts, closing
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.report import CloseReport, gather, page
 from suture.processes.definitions.month_end_close import Accrued
-from suture.store import discrepancies, exceptions, holdings
+from suture.store import discrepancies, exceptions, ledger_snapshot
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.discrepancies import Found
 from suture.store.exceptions import Trouble
-from suture.store.holdings import Holding
+from suture.store.ledger_snapshot import Holding
 from suture.store.processes import StepRecord
-from suture.store.vault import Vault
 
 MONTH, FIRST, LAST = "2026-02", date(2026, 2, 1), date(2026, 2, 28)
 EMPTY = msgspec.Raw(b"{}")
@@ -34,7 +34,7 @@ ADA = Actor("ada", "as agreed", ("administrator",), signed_in=True)
 
 
 @pytest.fixture
-def at(tmp_path: Path, database: Database, vault: Vault, clock: ManualClock, catalogue: Catalogue) -> Desk:
+def at(tmp_path: Path, database: Database, vault: Vault, clock: ManualClock, catalogue: Catalogue) -> CommandContext:
     return desk(foundation(tmp_path, database, vault, clock, catalogue))
 
 
@@ -59,15 +59,15 @@ def held(book: str, key: str, amount: str = "", day: date = date(2026, 2, 10), *
     )  # fmt: skip
 
 
-async def read(at: Desk, *documents: Holding) -> None:
+async def read(at: CommandContext, *documents: Holding) -> None:
     """What both sides hold is read and counted."""
     async with at.database.transaction() as connection:
-        await holdings.stage(connection, documents)
-        await holdings.merge(connection)
-        await holdings.tally(connection, FIRST, LAST + timedelta(days=31), at.clock.now())
+        await ledger_snapshot.stage(connection, documents)
+        await ledger_snapshot.merge(connection)
+        await ledger_snapshot.total_days(connection, FIRST, LAST + timedelta(days=31), at.clock.now())
 
 
-async def closes(at: Desk) -> CloseReport:
+async def closes(at: CommandContext) -> CloseReport:
     await closing.start(at, ADA, MONTH)
     return await gather(at, MONTH)
 
@@ -77,7 +77,7 @@ def why(report: CloseReport, facility: str = "MAIN") -> dict[str, str]:
     return {one.key: one.why for line in report.lines if line.facility == facility for one in line.reasons}
 
 
-async def test_each_difference_of_a_report_is_explained(at: Desk) -> None:
+async def test_each_difference_of_a_report_is_explained(at: CommandContext) -> None:
     charged = [
         held("billing.charge", f"A-{name}", "200.00") for name in ("same", "late", "open", "ok", "stuck", "dark")
     ]
@@ -119,7 +119,7 @@ async def test_each_difference_of_a_report_is_explained(at: Desk) -> None:
     assert {one.key: (one.left, one.right) for one in line.reasons}["A-dark"] == ("200.00 USD", "nothing")
 
 
-async def test_each_currency_stands_by_itself(at: Desk) -> None:
+async def test_each_currency_stands_by_itself(at: CommandContext) -> None:
     await read(
         at,
         held("billing.charge", "A-1", "200.00"),
@@ -134,7 +134,7 @@ async def test_each_currency_stands_by_itself(at: Desk) -> None:
     ]
 
 
-async def test_a_report_lists_its_own_months_exceptions(at: Desk) -> None:
+async def test_a_report_lists_its_own_months_exceptions(at: CommandContext) -> None:
     visits = {"A-before": date(2026, 1, 31), "A-in": date(2026, 2, 28), "A-after": date(2026, 3, 1)}
     await read(at, *(held("suture.appointment", name, day=day) for name, day in visits.items()))
     opened = {"Delivery/1": datetime(2026, 2, 3, tzinfo=UTC), "Delivery/2": datetime(2026, 3, 2, 12, tzinfo=UTC)}
@@ -147,7 +147,7 @@ async def test_a_report_lists_its_own_months_exceptions(at: Desk) -> None:
 
 
 async def test_who_signs_sees_the_figures(
-    at: Desk, tmp_path: Path, database: Database, vault: Vault, clock: ManualClock, catalogue: Catalogue
+    at: CommandContext, tmp_path: Path, database: Database, vault: Vault, clock: ManualClock, catalogue: Catalogue
 ) -> None:
     await read(at, held("billing.charge", "A-1", "200.00"), held("ledger.invoice", "A-1", "180.00"))
     report = await closes(at)
@@ -173,20 +173,20 @@ async def test_who_signs_sees_the_figures(
     assert f'name="digest" value="{report.digest}"' in text
 
 
-async def test_nobody_signs_other_figures_than_they_saw(at: Desk) -> None:
+async def test_nobody_signs_other_figures_than_they_saw(at: CommandContext) -> None:
     await read(at, held("billing.charge", "A-1", "200.00"))
     seen = (await closes(at)).digest
     await reaches_signing(at)
     async with at.database.transaction() as connection:
-        await holdings.stage(connection, [held("billing.charge", "A-2", "5.00")])
-        await holdings.merge(connection)
-        await holdings.tally(connection, FIRST, LAST, at.clock.now())
+        await ledger_snapshot.stage(connection, [held("billing.charge", "A-2", "5.00")])
+        await ledger_snapshot.merge(connection)
+        await ledger_snapshot.total_days(connection, FIRST, LAST, at.clock.now())
     with pytest.raises(NotPossible, match="figures of 2026-02 changed"):
         await closing.sign(at, ADA, MONTH, seen)
     assert await closing.sign(at, ADA, MONTH, (await gather(at, MONTH)).digest) == 1
 
 
-async def reaches_signing(at: Desk) -> None:
+async def reaches_signing(at: CommandContext) -> None:
     """The close's process has done all that comes before the signatures."""
     accrued = Accrued(amount=Money(Decimal("80.00"), "USD"), entries=(), unpriced=("A-9",), work=())
     results = {"accrue_unbilled": msgspec.Raw(msgspec.json.encode(accrued))}
@@ -203,10 +203,10 @@ async def reaches_signing(at: Desk) -> None:
         )
 
 
-async def differs(at: Desk, key: str) -> None:
+async def differs(at: CommandContext, key: str) -> None:
     found = Found(
         rule="charge_not_invoiced", what="missing", key=key, appointment=key, facility="MAIN", party="", repair="redo",
-        day=date(2026, 2, 10), owner="finance", money=Decimal(200), currency="USD", evidence="{}", print=key,
+        day=date(2026, 2, 10), owner="finance", money=Decimal(200), currency="USD", evidence="{}", fingerprint=key,
     )  # fmt: skip
     async with at.database.transaction() as connection:
         await discrepancies.put(connection, [found], at.clock.now(), at.clock.now())

@@ -24,14 +24,14 @@ from suture.gateway import app as gateway
 from suture.operate import accounts, approvals, closing, commands
 from suture.operate.actor import Actor
 from suture.operate.commands import Month
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.runbook import CLASSES
 from suture.operate.words import _REPAIR, _WHAT
 from suture.processes.definitions import DEFINITIONS
 from suture.store import audit, discrepancies
+from suture.store.data_keys import Vault
 from suture.store.database import Connection, Database
 from suture.store.exceptions import Trouble
-from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -58,7 +58,7 @@ PROOFS: dict[str, Any] = {
 class Console:
     """A console over a database, and an administrator's session at it."""
 
-    def __init__(self, url: str, session: str, desk: Desk) -> None:
+    def __init__(self, url: str, session: str, desk: CommandContext) -> None:
         self.url, self.session, self.desk = url, session, desk
 
     async def read(self, path: str) -> str:
@@ -142,7 +142,7 @@ async def test_discrepancies(console: Console, database: Database) -> None:
                     cases += 1
                     rule = rules[cases % len(rules)]
                     found = msgspec.structs.replace(
-                        missing_invoice(f"A{cases}"), rule=rule, repair=repair, what=what, print=f"p{cases}"
+                        missing_invoice(f"A{cases}"), rule=rule, repair=repair, what=what, fingerprint=f"p{cases}"
                     )
                     await discrepancies.put(connection, [found], now, now + timedelta(days=1))
                     await connection.execute(

@@ -6,8 +6,8 @@ import pytest
 
 from suture.core.clock import ManualClock
 from suture.store.crosswalk import Crosswalk, Known
+from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.vault import Vault
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -17,8 +17,8 @@ def crosswalk(database: Database, vault: Vault) -> Crosswalk:
     return Crosswalk(database, vault, "odoo", ManualClock(NOW))
 
 
-def known(name: str, record: int = 7, key: str = "A1", **prints: str) -> Known:
-    return Known(name=name, key=key, model="account.move", record=record, prints=prints)
+def known(name: str, record: int = 7, key: str = "A1", **fingerprints: str) -> Known:
+    return Known(name=name, key=key, model="account.move", record=record, fingerprints=fingerprints)
 
 
 async def test_what_one_worker_wrote_another_recalls(crosswalk: Crosswalk, database: Database, vault: Vault) -> None:
@@ -56,10 +56,10 @@ async def test_pages_go_through_all_that_is_recent(crosswalk: Crosswalk) -> None
 
 
 async def test_prints_tell_equal_from_changed_and_nothing_else(crosswalk: Crosswalk, database: Database) -> None:
-    first = crosswalk.prints({"street": "1 Way", "city": False})
-    assert first == crosswalk.prints({"street": "1 Way", "city": False})
-    assert first["street"] != crosswalk.prints({"street": "2 Way"})["street"]
-    assert first["city"] != crosswalk.prints({"street": False})["street"]
+    first = crosswalk.fingerprints({"street": "1 Way", "city": False})
+    assert first == crosswalk.fingerprints({"street": "1 Way", "city": False})
+    assert first["street"] != crosswalk.fingerprints({"street": "2 Way"})["street"]
+    assert first["city"] != crosswalk.fingerprints({"street": False})["street"]
     await crosswalk.remember([known("suture.a", **first)])
     async with database.connection() as connection:
         row = await connection.fetchrow("SELECT * FROM crosswalk")

@@ -20,11 +20,11 @@ from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import Catalogue
 from suture.core.clock import SystemClock
 from suture.gateway import app as gateway
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.embedded import EmbeddedFailed, EmbeddedPostgres
 from suture.store.schema import migrate
 from suture.store.sealing import MasterKey
-from suture.store.vault import Vault
 
 from .recovery import rows
 from .test_gateway import INTERFACE, NEW, OLD, Sender, serving

@@ -11,15 +11,15 @@ from suture.canonical.events import EVENT_TYPES
 from suture.canonical.examples import example
 from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.projection import JourneyProjection, numbers_of
 from suture.operate.search import find
-from suture.store import discrepancies, holdings
+from suture.store import discrepancies, ledger_snapshot
+from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.holdings import Holding
+from suture.store.ledger_snapshot import Holding
 from suture.store.migrations.versions import s0006_people
 from suture.store.recorder import Recorder
-from suture.store.vault import Vault
 
 _BACKFILLED = {"charge", "invoice", "payment", "stock move", "accrual", "patient"}
 
@@ -71,13 +71,13 @@ async def test_the_ledgers_own_numbers_lead_to_the_journey(
     ]
     difference = discrepancies.Found(
         rule="entered_by_hand", what="by_hand", key="INV/2026/00099", appointment="", facility=None, party="", day=None,
-        owner="finance", money=None, currency=None, repair="by_hand", evidence="{}", print="p",
+        owner="finance", money=None, currency=None, repair="by_hand", evidence="{}", fingerprint="p",
     )  # fmt: skip
     async with database.transaction() as connection:
-        await holdings.stage(connection, documents)
-        await holdings.merge(connection)
+        await ledger_snapshot.stage(connection, documents)
+        await ledger_snapshot.merge(connection)
         await discrepancies.put(connection, [difference], seen, seen)
-    desk = Desk(database=database, vault=vault, catalogue=catalogue, clock=clock, recorder=Recorder(()))
+    desk = CommandContext(database=database, vault=vault, catalogue=catalogue, clock=clock, recorder=Recorder(()))
 
     async def leads(asked: str) -> list[tuple[str, str]]:
         return [(one.path, one.kind) for one in await find(desk, asked)]

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from suture.core.clock import ManualClock
-from suture.core.failure import Fatal, Held, Rejected, Unknown
+from suture.core.failure import CircuitOpen, Fatal, Rejected, Unknown
 from suture.operate import interfaces as operate
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.store import gates as gate_store
 from suture.store.database import Database
 from suture.store.gates import Gate, Gates
@@ -91,7 +91,7 @@ class TestBreaker:
         fail(floor.one(BILLING), 3)
         assert floor.other(BILLING).flowing
         await floor.turn()
-        with pytest.raises(Held):
+        with pytest.raises(CircuitOpen):
             floor.other(BILLING).enter()
         row = await gate_row(floor.database)
         assert (row.breaker, row.cause, row.openings, row.opened_at) == ("open", "no_answer", 1, floor.clock.now())
@@ -259,14 +259,14 @@ class TestItsException:
 
 class TestPause:
     @pytest.fixture
-    def desk(self, floor: Floor, vault, catalogue) -> Desk:
-        return Desk(floor.database, vault, Recorder(()), catalogue, floor.clock)
+    def desk(self, floor: Floor, vault, catalogue) -> CommandContext:
+        return CommandContext(floor.database, vault, Recorder(()), catalogue, floor.clock)
 
-    async def test_by_a_person_holds_for_all_until_it_is_resumed(self, floor: Floor, desk: Desk) -> None:
+    async def test_by_a_person_holds_for_all_until_it_is_resumed(self, floor: Floor, desk: CommandContext) -> None:
         await operate.pause(desk, ANN, BILLING)
         await floor.turn()
         for gates in (floor.one, floor.other):
-            with pytest.raises(Held, match="is paused"):
+            with pytest.raises(CircuitOpen, match="is paused"):
                 gates(BILLING).check()
         (state,) = [
             one for one in await operate.interfaces(floor.database, desk.catalogue.interfaces) if one.name == BILLING
@@ -277,7 +277,7 @@ class TestPause:
         assert floor.one(BILLING).flowing
         assert floor.other(BILLING).flowing
 
-    async def test_by_a_person_outlasts_the_pause_of_a_breaker(self, floor: Floor, desk: Desk) -> None:
+    async def test_by_a_person_outlasts_the_pause_of_a_breaker(self, floor: Floor, desk: CommandContext) -> None:
         await floor.open()
         await floor.park("a")
         await operate.pause(desk, ANN, BILLING)
@@ -285,7 +285,9 @@ class TestPause:
         await floor.turn(after=60)
         assert await floor.parked() == ["a"]
 
-    async def test_ended_by_a_person_tries_a_system_that_was_away_at_once(self, floor: Floor, desk: Desk) -> None:
+    async def test_ended_by_a_person_tries_a_system_that_was_away_at_once(
+        self, floor: Floor, desk: CommandContext
+    ) -> None:
         await floor.open()
         await floor.park("a")
         await operate.resume(desk, ANN, BILLING)
@@ -293,7 +295,7 @@ class TestPause:
         await floor.turn()
         assert await floor.parked() == []
 
-    async def test_comes_by_itself_after_too_many_refusals(self, floor: Floor, desk: Desk) -> None:
+    async def test_comes_by_itself_after_too_many_refusals(self, floor: Floor, desk: CommandContext) -> None:
         for _ in range(3):
             floor.one(BILLING).refused(REFUSAL)
         await floor.turn()
@@ -311,7 +313,7 @@ class TestPause:
         assert floor.one(BILLING).flowing
         assert await in_queue(floor.database) == []
 
-    async def test_ended_the_refusals_from_before_are_forgotten(self, floor: Floor, desk: Desk) -> None:
+    async def test_ended_the_refusals_from_before_are_forgotten(self, floor: Floor, desk: CommandContext) -> None:
         for _ in range(3):
             floor.one(BILLING).refused(REFUSAL)
         await floor.turn()
@@ -321,7 +323,7 @@ class TestPause:
         await floor.turn()
         assert floor.one(BILLING).flowing
 
-    async def test_by_a_person_is_not_overridden_by_one_of_its_own(self, floor: Floor, desk: Desk) -> None:
+    async def test_by_a_person_is_not_overridden_by_one_of_its_own(self, floor: Floor, desk: CommandContext) -> None:
         await operate.pause(desk, ANN, BILLING)
         for _ in range(3):
             floor.one(BILLING).refused(REFUSAL)

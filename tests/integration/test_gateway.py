@@ -22,10 +22,10 @@ from suture.bootstrap.settings import Secrets, Settings, SettingsError
 from suture.catalogue import Catalogue
 from suture.core.clock import SystemClock
 from suture.gateway.app import create_app
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.inbox import receipt_of
 from suture.store.sealing import MasterKey
-from suture.store.vault import Vault
 
 OLD, NEW, STRANGER = ("whsec_" + base64.b64encode(letter * 24).decode() for letter in (b"o", b"n", b"s"))
 INTERFACE = "scheduling-appointments"

@@ -15,13 +15,13 @@ from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
 from suture.operate import accounts
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.guessing import Locked
 from suture.processes.definitions import ROUTES
 from suture.store import audit
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.recorder import Recorder
-from suture.store.vault import Vault
 
 ROOT = Actor("root", "a test", (ADMINISTRATOR,))
 PASSWORD = "a few words that do well"
@@ -29,9 +29,9 @@ HERE, THERE = "192.0.2.7", "198.51.100.9"
 
 
 @pytest.fixture
-async def desk(database: Database, vault: Vault, catalogue: Catalogue, clock: ManualClock) -> Desk:
+async def desk(database: Database, vault: Vault, catalogue: Catalogue, clock: ManualClock) -> CommandContext:
     await vault.check()
-    return Desk(database, vault, Recorder(ROUTES), catalogue, clock)
+    return CommandContext(database, vault, Recorder(ROUTES), catalogue, clock)
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-async def ada(desk: Desk) -> str:
+async def ada(desk: CommandContext) -> str:
     token = await accounts.add(desk, ROOT, "ada", full_name="Ada", email="", roles=["finance"])
     return await accounts.accept(desk, token, PASSWORD)
 
 
-async def acts(desk: Desk, subject: str = "Person/ada") -> list[str]:
+async def acts(desk: CommandContext, subject: str = "Person/ada") -> list[str]:
     async with desk.database.connection() as connection:
         return [entry.action for entry in await audit.newest(connection, subject)]
 
@@ -62,7 +62,9 @@ async def many(count: int, attempt: Callable[[int], Awaitable[Any]]) -> list[Any
     return list(await asyncio.gather(*(attempt(number) for number in range(count)), return_exceptions=True))
 
 
-async def test_of_a_hundred_wrong_passwords_at_once_five_are_evaluated(desk: Desk, evaluated: list[str]) -> None:
+async def test_of_a_hundred_wrong_passwords_at_once_five_are_evaluated(
+    desk: CommandContext, evaluated: list[str]
+) -> None:
     await ada(desk)
     told = await many(100, lambda number: accounts.sign_in(desk, "ada", f"wrong {number}", HERE))
     assert len(evaluated) == 5
@@ -75,13 +77,15 @@ async def test_of_a_hundred_wrong_passwords_at_once_five_are_evaluated(desk: Des
         await accounts.sign_in(desk, "ada", PASSWORD, HERE)
 
 
-async def test_who_guesses_elsewhere_locks_nobody_out_here(desk: Desk) -> None:
+async def test_who_guesses_elsewhere_locks_nobody_out_here(desk: CommandContext) -> None:
     await ada(desk)
     await many(40, lambda number: accounts.sign_in(desk, "ada", f"wrong {number}", THERE))
     assert await accounts.sign_in(desk, "ada", PASSWORD, HERE)
 
 
-async def test_many_addresses_together_have_a_bound(desk: Desk, evaluated: list[str], clock: ManualClock) -> None:
+async def test_many_addresses_together_have_a_bound(
+    desk: CommandContext, evaluated: list[str], clock: ManualClock
+) -> None:
     await ada(desk)
     for number in range(80):
         with pytest.raises(NotPossible):
@@ -91,7 +95,7 @@ async def test_many_addresses_together_have_a_bound(desk: Desk, evaluated: list[
     assert await accounts.sign_in(desk, "ada", PASSWORD, HERE)
 
 
-async def test_the_pause_doubles_and_a_right_password_ends_it(desk: Desk, clock: ManualClock) -> None:
+async def test_the_pause_doubles_and_a_right_password_ends_it(desk: CommandContext, clock: ManualClock) -> None:
     await ada(desk)
     for pause in (1, 2, 4):
         await many(5, lambda number: accounts.sign_in(desk, "ada", f"wrong {number}", HERE))
@@ -104,7 +108,9 @@ async def test_the_pause_doubles_and_a_right_password_ends_it(desk: Desk, clock:
     assert not [one for one in told if isinstance(one, Locked)], "the count begins anew"
 
 
-async def test_a_name_that_nobody_has_is_counted_alike_and_kept_nowhere(desk: Desk, evaluated: list[str]) -> None:
+async def test_a_name_that_nobody_has_is_counted_alike_and_kept_nowhere(
+    desk: CommandContext, evaluated: list[str]
+) -> None:
     told = await many(20, lambda number: accounts.sign_in(desk, "hunter2 typed as a name", f"wrong {number}", HERE))
     assert len(evaluated) == 5
     assert sum(isinstance(one, Locked) for one in told) == 15
@@ -113,7 +119,9 @@ async def test_a_name_that_nobody_has_is_counted_alike_and_kept_nowhere(desk: De
     assert "hunter2" not in everything
 
 
-async def test_codes_are_counted_as_passwords_are_and_none_is_good_twice(desk: Desk, clock: ManualClock) -> None:
+async def test_codes_are_counted_as_passwords_are_and_none_is_good_twice(
+    desk: CommandContext, clock: ManualClock
+) -> None:
     await ada(desk)
     secret = pyotp.TOTP(await accounts.begin_factor(desk, "ada"))
     await accounts.confirm_factor(desk, "ada", secret.at(clock.now()), HERE)
@@ -129,7 +137,7 @@ async def test_codes_are_counted_as_passwords_are_and_none_is_good_twice(desk: D
     assert sum(isinstance(one, str) for one in once) == 1
 
 
-async def test_a_session_that_was_left_open_does_not_serve_to_guess(desk: Desk, evaluated: list[str]) -> None:
+async def test_a_session_that_was_left_open_does_not_serve_to_guess(desk: CommandContext, evaluated: list[str]) -> None:
     session = await ada(desk)
 
     async def change(number: int) -> None:
@@ -143,7 +151,7 @@ async def test_a_session_that_was_left_open_does_not_serve_to_guess(desk: Desk, 
         await accounts.end_factor(desk, "ada", PASSWORD, HERE)
 
 
-async def test_an_invitation_is_used_once_however_many_try(desk: Desk) -> None:
+async def test_an_invitation_is_used_once_however_many_try(desk: CommandContext) -> None:
     token = await accounts.add(desk, ROOT, "ben", full_name="Ben", email="", roles=["finance"])
     told = await many(12, lambda number: accounts.accept(desk, token, f"{PASSWORD} {number}", HERE))
     assert sum(isinstance(one, str) for one in told) == 1
@@ -151,7 +159,9 @@ async def test_an_invitation_is_used_once_however_many_try(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("roles", [(), ("odd",), ("client",)])
-async def test_a_provider_that_tells_no_role_takes_the_former_ones(desk: Desk, roles: tuple[str, ...]) -> None:
+async def test_a_provider_that_tells_no_role_takes_the_former_ones(
+    desk: CommandContext, roles: tuple[str, ...]
+) -> None:
     def told(*named: str) -> Identity:
         return Identity(subject="s-1", name="cleo", full_name="Cleo", email="", roles=named)
 

@@ -15,9 +15,9 @@ from suture.core.clock import ManualClock
 from suture.operate import accounts, approvals, closing
 from suture.operate.actor import Actor, NotPossible, NotSignedIn
 from suture.operate.commands import AddClient
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
+from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.vault import Vault
 
 ROOT = Actor("root", "a test", roles=(ADMINISTRATOR,))
 ADA, BEN, CEM = (Actor(name, "a test", (ADMINISTRATOR,), signed_in=True) for name in ("ada", "ben", "cem"))
@@ -25,7 +25,9 @@ ASKED = AddClient(name="erp", purpose="its screens", scopes=("events:read",))
 
 
 @pytest.fixture
-async def at(tmp_path: Path, database: Database, vault: Vault, clock: ManualClock, catalogue: Catalogue) -> Desk:
+async def at(
+    tmp_path: Path, database: Database, vault: Vault, clock: ManualClock, catalogue: Catalogue
+) -> CommandContext:
     """A desk where adding clients needs a second person; root added ada and cem, and ada added ben."""
     watched = msgspec.structs.replace(catalogue, four_eyes=("client.add",))
     made = desk(foundation(tmp_path, database, vault, clock, watched))
@@ -36,7 +38,7 @@ async def at(tmp_path: Path, database: Database, vault: Vault, clock: ManualCloc
 
 @pytest.mark.parametrize(("asks", "approves"), [(ADA, BEN), (BEN, ADA)])
 async def test_an_account_is_no_second_person_for_who_made_it_until_another_invites_it_anew(
-    at: Desk, asks: Actor, approves: Actor
+    at: CommandContext, asks: Actor, approves: Actor
 ) -> None:
     bench: Any = SimpleNamespace(desk=at)
     assert "waits as no. 1" in (await approvals.perform(bench, asks, "clients.add", ASKED)).words
@@ -47,7 +49,7 @@ async def test_an_account_is_no_second_person_for_who_made_it_until_another_invi
     assert (await approvals.approve(bench, approves, 1)).words == "client erp was added"
 
 
-async def test_asking_and_approving_need_a_signed_in_person(at: Desk) -> None:
+async def test_asking_and_approving_need_a_signed_in_person(at: CommandContext) -> None:
     bench: Any = SimpleNamespace(desk=at)
     with pytest.raises(NotSignedIn):
         await approvals.perform(bench, ROOT, "clients.add", ASKED)
@@ -57,7 +59,7 @@ async def test_asking_and_approving_need_a_signed_in_person(at: Desk) -> None:
     assert (await approvals.approve(bench, CEM, 1)).words == "client erp was added"
 
 
-async def test_nobody_signs_a_month_twice_by_an_account_of_their_own_making(at: Desk) -> None:
+async def test_nobody_signs_a_month_twice_by_an_account_of_their_own_making(at: CommandContext) -> None:
     await closing.start(at, ADA, MONTH)
     await reaches_signing(at)
     assert await closing.sign(at, ADA, MONTH) == 1

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from suture.store import delivery_queue, inbox
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.inbox import Inbox, InboxFull, Receipt, Verdict, receipt_of
 from suture.store.sealing import MasterKey, SealBroken, Sealed
-from suture.store.vault import Vault
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 NEW, KNOWN, CONFLICT = Verdict.NEW, Verdict.KNOWN, Verdict.CONFLICT

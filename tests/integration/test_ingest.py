@@ -21,13 +21,13 @@ from suture.ingest.decoding import Context, Understood
 from suture.ingest.ingester import DECODERS, Ingester
 from suture.processes.definitions import ROUTES
 from suture.store import exceptions
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.exceptions import OpenException
 from suture.store.inbox import Inbox
 from suture.store.parties import Parties
 from suture.store.recorder import Recorder
 from suture.store.sealing import MasterKey
-from suture.store.vault import Vault
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 MARK = "Zzyzxfamily"

@@ -35,25 +35,27 @@ from suture.core.failure import Rejected
 from suture.core.money import Money
 from suture.operate import ledger as operate
 from suture.operate.actor import Actor
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.projection import JourneyProjection
 from suture.operate.search import find
 from suture.processes.definitions import ROUTES
 from suture.simulators.odoo import create_app
 from suture.simulators.serving import serving
 from suture.store import audit, events, exceptions, journeys
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.parties import Parties
 from suture.store.recorder import Recorder
-from suture.store.vault import Vault
 
 ADA = Actor("ada", "as agreed", (ADMINISTRATOR,))
 TOLD = Payer(reference=PAYER.reference, name=PAYER.name)
 
 
 @pytest.fixture
-def desk(database: Database, vault: Vault, catalogue: Catalogue) -> Desk:
-    return Desk(database=database, vault=vault, recorder=Recorder(ROUTES), catalogue=catalogue, clock=SystemClock())
+def desk(database: Database, vault: Vault, catalogue: Catalogue) -> CommandContext:
+    return CommandContext(
+        database=database, vault=vault, recorder=Recorder(ROUTES), catalogue=catalogue, clock=SystemClock()
+    )
 
 
 @pytest.fixture
@@ -82,12 +84,12 @@ async def billed(ledger: OdooLedger, *keys: str) -> None:
         await ledger.post_invoice(key, usd("200.00"))
 
 
-async def acts(desk: Desk) -> list[tuple[str, str, str]]:
+async def acts(desk: CommandContext) -> list[tuple[str, str, str]]:
     async with desk.database.connection() as connection:
         return [(entry.actor, entry.action, entry.subject) for entry in await audit.newest(connection)]
 
 
-async def test_a_remittance_is_booked_with_the_patients_that_we_know(desk: Desk, ledger: OdooLedger) -> None:
+async def test_a_remittance_is_booked_with_the_patients_that_we_know(desk: CommandContext, ledger: OdooLedger) -> None:
     await billed(ledger, "A1", "A2")
     known = Patient(reference="Patient/A1", identifiers=(), family="Quillfeather", given="Zebedee")
     async with desk.database.transaction() as connection:
@@ -102,7 +104,7 @@ async def test_a_remittance_is_booked_with_the_patients_that_we_know(desk: Desk,
     assert await acts(desk) == [("ada", "remittance.book", "Remittance/R1-era")]
 
 
-async def test_a_claim_that_finds_nothing_open_waits_for_a_person(desk: Desk, ledger: OdooLedger) -> None:
+async def test_a_claim_that_finds_nothing_open_waits_for_a_person(desk: CommandContext, ledger: OdooLedger) -> None:
     await billed(ledger, "A1")
     lost = a_claim("lost", patient="0.00", **{"CO-45": "80.00"})
     for _ in range(2):
@@ -121,7 +123,7 @@ async def test_a_claim_that_finds_nothing_open_waits_for_a_person(desk: Desk, le
 
 
 async def test_what_a_remittance_settled_is_seen_in_the_journey_and_it_is_no_appointment_itself(
-    desk: Desk, ledger: OdooLedger
+    desk: CommandContext, ledger: OdooLedger
 ) -> None:
     await billed(ledger, "A1", "A2")
     back = a_remittance("R2", a_reversal("A1"))
@@ -143,7 +145,7 @@ async def test_what_a_remittance_settled_is_seen_in_the_journey_and_it_is_no_app
 
 
 async def test_a_visit_is_found_by_every_number_that_its_remittance_has(
-    desk: Desk, ledger: OdooLedger, monkeypatch: pytest.MonkeyPatch
+    desk: CommandContext, ledger: OdooLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The payer's of remittance and claim, and the ledger's of each entry; again, none of it stands twice."""
     monkeypatch.setattr(posting, "PART", 1)  # an entry for the deposit, and one for each claim
@@ -164,7 +166,7 @@ async def test_a_visit_is_found_by_every_number_that_its_remittance_has(
 
 
 async def test_what_completes_a_claim_is_found_and_a_visit_that_nobody_told_of_is_not(
-    desk: Desk, ledger: OdooLedger
+    desk: CommandContext, ledger: OdooLedger
 ) -> None:
     lost = a_remittance("R1", a_claim("lost", patient="0.00", **{"CO-45": "80.00"}))
     for _ in range(3):
@@ -176,14 +178,14 @@ async def test_what_completes_a_claim_is_found_and_a_visit_that_nobody_told_of_i
     assert len(entries) == 2
 
 
-async def troubles(desk: Desk) -> list[tuple[str, str]]:
+async def troubles(desk: CommandContext) -> list[tuple[str, str]]:
     """What waits for a person: codes, and the claim in each one's key."""
     async with desk.database.connection() as connection:
         found = await exceptions.open_exceptions(connection)
     return sorted((one.code, (one.process or "").rpartition("/")[2]) for one in found)
 
 
-def told(desk: Desk, fact: str, data: msgspec.Struct, journey: str) -> Event:
+def told(desk: CommandContext, fact: str, data: msgspec.Struct, journey: str) -> Event:
     return Event(
         id=uuid5(UUID(int=0), fact + journey),
         type=f"suture.{fact}.v1",
@@ -198,7 +200,7 @@ def told(desk: Desk, fact: str, data: msgspec.Struct, journey: str) -> Event:
     )
 
 
-async def test_a_payment_that_is_told_differently_is_its_billings_owners(desk: Desk) -> None:
+async def test_a_payment_that_is_told_differently_is_its_billings_owners(desk: CommandContext) -> None:
     recorder = make_recorder(desk.catalogue)
     for amount in ("40.00", "50.00"):
         paid = PaymentPosted(payment=a_payment("A1", amount))
@@ -209,7 +211,7 @@ async def test_a_payment_that_is_told_differently_is_its_billings_owners(desk: D
     assert (trouble.code, trouble.owner) == ("told_differently", "revenue cycle")
 
 
-async def test_a_share_that_names_no_patient_is_the_visits_patients(desk: Desk, ledger: OdooLedger) -> None:
+async def test_a_share_that_names_no_patient_is_the_visits_patients(desk: CommandContext, ledger: OdooLedger) -> None:
     await billed(ledger, "A1")
     known = Patient(reference="Patient/A1", identifiers=(), family="Quillfeather", given="Zebedee")
     visit = EXAMPLES[AppointmentCompleted].visit  # type: ignore[attr-defined]
@@ -224,7 +226,9 @@ async def test_a_share_that_names_no_patient_is_the_visits_patients(desk: Desk, 
     assert (await open_of(ledger, "Patient/A1"), await troubles(desk)) == (30, [])
 
 
-async def test_a_share_of_another_patient_than_the_visits_is_asked_about(desk: Desk, ledger: OdooLedger) -> None:
+async def test_a_share_of_another_patient_than_the_visits_is_asked_about(
+    desk: CommandContext, ledger: OdooLedger
+) -> None:
     await billed(ledger, "A1")
     visit = EXAMPLES[AppointmentCompleted].visit  # type: ignore[attr-defined]
     visit = msgspec.structs.replace(visit, appointment="A1", patient="Patient/A1")
@@ -243,7 +247,7 @@ async def test_a_share_of_another_patient_than_the_visits_is_asked_about(desk: D
 
 
 async def test_a_claim_with_a_reason_without_an_account_is_completed_once_it_has_one(
-    desk: Desk, odoo: str, ledger: OdooLedger
+    desk: CommandContext, odoo: str, ledger: OdooLedger
 ) -> None:
     await billed(ledger, "A1")
     told_ = a_remittance("R1", a_claim("A1", **{"CO-45": "0", "XX-99": "50.00"}, patient="30.00"))
@@ -265,7 +269,7 @@ async def test_a_claim_with_a_reason_without_an_account_is_completed_once_it_has
 
 @pytest.mark.parametrize("received_on", [date(1, 1, 1), date(1999, 1, 1), date(9999, 12, 31)])
 async def test_a_date_of_an_impossible_year_is_refused_as_a_date(
-    desk: Desk, ledger: OdooLedger, received_on: date
+    desk: CommandContext, ledger: OdooLedger, received_on: date
 ) -> None:
     await billed(ledger, "A1")
     told_ = msgspec.structs.replace(a_remittance("R1", a_claim("A1")), received_on=received_on)
@@ -274,7 +278,7 @@ async def test_a_date_of_an_impossible_year_is_refused_as_a_date(
     assert caught.value.code == "time_implausible"
 
 
-async def test_a_name_in_a_claim_numbers_place_stands_in_no_exception(desk: Desk, ledger: OdooLedger) -> None:
+async def test_a_name_in_a_claim_numbers_place_stands_in_no_exception(desk: CommandContext, ledger: OdooLedger) -> None:
     name = "Zebedee Quillfeather 1950"
     await billed(ledger, "A1", "A2", "A3")
     claims = [
@@ -298,7 +302,9 @@ async def test_a_name_in_a_claim_numbers_place_stands_in_no_exception(desk: Desk
     assert not [number for (number,) in numbers if name in number]
 
 
-async def test_a_number_that_stands_for_something_else_waits_for_a_person(desk: Desk, ledger: OdooLedger) -> None:
+async def test_a_number_that_stands_for_something_else_waits_for_a_person(
+    desk: CommandContext, ledger: OdooLedger
+) -> None:
     await billed(ledger, "A1", "A2")
     free = {"paid": "0.00", "patient": "150.00"}
     for claim, refused in ((a_claim("A1", **free), False), (a_claim("A2", **free), True)):
@@ -308,13 +314,13 @@ async def test_a_number_that_stands_for_something_else_waits_for_a_person(desk: 
     assert ("remittance_differs", f"{PAYER.reference.partition('/')[2]} R1-era") in await troubles(desk)
 
 
-async def test_a_remittance_in_another_currency_is_refused(desk: Desk, ledger: OdooLedger) -> None:
+async def test_a_remittance_in_another_currency_is_refused(desk: CommandContext, ledger: OdooLedger) -> None:
     told = msgspec.structs.replace(a_remittance("R1"), deposit=Money(Decimal(0), "XOF"))
     with pytest.raises(Rejected, match="is in XOF, where USD is kept"):
         await operate.book_remittance(desk, ADA, ledger, told, TOLD, progress=lambda _: None)
 
 
-async def test_a_payer_is_named_as_its_owner_told(desk: Desk, ledger: OdooLedger) -> None:
+async def test_a_payer_is_named_as_its_owner_told(desk: CommandContext, ledger: OdooLedger) -> None:
     owners = Payer(reference="Payer/p9", name="As Its Owner Says")
     async with desk.database.transaction() as connection:
         await Parties(desk.database, desk.vault).put(connection, [(owners, desk.clock.now())], desk.clock.now())

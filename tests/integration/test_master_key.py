@@ -7,9 +7,9 @@ import pytest
 
 from suture.bootstrap.servers import settle_master_key
 from suture.bootstrap.settings import MASTER_KEY, Secrets, Settings, SettingsError
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.sealing import MasterKey, SealBroken, WrongMasterKey
-from suture.store.vault import Vault
 
 from .recovery import rows
 

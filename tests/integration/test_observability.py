@@ -16,10 +16,10 @@ from suture.core.clock import SystemClock
 from suture.operate.metering import Meter
 from suture.operate.objectives import burn_rate, objectives
 from suture.operate.runbook import CLASSES
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.embedded import free_port
 from suture.store.gauges import Share
-from suture.store.vault import Vault
 from suture.telemetry import metrics, tracing
 from suture.telemetry.declared import METRICS
 

@@ -36,8 +36,8 @@ from suture.operate.actor import Actor
 from suture.operate.clients import SCOPES
 from suture.operate.commands import COMMANDS
 from suture.store import discrepancies
+from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -25,11 +25,11 @@ from suture.simulators.odoo import create_app
 from suture.simulators.serving import serving
 from suture.store import cursors, exceptions
 from suture.store.crosswalk import Crosswalk
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.inbox import Inbox, InboxFull, Receipt
 from suture.store.parties import Parties
 from suture.store.recorder import Recorder
-from suture.store.vault import Vault
 
 INTERFACE = "odoo-changes"
 

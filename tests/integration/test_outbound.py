@@ -21,16 +21,16 @@ from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
 from suture.operate import subscribers
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.outbound.addresses import AddressRefused, PublicResolver, check_url
 from suture.outbound.fan_out import FanOut
 from suture.outbound.sender import SCHEDULE, Sender
 from suture.simulators.serving import serving
 from suture.store import exceptions, subscriptions
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.exceptions import Selection
 from suture.store.recorder import Recorder
-from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -58,7 +58,7 @@ class Receiver:
 
 
 class Bench:
-    def __init__(self, desk: Desk, receiver: Receiver, url: str, http: aiohttp.ClientSession) -> None:
+    def __init__(self, desk: CommandContext, receiver: Receiver, url: str, http: aiohttp.ClientSession) -> None:
         self.desk = desk
         self.receiver = receiver
         self.url = url
@@ -94,13 +94,13 @@ class Bench:
 
 @pytest.fixture
 async def it(database: Database, vault: Vault, catalogue: Catalogue, clock: ManualClock) -> AsyncIterator[Bench]:
-    desk = Desk(database=database, vault=vault, recorder=Recorder(()), catalogue=catalogue, clock=clock)
+    desk = CommandContext(database=database, vault=vault, recorder=Recorder(()), catalogue=catalogue, clock=clock)
     async with bench(desk) as made:
         yield made
 
 
 @asynccontextmanager
-async def bench(desk: Desk) -> AsyncIterator[Bench]:
+async def bench(desk: CommandContext) -> AsyncIterator[Bench]:
     receiver = Receiver()
     app = Starlette(routes=[Route("/hook", receiver.take, methods=["POST"])])
     async with serving(app) as url, aiohttp.ClientSession() as http:

@@ -14,9 +14,9 @@ import pytest
 from suture.catalogue.model import Breaker, Retry
 from suture.connectors.guard import Guard
 from suture.core.clock import ManualClock, SystemClock
-from suture.core.failure import Failure, Fatal, Held, Rejected, Retriable, Throttled, Unknown
+from suture.core.failure import CircuitOpen, Failure, Fatal, Rejected, Retriable, Throttled, Unknown
 from suture.operate import process_commands
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.processes.definition import Step
 from suture.processes.run import Outcome
 from suture.store import gates as gate_store
@@ -49,8 +49,8 @@ def gates(database: Database) -> Gates:
 
 
 @pytest.fixture
-def desk(bench: Bench, vault, catalogue) -> Desk:
-    return Desk(bench.database, vault, bench.recorder, catalogue, SystemClock())
+def desk(bench: Bench, vault, catalogue) -> CommandContext:
+    return CommandContext(bench.database, vault, bench.recorder, catalogue, SystemClock())
 
 
 async def pause(bench: Bench, gates: Gates, interface: str = BILLING) -> None:
@@ -89,7 +89,7 @@ class TestAtAShutGate:
     async def test_held_between_two_calls_of_a_step_it_is_done_again_later(
         self, bench: Bench, world: World, gates: Gates
     ) -> None:
-        world.failures["one"] = [Held(BILLING, "does not answer at present")]
+        world.failures["one"] = [CircuitOpen(BILLING, "does not answer at present")]
         await gates.turn()
         await bench.start("a")
         async with running(bench.engine(world.step("one"), gates=gates)):
@@ -97,7 +97,7 @@ class TestAtAShutGate:
         assert process.journal["one"].state == "begun", "a part of it may have happened"
 
     async def test_held_until_its_turn_it_only_waits(self, bench: Bench, world: World, clock: ManualClock) -> None:
-        world.failures["one"] = [Held(BILLING, "has no turn free yet", not_before=timedelta(seconds=3))] * 9
+        world.failures["one"] = [CircuitOpen(BILLING, "has no turn free yet", not_before=timedelta(seconds=3))] * 9
         await bench.start("a", at=clock.now())
         async with running(bench.engine(world.step("one"), clock=clock)):
             for times in range(1, 10):
@@ -245,7 +245,7 @@ class TestCancelled:
     async def test_held_in_the_midst_of_a_step_that_is_settled_before_it_is_undone(
         self, bench: Bench, world: World, gates: Gates
     ) -> None:
-        world.failures["two"] = [Held(BILLING, "does not answer at present")]
+        world.failures["two"] = [CircuitOpen(BILLING, "does not answer at present")]
         await gates.turn()
         await bench.start("a")
         async with running(bench.engine(world.step("one"), world.step("two"), world.step("three"), gates=gates)):
@@ -440,7 +440,9 @@ class TestUndoing:
         assert process.undoing
         assert len(await bench.exceptions()) == 1
 
-    async def test_a_decision_in_time_keeps_it_from_being_undone(self, bench: Bench, world: World, desk: Desk) -> None:
+    async def test_a_decision_in_time_keeps_it_from_being_undone(
+        self, bench: Bench, world: World, desk: CommandContext
+    ) -> None:
         world.failures["two"] = [NO]
         await bench.start("a")
         engine = bench.engine(world.step("one"), world.step("two"), undo_after=timedelta(hours=1))
@@ -511,7 +513,7 @@ class TestUndoing:
         assert world.of("a") == ["one", "two", "two:undo", *["one:undo"] * 3]
 
     async def test_that_goes_on_failing_waits_for_a_person_and_then_goes_on_undoing(
-        self, bench: Bench, world: World, desk: Desk
+        self, bench: Bench, world: World, desk: CommandContext
     ) -> None:
         world.failures["one:undo"] = [AWAY] * 3
         await bench.start("a")

@@ -14,9 +14,9 @@ from suture.core.failure import Rejected
 from suture.operate import process_commands, queue
 from suture.operate.actor import Actor, NotPossible
 from suture.store import audit, delivery_queue
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.exceptions import OpenException, Selection
-from suture.store.vault import Vault
 
 from .recovery import ANN, LEDGER, House, gate_row, make_gates
 

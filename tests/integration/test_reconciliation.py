@@ -17,10 +17,10 @@ from suture.operate import queue, reconciling, repairs
 from suture.operate.actor import Actor, NotPossible
 from suture.simulators.clinic.day import AppointmentPlan, ClinicDay
 from suture.store import audit, exceptions
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.discrepancies import Discrepancy
 from suture.store.exceptions import OpenException, Trouble
-from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -22,9 +22,9 @@ from suture.operate.replaying import (
     WOULD_TAKE_EFFECT,
     Forecast,
 )
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.delivery_queue import DeliverySelection
-from suture.store.vault import Vault
 
 from .recovery import ANN, House, make_gates
 

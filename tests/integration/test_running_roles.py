@@ -10,8 +10,8 @@ from suture.catalogue import Catalogue
 from suture.catalogue.load import fingerprint
 from suture.core.clock import ManualClock
 from suture.store import running
+from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.vault import Vault
 
 
 async def others(database: Database, read: str, clock: ManualClock) -> list[str]:

@@ -9,9 +9,9 @@ from suture.core.clock import ManualClock
 from suture.operate import interfaces as operate
 from suture.operate import process_commands
 from suture.operate.actor import NotPossible
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.steering import ProcessSelection
-from suture.store.vault import Vault
 
 from .recovery import ANN, BILLING, LEDGER, House
 

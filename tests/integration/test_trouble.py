@@ -16,8 +16,8 @@ from tests.integration.trouble import Player, steps_of
 from suture.catalogue import Catalogue
 from suture.connectors.testing.orders import open_of
 from suture.core.clock import SystemClock
+from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.vault import Vault
 
 pytestmark = pytest.mark.timeout(180)
 

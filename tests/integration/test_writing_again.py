@@ -13,9 +13,9 @@ from suture.operate import ledger as operate
 from suture.operate import queue
 from suture.operate.actor import Actor, NotPossible
 from suture.store import audit, cursors, exceptions
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.exceptions import OpenException, Selection
-from suture.store.vault import Vault
 
 ADA = Actor("ada", "deleted by mistake", (ADMINISTRATOR,))
 

@@ -19,10 +19,10 @@ from suture.reconcile.evidence import by_key as evidence_by_key
 from suture.reconcile.evidence import found
 from suture.reconcile.reconciler import parts
 from suture.reconcile.rule_engine import MOST, TooManyDifferences, compare, suspects
-from suture.store import holdings, periods
+from suture.store import ledger_snapshot, periods
 from suture.store.database import Database
 from suture.store.discrepancies import Discrepancy
-from suture.store.holdings import Holding
+from suture.store.ledger_snapshot import Holding
 
 DAY = date(2026, 3, 2)
 NOW = datetime(2026, 4, 2, 12, tzinfo=UTC)
@@ -63,10 +63,10 @@ WHOLE = {
 
 async def differences(database: Database, documents: list[Holding], now: datetime = NOW) -> list[Difference]:
     async with database.transaction() as connection:
-        await holdings.stage(connection, documents)
-        await holdings.merge(connection)
+        await ledger_snapshot.stage(connection, documents)
+        await ledger_snapshot.merge(connection)
         await connection.execute("DROP TABLE staged")
-        await holdings.scope_days(connection, DAY, DAY + timedelta(days=1))
+        await ledger_snapshot.scope_days(connection, DAY, DAY + timedelta(days=1))
         compared = await compare(connection, standard_rules(), now, (DAY, DAY + timedelta(days=1)))
     return list(compared.told)
 
@@ -120,12 +120,12 @@ async def test_a_look_at_each_day_by_itself_doubts_all_that_differs_over_all_day
     for day in (DAY + timedelta(days=number) for number in range(3)):
         async with database.transaction() as connection:
             if day == DAY:
-                await holdings.stage(connection, documents)
-                await holdings.merge(connection)
-            await holdings.scope_days(connection, day, day)
+                await ledger_snapshot.stage(connection, documents)
+                await ledger_snapshot.merge(connection)
+            await ledger_snapshot.scope_days(connection, day, day)
             doubted |= await suspects(connection, standard_rules(), NOW, (day, day))
     async with database.transaction() as connection:
-        await holdings.scope_keys(connection, [one.key for one in documents])
+        await ledger_snapshot.scope_keys(connection, [one.key for one in documents])
         found = await compare(connection, standard_rules(), NOW, None)
     differing = {key for _, key in found.raw}
     assert differing
@@ -151,9 +151,9 @@ async def test_what_a_system_says_no_time_of_is_not_old_before_its_day_is_over(
         msgspec.structs.replace(one, seen_at=evening - timedelta(minutes=1)) for one in without("billing.charge")
     ]
     async with database.transaction() as connection:
-        await holdings.stage(connection, documents)
-        await holdings.merge(connection)
-        await holdings.scope_days(connection, DAY, DAY)
+        await ledger_snapshot.stage(connection, documents)
+        await ledger_snapshot.merge(connection)
+        await ledger_snapshot.scope_days(connection, DAY, DAY)
         found = await compare(connection, [RULES["charge_gone"]], evening, (DAY, DAY), ZoneInfo(zone))
     assert [one.rule.name for one in found.told] == rules
 
@@ -165,9 +165,9 @@ async def test_what_came_late_for_a_closed_month_stands_on_the_next_ones_first_d
     async with database.transaction() as connection:
         if closed:
             await periods.freeze(connection, f"{DAY:%Y-%m}", "ada", NOW)
-        await holdings.stage(connection, other("ledger.accrual", day=day))
-        await holdings.merge(connection)
-        await holdings.scope_keys(connection, ["a1"])
+        await ledger_snapshot.stage(connection, other("ledger.accrual", day=day))
+        await ledger_snapshot.merge(connection)
+        await ledger_snapshot.scope_keys(connection, ["a1"])
         found = await compare(connection, standard_rules(), NOW, None)
     assert [one.rule.name for one in found.told] == rules
 

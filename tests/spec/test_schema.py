@@ -72,7 +72,7 @@ async def test_a_connection_broken_off_in_the_midst_is_nobodys_to_use_again(data
 async def test_every_named_statement_fits_the_schema(database: Database, file: str) -> None:
     async with database.transaction() as connection:
         for temporary in ("stage", "scope", "scoped"):
-            await connection.execute(sql("holdings")[temporary])
+            await connection.execute(sql("ledger_snapshot")[temporary])
         for name, statement in sql(file).items():
             assert name.isidentifier()
             await connection.prepare(statement)

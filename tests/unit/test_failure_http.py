@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
 from suture.connectors.http import HttpClient, retry_after
-from suture.core.failure import Failure, Fatal, Held, Retriable, Throttled, Unknown
+from suture.core.failure import CircuitOpen, Failure, Fatal, Retriable, Throttled, Unknown
 
 
 async def _answer(request: web.Request) -> web.Response:
@@ -100,7 +100,7 @@ async def test_a_busy_system_says_how_long_to_wait(client: HttpClient) -> None:
 async def test_no_call_goes_out_before_a_busy_system_wants_one(client: HttpClient) -> None:
     with pytest.raises(Throttled):
         await client.get("/429")
-    with pytest.raises(Held) as caught:
+    with pytest.raises(CircuitOpen) as caught:
         await client.get("/200")
     assert caught.value.not_before is not None
     assert timedelta(seconds=6) < caught.value.not_before <= timedelta(seconds=7)

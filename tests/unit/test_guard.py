@@ -10,7 +10,7 @@ import pytest
 
 from suture.catalogue.model import Breaker, Interface, PauseAfter
 from suture.connectors.guard import Guard
-from suture.core.failure import Failure, Fatal, Held, Rejected, Retriable, Throttled, Unknown
+from suture.core.failure import CircuitOpen, Failure, Fatal, Rejected, Retriable, Throttled, Unknown
 from suture.store.gates import Gate, GateRow, Order
 
 NAME = "billing-api"
@@ -83,7 +83,7 @@ class TestOpens:
     )
     async def test_after_enough_calls_that_came_to_nothing(self, line: Line, ends: list, code: str) -> None:
         assert await line.calls(*ends) == [("open", code)]
-        with pytest.raises(Held, match="does not answer"):
+        with pytest.raises(CircuitOpen, match="does not answer"):
             line.gate.check()
 
     @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ class TestOpens:
 
     async def test_once_and_the_guard_lets_nobody_pass_from_then_on(self, line: Line) -> None:
         assert await line.calls(*[NO_ANSWER] * 9) == [("open", "no_answer")]
-        with pytest.raises(Held):
+        with pytest.raises(CircuitOpen):
             async with line.guard.call():
                 raise AssertionError("it went out")
 
@@ -188,10 +188,10 @@ class TestHalfOpen:
     async def test_one_step_may_try_and_no_other(self, line: Line) -> None:
         line.told(breaker="half_open", probe_at=OPENED)
         line.gate.enter()
-        with pytest.raises(Held):
+        with pytest.raises(CircuitOpen):
             line.gate.enter()
         line.told(breaker="half_open", probe_at=OPENED)
-        with pytest.raises(Held):
+        with pytest.raises(CircuitOpen):
             line.gate.enter()
         line.told(breaker="half_open", probe_at=OPENED + timedelta(seconds=5))
         line.gate.enter()
@@ -228,14 +228,14 @@ class TestPauses:
 
     async def test_a_paused_gate_says_so(self, line: Line) -> None:
         line.told(paused_at=OPENED, paused_by="ann")
-        with pytest.raises(Held, match="is paused"):
+        with pytest.raises(CircuitOpen, match="is paused"):
             line.gate.check()
-        with pytest.raises(Held, match="is paused"):
+        with pytest.raises(CircuitOpen, match="is paused"):
             line.gate.enter()
 
     async def test_paused_it_is_not_tried_either(self, line: Line) -> None:
         line.told(breaker="half_open", paused_at=OPENED)
-        with pytest.raises(Held, match="is paused"):
+        with pytest.raises(CircuitOpen, match="is paused"):
             line.gate.enter()
 
 
@@ -251,7 +251,7 @@ class TestTurns:
         line = Line(rate=0.1)
         await line.call()
         line.now += 1
-        with pytest.raises(Held) as told:
+        with pytest.raises(CircuitOpen) as told:
             async with line.guard.call():
                 raise AssertionError("it went out")
         assert told.value.not_before == timedelta(seconds=9)
@@ -260,7 +260,7 @@ class TestTurns:
     @pytest.mark.parametrize("failure", [Throttled, Retriable])
     async def test_whoever_is_asked_to_wait_makes_all_calls_wait(self, line: Line, failure: Callable) -> None:
         await line.call(failure("busy", "later", not_before=timedelta(seconds=30)))
-        with pytest.raises(Held) as told:
+        with pytest.raises(CircuitOpen) as told:
             async with line.guard.call():
                 raise AssertionError("it went out")
         assert told.value.not_before == timedelta(seconds=30)
@@ -271,7 +271,7 @@ class TestTurns:
         line = Line(rate=1)
         line.workers = 4
         await line.call()
-        with pytest.raises(Held) as told:
+        with pytest.raises(CircuitOpen) as told:
             async with line.guard.call():
                 raise AssertionError("it went out")
         assert told.value.not_before == timedelta(seconds=4)
@@ -284,7 +284,7 @@ class TestTurns:
         await asyncio.sleep(0)
         line.told(breaker="open")
         await _end(first)
-        with pytest.raises(Held):
+        with pytest.raises(CircuitOpen):
             await second
 
 

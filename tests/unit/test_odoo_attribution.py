@@ -7,8 +7,8 @@ import pytest
 
 from suture.connectors.odoo.change_origin import deleted, of_move, of_partner, of_product, of_receipt
 from suture.connectors.odoo.crosswalk import Memory
-from suture.connectors.odoo.parties import PARTNER_PRINTED
-from suture.connectors.odoo.posting import MOVE_PRINTED
+from suture.connectors.odoo.parties import PARTNER_FINGERPRINTED
+from suture.connectors.odoo.posting import MOVE_FINGERPRINTED
 from suture.core.money import Money
 from suture.store.crosswalk import Known
 
@@ -37,13 +37,13 @@ POSTED: dict[str, Any] = {
 }
 
 
-def prints(row: dict[str, Any], fields: tuple[str, ...]) -> dict[str, str]:
-    return MEMORY.prints({field: row[field] for field in fields})
+def fingerprints(row: dict[str, Any], fields: tuple[str, ...]) -> dict[str, str]:
+    return MEMORY.fingerprints({field: row[field] for field in fields})
 
 
 def ours(name: str = "suture.invoice_A1", *, posted: bool = True) -> Known:
-    left = prints(POSTED, MOVE_PRINTED) if posted else {}
-    return Known(name=name, key="A1", model="account.move", record=7, prints=left)
+    left = fingerprints(POSTED, MOVE_FINGERPRINTED) if posted else {}
+    return Known(name=name, key="A1", model="account.move", record=7, fingerprints=left)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def ours(name: str = "suture.invoice_A1", *, posted: bool = True) -> Known:
 )
 def test_moves(known: Known | None, now: dict[str, Any], told: tuple[object, ...] | None) -> None:
     row = POSTED | now
-    change = of_move(row, known, prints(row, MOVE_PRINTED), us=US, currency="USD", settled_by=[31])
+    change = of_move(row, known, fingerprints(row, MOVE_FINGERPRINTED), us=US, currency="USD", settled_by=[31])
     assert (change and (change.kind, change.what, change.reference, change.fields)) == told
     if change is not None:
         assert change.residual == Money(Decimal(str(row["amount_residual"])).quantize(Decimal("0.01")), "USD")
@@ -85,8 +85,8 @@ def test_each_state_of_a_record_has_its_own_version_also_within_a_second() -> No
     versions = {
         change.version
         for amount in (1.0, 2.0)
-        if (change := of_move(row := POSTED | {"amount_total": amount}, ours(), prints(row, MOVE_PRINTED), us=US,
-                              currency="USD"))
+        if (change := of_move(row := POSTED | {"amount_total": amount}, ours(),
+                              fingerprints(row, MOVE_FINGERPRINTED), us=US, currency="USD"))
     }  # fmt: skip
     assert len(versions) == 2
 
@@ -103,14 +103,14 @@ def test_what_follows_from_a_change_tells_the_same_change(
     versions = {
         change.version
         for row in (POSTED | now, POSTED | now | then)
-        if (change := of_move(row, known, prints(row, MOVE_PRINTED), us=US, currency="USD", twin_of="A1"))
+        if (change := of_move(row, known, fingerprints(row, MOVE_FINGERPRINTED), us=US, currency="USD", twin_of="A1"))
     }
     assert len(versions) == 1
 
 
 def test_an_invoice_that_somebody_wrote_on_is_settled_by_nobody() -> None:
     row = POSTED | PAID | {"write_uid": THEM}
-    assert of_move(row, ours(), prints(row, MOVE_PRINTED), us=US, currency="USD") is None
+    assert of_move(row, ours(), fingerprints(row, MOVE_FINGERPRINTED), us=US, currency="USD") is None
 
 
 CONTACT: dict[str, Any] = {
@@ -154,10 +154,10 @@ def test_contacts_are_told_without_a_word_of_what_is_in_them(
         key="Patient/p1",
         model="res.partner",
         record=4,
-        prints=prints(CONTACT, PARTNER_PRINTED),
+        fingerprints=fingerprints(CONTACT, PARTNER_FINGERPRINTED),
     )
     row = CONTACT | now
-    change = of_partner(row, left if known else None, prints(row, PARTNER_PRINTED), us=US)
+    change = of_partner(row, left if known else None, fingerprints(row, PARTNER_FINGERPRINTED), us=US)
     assert (change and (change.kind, change.what, change.reference, change.fields)) == told
     assert not any(part in repr(change) for part in ("Zebedee", "Quillfeather", "Way"))
 

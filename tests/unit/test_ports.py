@@ -13,7 +13,7 @@ SOURCE = "".join(
     path.read_text(encoding="utf-8") for path in (Path(__file__).parents[2] / "src" / "suture").rglob("*.py")
 )
 READING = re.compile(
-    r"^(facts|facts_of|master_data|balances|open_items|running_low|receipts|changes|tell|health|ping)$"
+    r"^(facts|facts_of|master_data|balances|open_items|running_low|receipts|changes|refetch|health|ping)$"
 )
 CHANGES_NOTHING = re.compile(r"^(of_company|document_of|how_to_lock|locked_until|close|check_\w+)$")
 METHODS = [

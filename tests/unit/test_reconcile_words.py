@@ -69,7 +69,7 @@ def test_a_difference_says_what_a_person_does_and_no_command_that_can_do_nothing
         currency="USD",
         repair=repair,
         evidence={"compared": {}, "also": {}},
-        print="",
+        fingerprint="",
         state="open",
         opened_at=at,
         seen_at=at,

@@ -7,7 +7,7 @@ import pytest
 
 from suture.canonical.records import ServiceLine, Visit
 from suture.processes.closing import PriceList, unbilled_work
-from suture.store.holdings import Price, Unbilled
+from suture.store.ledger_snapshot import Price, Unbilled
 
 
 def price(service: str, facility: str, amount: str) -> Price:

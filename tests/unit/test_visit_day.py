@@ -18,7 +18,7 @@ from suture.catalogue.write import template
 from suture.connectors.billing import wire
 from suture.ingest.decoding import Context
 from suture.ingest.fhir_appointment import decode
-from suture.reconcile.folding import Fold
+from suture.reconcile.event_projection import EventProjection
 
 HALLOWEEN = date(2026, 10, 31)
 
@@ -108,7 +108,7 @@ def test_reconciliations_books_hold_a_visit_on_its_day(governed: Catalogue, reco
         correlation_id="a1",
         data=msgspec.Raw(msgspec.json.encode(told)),
     )
-    (holding,) = Fold(ServiceIndex(governed), Days(governed)).fold([event])
+    (holding,) = EventProjection(ServiceIndex(governed), Days(governed)).fold([event])
     assert holding.day == HALLOWEEN
 
 

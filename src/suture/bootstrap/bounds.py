@@ -79,7 +79,7 @@ _ANSWERS: dict[Excess, tuple[HTTPStatus, str]] = {
 """What is said, where it can be: in the midst of an answer the connection just ends."""
 
 
-class Tally:
+class RefusalCount:
     """Counts what was refused, and says it in the log: each reason at once, then at most once a minute."""
 
     def __init__(self) -> None:
@@ -119,7 +119,7 @@ class BoundedProtocol(HttpToolsProtocol):
     taken (RFC 9110, 7.8): who asks for one is read as if it didn't."""
 
     bounds: ClassVar[Bounds]
-    tally: ClassVar[Tally]
+    tally: ClassVar[RefusalCount]
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -348,6 +348,6 @@ def _answer(status: HTTPStatus, words: str, bounds: Bounds) -> bytes:
     return f"{head}\r\nconnection: close\r\n\r\n".encode() + body
 
 
-def bounded(bounds: Bounds, tally: Tally) -> type[BoundedProtocol]:
+def bounded(bounds: Bounds, tally: RefusalCount) -> type[BoundedProtocol]:
     """The protocol of a server whose connections all have these bounds."""
     return type("Bounded", (BoundedProtocol,), {"bounds": bounds, "tally": tally})

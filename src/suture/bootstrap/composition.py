@@ -23,20 +23,20 @@ from suture.connectors.guard import Guard
 from suture.connectors.port import AdjustmentAccount, Billing, Ledger, LedgerPlan, Place, Product, Scheduling
 from suture.connectors.port.connecting import Connecting
 from suture.core.clock import Clock, SystemClock
-from suture.operate.desk import Desk
-from suture.operate.repairs import Bench
+from suture.operate.context import CommandContext
+from suture.operate.repairs import RepairContext
 from suture.processes.definitions import AWAITED, ROUTES
+from suture.reconcile.discrepancy_recorder import DiscrepancyRecorder
 from suture.reconcile.reconciler import Reconciler
 from suture.reconcile.sides import Sides
-from suture.reconcile.telling import Teller
 from suture.reconcile.watch import Watch
 from suture.store.anchor import Anchor
 from suture.store.crosswalk import Crosswalk
+from suture.store.data_keys import Vault
 from suture.store.database import CONNECTION_LOST, DATABASE_AWAY, Database
 from suture.store.inbox import Inbox
 from suture.store.recorder import Recorder
 from suture.store.sealing import MasterKey
-from suture.store.vault import Vault
 from suture.store.version import check_schema
 
 _LOOK_AGAIN_SECONDS = 0.5
@@ -224,16 +224,16 @@ def reconciler(base: Foundation, systems: Systems, records: Recorder) -> Reconci
     return Reconciler(
         database=base.database,
         sides=Sides(base.database, systems.scheduling, systems.billing, ledgers, base.clock),
-        teller=Teller(records, base.catalogue),
+        teller=DiscrepancyRecorder(records, base.catalogue),
         catalogue=base.catalogue,
         clock=base.clock,
     )
 
 
-def bench(base: Foundation, systems: Systems) -> Bench:
+def bench(base: Foundation, systems: Systems) -> RepairContext:
     """Where discrepancies are repaired."""
     acting = desk(base)
-    return Bench(
+    return RepairContext(
         desk=acting,
         scheduling=systems.scheduling,
         billing=systems.billing,
@@ -261,9 +261,9 @@ def recorder(catalogue: Catalogue) -> Recorder:
     return Recorder(ROUTES, AWAITED, owner=owner, owners=owners, organisation=catalogue.organisation.id)
 
 
-def desk(base: Foundation) -> Desk:
+def desk(base: Foundation) -> CommandContext:
     """Where people act from."""
-    return Desk(
+    return CommandContext(
         database=base.database,
         vault=base.vault,
         recorder=recorder(base.catalogue),

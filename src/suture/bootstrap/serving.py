@@ -7,7 +7,7 @@ import uvicorn
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from suture.bootstrap.bounds import BoundedProtocol, Bounds, Tally, bounded
+from suture.bootstrap.bounds import BoundedProtocol, Bounds, RefusalCount, bounded
 
 _TICKS_A_LOOK = 10
 """The server ticks ten times a second."""
@@ -18,7 +18,7 @@ class Server(uvicorn.Server):
     for otherwise. Once a second it ends what took longer than `bounds` allow."""
 
     def __init__(self, app: ASGIApp, bounds: Bounds) -> None:
-        self._tally = Tally()
+        self._tally = RefusalCount()
         self._leave = getattr(getattr(app, "state", None), "leave", None)
         super().__init__(_config(app, bounded(bounds, self._tally)))
 

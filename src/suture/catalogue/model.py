@@ -130,8 +130,8 @@ class Interface(_Part, frozen=True, kw_only=True):
     valid at once so that they can be rotated. An interface that is read (``ledger-change.v1``) has none: it is
     looked at every `poll_seconds`, and at once when somebody calls who knows its `hint_secret`. `max_body_kib` bounds a
     delivery; `retention_days` is how long raw deliveries are kept. `retry` holds for every step, `retry_by_step` for
-    those it names. `drain` is how many parked processes go on in a second once the system is back. An exception is to
-    be decided within `sla_hours`; `undo_after_hours` (0: at once) undoes what nobody decided by then, None leaves it
+    those it names. `drain` is how many suspended processes go on in a second once the system is back. An exception is
+    to be decided within `sla_hours`; `undo_after_hours` (0: at once) undoes what nobody decided by then, None leaves it
     waiting. `slo` is what the interface is held to.
     """
 

@@ -18,7 +18,7 @@ from suture.bootstrap.composition import check_database, desk, foundation
 from suture.bootstrap.settings import current
 from suture.cli.trouble import UserError
 from suture.operate.actor import Actor
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 
 _WIDE = 240
 
@@ -32,7 +32,7 @@ Most = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=1_000_000
 PerSecond = Annotated[float, Parameter(validator=validators.Number(gt=0, lte=1_000_000))]
 
 
-def at_desk(act: Callable[[Desk], Awaitable[Answer]]) -> Answer:
+def at_desk(act: Callable[[CommandContext], Awaitable[Answer]]) -> Answer:
     """Open what acting needs, act, and close it again."""
     settings, secrets = current()
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 from suture.cli.acting import at_desk, me, out, table
 from suture.operate import clients
 from suture.operate.clients import PER_MINUTE, SCOPES
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.store.clients import Client, Key
 
 app = App(
@@ -70,7 +70,7 @@ def _show(token: str) -> None:
 def list_() -> None:
     """List clients and their keys."""
 
-    async def read(desk: Desk) -> tuple[list[Client], list[Key]]:
+    async def read(desk: CommandContext) -> tuple[list[Client], list[Key]]:
         return await clients.listed(desk)
 
     known, keys = at_desk(read)

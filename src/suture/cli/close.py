@@ -13,7 +13,7 @@ from suture.cli.acting import at_desk, console_address, me, out, table
 from suture.cli.trouble import UserError
 from suture.operate import closing
 from suture.operate.closing import Status
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.report import gather, page
 from suture.processes.definitions.month_end_close import DEFINITION
 
@@ -132,7 +132,7 @@ def report(month: str, *, to: Path | None = None) -> None:
         to: The file; close-MONTH.html here unless told. ``-`` prints it.
     """
 
-    async def make(desk: Desk) -> str:
+    async def make(desk: CommandContext) -> str:
         return page(await gather(desk, month), ZoneInfo(desk.catalogue.organisation.timezone))
 
     text = at_desk(make)

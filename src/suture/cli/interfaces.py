@@ -8,7 +8,7 @@ from suture.bootstrap.settings import current
 from suture.catalogue.load import fingerprint
 from suture.cli.acting import age, at_desk, me, out, table
 from suture.operate import interfaces as operate
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.interfaces import InterfaceState
 
 
@@ -16,7 +16,7 @@ def interfaces() -> None:
     """List every interface of the catalogue: whether it flows, what waits at it, and why."""
     read = fingerprint(current()[0].catalogue)
 
-    async def look(desk: Desk) -> tuple[list[InterfaceState], Sequence[str]]:
+    async def look(desk: CommandContext) -> tuple[list[InterfaceState], Sequence[str]]:
         found = await operate.interfaces(desk.database, desk.catalogue.interfaces)
         return found, await operate.by_another_catalogue(desk, read)
 

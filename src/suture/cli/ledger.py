@@ -19,7 +19,7 @@ from suture.cli.trouble import UserError
 from suture.codecs import remittance as codec
 from suture.connectors.port import Ledger, PostedRemittance, RemittanceProgress
 from suture.operate import ledger as operate
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 
 _SHOWN = 3
 
@@ -107,7 +107,7 @@ def _read(path: Path) -> tuple[Remittance, Payer]:
 
 
 @asynccontextmanager
-async def _at_ledger() -> AsyncIterator[tuple[Desk, Ledger]]:
+async def _at_ledger() -> AsyncIterator[tuple[CommandContext, Ledger]]:
     """A desk and the ledger: no other system is spoken to, nor its secret needed."""
     settings, secrets = current()
     async with foundation(settings, secrets, most=4) as base:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 
 from suture.cli.acting import at_desk, out, table
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.objectives import WINDOWS, Objective, objectives
 
 _FAST = 14.4
@@ -18,7 +18,7 @@ def slo() -> None:
     A burn rate of 1 uses up the budget exactly by the window's end; 14.4 uses up a month's in two days.
     """
 
-    async def read(desk: Desk) -> Sequence[Objective]:
+    async def read(desk: CommandContext) -> Sequence[Objective]:
         return await objectives(desk.database, desk.catalogue, desk.clock.now())
 
     found = at_desk(read)

@@ -10,7 +10,7 @@ from suture.bootstrap.settings import current
 from suture.cli.acting import at_desk, console_address, me, out, table
 from suture.operate import accounts
 from suture.operate.accounts import Listed
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 
 app = App(
     name="people",
@@ -64,7 +64,7 @@ def _show(token: str) -> None:
 def list_() -> None:
     """List people, their roles, and whether they are signed in."""
 
-    async def read(desk: Desk) -> list[Listed]:
+    async def read(desk: CommandContext) -> list[Listed]:
         return await accounts.listed(desk, me())
 
     known = at_desk(read)

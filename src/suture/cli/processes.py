@@ -9,7 +9,7 @@ from rich.markup import escape
 from suture.cli.acting import Most, PerSecond, age, at_desk, count, me, moment, out, table
 from suture.cli.trouble import UserError
 from suture.operate import process_commands
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.journey import in_order
 from suture.operate.process_commands import RATE, Steered
 from suture.store.steering import ProcessRow, ProcessSelection
@@ -120,7 +120,7 @@ def compensate(*keys: str, reason: str) -> None:
     )
 
 
-def _steer(keys: tuple[str, ...], act: Callable[[Desk], Awaitable[Steered]], one: str, many: str) -> None:
+def _steer(keys: tuple[str, ...], act: Callable[[CommandContext], Awaitable[Steered]], one: str, many: str) -> None:
     if not keys:
         raise UserError("name processes by their keys; `suture processes list` shows what there is")
     steered = at_desk(act)

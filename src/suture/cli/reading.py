@@ -6,7 +6,7 @@ from rich.markup import escape
 
 from suture.cli.acting import Most, at_desk, out, table
 from suture.cli.trouble import UserError
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.runbook import CLASSES, page
 from suture.store import audit as trail
 from suture.store.audit import Entry, Proof
@@ -35,7 +35,7 @@ def audit(*, subject: str = "", most: Most = 50, verify: bool = False) -> None:
         verify: Check that no entry was changed, taken out, slipped in or deleted; exit status 2 where one was.
     """
 
-    async def read(desk: Desk) -> tuple[list[Entry], Proof | None]:
+    async def read(desk: CommandContext) -> tuple[list[Entry], Proof | None]:
         async with desk.database.connection() as connection:
             proof = await desk.trail.prove(connection) if verify else None
             return await trail.newest(connection, subject, most), proof

@@ -10,7 +10,7 @@ from rich.markup import escape
 from suture.cli.acting import Most, Number, PerSecond, agree, at_desk, count, me, moment, out, table
 from suture.cli.trouble import UserError
 from suture.operate import replaying
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.replaying import RATE, Forecast
 from suture.store.delivery_queue import DeliverySelection, KnownDelivery
 
@@ -100,7 +100,7 @@ def _agree(number: int, rate: float, *, yes: bool) -> None:
     agree(f"Read {count(number, 'delivery', 'deliveries')} again, {rate:g} a second?", yes=yes)
 
 
-async def _replay(desk: Desk, forecasts: list[Forecast], rate: float, reason: str) -> list[KnownDelivery]:
+async def _replay(desk: CommandContext, forecasts: list[Forecast], rate: float, reason: str) -> list[KnownDelivery]:
     """Replay and wait until it is done, within reason."""
     ids = await replaying.replay(desk, me(reason), forecasts, rate)
     deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS + len(ids) / rate

@@ -174,7 +174,7 @@ def gateway() -> None:
 def console() -> None:
     """Run the web page alone."""
     from suture.console.app import create_app
-    from suture.console.visit import LARGEST_FORM
+    from suture.console.request import LARGEST_FORM
 
     settings, _ = current()
     if settings.console_port:

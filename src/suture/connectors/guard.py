@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
 
-from suture.core.failure import Failure, Fatal, Held, Retriable, Throttled, Unknown
+from suture.core.failure import CircuitOpen, Failure, Fatal, Retriable, Throttled, Unknown
 from suture.core.throttle import Bulkhead, Throttle
 from suture.store.gate import Gate
 
@@ -29,7 +29,7 @@ class Guard:
     """Guards one system in one worker.
 
     `concurrency` and `rate` (calls a second, None: as they come) are the system's in all; `workers` answers among how
-    many they are shared. A call waits for its turn, but not long: then it is `Held` until that turn.
+    many they are shared. A call waits for its turn, but not long: then it is `CircuitOpen` until that turn.
     """
 
     def __init__(
@@ -55,7 +55,8 @@ class Guard:
 
     @asynccontextmanager
     async def call(self) -> AsyncIterator[Watched]:
-        """Around one call. Raises `Held` where it may not go out now; what it raises inside tells how the system is."""
+        """Around one call. Raises `CircuitOpen` where it may not go out now; what it raises inside tells how the system
+        is."""
         self._gate.check()
         self._share_limits()
         alone = self._gate.probing  # calls that hang must not keep the one from trying that finds out
@@ -79,7 +80,7 @@ class Guard:
     async def _await_turn(self) -> None:
         wait = self._throttle.until_turn()
         if wait > _LONGEST_TURN:
-            raise Held(self._gate.interface, "has no turn free yet", not_before=timedelta(seconds=wait))
+            raise CircuitOpen(self._gate.interface, "has no turn free yet", not_before=timedelta(seconds=wait))
         self._throttle.take_turn()
         if wait:
             await asyncio.sleep(wait)

@@ -12,7 +12,7 @@ from time import monotonic
 import structlog
 
 from suture.connectors.port import Connector
-from suture.core.failure import Failure, Fatal, Held
+from suture.core.failure import CircuitOpen, Failure, Fatal
 from suture.store.gate import Gate
 
 log = structlog.get_logger()
@@ -47,7 +47,7 @@ class Pulse:
 
 
 def _wants_a_try(gate: Gate) -> bool:
-    return gate.probing and not gate.row.parked
+    return gate.probing and not gate.row.suspended
 
 
 async def ask(gate: Gate, system: Connector) -> None:
@@ -55,7 +55,7 @@ async def ask(gate: Gate, system: Connector) -> None:
     happened as often in a row as its breaker counts."""
     try:
         gate.enter()
-    except Held:
+    except CircuitOpen:
         return
     try:
         await system.ping()

@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from suture.bootstrap.composition import Foundation
 from suture.bootstrap.monitor import readiness
-from suture.console.house import House
+from suture.console.context import ConsoleContext
 from suture.console.live import Pulse
 from suture.console.pages import PAGES
 from suture.console.problems import Problems, guarded
@@ -42,7 +42,7 @@ SECURITY_HEADERS = {
 def create_app(base: Foundation) -> FastAPI:
     """The console's application. Nothing is read from the database until a page is asked for. `state.leave` ends what
     pages keep open, before the server stops."""
-    house = House(base)
+    house = ConsoleContext(base)
     renderer = Renderer(base.catalogue, base.clock)
     problems, pulse = Problems(renderer), Pulse(base.database, house.leaving)
 
@@ -75,7 +75,9 @@ async def _live(_: Request) -> Response:
     return PlainTextResponse("alive\n")
 
 
-def _secure(house: House) -> Callable[[Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]]:
+def _secure(
+    house: ConsoleContext,
+) -> Callable[[Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]]:
     async def secured(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call_next(request)
         for name, value in SECURITY_HEADERS.items():

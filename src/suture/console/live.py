@@ -7,7 +7,7 @@ from contextlib import suppress
 from starlette.responses import StreamingResponse
 
 from suture.console.pages.page import Page
-from suture.console.visit import Ask
+from suture.console.request import PageRequest
 from suture.operate.change_marker import pulse
 from suture.store.database import CONNECTION_LOST, Database
 
@@ -27,7 +27,7 @@ class Pulse:
         self._looking: asyncio.Task[None] | None = None
         self.page = Page("/live", self._stream)
 
-    async def _stream(self, _: Ask) -> StreamingResponse:
+    async def _stream(self, _: PageRequest) -> StreamingResponse:
         """Server-sent events: ``changed`` when a page should be looked at again."""
         response = StreamingResponse(self._events(), media_type="text/event-stream")
         response.headers["X-Accel-Buffering"] = "no"  # a proxy that buffers would make it late

@@ -10,11 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
+from suture.console.context import ConsoleContext
 from suture.console.formats import said
-from suture.console.house import House
 from suture.console.pages.page import Page
 from suture.console.render import Renderer
-from suture.console.visit import Ask, visit
+from suture.console.request import PageRequest, visit
 from suture.operate.actor import NotAllowed, NotPossible
 from suture.store.database import CONNECTION_LOST, OUT_OF_ROOM
 
@@ -68,7 +68,7 @@ class Problems:
     def __init__(self, renderer: Renderer) -> None:
         self._render = renderer.page
 
-    def page(self, status: int, problem: Problem, detail: str = "", ask: Ask | None = None) -> Response:
+    def page(self, status: int, problem: Problem, detail: str = "", ask: PageRequest | None = None) -> Response:
         response: Response = self._render("problem.html", ask, status=status, problem=problem, detail=detail)
         if not problem.lasting:
             response.headers["Retry-After"] = "2"
@@ -80,7 +80,7 @@ class Problems:
             return self.page(500, _BROKEN)
         return self.refused(error, None)
 
-    def of_error(self, error: Exception, ask: Ask | None) -> Response:
+    def of_error(self, error: Exception, ask: PageRequest | None) -> Response:
         """A page for what went wrong while one was made for somebody."""
         match error:
             case ClientDisconnect():
@@ -97,7 +97,7 @@ class Problems:
         log.error("page_broke", role="console", error_type=type(error).__name__)
         return self.page(500, _BROKEN, ask=ask)
 
-    def refused(self, error: HTTPException, ask: Ask | None) -> Response:
+    def refused(self, error: HTTPException, ask: PageRequest | None) -> Response:
         """A page for a request that is refused by its status; what a page of ours said of it stands there."""
         said = error.detail if error.detail not in _PLAIN else ""
         problem = {403: _NOT_YOURS, 404: _NOT_FOUND}.get(error.status_code, _REFUSED)
@@ -105,13 +105,13 @@ class Problems:
 
 
 def guarded(
-    page: Page, house: House, renderer: Renderer, problems: Problems
+    page: Page, house: ConsoleContext, renderer: Renderer, problems: Problems
 ) -> Callable[[Request], Awaitable[Response]]:
     """`page`, for who may see it, with a page of its own for every failure. Only an error's type is logged: its text
     could tell more."""
 
     async def answer(request: Request) -> Response:
-        ask: Ask | None = None
+        ask: PageRequest | None = None
         try:
             ask = await visit(house, renderer, request, public=page.public)
             if ask.visitor is None and not page.public:

@@ -96,7 +96,7 @@ def place_of(subject: Subject) -> str:
 
 
 def steps_shown(process: ProcessView) -> list[StepView]:
-    """A process's steps. One that is parked stands before a shut interface: what follows is still ahead of it."""
+    """A process's steps. One that is suspended stands before a shut interface: what follows is still ahead of it."""
     if process.state != "parked":
         return steps_of(process)
     state = "compensating" if process.undoing else "running"

@@ -22,7 +22,7 @@ from suture.operate.runbook import class_of
 from suture.operate.words import Words, document_of, held
 
 if TYPE_CHECKING:
-    from suture.console.visit import Ask
+    from suture.console.request import PageRequest
 
 
 class Renderer:
@@ -85,7 +85,7 @@ class Renderer:
             "ledger": said.ledger,
         }
 
-    def page(self, template: str, ask: "Ask | None", *, status: int = 200, **content: object) -> HTMLResponse:
+    def page(self, template: str, ask: "PageRequest | None", *, status: int = 200, **content: object) -> HTMLResponse:
         """The page of a template. `now`, `ask` and `zone` are known to every one."""
         told: dict[str, object] = {
             "now": self._clock.now(),

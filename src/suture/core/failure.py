@@ -49,7 +49,7 @@ class Fatal(Failure):
     outcome = "fatal"
 
 
-class Held(Failure):
+class CircuitOpen(Failure):
     """It was not tried: the way to the system is shut (a breaker is open, or a person paused the interface).
 
     `interface` names the gate that it waits at; with `not_before` only its turn has not come yet.

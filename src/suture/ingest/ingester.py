@@ -23,6 +23,7 @@ from suture.ingest.decoding import Context, NotUnderstood, Understood, make_even
 from suture.ingest.ordering import Told, fold
 from suture.store import appointments, corrections, delivery_queue, exceptions
 from suture.store import events as stored_events
+from suture.store.data_keys import Vault
 from suture.store.database import DATABASE_AWAY, Connection, Database
 from suture.store.delivery_queue import Delivery, Settled
 from suture.store.exceptions import Trouble
@@ -30,7 +31,6 @@ from suture.store.gate import Gate
 from suture.store.parties import Parties, Party, kind_of
 from suture.store.recorder import Recorder
 from suture.store.sealing import SealBroken
-from suture.store.vault import Vault
 from suture.telemetry import metrics, tracing
 
 log = structlog.get_logger()

@@ -13,7 +13,7 @@ from suture.access.passwords import WeakPassword
 from suture.access.roles import OF_PEOPLE
 from suture.access.tokens import digest, new_secret
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.guessing import take_try, was_right
 from suture.store import people
 from suture.store.database import Connection
@@ -53,7 +53,14 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 async def add(
-    desk: Desk, actor: Actor, name: str, *, full_name: str, email: str, roles: Sequence[str], provider: str = ""
+    desk: CommandContext,
+    actor: Actor,
+    name: str,
+    *,
+    full_name: str,
+    email: str,
+    roles: Sequence[str],
+    provider: str = "",
 ) -> str:
     """A new person; answers the invitation by which they choose a password, shown this once. `provider` is how an
     identity provider knows them (issuer, ``|``, subject)."""
@@ -79,7 +86,7 @@ async def add(
         return await _invite(connection, name, now)
 
 
-async def set_roles(desk: Desk, actor: Actor, name: str, roles: Sequence[str]) -> None:
+async def set_roles(desk: CommandContext, actor: Actor, name: str, roles: Sequence[str]) -> None:
     """Say anew what a person may do; it holds from their next click on."""
     known = _known(roles)
     async with desk.database.transaction() as connection:
@@ -88,7 +95,7 @@ async def set_roles(desk: Desk, actor: Actor, name: str, roles: Sequence[str]) -
         await people.set_roles(connection, name, known)
 
 
-async def invite(desk: Desk, actor: Actor, name: str) -> str:
+async def invite(desk: CommandContext, actor: Actor, name: str) -> str:
     """Another invitation, for who lost password or second factor: both are void, and every session ends. Answers it."""
     async with desk.database.transaction() as connection:
         await _one(connection, name)
@@ -100,7 +107,7 @@ async def invite(desk: Desk, actor: Actor, name: str) -> str:
         return await _invite(connection, name, now)
 
 
-async def disable(desk: Desk, actor: Actor, name: str) -> None:
+async def disable(desk: CommandContext, actor: Actor, name: str) -> None:
     """End what a person may, at once: their sessions too. What they did stays theirs."""
     async with desk.database.transaction() as connection:
         now = await actor.sign(connection, desk, "person.disable", _subject(name))
@@ -110,33 +117,33 @@ async def disable(desk: Desk, actor: Actor, name: str) -> None:
         await people.uninvite(connection, name)
 
 
-async def enable(desk: Desk, actor: Actor, name: str) -> None:
+async def enable(desk: CommandContext, actor: Actor, name: str) -> None:
     async with desk.database.transaction() as connection:
         await actor.sign(connection, desk, "person.enable", _subject(name))
         if not await people.disable(connection, name, None):
             raise NotPossible(f"there is no person {name} who is disabled; `suture people list` shows all")
 
 
-async def listed(desk: Desk, actor: Actor) -> list[Listed]:
+async def listed(desk: CommandContext, actor: Actor) -> list[Listed]:
     actor.check(desk, "people.read")
     async with desk.database.connection() as connection:
         seen = {one.person: one for one in await people.sessions(connection, desk.clock.now())}
         return [Listed(one, seen.get(one.name)) for one in await people.listed(connection)]
 
 
-async def are_any(desk: Desk) -> bool:
+async def are_any(desk: CommandContext) -> bool:
     """Whether anybody has an account."""
     async with desk.database.connection() as connection:
         return await people.are_any(connection)
 
 
-async def invited(desk: Desk, token: str) -> str | None:
+async def invited(desk: CommandContext, token: str) -> str | None:
     """Whom an invitation is for; None where it ran out, or was used."""
     async with desk.database.connection() as connection:
         return await people.invited(connection, digest(token), desk.clock.now())
 
 
-async def accept(desk: Desk, token: str, password: str, address: str = "") -> str:
+async def accept(desk: CommandContext, token: str, password: str, address: str = "") -> str:
     """Choose a password by an invitation, and sign in; answers the session. Of any number at once one gets in."""
     name = await invited(desk, token)
     hashed = await _hashed(desk, password, name or "")
@@ -151,7 +158,7 @@ async def accept(desk: Desk, token: str, password: str, address: str = "") -> st
         return await _begin(desk, connection, name, "password")
 
 
-async def sign_in(desk: Desk, name: str, password: str, address: str = "") -> str:
+async def sign_in(desk: CommandContext, name: str, password: str, address: str = "") -> str:
     """Sign in by password from an address; answers the session, a secret of the browser. Raises `SignInRefused`,
     `Locked`, and `CodeWanted` where the second factor's code is still to be given (`give_code`)."""
     await take_try(desk, name, address)
@@ -169,7 +176,7 @@ async def sign_in(desk: Desk, name: str, password: str, address: str = "") -> st
         return await _begin(desk, connection, name, "password")
 
 
-async def give_code(desk: Desk, name: str, code: str, address: str = "") -> str:
+async def give_code(desk: CommandContext, name: str, code: str, address: str = "") -> str:
     """The second step of a sign-in whose password was right just now; answers the session. Raises `SignInRefused` and
     `Locked`: codes are counted as passwords are."""
     await take_try(desk, name, address)
@@ -182,7 +189,7 @@ async def give_code(desk: Desk, name: str, code: str, address: str = "") -> str:
     raise SignInRefused("this code is wrong, or was used before: wait for the next")
 
 
-async def sign_in_by_provider(desk: Desk, issuer: str, identity: Identity) -> str:
+async def sign_in_by_provider(desk: CommandContext, issuer: str, identity: Identity) -> str:
     """Sign in whom an identity provider vouches for; answers the session. Who comes for the first time with a role is
     added. The roles are the provider's: where it tells none that there is, the person has none any more, and every
     session of theirs ends."""
@@ -208,7 +215,7 @@ async def sign_in_by_provider(desk: Desk, issuer: str, identity: Identity) -> st
     return session
 
 
-async def visitor(desk: Desk, token: str) -> Visitor | None:
+async def visitor(desk: CommandContext, token: str) -> Visitor | None:
     """Whose session this is; None where it ended."""
     now, key = desk.clock.now(), digest(token)
     async with desk.database.connection() as connection:
@@ -218,18 +225,18 @@ async def visitor(desk: Desk, token: str) -> Visitor | None:
     return None if found is None else _visitor(found)
 
 
-async def tell(desk: Desk, token: str, words: str) -> None:
+async def tell(desk: CommandContext, token: str, words: str) -> None:
     """Keep what is to be said on the next page that a session asks for; empty: it was said."""
     async with desk.database.connection() as connection:
         await people.notice(connection, digest(token), words)
 
 
-async def sign_out(desk: Desk, token: str) -> None:
+async def sign_out(desk: CommandContext, token: str) -> None:
     async with desk.database.connection() as connection:
         await people.end(connection, digest(token))
 
 
-async def change_password(desk: Desk, name: str, old: str, new: str, *, keep: str, address: str = "") -> None:
+async def change_password(desk: CommandContext, name: str, old: str, new: str, *, keep: str, address: str = "") -> None:
     """Change one's own password; every other session ends, `keep` is this one."""
     await _check_present(desk, name, old, address, "the present password is wrong")
     hashed = await _hashed(desk, new, name)
@@ -240,7 +247,7 @@ async def change_password(desk: Desk, name: str, old: str, new: str, *, keep: st
         await _note(desk, connection, name, "person.password")
 
 
-async def begin_factor(desk: Desk, name: str) -> str:
+async def begin_factor(desk: CommandContext, name: str) -> str:
     """A secret for a second factor, to be confirmed by a code; answers it in base 32."""
     secret = totp.new_secret()
     async with desk.database.transaction() as connection:
@@ -250,7 +257,7 @@ async def begin_factor(desk: Desk, name: str) -> str:
     return secret
 
 
-async def confirm_factor(desk: Desk, name: str, code: str, address: str = "") -> None:
+async def confirm_factor(desk: CommandContext, name: str, code: str, address: str = "") -> None:
     """From now on a code is asked for at each sign-in."""
     await take_try(desk, name, address)
     async with desk.database.transaction() as connection:
@@ -262,7 +269,7 @@ async def confirm_factor(desk: Desk, name: str, code: str, address: str = "") ->
         await _note(desk, connection, name, "person.factor")
 
 
-async def end_factor(desk: Desk, name: str, password: str, address: str = "") -> None:
+async def end_factor(desk: CommandContext, name: str, password: str, address: str = "") -> None:
     await _check_present(desk, name, password, address, "the password is wrong")
     async with desk.database.transaction() as connection:
         await was_right(desk, connection, name, address)
@@ -270,7 +277,7 @@ async def end_factor(desk: Desk, name: str, password: str, address: str = "") ->
         await _note(desk, connection, name, "person.factor_ended")
 
 
-async def _check_present(desk: Desk, name: str, password: str, address: str, wrong: str) -> None:
+async def _check_present(desk: CommandContext, name: str, password: str, address: str, wrong: str) -> None:
     """Somebody who is signed in knows their password: a session that was left open must not serve to guess it."""
     await take_try(desk, name, address)
     async with desk.database.connection() as connection:
@@ -279,25 +286,27 @@ async def _check_present(desk: Desk, name: str, password: str, address: str, wro
         raise NotPossible(wrong)
 
 
-async def me(desk: Desk, name: str) -> Person:
+async def me(desk: CommandContext, name: str) -> Person:
     async with desk.database.connection() as connection:
         return await _one(connection, name)
 
 
-async def names(desk: Desk) -> list[str]:
+async def names(desk: CommandContext) -> list[str]:
     """Everybody to whom something can be assigned."""
     async with desk.database.connection() as connection:
         return [one.name for one in await people.listed(connection) if one.disabled_at is None]
 
 
-async def holders(desk: Desk) -> dict[str, list[str]]:
+async def holders(desk: CommandContext) -> dict[str, list[str]]:
     """Who may sign in, by role."""
     async with desk.database.connection() as connection:
         known = [one for one in await people.listed(connection) if one.disabled_at is None]
     return {role: [one.name for one in known if role in one.roles] for role in OF_PEOPLE}
 
 
-async def _first_time(desk: Desk, connection: Connection, key: str, identity: Identity, roles: list[str]) -> Person:
+async def _first_time(
+    desk: CommandContext, connection: Connection, key: str, identity: Identity, roles: list[str]
+) -> Person:
     name = re.sub(r"[^a-z0-9._-]", "-", identity.name.partition("@")[0].lower()).strip("-._")[:40]
     if not roles:
         raise SignInRefused("you have no role here yet: ask an administrator for one")
@@ -319,14 +328,14 @@ async def _first_time(desk: Desk, connection: Connection, key: str, identity: Id
     return await _one(connection, name)
 
 
-async def _begin(desk: Desk, connection: Connection, name: str, way: str) -> str:
+async def _begin(desk: CommandContext, connection: Connection, name: str, way: str) -> str:
     token, now = new_secret(), desk.clock.now()
     await people.begin(connection, name, digest(token), way, at=now, expires=now + SESSION_LASTS)
     await _note(desk, connection, name, "session.begin", {"way": way})
     return token
 
 
-async def _uses(desk: Desk, connection: Connection, person: Person, code: str) -> bool:
+async def _uses(desk: CommandContext, connection: Connection, person: Person, code: str) -> bool:
     secret = desk.vault.kept(person.totp or b"", _binding(person.name)).decode()
     step = totp.step_of(secret, code.replace(" ", ""), desk.clock.now())
     return step is not None and await people.use_step(connection, person.name, step)
@@ -338,7 +347,7 @@ async def _invite(connection: Connection, name: str, now: datetime) -> str:
     return token
 
 
-async def _hashed(desk: Desk, password: str, name: str) -> str:
+async def _hashed(desk: CommandContext, password: str, name: str) -> str:
     organisation = desk.catalogue.organisation
     try:
         passwords.check(password, name, organisation.name, organisation.id)
@@ -347,7 +356,7 @@ async def _hashed(desk: Desk, password: str, name: str) -> str:
     return await asyncio.to_thread(passwords.hashed, password)
 
 
-async def _note(desk: Desk, connection: Connection, name: str, action: str, detail: object = None) -> None:
+async def _note(desk: CommandContext, connection: Connection, name: str, action: str, detail: object = None) -> None:
     """What people do to their own account: no role is needed for it."""
     await desk.trail.record(
         connection, at=desk.clock.now(), actor=name, action=action, subject=_subject(name), detail=detail

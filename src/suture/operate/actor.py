@@ -6,7 +6,7 @@ import msgspec
 
 from suture.access.roles import may, who_may
 from suture.catalogue.acts import UNASKED
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.store.database import Connection
 
 
@@ -62,7 +62,7 @@ class Actor(msgspec.Struct, frozen=True):
     def allows(self, act: str) -> bool:
         return may(self.roles, act)
 
-    def check(self, desk: Desk, *acts: str) -> None:
+    def check(self, desk: CommandContext, *acts: str) -> None:
         """Raises `NotAllowed` where no role of theirs may do one of these, `NotSignedIn` where it is one of `IN_PERSON`
         and they aren't, `NeedsApproval` where another must stand for it and nobody does."""
         for act in acts:
@@ -74,7 +74,7 @@ class Actor(msgspec.Struct, frozen=True):
                 raise NeedsApproval(act)
 
     async def sign(
-        self, connection: Connection, desk: Desk, action: str, subject: str, detail: object = None
+        self, connection: Connection, desk: CommandContext, action: str, subject: str, detail: object = None
     ) -> datetime:
         """Write the act to the audit trail, in the transaction that does it; answers when that was. Where the actor may
         not do it (`check`), nothing is done."""

@@ -7,14 +7,14 @@ from suture.core.failure import Failure
 from suture.operate import commands, hands
 from suture.operate.actor import Actor, NeedsApproval, NotPossible
 from suture.operate.commands import Done
-from suture.operate.desk import Desk
-from suture.operate.repairs import Bench
+from suture.operate.context import CommandContext
+from suture.operate.repairs import RepairContext
 from suture.operate.subjects import Subject, subjects
 from suture.store import approvals, people
 from suture.store.approvals import Approval
 
 
-async def perform(bench: Bench, actor: Actor, name: str, arguments: msgspec.Struct) -> Done:
+async def perform(bench: RepairContext, actor: Actor, name: str, arguments: msgspec.Struct) -> Done:
     """Do a command, or keep it for a second person where the catalogue wants one."""
     try:
         return await commands.perform(bench, actor, name, arguments)
@@ -23,7 +23,7 @@ async def perform(bench: Bench, actor: Actor, name: str, arguments: msgspec.Stru
         return Done(f"{error.act} needs a second person: it waits as no. {number} until another approves it")
 
 
-async def ask(desk: Desk, actor: Actor, name: str, arguments: msgspec.Struct) -> int:
+async def ask(desk: CommandContext, actor: Actor, name: str, arguments: msgspec.Struct) -> int:
     """Keep what somebody asks for, who may do it but for the second person; answers its number."""
     if not actor.reason:
         raise NotPossible("say why: who approves it must know")
@@ -42,20 +42,20 @@ async def ask(desk: Desk, actor: Actor, name: str, arguments: msgspec.Struct) ->
         )
 
 
-async def listed(desk: Desk, state: str = "") -> list[Approval]:
+async def listed(desk: CommandContext, state: str = "") -> list[Approval]:
     """What waits for a second person, or was decided; the newest first."""
     async with desk.database.connection() as connection:
         return await approvals.newest(connection, state)
 
 
-async def about(desk: Desk, approval: Approval) -> list[Subject]:
+async def about(desk: CommandContext, approval: Approval) -> list[Subject]:
     """What an approval is about, as it stands now."""
     told = await approvals.arguments(desk.vault, approval)
     arguments = msgspec.json.decode(told, type=commands.COMMANDS[approval.command].takes)
     return await subjects(desk, approval.command, arguments)
 
 
-async def approve(bench: Bench, actor: Actor, number: int) -> Done:
+async def approve(bench: RepairContext, actor: Actor, number: int) -> Done:
     """Stand for what another asked for; it is done at once. Raises `NotPossible` for who asked, for an account in
     their hands (`hands`), and for who might not do it themselves."""
     desk = bench.desk
@@ -77,7 +77,7 @@ async def approve(bench: Bench, actor: Actor, number: int) -> Done:
     return await _do(bench, asker, found, arguments)
 
 
-async def refuse(desk: Desk, actor: Actor, number: int) -> None:
+async def refuse(desk: CommandContext, actor: Actor, number: int) -> None:
     """Turn down what another asked for (or one's own: it is withdrawn), with a reason."""
     if not actor.reason:
         raise NotPossible("say why: who asked for it must know")
@@ -89,7 +89,7 @@ async def refuse(desk: Desk, actor: Actor, number: int) -> None:
         await approvals.tell_outcome(connection, number, "refused", actor.reason)
 
 
-async def _do(bench: Bench, asker: Actor, found: Approval, arguments: msgspec.Struct) -> Done:
+async def _do(bench: RepairContext, asker: Actor, found: Approval, arguments: msgspec.Struct) -> Done:
     try:
         done = await commands.perform(bench, asker, found.command, arguments)
         state = "approved"
@@ -105,7 +105,7 @@ async def _do(bench: Bench, asker: Actor, found: Approval, arguments: msgspec.St
     return done
 
 
-async def _asker(desk: Desk, found: Approval, approver: Actor) -> Actor:
+async def _asker(desk: CommandContext, found: Approval, approver: Actor) -> Actor:
     """Who asked (signed in, or `ask` had refused it), with the roles that they have now."""
     async with desk.database.connection() as connection:
         person = await people.one(connection, found.asked_by)
@@ -114,7 +114,7 @@ async def _asker(desk: Desk, found: Approval, approver: Actor) -> Actor:
     return Actor(person.name, found.reason, tuple(person.roles), approved_by=approver.name, signed_in=True)
 
 
-async def _open(desk: Desk, number: int) -> Approval:
+async def _open(desk: CommandContext, number: int) -> Approval:
     async with desk.database.connection() as connection:
         found = await approvals.one(connection, number)
     if found is None or found.state != "asked":

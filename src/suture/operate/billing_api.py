@@ -12,7 +12,7 @@ from suture.catalogue.days import Days
 from suture.core.ids import fact_id
 from suture.core.money import Money, unusable
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.store import appointments, events, steering
 from suture.store.appointments import State
 from suture.store.parties import Parties
@@ -52,7 +52,7 @@ class PaymentStatus(msgspec.Struct, frozen=True, kw_only=True):
     applied_at: datetime | None = None
 
 
-async def bill(desk: Desk, actor: Actor, visit: Visit) -> bool:
+async def bill(desk: CommandContext, actor: Actor, visit: Visit) -> bool:
     """Have a completed visit billed, as if its scheduling system had told; answers whether it is new. Raises
     `NotBillable` where it names what is not known, or was told by another with other content."""
     problems = await _problems(desk, visit)
@@ -72,7 +72,7 @@ async def bill(desk: Desk, actor: Actor, visit: Visit) -> bool:
     return True
 
 
-async def _problems(desk: Desk, visit: Visit) -> list[tuple[str, str]]:
+async def _problems(desk: CommandContext, visit: Visit) -> list[tuple[str, str]]:
     """Where a visit names what can't be billed, as JSON pointers."""
     asked: list[tuple[str, Kind, str]] = [
         ("/patient", "patient", visit.patient.rpartition("/")[2]),
@@ -96,7 +96,7 @@ async def _problems(desk: Desk, visit: Visit) -> list[tuple[str, str]]:
     return problems
 
 
-async def validate(desk: Desk, asked: Sequence[tuple[Kind, str]]) -> list[Verdict]:
+async def validate(desk: CommandContext, asked: Sequence[tuple[Kind, str]]) -> list[Verdict]:
     """Whether each may be named in a visit."""
     references = [f"{kind.title()}/{name}" for kind, name in asked if kind in ("patient", "practitioner", "payer")]
     known = await Parties(desk.database, desk.vault).known(references)
@@ -116,7 +116,7 @@ async def validate(desk: Desk, asked: Sequence[tuple[Kind, str]]) -> list[Verdic
     return [verdict(kind, name) for kind, name in asked]
 
 
-async def payment(desk: Desk, number: str) -> PaymentStatus | None:
+async def payment(desk: CommandContext, number: str) -> PaymentStatus | None:
     """How a payment stands; None where nobody told of it."""
     async with desk.database.connection() as connection:
         process = await steering.one(connection, f"posted_payment:{number}")
@@ -150,7 +150,7 @@ async def payment(desk: Desk, number: str) -> PaymentStatus | None:
     )
 
 
-def _event(desk: Desk, actor: Actor, visit: Visit) -> Event:
+def _event(desk: CommandContext, actor: Actor, visit: Visit) -> Event:
     now, subject = desk.clock.now(), f"Appointment/{visit.appointment}"
     return Event(
         id=fact_id("api", _COMPLETED, subject),

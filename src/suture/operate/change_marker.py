@@ -2,7 +2,7 @@
 
 from suture.store.database import Database, sql
 
-_SQL = sql("pulse")
+_SQL = sql("change_marker")
 
 
 async def pulse(database: Database) -> str:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from suture.access.tokens import digest, new_token
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.store import clients
 from suture.store.clients import Client, Key
 from suture.store.database import Connection
@@ -24,7 +24,14 @@ PER_MINUTE = 600
 
 
 async def add(
-    desk: Desk, actor: Actor, name: str, *, purpose: str, scopes: Sequence[str], per_minute: int, days: int | None
+    desk: CommandContext,
+    actor: Actor,
+    name: str,
+    *,
+    purpose: str,
+    scopes: Sequence[str],
+    per_minute: int,
+    days: int | None,
 ) -> str:
     """A new client; answers its first key, which is shown this once."""
     _check(scopes)
@@ -39,13 +46,13 @@ async def add(
         return await _new_key(desk, actor, name, days, connection)
 
 
-async def add_key(desk: Desk, actor: Actor, name: str, days: int | None) -> str:
+async def add_key(desk: CommandContext, actor: Actor, name: str, days: int | None) -> str:
     """Another key of a client, valid beside the others: the way to rotate them."""
     async with desk.database.transaction() as connection:
         return await _new_key(desk, actor, name, days, connection)
 
 
-async def _new_key(desk: Desk, actor: Actor, name: str, days: int | None, connection: Connection) -> str:
+async def _new_key(desk: CommandContext, actor: Actor, name: str, days: int | None, connection: Connection) -> str:
     token, prefix = new_token()
     now = await actor.sign(connection, desk, "client.key", _subject(name), {"key": prefix})
     expires = None if days is None else now + timedelta(days=days)
@@ -54,7 +61,7 @@ async def _new_key(desk: Desk, actor: Actor, name: str, days: int | None, connec
     return token
 
 
-async def rescope(desk: Desk, actor: Actor, name: str, scopes: Sequence[str], per_minute: int) -> None:
+async def rescope(desk: CommandContext, actor: Actor, name: str, scopes: Sequence[str], per_minute: int) -> None:
     _check(scopes)
     async with desk.database.transaction() as connection:
         detail = {"scopes": sorted(scopes), "per_minute": per_minute}
@@ -63,7 +70,7 @@ async def rescope(desk: Desk, actor: Actor, name: str, scopes: Sequence[str], pe
             raise NotPossible(f"there is no client {name}; `suture clients list` shows all")
 
 
-async def revoke(desk: Desk, actor: Actor, name: str, key: str = "") -> None:
+async def revoke(desk: CommandContext, actor: Actor, name: str, key: str = "") -> None:
     """End a client, or one of its keys by prefix, at once."""
     async with desk.database.transaction() as connection:
         now = await actor.sign(connection, desk, "client.revoke", _subject(name), {"key": key} if key else None)
@@ -73,7 +80,7 @@ async def revoke(desk: Desk, actor: Actor, name: str, key: str = "") -> None:
             raise NotPossible(f"{what} that is in use; `suture clients list` shows all")
 
 
-async def listed(desk: Desk) -> tuple[list[Client], list[Key]]:
+async def listed(desk: CommandContext) -> tuple[list[Client], list[Key]]:
     async with desk.database.connection() as connection:
         return await clients.listed(connection), await clients.keys(connection)
 

@@ -11,14 +11,14 @@ from suture.catalogue.days import Days
 from suture.core.ids import fact_id
 from suture.operate import hands, process_commands
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.processes.definitions.month_end_close import DEFINITION, correlation_of
-from suture.store import discrepancies, exceptions, holdings, periods
+from suture.store import discrepancies, exceptions, ledger_snapshot, periods
 from suture.store import steering as process_store
 from suture.store.database import Connection
 from suture.store.discrepancies import Summary
 from suture.store.exceptions import OpenException
-from suture.store.holdings import Tally
+from suture.store.ledger_snapshot import DailyTotals
 from suture.store.periods import Period, first_of, last_of
 from suture.store.steering import ProcessDetail
 
@@ -43,7 +43,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         return next((step.name for step in DEFINITION.steps if step.name not in done), "")
 
 
-async def start(desk: Desk, actor: Actor, month: str) -> int:
+async def start(desk: CommandContext, actor: Actor, month: str) -> int:
     """Freeze a month and begin its close; answers the round. Raises `NotPossible` where it isn't over or open."""
     last = _month(month)[1]
     if last > Days(desk.catalogue).everywhere_over(desk.clock.now()):
@@ -59,7 +59,7 @@ async def start(desk: Desk, actor: Actor, month: str) -> int:
     return number
 
 
-async def status(desk: Desk, month: str) -> Status:
+async def status(desk: CommandContext, month: str) -> Status:
     """Raises `NotPossible` where its close never began."""
     first, last = _month(month)
     async with desk.database.connection() as connection:
@@ -75,13 +75,13 @@ async def status(desk: Desk, month: str) -> Status:
     )
 
 
-async def months(desk: Desk) -> list[Period]:
+async def months(desk: CommandContext) -> list[Period]:
     """The months whose close was ever begun, the newest first."""
     async with desk.database.connection() as connection:
         return await periods.newest(connection)
 
 
-async def sign(desk: Desk, actor: Actor, month: str, digest: str = "") -> int:
+async def sign(desk: CommandContext, actor: Actor, month: str, digest: str = "") -> int:
     """Stand for a month's figures; answers how many have. Raises `NotPossible` where it isn't complete yet, for one who
     has signed (two different people sign), and for one who isn't signed in. `digest` is that of the figures one saw:
     the trail keeps which they were, and nobody signs others than they saw."""
@@ -94,7 +94,7 @@ async def sign(desk: Desk, actor: Actor, month: str, digest: str = "") -> int:
     async with desk.database.transaction() as connection:
         for signature in told.period.signatures:
             await hands.apart(connection, signature.by, actor.name)
-        stand = digest_of(await holdings.tallies(connection, *_month(month)))
+        stand = digest_of(await ledger_snapshot.daily_totals(connection, *_month(month)))
         if digest and digest != stand:
             raise NotPossible(f"the figures of {month} changed since you looked at them: look again, then sign")
         detail = {"round": told.period.round, "digest": stand}
@@ -108,7 +108,7 @@ async def sign(desk: Desk, actor: Actor, month: str, digest: str = "") -> int:
     return count
 
 
-async def resume(desk: Desk, actor: Actor, month: str) -> str:
+async def resume(desk: CommandContext, actor: Actor, month: str) -> str:
     """Have a close that stopped go on; answers its process."""
     told = await status(desk, month)
     key = _key(told.period)
@@ -118,7 +118,7 @@ async def resume(desk: Desk, actor: Actor, month: str) -> str:
     return key
 
 
-async def reopen(desk: Desk, actor: Actor, month: str) -> int:
+async def reopen(desk: CommandContext, actor: Actor, month: str) -> int:
     """Open a month again, with a reason: what was signed is void, and the close begins anew. Answers the round that
     ended."""
     if not actor.reason:
@@ -133,7 +133,7 @@ async def reopen(desk: Desk, actor: Actor, month: str) -> int:
     return number
 
 
-def digest_of(tallies: Sequence[Tally]) -> str:
+def digest_of(tallies: Sequence[DailyTotals]) -> str:
     """Over the hashes of every day, side and facility: the same figures have the same digest."""
     told = sorted(f"{one.book}|{one.day}|{one.facility}|{one.count}|{one.amount}|{one.hash}" for one in tallies)
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
@@ -168,7 +168,7 @@ def _subject(month: str) -> str:
     return f"Period/{month}"
 
 
-def _event(desk: Desk, fact: str, data: PeriodFrozen | PeriodSigned | PeriodReopened, number: int) -> Event:
+def _event(desk: CommandContext, fact: str, data: PeriodFrozen | PeriodSigned | PeriodReopened, number: int) -> Event:
     now = desk.clock.now()
     event_type = f"suture.period.{fact}.v1"
     return Event(

@@ -24,7 +24,7 @@ from suture.operate import (
 from suture.operate.actor import Actor, NotPossible
 from suture.operate.process_commands import Steered
 from suture.operate.queue import Retried
-from suture.operate.repairs import Bench
+from suture.operate.repairs import RepairContext
 from suture.store.exceptions import Selection
 
 Rate = Annotated[float, msgspec.Meta(gt=0, le=1000)]
@@ -139,7 +139,7 @@ class ClientKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     key: str = ""
 
 
-async def _retry(bench: Bench, actor: Actor, told: Retry) -> Done:
+async def _retry(bench: RepairContext, actor: Actor, told: Retry) -> Done:
     if not told.numbers:
         raise NotPossible("choose what is to be retried")
     done: Retried = await queue.retry(bench.desk, actor, Selection(numbers=told.numbers), told.rate)
@@ -152,7 +152,7 @@ async def _retry(bench: Bench, actor: Actor, told: Retry) -> Done:
     return Done("; ".join(parts) or "nothing was to be tried")
 
 
-async def _assign(bench: Bench, actor: Actor, told: Assign) -> Done:
+async def _assign(bench: RepairContext, actor: Actor, told: Assign) -> Done:
     if told.person and told.person not in await accounts.names(bench.desk):
         raise NotPossible(f"there is no person {told.person}")
     found = await queue.assign(bench.desk, actor, told.numbers, told.person or None)
@@ -161,7 +161,7 @@ async def _assign(bench: Bench, actor: Actor, told: Assign) -> Done:
     )
 
 
-async def _discard(bench: Bench, actor: Actor, told: Discard) -> Done:
+async def _discard(bench: RepairContext, actor: Actor, told: Discard) -> Done:
     undo = {"": None, "undo": True, "leave": False}[told.undo]
     if not told.numbers:
         raise NotPossible("choose what is to be discarded")
@@ -169,19 +169,19 @@ async def _discard(bench: Bench, actor: Actor, told: Discard) -> Done:
     return Done(f"{_count(len(said), 'exception')} discarded; " + "; ".join(said[:5]))
 
 
-async def _comment(bench: Bench, actor: Actor, told: Comment) -> Done:
+async def _comment(bench: RepairContext, actor: Actor, told: Comment) -> Done:
     await queue.comment(bench.desk, actor, told.number)
     return Done("your words stand with it")
 
 
-async def _codes(bench: Bench, actor: Actor, told: Codes) -> Done:
+async def _codes(bench: RepairContext, actor: Actor, told: Codes) -> Done:
     await mapping.set_rows(bench.desk, actor, told.table, {told.source: told.code})
     if not told.code:
         return Done(f"the table {told.table} has no row for {told.source} any more")
     return Done(f"from now on {told.source} means {told.code}")
 
 
-async def _map(bench: Bench, actor: Actor, told: MapCode) -> Done:
+async def _map(bench: RepairContext, actor: Actor, told: MapCode) -> Done:
     actor.check(bench.desk, "codes.correct", "delivery.replay")
     numbers = await queue.unmapped_alike(bench.desk, told.source)
     await mapping.set_rows(bench.desk, actor, mapping.SERVICES, {told.source: told.code})
@@ -192,7 +192,7 @@ async def _map(bench: Bench, actor: Actor, told: MapCode) -> Done:
     return Done(f"{words}; {retried.words}")
 
 
-async def _bill_patient(bench: Bench, actor: Actor, told: Exceptions) -> Done:
+async def _bill_patient(bench: RepairContext, actor: Actor, told: Exceptions) -> Done:
     _because(actor)
     for number in told.numbers:
         await queue.bill_patient(bench.desk, actor, number)
@@ -200,58 +200,58 @@ async def _bill_patient(bench: Bench, actor: Actor, told: Exceptions) -> Done:
     return Done(f"{_count(len(told.numbers), 'visit')} billed to the patient; {retried.words}")
 
 
-async def _rewrite(bench: Bench, actor: Actor, told: Comment) -> Done:
+async def _rewrite(bench: RepairContext, actor: Actor, told: Comment) -> Done:
     _because(actor)
     return Done(await ledger.write_again(bench.desk, actor, bench.ledger, told.number))
 
 
-async def _roll_back(bench: Bench, actor: Actor, told: RollBack) -> Done:
+async def _roll_back(bench: RepairContext, actor: Actor, told: RollBack) -> Done:
     changed = await mapping.roll_back(bench.desk, actor, told.table, told.version)
     return Done(f"{told.table} is as it was in version {told.version}: {_count(len(changed), 'row')} changed")
 
 
-async def _payload(bench: Bench, actor: Actor, told: Payload) -> Done:
+async def _payload(bench: RepairContext, actor: Actor, told: Payload) -> Done:
     await queue.correct_payload(bench.desk, actor, told.number, told.content.encode())
     return Done("the correction is kept beside the original; retry it now")
 
 
-async def _resume(bench: Bench, actor: Actor, told: Processes) -> Done:
+async def _resume(bench: RepairContext, actor: Actor, told: Processes) -> Done:
     return _steered(await process_commands.resume(bench.desk, actor, told.keys), "go on", "goes on")
 
 
-async def _cancel(bench: Bench, actor: Actor, told: Processes) -> Done:
+async def _cancel(bench: RepairContext, actor: Actor, told: Processes) -> Done:
     _because(actor)
     return _steered(await process_commands.cancel(bench.desk, actor, told.keys), "were ended", "was ended")
 
 
-async def _compensate(bench: Bench, actor: Actor, told: Processes) -> Done:
+async def _compensate(bench: RepairContext, actor: Actor, told: Processes) -> Done:
     _because(actor)
     return _steered(
         await process_commands.compensate(bench.desk, actor, told.keys), "are being undone", "is being undone"
     )
 
 
-async def _pause(bench: Bench, actor: Actor, told: Named) -> Done:
+async def _pause(bench: RepairContext, actor: Actor, told: Named) -> Done:
     _because(actor)
     await interfaces.pause(bench.desk, actor, told.name)
     return Done(f"{told.name} is paused: what comes waits, in order")
 
 
-async def _unpause(bench: Bench, actor: Actor, told: Named) -> Done:
+async def _unpause(bench: RepairContext, actor: Actor, told: Named) -> Done:
     await interfaces.resume(bench.desk, actor, told.name)
     return Done(f"{told.name} flows again")
 
 
-async def _reconcile(bench: Bench, actor: Actor, told: Span) -> Done:
+async def _reconcile(bench: RepairContext, actor: Actor, told: Span) -> Done:
     run = await reconciling.request(bench.desk, actor, told.first, told.last, at_once=told.now)
     return Done(f"run {run.id} over {run.first} to {run.last} was asked for; a worker takes it up at once")
 
 
-async def _repair(bench: Bench, actor: Actor, told: Discrepancy) -> Done:
+async def _repair(bench: RepairContext, actor: Actor, told: Discrepancy) -> Done:
     return Done(await repairs.repair(bench, actor, told.number))
 
 
-async def _verify(bench: Bench, actor: Actor, told: Discrepancy) -> Done:
+async def _verify(bench: RepairContext, actor: Actor, told: Discrepancy) -> Done:
     actor.check(bench.desk, "discrepancy.repair")
     found = await repairs.verify(bench, told.number)
     return Done(
@@ -261,17 +261,17 @@ async def _verify(bench: Bench, actor: Actor, told: Discrepancy) -> Done:
     )
 
 
-async def _accept(bench: Bench, actor: Actor, told: Exceptions) -> Done:
+async def _accept(bench: RepairContext, actor: Actor, told: Exceptions) -> Done:
     accepted = await reconciling.accept(bench.desk, actor, told.numbers)
     return Done(f"{_count(len(accepted), 'difference')} accepted as it is")
 
 
-async def _freeze(bench: Bench, actor: Actor, told: Month) -> Done:
+async def _freeze(bench: RepairContext, actor: Actor, told: Month) -> Done:
     number = await closing.start(bench.desk, actor, told.month)
     return Done(f"{told.month} is frozen; round {number} of its close has begun")
 
 
-async def _sign(bench: Bench, actor: Actor, told: Signed) -> Done:
+async def _sign(bench: RepairContext, actor: Actor, told: Signed) -> Done:
     count = await closing.sign(bench.desk, actor, told.month, told.digest)
     rest = (
         "another person signs beside"
@@ -281,46 +281,46 @@ async def _sign(bench: Bench, actor: Actor, told: Signed) -> Done:
     return Done(f"you signed {told.month}; {rest}")
 
 
-async def _go_on(bench: Bench, actor: Actor, told: Month) -> Done:
+async def _go_on(bench: RepairContext, actor: Actor, told: Month) -> Done:
     await closing.resume(bench.desk, actor, told.month)
     return Done(f"the close of {told.month} goes on")
 
 
-async def _reopen(bench: Bench, actor: Actor, told: Month) -> Done:
+async def _reopen(bench: RepairContext, actor: Actor, told: Month) -> Done:
     await closing.reopen(bench.desk, actor, told.month)
     return Done(f"{told.month} is open again; what was signed is void")
 
 
-async def _add_person(bench: Bench, actor: Actor, told: AddPerson) -> Done:
+async def _add_person(bench: RepairContext, actor: Actor, told: AddPerson) -> Done:
     token = await accounts.add(
         bench.desk, actor, told.name, full_name=told.full_name, email=told.email, roles=told.roles
     )
     return Done(f"{told.name} has an account", token, "invitation")
 
 
-async def _roles(bench: Bench, actor: Actor, told: Roles) -> Done:
+async def _roles(bench: RepairContext, actor: Actor, told: Roles) -> Done:
     await accounts.set_roles(bench.desk, actor, told.name, told.roles)
     return Done(f"{told.name} has the roles {', '.join(sorted(told.roles))}")
 
 
-async def _invite(bench: Bench, actor: Actor, told: Named) -> Done:
+async def _invite(bench: RepairContext, actor: Actor, told: Named) -> Done:
     token = await accounts.invite(bench.desk, actor, told.name)
     return Done(f"{told.name} is signed out everywhere, and chooses a password anew", token, "invitation")
 
 
-async def _disable(bench: Bench, actor: Actor, told: Named) -> Done:
+async def _disable(bench: RepairContext, actor: Actor, told: Named) -> Done:
     if told.name == actor.name:
         raise NotPossible("you would lock yourself out: another administrator does that")
     await accounts.disable(bench.desk, actor, told.name)
     return Done(f"{told.name} may not sign in any more, and is signed out everywhere")
 
 
-async def _enable(bench: Bench, actor: Actor, told: Named) -> Done:
+async def _enable(bench: RepairContext, actor: Actor, told: Named) -> Done:
     await accounts.enable(bench.desk, actor, told.name)
     return Done(f"{told.name} may sign in again")
 
 
-async def _add_client(bench: Bench, actor: Actor, told: AddClient) -> Done:
+async def _add_client(bench: RepairContext, actor: Actor, told: AddClient) -> Done:
     key = await clients.add(
         bench.desk,
         actor,
@@ -333,11 +333,11 @@ async def _add_client(bench: Bench, actor: Actor, told: AddClient) -> Done:
     return Done(f"client {told.name} was added", key, "key")
 
 
-async def _client_key(bench: Bench, actor: Actor, told: Named) -> Done:
+async def _client_key(bench: RepairContext, actor: Actor, told: Named) -> Done:
     return Done(f"{told.name} has another key", await clients.add_key(bench.desk, actor, told.name, 365), "key")
 
 
-async def _revoke(bench: Bench, actor: Actor, told: ClientKey) -> Done:
+async def _revoke(bench: RepairContext, actor: Actor, told: ClientKey) -> Done:
     _because(actor)
     await clients.revoke(bench.desk, actor, told.name, told.key)
     return Done(f"{f'key {told.key} of {told.name}' if told.key else told.name} is revoked")
@@ -348,7 +348,7 @@ class Command(msgspec.Struct, frozen=True):
 
     takes: type[msgspec.Struct]
     acts: tuple[str, ...]
-    do: Callable[[Bench, Actor, Any], Awaitable[Done]]
+    do: Callable[[RepairContext, Actor, Any], Awaitable[Done]]
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -387,7 +387,7 @@ COMMANDS: Mapping[str, Command] = {
 """By name."""
 
 
-async def perform(bench: Bench, actor: Actor, name: str, arguments: msgspec.Struct) -> Done:
+async def perform(bench: RepairContext, actor: Actor, name: str, arguments: msgspec.Struct) -> Done:
     """Do a command. Raises `NotPossible` (`NotAllowed`, `NeedsApproval`) where it can't be done; nothing is then."""
     command = COMMANDS[name]
     actor.check(bench.desk, *command.acts)

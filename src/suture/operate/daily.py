@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from suture.store.holdings import Tally
+from suture.store.ledger_snapshot import DailyTotals
 
 BOOKS = (
     ("scheduling.appointment", "Visits"),
@@ -36,7 +36,7 @@ class Daily(msgspec.Struct, frozen=True, kw_only=True):
     agrees: bool
 
 
-def daily(tallies: Sequence[Tally]) -> list[Daily]:
+def daily(tallies: Sequence[DailyTotals]) -> list[Daily]:
     """The days that were read, the newest first."""
     found = []
     for day in sorted({one.day for one in tallies}, reverse=True):
@@ -47,10 +47,10 @@ def daily(tallies: Sequence[Tally]) -> list[Daily]:
     return found
 
 
-def _figure(of_day: Sequence[Tally], book: str) -> Figure:
+def _figure(of_day: Sequence[DailyTotals], book: str) -> Figure:
     held = [one for one in of_day if one.book == book]
     return Figure(sum(one.count for one in held), sum((one.amount for one in held), Decimal(0)))
 
 
-def _hash(of_day: Sequence[Tally], book: str) -> dict[tuple[str, str], int]:
+def _hash(of_day: Sequence[DailyTotals], book: str) -> dict[tuple[str, str], int]:
     return {(one.facility, one.currency): one.hash for one in of_day if one.book == book}

@@ -1,11 +1,11 @@
 """What was delivered, word for word: patient data, so that reading it is an act with a reason."""
 
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.store import delivery_queue
 
 
-async def read(desk: Desk, actor: Actor, number: int) -> str:
+async def read(desk: CommandContext, actor: Actor, number: int) -> str:
     """What a delivery said (as it was corrected, where it was). Raises `NotPossible` without a reason."""
     if not actor.reason:
         raise NotPossible("say why you read it: it is patient data, and your reason stands in the audit trail")

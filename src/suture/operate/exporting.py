@@ -9,7 +9,7 @@ import msgspec
 
 from suture.core.money import Money
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.report import CloseReport, gather
 from suture.operate.words import Words
 from suture.store import audit, discrepancies, exceptions
@@ -32,7 +32,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     rows: Sequence[tuple[Cell, ...]]
 
 
-async def queue(desk: Desk, actor: Actor, selection: exceptions.Selection) -> list[Table]:
+async def queue(desk: CommandContext, actor: Actor, selection: exceptions.Selection) -> list[Table]:
     """The exceptions of a selection, oldest first."""
     async with desk.database.transaction() as connection:
         found = await exceptions.select(connection, selection, MOST + 1)
@@ -41,7 +41,7 @@ async def queue(desk: Desk, actor: Actor, selection: exceptions.Selection) -> li
     return [_exceptions(found, stakes)]
 
 
-async def differences(desk: Desk, actor: Actor, selection: discrepancies.Selection) -> list[Table]:
+async def differences(desk: CommandContext, actor: Actor, selection: discrepancies.Selection) -> list[Table]:
     """The differences of a selection, oldest first."""
     async with desk.database.transaction() as connection:
         found = await discrepancies.select(connection, selection, MOST + 1)
@@ -51,7 +51,7 @@ async def differences(desk: Desk, actor: Actor, selection: discrepancies.Selecti
     return [_differences([(one, said.describe(one, rules.get(one.rule))) for one in found])]
 
 
-async def trail(desk: Desk, actor: Actor, selection: audit.Selection) -> list[Table]:
+async def trail(desk: CommandContext, actor: Actor, selection: audit.Selection) -> list[Table]:
     """The entries of the audit trail of a selection, the newest first."""
     actor.check(desk, "audit.read")
     async with desk.database.transaction() as connection:
@@ -60,7 +60,7 @@ async def trail(desk: Desk, actor: Actor, selection: audit.Selection) -> list[Ta
     return [_acts("Trail", found)]
 
 
-async def month(desk: Desk, actor: Actor, name: str) -> list[Table]:
+async def month(desk: CommandContext, actor: Actor, name: str) -> list[Table]:
     """A month's report as tables. Raises `NotPossible` where its close was never begun."""
     report = await gather(desk, name)
     async with desk.database.transaction() as connection:
@@ -76,7 +76,13 @@ async def month(desk: Desk, actor: Actor, name: str) -> list[Table]:
 
 
 async def _taken(
-    connection: Connection, desk: Desk, actor: Actor, what: str, *, rows: int, chosen: msgspec.Struct | None = None
+    connection: Connection,
+    desk: CommandContext,
+    actor: Actor,
+    what: str,
+    *,
+    rows: int,
+    chosen: msgspec.Struct | None = None,
 ) -> None:
     """Write it to the trail. Raises `NotPossible` where it is more than a table holds: no part is given for all."""
     if rows > MOST:

@@ -8,7 +8,7 @@ database.
 from datetime import timedelta
 
 from suture.operate.actor import NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.store import guesses, people
 from suture.store.database import Connection
 from suture.store.guesses import Limit, Taken
@@ -22,7 +22,7 @@ class Locked(NotPossible):
     """Too many tries in vain; nothing was evaluated."""
 
 
-async def take_try(desk: Desk, name: str, address: str) -> None:
+async def take_try(desk: CommandContext, name: str, address: str) -> None:
     """Count a try of a name from an address before it is evaluated. Raises `Locked`. A lock of somebody's account, or
     of an address, stands in the audit trail."""
     async with desk.database.transaction() as connection:
@@ -32,13 +32,13 @@ async def take_try(desk: Desk, name: str, address: str) -> None:
         await _note(desk, connection, name, address, taken)
 
 
-async def was_right(desk: Desk, connection: Connection, name: str, address: str) -> None:
+async def was_right(desk: CommandContext, connection: Connection, name: str, address: str) -> None:
     """In the transaction that lets somebody in."""
     here, everywhere, place = (limit.key for limit in _limits(desk, name, address))
     await guesses.succeeded(connection, [here, everywhere], place, desk.clock.now())
 
 
-def _limits(desk: Desk, name: str, address: str) -> tuple[Limit, Limit, Limit]:
+def _limits(desk: CommandContext, name: str, address: str) -> tuple[Limit, Limit, Limit]:
     def key(*parts: str) -> bytes:
         return desk.vault.fingerprint("\0".join(("guess", *parts)).encode())
 
@@ -49,7 +49,7 @@ def _limits(desk: Desk, name: str, address: str) -> tuple[Limit, Limit, Limit]:
     )
 
 
-async def _note(desk: Desk, connection: Connection, name: str, address: str, taken: list[Taken]) -> None:
+async def _note(desk: CommandContext, connection: Connection, name: str, address: str, taken: list[Taken]) -> None:
     here, everywhere, place = taken
     told = []
     known = (here.locked_until or everywhere.locked_until) and await people.one(connection, name)

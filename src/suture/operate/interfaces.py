@@ -8,7 +8,7 @@ import msgspec
 
 from suture.catalogue.model import Interface
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.today import start_of_day
 from suture.store import audit, gates, gauges, running
 from suture.store.audit import Entry
@@ -34,7 +34,7 @@ class InterfaceState(msgspec.Struct, frozen=True, kw_only=True):
         return {"closed": "flowing", "open": "system away", "half_open": "trying"}[self.gate.breaker]
 
 
-async def by_another_catalogue(desk: Desk, read: str) -> Sequence[str]:
+async def by_another_catalogue(desk: CommandContext, read: str) -> Sequence[str]:
     """Roles that run by another catalogue than the one of this fingerprint: it was changed since they started."""
     async with desk.database.connection() as connection:
         return await running.by_another_catalogue(connection, read, desk.clock.now())
@@ -50,7 +50,7 @@ async def interfaces(database: Database, known: Mapping[str, Interface]) -> list
             name=name,
             interface=interface,
             gate=(row := rows.get(name) or GateRow(interface=name)),
-            waiting=received.get(name, 0) if interface.direction == "in" else row.parked,
+            waiting=received.get(name, 0) if interface.direction == "in" else row.suspended,
         )
         for name, interface in known.items()
     ]
@@ -80,7 +80,7 @@ async def turned_away(database: Database, since: datetime, interface: str = "") 
         return await gauges.turned_away(connection, since, interface, _MOST)
 
 
-async def pause(desk: Desk, actor: Actor, name: str) -> None:
+async def pause(desk: CommandContext, actor: Actor, name: str) -> None:
     """Hold an interface up: deliveries are still taken and wait, processes wait before their next call."""
     _check(desk, name)
     async with desk.database.transaction() as connection:
@@ -89,7 +89,7 @@ async def pause(desk: Desk, actor: Actor, name: str) -> None:
             raise NotPossible(f"{name} is paused already; `suture resume {name}` lets it flow again")
 
 
-async def resume(desk: Desk, actor: Actor, name: str) -> None:
+async def resume(desk: CommandContext, actor: Actor, name: str) -> None:
     """Let an interface flow again; a breaker that is open tries at once."""
     _check(desk, name)
     async with desk.database.transaction() as connection:
@@ -99,7 +99,7 @@ async def resume(desk: Desk, actor: Actor, name: str) -> None:
         await desk.recorder.resolve(connection, [gates.pause_key(name)], now, by=actor.name)
 
 
-def _check(desk: Desk, name: str) -> None:
+def _check(desk: CommandContext, name: str) -> None:
     known = desk.catalogue.interfaces
     if name not in known:
         raise NotPossible(f"the catalogue has no interface {name!r}; it has {', '.join(sorted(known))}")

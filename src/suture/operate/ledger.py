@@ -23,7 +23,7 @@ from suture.core.failure import Rejected
 from suture.core.ids import fact_id
 from suture.operate import process_commands
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.repairs import REDO
 from suture.store import events, exceptions, finding
 from suture.store.crosswalk import Crosswalk
@@ -41,7 +41,7 @@ _OLDEST, _AHEAD = timedelta(days=10 * 366), timedelta(days=366)
 _BY_DOCUMENT = {plan.document: plan for plan in REDO.values() if plan.document}
 
 
-async def write_again(desk: Desk, actor: Actor, ledger: Ledger, told: int | str) -> str:
+async def write_again(desk: CommandContext, actor: Actor, ledger: Ledger, told: int | str) -> str:
     """Have a record written again that somebody deleted in the ledger, named by its exception or by our own name of it;
     answers, in words, what follows. Nothing of it is known any more, so a contact is written over as well. Raises
     `NotPossible` where none is known."""
@@ -65,7 +65,7 @@ async def write_again(desk: Desk, actor: Actor, ledger: Ledger, told: int | str)
     return words
 
 
-async def _record_of(desk: Desk, number: int) -> str:
+async def _record_of(desk: CommandContext, number: int) -> str:
     async with desk.database.connection() as connection:
         found = await exceptions.select(connection, Selection(numbers=(number,), state=""), 1)
     if not found:
@@ -76,7 +76,7 @@ async def _record_of(desk: Desk, number: int) -> str:
     return named[1]
 
 
-async def _deletions_of(desk: Desk, name: str) -> list[OpenException]:
+async def _deletions_of(desk: CommandContext, name: str) -> list[OpenException]:
     """The open exceptions that say that this very record is gone."""
     async with desk.database.connection() as connection:
         found = await exceptions.select(connection, Selection(code=DELETED), 10_000)
@@ -84,7 +84,7 @@ async def _deletions_of(desk: Desk, name: str) -> list[OpenException]:
 
 
 async def _redone(
-    desk: Desk, actor: Actor, document: DocumentKind | None, name: str, key: str, *, stopped: list[str]
+    desk: CommandContext, actor: Actor, document: DocumentKind | None, name: str, key: str, *, stopped: list[str]
 ) -> str:
     """Have the process that writes a document write it anew, and those go on that stopped for want of the record."""
     if document is not None and key:
@@ -101,7 +101,7 @@ async def _redone(
 
 
 async def book_remittance(
-    desk: Desk,
+    desk: CommandContext,
     actor: Actor,
     ledger: Ledger,
     remittance: Remittance,
@@ -137,7 +137,7 @@ async def book_remittance(
     return posted
 
 
-async def _record(desk: Desk, remittance: Remittance, posted: PostedRemittance) -> None:
+async def _record(desk: CommandContext, remittance: Remittance, posted: PostedRemittance) -> None:
     """What became of the invoices, so that journeys and figures show it; the same again is recorded once."""
     now = desk.clock.now()
     told = [
@@ -160,7 +160,7 @@ async def _record(desk: Desk, remittance: Remittance, posted: PostedRemittance) 
             await desk.recorder.record(connection, told[first : first + _TOGETHER])
 
 
-async def _keep_numbers(desk: Desk, remittance: Remittance, posted: PostedRemittance) -> None:
+async def _keep_numbers(desk: CommandContext, remittance: Remittance, posted: PostedRemittance) -> None:
     """By what the visits are found that a remittance is about; those that nobody told of lead nowhere."""
     named = list(_numbers_of(remittance, posted))
     async with desk.database.connection() as connection:
@@ -188,7 +188,7 @@ def _settled(one: SettledInvoice) -> InvoiceSettled:
     )
 
 
-def _check_day(desk: Desk, remittance: Remittance) -> None:
+def _check_day(desk: CommandContext, remittance: Remittance) -> None:
     """A year that a default or a slip of the keyboard makes is no closed period."""
     today = desk.clock.now().date()
     if not today - _OLDEST <= remittance.received_on <= today + _AHEAD:
@@ -200,14 +200,14 @@ def _check_day(desk: Desk, remittance: Remittance) -> None:
         )
 
 
-async def _payer(desk: Desk, told: Payer) -> LedgerPartner:
+async def _payer(desk: CommandContext, told: Payer) -> LedgerPartner:
     """The payer by its owner's name; a remittance's own counts only where nobody else told of the payer."""
     known = await Parties(desk.database, desk.vault).get(told.reference)
     name = known.name if isinstance(known, Payer) else told.name
     return LedgerPartner(reference=told.reference, name=name, is_company=True, hearsay=not isinstance(known, Payer))
 
 
-async def _with_patients(desk: Desk, remittance: Remittance) -> tuple[Remittance, frozenset[str]]:
+async def _with_patients(desk: CommandContext, remittance: Remittance) -> tuple[Remittance, frozenset[str]]:
     """Whose the shares are: the visit's patient where that is known and the claim names none. Answers too which claims
     name somebody who has nothing to do with the visit: their share is nobody's until a person says whose."""
     shared = [claim.appointment for claim in remittance.claims if claim.patient_responsibility]
@@ -232,7 +232,7 @@ def _named(claim: ClaimPayment, visit: Visit | None, others: frozenset[str]) -> 
     return msgspec.structs.replace(claim, patient=claim.patient or (visit.patient if visit else None))
 
 
-async def _patients(desk: Desk, remittance: Remittance) -> list[LedgerPartner]:
+async def _patients(desk: CommandContext, remittance: Remittance) -> list[LedgerPartner]:
     """The patients who owe a share, as far as a system has told us of them."""
     parties = Parties(desk.database, desk.vault)
     owing = {claim.patient for claim in remittance.claims if claim.patient and claim.patient_responsibility}
@@ -240,7 +240,7 @@ async def _patients(desk: Desk, remittance: Remittance) -> list[LedgerPartner]:
     return [LedgerPartner.of_patient(patient) for patient in found if isinstance(patient, Patient)]
 
 
-async def _tell(desk: Desk, remittance: Remittance, troubles: Sequence[Trouble]) -> None:
+async def _tell(desk: CommandContext, remittance: Remittance, troubles: Sequence[Trouble]) -> None:
     """Put what a person decides into the queue, and close there what is settled by now."""
     now, asked = desk.clock.now(), {trouble.process for trouble in troubles}
     called = _Called(remittance)
@@ -257,7 +257,7 @@ def _process(remittance: Remittance, claim: str = "") -> str:
 
 
 def _decisions(
-    desk: Desk, remittance: Remittance, posted: PostedRemittance, others: frozenset[str]
+    desk: CommandContext, remittance: Remittance, posted: PostedRemittance, others: frozenset[str]
 ) -> Iterator[Trouble]:
     told = f"in remittance {remittance.number} of {remittance.payer}"
     again = "book the same file again with `suture remittance`: it goes on with this claim"
@@ -350,7 +350,7 @@ class _Called:
         return claim if is_code(claim) else f"no. {self._places[claim]}"
 
 
-def _trouble(desk: Desk, remittance: Remittance, claim: str, failure: Rejected) -> Trouble:
+def _trouble(desk: CommandContext, remittance: Remittance, claim: str, failure: Rejected) -> Trouble:
     return Trouble(
         code=failure.code,
         outcome=failure.outcome,

@@ -7,7 +7,7 @@ import msgspec
 
 from suture.canonical.records import JournalFact
 from suture.core.failure import Failure
-from suture.operate.repairs import Bench
+from suture.operate.repairs import RepairContext
 
 _PATIENCE_SECONDS = 15
 
@@ -20,7 +20,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str = ""
 
 
-async def standing(bench: Bench, appointment: str, facility: str | None, payments: Sequence[str]) -> list[Side]:
+async def standing(bench: RepairContext, appointment: str, facility: str | None, payments: Sequence[str]) -> list[Side]:
     """Ask scheduling, billing and the ledger at once, each for a bounded time."""
     ledger = bench.ledger_of(facility)
     return list(

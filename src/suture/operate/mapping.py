@@ -10,7 +10,7 @@ import msgspec
 
 from suture.catalogue.model import Catalogue, CodeTable
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.store import corrections
 from suture.store.corrections import CodeCorrection, merged
 from suture.store.database import Connection
@@ -57,12 +57,12 @@ class TableView(msgspec.Struct, frozen=True, kw_only=True):
         return self.versions[0].number if self.versions else 0
 
 
-async def tables(desk: Desk) -> list[TableView]:
+async def tables(desk: CommandContext) -> list[TableView]:
     """Every code table."""
     return [await table(desk, name) for name in desk.catalogue.code_tables]
 
 
-async def table(desk: Desk, name: str) -> TableView:
+async def table(desk: CommandContext, name: str) -> TableView:
     """Raises `NotPossible` where the catalogue has no such table."""
     known = _table(desk.catalogue, name)
     async with desk.database.connection() as connection:
@@ -77,7 +77,7 @@ async def table(desk: Desk, name: str) -> TableView:
     )
 
 
-async def diff(desk: Desk, name: str, before: int, after: int) -> list[Change]:
+async def diff(desk: CommandContext, name: str, before: int, after: int) -> list[Change]:
     """The rows in which two versions differ, by source. Raises `NotPossible` where there is no such version."""
     known = _table(desk.catalogue, name)
     async with desk.database.connection() as connection:
@@ -86,7 +86,7 @@ async def diff(desk: Desk, name: str, before: int, after: int) -> list[Change]:
 
 
 async def correct(
-    connection: Connection, desk: Desk, actor: Actor, name: str, rows: Mapping[str, str], *, about: str = ""
+    connection: Connection, desk: CommandContext, actor: Actor, name: str, rows: Mapping[str, str], *, about: str = ""
 ) -> None:
     """Set rows of a table, in this transaction (empty: take them away); `about` is what it is done for. The catalogue's
     file stays as it is: put them there too when it is next written."""
@@ -96,12 +96,12 @@ async def correct(
     await _write(connection, name, rows, actor, now)
 
 
-async def set_rows(desk: Desk, actor: Actor, name: str, rows: Mapping[str, str]) -> None:
+async def set_rows(desk: CommandContext, actor: Actor, name: str, rows: Mapping[str, str]) -> None:
     async with desk.database.transaction() as connection:
         await correct(connection, desk, actor, name, rows)
 
 
-async def roll_back(desk: Desk, actor: Actor, name: str, version: int) -> list[Change]:
+async def roll_back(desk: CommandContext, actor: Actor, name: str, version: int) -> list[Change]:
     """Make a table what it was in a version; answers what changed. That is a new version: nothing is taken out of the
     history."""
     known = _table(desk.catalogue, name)

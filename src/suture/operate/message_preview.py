@@ -18,7 +18,7 @@ from suture.catalogue.model import Catalogue
 from suture.ingest.decoding import NotUnderstood, Understood
 from suture.ingest.ingester import understand
 from suture.operate.actor import NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.store.delivery_queue import Delivery
 from suture.store.sealing import Sealed
 
@@ -47,7 +47,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     truncated: bool = False
 
 
-async def trial(desk: Desk, interface: str, content: str) -> Trial:
+async def trial(desk: CommandContext, interface: str, content: str) -> Trial:
     """Read a message as if it had come in at an interface, by today's catalogue and corrections."""
     known = desk.catalogue.interfaces.get(interface)
     if known is None or known.direction != "in":

@@ -2,18 +2,18 @@
 
 from suture.canonical.records import Patient
 from suture.operate.actor import Actor
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.store.parties import Parties
 
 
-async def find(desk: Desk, actor: Actor, system: str, value: str) -> list[Patient]:
+async def find(desk: CommandContext, actor: Actor, system: str, value: str) -> list[Patient]:
     """The patients whom a source calls so."""
     parties = Parties(desk.database, desk.vault)
     found = [await read(desk, actor, reference) for reference in await parties.find(system, value)]
     return [patient for patient in found if patient is not None]
 
 
-async def read(desk: Desk, actor: Actor, reference: str) -> Patient | None:
+async def read(desk: CommandContext, actor: Actor, reference: str) -> Patient | None:
     """A patient's record; None where nobody told of it."""
     patient = await Parties(desk.database, desk.vault).get(reference)
     if not isinstance(patient, Patient):

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk, turns
+from suture.operate.context import CommandContext, turns
 from suture.processes.definitions import DEFINITIONS
 from suture.store import audit, exceptions, steering
 from suture.store.audit import Entry
@@ -68,7 +68,7 @@ async def process(database: Database, key: str) -> ProcessAccount:
         )
 
 
-async def resume(desk: Desk, actor: Actor, keys: Sequence[str], rate: float = RATE) -> Steered:
+async def resume(desk: CommandContext, actor: Actor, keys: Sequence[str], rate: float = RATE) -> Steered:
     """Have stopped processes go on from the step they stopped at, in the direction they were going."""
     async with desk.database.transaction() as connection:
         times = turns(len(keys), desk.clock.now(), rate)
@@ -82,7 +82,7 @@ async def resume(desk: Desk, actor: Actor, keys: Sequence[str], rate: float = RA
     return await _steered(desk, keys, done, because)
 
 
-async def cancel(desk: Desk, actor: Actor, keys: Sequence[str]) -> Steered:
+async def cancel(desk: CommandContext, actor: Actor, keys: Sequence[str]) -> Steered:
     """End processes where they stand. What they wrote stays written: that was settled by hand."""
     async with desk.database.transaction() as connection:
         done = await steering.cancel(connection, keys, desk.clock.now())
@@ -91,7 +91,7 @@ async def cancel(desk: Desk, actor: Actor, keys: Sequence[str]) -> Steered:
     return await _steered(desk, keys, done, {"done": "it has ended; `suture processes compensate` undoes it"})
 
 
-async def compensate(desk: Desk, actor: Actor, keys: Sequence[str]) -> Steered:
+async def compensate(desk: CommandContext, actor: Actor, keys: Sequence[str]) -> Steered:
     """Have processes undo, in reverse, all they did."""
     async with desk.database.transaction() as connection:
         done = await steering.compensate(connection, keys, desk.clock.now())
@@ -101,7 +101,7 @@ async def compensate(desk: Desk, actor: Actor, keys: Sequence[str]) -> Steered:
     )
 
 
-async def redo(desk: Desk, actor: Actor, key: str, steps: Sequence[str]) -> Steered:
+async def redo(desk: CommandContext, actor: Actor, key: str, steps: Sequence[str]) -> Steered:
     """Have steps of a process that is done be done again: an outside system lost what they did. One that is stuck goes
     on instead."""
     async with desk.database.transaction() as connection:
@@ -112,12 +112,12 @@ async def redo(desk: Desk, actor: Actor, key: str, steps: Sequence[str]) -> Stee
     return await resume(desk, actor, [key])
 
 
-async def _sign(desk: Desk, connection: Connection, actor: Actor, act: str, keys: set[str]) -> None:
+async def _sign(desk: CommandContext, connection: Connection, actor: Actor, act: str, keys: set[str]) -> None:
     for key in sorted(keys):
         await actor.sign(connection, desk, f"process.{act}", f"Process/{key}")
 
 
-async def _steered(desk: Desk, keys: Sequence[str], done: set[str], because: dict[str, str]) -> Steered:
+async def _steered(desk: CommandContext, keys: Sequence[str], done: set[str], because: dict[str, str]) -> Steered:
     """What came of it, with the reason for each that did not do as asked."""
     left = [key for key in keys if key not in done]
     async with desk.database.connection() as connection:

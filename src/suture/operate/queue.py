@@ -14,7 +14,7 @@ from suture.ingest.decoding import NotUnderstood
 from suture.ingest.ingester import understand
 from suture.operate import mapping, process_commands, reconciling, replaying
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.process_commands import EFFECTS
 from suture.operate.replaying import Forecast
 from suture.operate.runbook import class_of
@@ -88,7 +88,7 @@ async def account(database: Database, number: int) -> Account:
         )
 
 
-async def payload(desk: Desk, actor: Actor, number: int) -> bytes:
+async def payload(desk: CommandContext, actor: Actor, number: int) -> bytes:
     """What an exception's delivery said, or its process was given. Reading it is written to the audit trail."""
     async with desk.database.transaction() as connection:
         found = await _one(connection, number)
@@ -102,7 +102,7 @@ async def payload(desk: Desk, actor: Actor, number: int) -> bytes:
         return process.input.encode()
 
 
-async def forecast_retry(desk: Desk, selection: Selection) -> list[tuple[OpenException, str, bool]]:
+async def forecast_retry(desk: CommandContext, selection: Selection) -> list[tuple[OpenException, str, bool]]:
     """What retrying a selection would come to, each with a word on it and whether it would do anything. Nothing is
     changed."""
     chosen = await queue(desk.database, msgspec.structs.replace(selection, state="open"), most=_MOST_ALIKE)
@@ -119,7 +119,9 @@ def _expected(one: OpenException, forecast: Forecast | None) -> tuple[str, bool]
     return "there is nothing to try again: decide, then discard it", False
 
 
-async def retry(desk: Desk, actor: Actor, selection: Selection, rate: float = process_commands.RATE) -> Retried:
+async def retry(
+    desk: CommandContext, actor: Actor, selection: Selection, rate: float = process_commands.RATE
+) -> Retried:
     """Have the processes of exceptions go on, and their deliveries read again, `rate` a second."""
     actor.check(desk, "process.resume", "delivery.replay")
     chosen = await queue(desk.database, msgspec.structs.replace(selection, state="open"), most=100_000)
@@ -136,7 +138,7 @@ async def retry(desk: Desk, actor: Actor, selection: Selection, rate: float = pr
     return Retried(processes=steered.done, deliveries=tuple(replayed), refused=tuple(refused))
 
 
-async def assign(desk: Desk, actor: Actor, numbers: Sequence[int], person: str | None) -> list[int]:
+async def assign(desk: CommandContext, actor: Actor, numbers: Sequence[int], person: str | None) -> list[int]:
     """Say who works on open exceptions; answers those that there are."""
     async with desk.database.transaction() as connection:
         found = await exceptions.assign(connection, numbers, person)
@@ -145,7 +147,7 @@ async def assign(desk: Desk, actor: Actor, numbers: Sequence[int], person: str |
     return found
 
 
-async def discard(desk: Desk, actor: Actor, number: int, *, undo: bool | None = None) -> str:
+async def discard(desk: CommandContext, actor: Actor, number: int, *, undo: bool | None = None) -> str:
     """Close an exception that nobody will act on; answers what became of its process.
 
     `undo` says whether what the process wrote is undone; it must be said where something was written.
@@ -185,7 +187,7 @@ async def discard(desk: Desk, actor: Actor, number: int, *, undo: bool | None = 
     return f"{process.key} was ended where it stood" if steered.done else f"{process.key}: {steered.refused[0][1]}"
 
 
-async def correct_codes(desk: Desk, actor: Actor, number: int, rows: dict[str, str]) -> list[Forecast]:
+async def correct_codes(desk: CommandContext, actor: Actor, number: int, rows: dict[str, str]) -> list[Forecast]:
     """Add rows to the code table that an exception's delivery fell through; answers what a replay would come to."""
     async with desk.database.transaction() as connection:
         found = await _one(connection, number)
@@ -201,13 +203,13 @@ def unmapped(one: OpenException) -> str | None:
     return told[1] if told else None
 
 
-async def unmapped_alike(desk: Desk, source: str) -> tuple[int, ...]:
+async def unmapped_alike(desk: CommandContext, source: str) -> tuple[int, ...]:
     """The numbers of the open exceptions that fell through the code table for want of a row for this code."""
     alike = await queue(desk.database, Selection(code=_UNMAPPED), _MOST_ALIKE)
     return tuple(one.number for one in alike if unmapped(one) == source)
 
 
-async def bill_patient(desk: Desk, actor: Actor, number: int) -> None:
+async def bill_patient(desk: CommandContext, actor: Actor, number: int) -> None:
     """Have a visit that its payer refused billed to the patient. Its process then goes on once it is retried. Raises
     `NotPossible` where a charge was captured already, or the exception is another."""
     detail = await account(desk.database, number)
@@ -224,7 +226,7 @@ async def bill_patient(desk: Desk, actor: Actor, number: int) -> None:
             raise NotPossible(f"{process.key} is {process.state}, not stuck: it can't be given anything else now")
 
 
-async def preview_codes(desk: Desk, rows: Mapping[str, str]) -> list[Forecast]:
+async def preview_codes(desk: CommandContext, rows: Mapping[str, str]) -> list[Forecast]:
     """What replaying would come to, of every open exception that fell through the code table, were these rows in it.
     Nothing is changed."""
     mapping.check(desk.catalogue, mapping.SERVICES, rows)
@@ -236,7 +238,7 @@ async def preview_codes(desk: Desk, rows: Mapping[str, str]) -> list[Forecast]:
     return await replaying.forecast(desk, DeliverySelection(ids=tuple(concerned)), rows=rows)
 
 
-async def preview_payload(desk: Desk, actor: Actor, number: int, content: bytes) -> str:
+async def preview_payload(desk: CommandContext, actor: Actor, number: int, content: bytes) -> str:
     """What a corrected payload would be understood as, in words; nothing is changed. Raises `NotPossible` where it
     would not be."""
     actor.check(desk, "payload.read")
@@ -250,7 +252,7 @@ async def preview_payload(desk: Desk, actor: Actor, number: int, content: bytes)
     return f"It would be understood: {', '.join(told)}."
 
 
-async def comment(desk: Desk, actor: Actor, number: int) -> None:
+async def comment(desk: CommandContext, actor: Actor, number: int) -> None:
     """Say something about an exception: the words are the act's reason, and stand with the others' acts."""
     if not actor.reason:
         raise NotPossible("there is nothing said")
@@ -266,7 +268,7 @@ async def at_stake(database: Database, chosen: Iterable[OpenException]) -> dict[
         return await exceptions.money(connection, numbers) if numbers else {}
 
 
-async def correct_payload(desk: Desk, actor: Actor, number: int, content: bytes) -> list[Forecast]:
+async def correct_payload(desk: CommandContext, actor: Actor, number: int, content: bytes) -> list[Forecast]:
     """Say what an exception's delivery should have said, or what its process should have been given.
 
     The original is kept. Answers what a replay of the delivery would come to. Raises `NotPossible` where the content
@@ -288,7 +290,7 @@ async def correct_payload(desk: Desk, actor: Actor, number: int, content: bytes)
     return await _forecasts(desk, [detail.delivery.id])
 
 
-async def _correct_input(desk: Desk, actor: Actor, detail: Account, content: bytes) -> None:
+async def _correct_input(desk: CommandContext, actor: Actor, detail: Account, content: bytes) -> None:
     process = detail.process
     if process is None:
         raise NotPossible(f"exception {detail.exception.number} has neither a delivery nor a process behind it")
@@ -305,7 +307,7 @@ async def _correct_input(desk: Desk, actor: Actor, detail: Account, content: byt
             raise NotPossible(f"{process.key} is {process.state}, not stuck: it can't be given anything else now")
 
 
-def _given(desk: Desk, detail: Account, content: bytes) -> str:
+def _given(desk: CommandContext, detail: Account, content: bytes) -> str:
     """What a process would be given, as it is written."""
     process = detail.process
     try:
@@ -317,7 +319,7 @@ def _given(desk: Desk, detail: Account, content: bytes) -> str:
     return msgspec.json.encode(given).decode()
 
 
-def _dated(desk: Desk, given: Visit, before: Visit) -> Visit:
+def _dated(desk: CommandContext, given: Visit, before: Visit) -> Visit:
     """A corrected visit is of the day that follows from its end and its facility, and of no other."""
     dated = Days(desk.catalogue).dated(given)
     if given.day not in (before.day, dated.day):
@@ -325,7 +327,7 @@ def _dated(desk: Desk, given: Visit, before: Visit) -> Visit:
     return dated
 
 
-def _understood(catalogue: Catalogue, desk: Desk, original: Delivery, content: bytes) -> list[str]:
+def _understood(catalogue: Catalogue, desk: CommandContext, original: Delivery, content: bytes) -> list[str]:
     """The types of the events that a content would be understood as."""
     try:
         told = understand(catalogue, original, content, desk.clock.now()).whole()
@@ -345,7 +347,7 @@ async def _deliveries(connection: Connection, ids: list[int]) -> list[KnownDeliv
     return await delivery_queue.select(connection, DeliverySelection(ids=tuple(ids))) if ids else []
 
 
-async def _forecasts(desk: Desk, deliveries: Iterable[int]) -> list[Forecast]:
+async def _forecasts(desk: CommandContext, deliveries: Iterable[int]) -> list[Forecast]:
     ids = tuple(deliveries)
     return await replaying.forecast(desk, DeliverySelection(ids=ids)) if ids else []
 

@@ -7,16 +7,16 @@ import msgspec
 
 from suture.catalogue.reconciliation import Rule
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.reconcile import sisters
-from suture.reconcile.telling import Teller
+from suture.reconcile.discrepancy_recorder import DiscrepancyRecorder
 from suture.reconcile.watch import window
-from suture.store import audit, discrepancies, exceptions, holdings, reconciliations
+from suture.store import audit, discrepancies, exceptions, ledger_snapshot, reconciliations
 from suture.store.audit import Entry
 from suture.store.database import Connection, Database
 from suture.store.discrepancies import Discrepancy, Selection, Summary
 from suture.store.exceptions import Closed, OpenException
-from suture.store.holdings import Tally
+from suture.store.ledger_snapshot import DailyTotals
 from suture.store.reconciliations import Reconciliation
 
 
@@ -30,7 +30,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def request(
-    desk: Desk, actor: Actor, first: date | None = None, last: date | None = None, *, at_once: bool = False
+    desk: CommandContext, actor: Actor, first: date | None = None, last: date | None = None, *, at_once: bool = False
 ) -> Reconciliation:
     """Ask for a run over days; the catalogue's window unless told. `at_once` asks of what is young, too, without the
     rules' waiting times. Raises `NotPossible` for days that make no span."""
@@ -88,13 +88,13 @@ async def summary(database: Database) -> list[Summary]:
         return await discrepancies.summary(connection)
 
 
-async def days(database: Database, first: date, last: date) -> list[Tally]:
+async def days(database: Database, first: date, last: date) -> list[DailyTotals]:
     """Every book of these days as it was last read: counted, summed and hashed."""
     async with database.connection() as connection:
-        return await holdings.tallies(connection, first, last)
+        return await ledger_snapshot.daily_totals(connection, first, last)
 
 
-async def account(desk: Desk, number: int) -> Account:
+async def account(desk: CommandContext, number: int) -> Account:
     """Raises `NotPossible` where there is no such discrepancy."""
     async with desk.database.connection() as connection:
         found = await one(connection, number)
@@ -105,12 +105,12 @@ async def account(desk: Desk, number: int) -> Account:
     return Account(discrepancy=found, rule=rule, exceptions=troubles, acts=acts)
 
 
-async def accept(desk: Desk, actor: Actor, numbers: Sequence[int]) -> list[int]:
+async def accept(desk: CommandContext, actor: Actor, numbers: Sequence[int]) -> list[int]:
     """Leave differences as they are, with a reason: they are told again only when what the sides hold changes. Answers
     those that were open. Raises `NotPossible` without a reason."""
     if not actor.reason:
         raise NotPossible("say why it may stay as it is: --reason; it stands in the audit trail and the close's report")
-    teller, accepted = Teller(desk.recorder, desk.catalogue), []
+    teller, accepted = DiscrepancyRecorder(desk.recorder, desk.catalogue), []
     for number in numbers:
         async with desk.database.transaction() as connection:
             found = await one(connection, number)
@@ -130,7 +130,7 @@ async def accept(desk: Desk, actor: Actor, numbers: Sequence[int]) -> list[int]:
     return accepted
 
 
-async def look_again(connection: Connection, desk: Desk, closed: Closed, by: str, at: datetime) -> None:
+async def look_again(connection: Connection, desk: CommandContext, closed: Closed, by: str, at: datetime) -> None:
     """Have both sides compared again where a person closed an exception that told of a discrepancy, too: what was put
     back is closed with it, and what was not stays open to be decided."""
     if not sisters.is_sister(closed.code, closed.process) or not closed.subject:

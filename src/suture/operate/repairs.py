@@ -16,7 +16,7 @@ from suture.core.failure import Rejected
 from suture.core.money import Money
 from suture.operate import process_commands, reconciling
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.words import Words
 from suture.reconcile.reconciler import Reconciler
 from suture.store import discrepancies, events
@@ -46,10 +46,10 @@ REDO: dict[str, Redo] = {
 
 
 @dataclass(frozen=True)
-class Bench:
+class RepairContext:
     """What repairing works with."""
 
-    desk: Desk
+    desk: CommandContext
     scheduling: Scheduling
     billing: Billing
     ledger: Ledger
@@ -60,7 +60,7 @@ class Bench:
         return self.ledger.of_company(self.desk.catalogue.company_of(facility))
 
 
-async def repair(bench: Bench, actor: Actor, number: int) -> str:
+async def repair(bench: RepairContext, actor: Actor, number: int) -> str:
     """Do what is proposed for a discrepancy; answers, in words, what was done. Both sides are read right before, so
     that nothing is mended twice, and again after (`verify`): it is closed once they agree. Raises `NotPossible` where
     a person must mend it outside, and where it isn't any more what that person saw."""
@@ -95,7 +95,7 @@ def _proposal(one: Discrepancy) -> tuple[object, ...]:
     return one.what, one.repair, one.money, one.currency
 
 
-async def verify(bench: Bench, number: int) -> Discrepancy:
+async def verify(bench: RepairContext, number: int) -> Discrepancy:
     """Read both sides again, as far as a discrepancy is concerned; answers how it stands then."""
     async with bench.desk.database.connection() as connection:
         found = await reconciling.one(connection, number)
@@ -114,12 +114,12 @@ def _by_hand(found: Discrepancy, rule: Rule, said: Words) -> str:
     )
 
 
-async def _fetch(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> str:
+async def _fetch(bench: RepairContext, actor: Actor, found: Discrepancy, rule: Rule) -> str:
     """Have the source tell again what got lost, as a delivery like any other."""
     of_payment = rule.left.book == "billing.payment"
     source = bench.billing if of_payment else bench.scheduling
     key = found.key if of_payment else found.appointment
-    body = await source.tell(key)
+    body = await source.refetch(key)
     if body is None:
         raise NotPossible(f"{source.name} has no {key}: what Suture was told of it has no source any more")
     contract = "billing-payment.v1" if of_payment else "fhir-appointment.v1"
@@ -129,7 +129,7 @@ async def _fetch(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> 
     return f"{source.name} told {key} again; it was delivered to {interface} and goes its ordinary way"
 
 
-async def _redo(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> str:
+async def _redo(bench: RepairContext, actor: Actor, found: Discrepancy, rule: Rule) -> str:
     """Have the steps done again whose result an outside system lost."""
     plan = REDO.get(rule.right.book if rule.right else "")
     if plan is None:
@@ -144,14 +144,14 @@ async def _redo(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> s
     return f"{key} does {', '.join(plan.steps)} again"
 
 
-async def _correct(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> str:
+async def _correct(bench: RepairContext, actor: Actor, found: Discrepancy, rule: Rule) -> str:
     """Take back in the ledger what is too much there."""
     if rule.right is not None and rule.right.book == "ledger.payment":
         return await _reverse_twin(bench, actor, found)
     return await _credit_excess(bench, found)
 
 
-async def _credit_excess(bench: Bench, found: Discrepancy) -> str:
+async def _credit_excess(bench: RepairContext, found: Discrepancy) -> str:
     """A credit note over what somebody added to the invoice."""
     charged = await _charge(bench, found.appointment)
     if found.money is None or found.currency is None:
@@ -170,7 +170,7 @@ async def _credit_excess(bench: Bench, found: Discrepancy) -> str:
     return f"credit note {entry.number} over {entry.amount} was posted"
 
 
-async def _charge(bench: Bench, appointment: str) -> ChargeCaptured:
+async def _charge(bench: RepairContext, appointment: str) -> ChargeCaptured:
     async with bench.desk.database.connection() as connection:
         recorded = await events.of_journey(connection, appointment)
     told = [one for one in recorded if one.type == _CHARGED]
@@ -179,7 +179,7 @@ async def _charge(bench: Bench, appointment: str) -> ChargeCaptured:
     return msgspec.json.decode(told[-1].data, type=ChargeCaptured)
 
 
-async def _reverse_twin(bench: Bench, actor: Actor, found: Discrepancy) -> str:
+async def _reverse_twin(bench: RepairContext, actor: Actor, found: Discrepancy) -> str:
     """Turn what somebody posted beside ours, then see to it that ours is applied."""
     ledger = bench.ledger_of(found.facility)
     held = found.evidence["compared"].get("ledger.payment", [])
@@ -195,7 +195,7 @@ async def _reverse_twin(bench: Bench, actor: Actor, found: Discrepancy) -> str:
     raise NotPossible(f"both entries are Suture's own, or are gone: look at them in {_called(bench)}")
 
 
-async def _adopt(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> str:
+async def _adopt(bench: RepairContext, actor: Actor, found: Discrepancy, rule: Rule) -> str:
     """What stands in the ledger is right."""
     for company in bench.desk.catalogue.companies():
         adopted = await bench.ledger.of_company(company).adopt(found.key)
@@ -208,7 +208,7 @@ async def _adopt(bench: Bench, actor: Actor, found: Discrepancy, rule: Rule) -> 
     )
 
 
-_ACTS: dict[str, Callable[[Bench, Actor, Discrepancy, Rule], Awaitable[str]]] = {
+_ACTS: dict[str, Callable[[RepairContext, Actor, Discrepancy, Rule], Awaitable[str]]] = {
     "fetch": _fetch,
     "redo": _redo,
     "correct": _correct,
@@ -216,11 +216,11 @@ _ACTS: dict[str, Callable[[Bench, Actor, Discrepancy, Rule], Awaitable[str]]] = 
 }
 
 
-def _today(bench: Bench, found: Discrepancy) -> date:
+def _today(bench: RepairContext, found: Discrepancy) -> date:
     """Where it is written: what is taken back is dated by the facility's calendar."""
     return Days(bench.desk.catalogue).on(bench.desk.clock.now(), found.facility)
 
 
-def _called(bench: Bench) -> str:
+def _called(bench: RepairContext) -> str:
     """What people call the ledger."""
     return bench.desk.catalogue.label("ledger")

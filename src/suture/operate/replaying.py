@@ -14,7 +14,7 @@ from suture.catalogue.model import Catalogue
 from suture.ingest.decoding import NotUnderstood
 from suture.ingest.ingester import understand
 from suture.operate.actor import Actor
-from suture.operate.desk import Desk, turns
+from suture.operate.context import CommandContext, turns
 from suture.operate.mapping import SERVICES
 from suture.store import delivery_queue, events
 from suture.store.corrections import merged
@@ -49,7 +49,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def forecast(
-    desk: Desk, selection: DeliverySelection, most: int = 10_000, rows: Mapping[str, str] | None = None
+    desk: CommandContext, selection: DeliverySelection, most: int = 10_000, rows: Mapping[str, str] | None = None
 ) -> list[Forecast]:
     """What replaying a selection would come to, were `rows` in the code table of services. Nothing is changed."""
     found: list[Forecast] = []
@@ -71,7 +71,7 @@ def _with_rows(catalogue: Catalogue, rows: Mapping[str, str]) -> Catalogue:
     return msgspec.structs.replace(catalogue, code_tables=tables)
 
 
-async def replay(desk: Desk, actor: Actor, forecasts: Iterable[Forecast], rate: float = RATE) -> list[int]:
+async def replay(desk: CommandContext, actor: Actor, forecasts: Iterable[Forecast], rate: float = RATE) -> list[int]:
     """Read again what would change something, `rate` deliveries a second; answers which."""
     wanted = [one for one in forecasts if one.is_of_use]
     async with desk.database.transaction() as connection:
@@ -83,7 +83,7 @@ async def replay(desk: Desk, actor: Actor, forecasts: Iterable[Forecast], rate: 
         )
 
 
-async def outcome(desk: Desk, ids: list[int]) -> list[KnownDelivery]:
+async def outcome(desk: CommandContext, ids: list[int]) -> list[KnownDelivery]:
     """How replayed deliveries stand by now."""
     async with desk.database.connection() as connection:
         return (
@@ -107,7 +107,7 @@ async def _pages(connection: Connection, selection: DeliverySelection, most: int
         last, most = page[-1].id, most - len(page)
 
 
-async def _read(desk: Desk, catalogue: Catalogue, known: KnownDelivery, delivery: Delivery) -> _Read:
+async def _read(desk: CommandContext, catalogue: Catalogue, known: KnownDelivery, delivery: Delivery) -> _Read:
     try:
         body = await desk.vault.open(delivery.sealed, delivery.bound_to)
         told = understand(catalogue, delivery, body, desk.clock.now())

@@ -11,7 +11,7 @@ import msgspec
 
 from suture.operate import people
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.journey import journey_of
 from suture.store import discrepancies, exceptions, finding, journeys
 from suture.store import steering as process_store
@@ -31,7 +31,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
 
 
-async def find(desk: Desk, text: str, most: int = 20) -> list[Found]:
+async def find(desk: CommandContext, text: str, most: int = 20) -> list[Found]:
     """Everything that is called so; where nothing is, the appointments whose id starts so."""
     asked = cleaned(text)
     if not asked:
@@ -52,7 +52,7 @@ async def find(desk: Desk, text: str, most: int = 20) -> list[Found]:
     return list(found.values())[:most]
 
 
-async def find_patient(desk: Desk, actor: Actor, system: str, value: str) -> list[Found]:
+async def find_patient(desk: CommandContext, actor: Actor, system: str, value: str) -> list[Found]:
     """The appointments of the patient whom a source calls so. It is an act, with a reason."""
     if not actor.reason:
         raise NotPossible("say why you look a patient up: it stands in the audit trail")
@@ -71,7 +71,7 @@ def cleaned(text: str) -> str:
     return asked
 
 
-async def _journeys(desk: Desk, asked: str) -> list[Found]:
+async def _journeys(desk: CommandContext, asked: str) -> list[Found]:
     of_itself = await journey_of(desk.database, asked)
     waits = of_itself is not None and all(one.subject == f"Remittance/{asked}" for one in of_itself.events)
     if of_itself is not None and not waits:
@@ -93,7 +93,7 @@ async def _journeys(desk: Desk, asked: str) -> list[Found]:
     return found
 
 
-async def _others(desk: Desk, asked: str) -> list[Found]:
+async def _others(desk: CommandContext, asked: str) -> list[Found]:
     found = []
     number = asked.removeprefix("#").removeprefix("no. ")
     async with desk.database.connection() as connection:

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from suture.catalogue.model import Catalogue
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.words import Words
 from suture.store import discrepancies, exceptions
 from suture.store.database import Connection
@@ -30,7 +30,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None = None
 
 
-async def subjects(desk: Desk, command: str, arguments: msgspec.Struct) -> list[Subject]:
+async def subjects(desk: CommandContext, command: str, arguments: msgspec.Struct) -> list[Subject]:
     """What a command with these arguments is about, fifty things at most."""
     told = msgspec.structs.asdict(arguments)
     numbers = [*told.get("numbers", ()), *([told["number"]] if "number" in told else [])][:_MOST]

@@ -7,7 +7,7 @@ from uuid import UUID
 from suture.access.tokens import new_signing_secret
 from suture.canonical.events import EVENT_TYPES
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.outbound.addresses import AddressRefused, check_url
 from suture.store import subscriptions
 from suture.store.subscriptions import Delivered, Secrets, Subscription
@@ -20,7 +20,7 @@ class NoSuchSubscription(NotPossible):
 
 
 async def subscribe(
-    desk: Desk, actor: Actor, number: UUID, url: str, types: Sequence[str], *, private: bool
+    desk: CommandContext, actor: Actor, number: UUID, url: str, types: Sequence[str], *, private: bool
 ) -> tuple[Subscription, str]:
     """A new subscription of the acting client, and its signing secret, which is shown this once. Raises `NotPossible`
     for a URL or an event type that can't be."""
@@ -44,12 +44,12 @@ async def subscribe(
     return made, secret
 
 
-async def listed(desk: Desk, client: str = "") -> list[Subscription]:
+async def listed(desk: CommandContext, client: str = "") -> list[Subscription]:
     async with desk.database.connection() as connection:
         return await subscriptions.listed(connection, client)
 
 
-async def one(desk: Desk, number: UUID, client: str = "") -> Subscription:
+async def one(desk: CommandContext, number: UUID, client: str = "") -> Subscription:
     """Raises `NoSuchSubscription`; with a client, also for another's."""
     async with desk.database.connection() as connection:
         found = await subscriptions.one(connection, number, client)
@@ -58,14 +58,14 @@ async def one(desk: Desk, number: UUID, client: str = "") -> Subscription:
     return found
 
 
-async def remove(desk: Desk, actor: Actor, number: UUID) -> None:
+async def remove(desk: CommandContext, actor: Actor, number: UUID) -> None:
     async with desk.database.transaction() as connection:
         await actor.sign(connection, desk, "subscription.remove", _subject(number))
         if not await subscriptions.remove(connection, number, actor.name):
             raise NoSuchSubscription(f"there is no subscription {number}")
 
 
-async def switch(desk: Desk, actor: Actor, number: UUID, *, enabled: bool) -> None:
+async def switch(desk: CommandContext, actor: Actor, number: UUID, *, enabled: bool) -> None:
     """Enable or disable; enabled again, what waited is delivered."""
     act = "enable" if enabled else "disable"
     async with desk.database.transaction() as connection:
@@ -76,7 +76,7 @@ async def switch(desk: Desk, actor: Actor, number: UUID, *, enabled: bool) -> No
             await desk.recorder.resolve(connection, [f"subscription:{number}"], now, by=actor.name)
 
 
-async def rotate(desk: Desk, actor: Actor, found: Subscription) -> str:
+async def rotate(desk: CommandContext, actor: Actor, found: Subscription) -> str:
     """Another secret; the one before signs beside it for a day. Answers the new one, which is shown this once."""
     secret = new_signing_secret()
     before = await subscriptions.secrets_of(desk.vault, found)
@@ -87,13 +87,13 @@ async def rotate(desk: Desk, actor: Actor, found: Subscription) -> str:
     return secret
 
 
-async def deliveries(desk: Desk, number: UUID, state: str = "", most: int = 100) -> list[Delivered]:
+async def deliveries(desk: CommandContext, number: UUID, state: str = "", most: int = 100) -> list[Delivered]:
     """What became of the events, the newest first; kept for thirty days."""
     async with desk.database.connection() as connection:
         return await subscriptions.deliveries(connection, number, state, most)
 
 
-async def redeliver(desk: Desk, actor: Actor, number: UUID, event: UUID) -> None:
+async def redeliver(desk: CommandContext, actor: Actor, number: UUID, event: UUID) -> None:
     async with desk.database.transaction() as connection:
         await actor.sign(connection, desk, "subscription.redeliver", _subject(number), {"event": str(event)})
         if not await subscriptions.redeliver(connection, number, event):

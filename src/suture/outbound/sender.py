@@ -21,11 +21,11 @@ from suture.core.clock import Clock
 from suture.core.failure import Rejected
 from suture.outbound.addresses import AddressRefused, PublicResolver, check_url
 from suture.store import subscriptions
+from suture.store.data_keys import Vault
 from suture.store.database import DATABASE_AWAY, Database
 from suture.store.exceptions import Trouble
 from suture.store.recorder import Recorder
 from suture.store.subscriptions import Secrets, Subscription, Waiting
-from suture.store.vault import Vault
 from suture.telemetry import metrics
 
 log = structlog.get_logger()

@@ -12,10 +12,10 @@ from suture.canonical.events import AppointmentCompleted
 from suture.canonical.records import Visit
 from suture.core.clock import Clock
 from suture.core.money import Money
-from suture.store import discrepancies, events, holdings, periods, reconciliations
+from suture.store import discrepancies, events, ledger_snapshot, periods, reconciliations
 from suture.store.database import Database
 from suture.store.discrepancies import Summary
-from suture.store.holdings import Price, Unbilled
+from suture.store.ledger_snapshot import Price, Unbilled
 
 _COMPLETED = "suture.appointment.completed.v1"
 
@@ -61,15 +61,15 @@ class Closing:
     async def on_their_way(self, first: date, last: date) -> int:
         """How many processes of these days are neither done nor in front of a person."""
         async with self.database.connection() as connection:
-            return await holdings.on_their_way(connection, first, last)
+            return await ledger_snapshot.on_their_way(connection, first, last)
 
     async def unbilled(self, first: date, last: date) -> UnbilledWork:
         async with self.database.connection() as connection:
-            found = await holdings.unbilled(connection, first, last)
+            found = await ledger_snapshot.unbilled(connection, first, last)
             visits = await events.latest_of_type(connection, _COMPLETED, [one.appointment for one in found])
             told = {key: one.visit for key, one in visits.items() if isinstance(one, AppointmentCompleted)}
             services = {line.service for visit in told.values() for line in visit.lines}
-            prices = PriceList(await holdings.prices(connection, services, self.currency))
+            prices = PriceList(await ledger_snapshot.prices(connection, services, self.currency))
         return unbilled_work(found, told.get, prices, self.currency)
 
     async def close(self, month: str, report: msgspec.Struct) -> None:

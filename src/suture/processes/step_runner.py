@@ -17,7 +17,7 @@ from suture.canonical.routing import awaiting
 from suture.catalogue.manifest import Role
 from suture.catalogue.model import Retry
 from suture.core.clock import Clock
-from suture.core.failure import Failure, Fatal, Held, Rejected, Throttled, Unknown
+from suture.core.failure import CircuitOpen, Failure, Fatal, Rejected, Throttled, Unknown
 from suture.core.ids import fact_id
 from suture.processes.definition import AwaitEvent, Definition, Step
 from suture.processes.run import Outcome, Run
@@ -40,10 +40,10 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 Manner = Literal["do", "settle", "check", "undo"]
 
 
-class _NotBegun(Held):
+class _NotBegun(CircuitOpen):
     """Held before anything was sent."""
 
-    def __init__(self, held: Held) -> None:
+    def __init__(self, held: CircuitOpen) -> None:
         super().__init__(held.interface, held.message.removeprefix(f"{held.interface} "), not_before=held.not_before)
 
 
@@ -193,7 +193,7 @@ class Advance:
     async def _met(self, step: Step | AwaitEvent, failure: Failure) -> bool:
         """A failure's type says what happens next."""
         match failure:
-            case Held():
+            case CircuitOpen():
                 return await self._hold(step, failure)
             case Fatal():
                 return await self._shut_out(step, failure)
@@ -213,7 +213,7 @@ class Advance:
         gate = self._gate(step)
         try:
             gate.enter()
-        except Held as failure:
+        except CircuitOpen as failure:
             raise _NotBegun(failure) from failure
         try:
             outcome = await self._observed(step)
@@ -297,13 +297,13 @@ class Advance:
     async def _shut_out(self, step: Step | AwaitEvent, failure: Fatal) -> bool:
         """What is wrong with the configuration is wrong for all: the gate shuts, and work waits until it is mended."""
         if isinstance(step, Step) and (gate := self._gate(step)).shut(failure):
-            return await self._hold(step, Held(gate.interface, "waits for its configuration to be mended"))
+            return await self._hold(step, CircuitOpen(gate.interface, "waits for its configuration to be mended"))
         self._doubt(step)
         attempt = max(self._attempt, 1)  # tries in vain for want of a key don't use up those that come after
         await self._release(step.name, _FATAL_PAUSE, attempt, self._trouble(step.name, step.role, failure))
         return False
 
-    async def _hold(self, step: Step | AwaitEvent, failure: Held) -> bool:
+    async def _hold(self, step: Step | AwaitEvent, failure: CircuitOpen) -> bool:
         """It is not this process's fault and costs it no try: it waits for its turn, or for the gate to open."""
         if self._in_doubt or self._manner == "settle" or not isinstance(failure, _NotBegun):
             self._doubt(step)

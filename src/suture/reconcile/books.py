@@ -6,7 +6,7 @@ import msgspec
 
 from suture.canonical.records import JournalFact
 from suture.connectors.port import MasterRecord
-from suture.store.holdings import Holding
+from suture.store.ledger_snapshot import Holding
 
 GONE = frozenset(
     {"voided", "cancel", "cancelled", "canceled", "reversed", "returned", "draft", "credited", "undone"},

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from suture.catalogue.reconciliation import Proposal, Rule
-from suture.store.holdings import Holding, Pair
+from suture.store.ledger_snapshot import Holding, Pair
 
 _FALLEN = {
     "voided": "voided",

@@ -12,7 +12,7 @@ from suture.catalogue.manifest import Role
 from suture.catalogue.registry import first_called
 from suture.reconcile.differences import Difference
 from suture.store.discrepancies import Found
-from suture.store.holdings import Holding
+from suture.store.ledger_snapshot import Holding
 
 _SHOWN = (
     *("number", "state", "day", "amount", "open", "currency", "quantity", "party", "facility", "changed_at", "detail"),
@@ -46,7 +46,7 @@ def found(one: Difference, documents: Mapping[str, Sequence[Holding]], catalogue
         currency=pair.currency,
         repair=one.repair,
         evidence=shown(one, seen),
-        print=_print(one, seen),
+        fingerprint=_fingerprint(one, seen),
     )
 
 
@@ -68,7 +68,7 @@ def shown(one: Difference, documents: Sequence[Holding]) -> str:
     return msgspec.json.encode({"asked": one.rule.asks, "compared": compared, "also": books}).decode()
 
 
-def _print(one: Difference, documents: Sequence[Holding]) -> str:
+def _fingerprint(one: Difference, documents: Sequence[Holding]) -> str:
     """Tells this state of things from another: what a person accepted is accepted as it was."""
     sides = {one.rule.left.book, one.rule.right.book if one.rule.right else ""}
     told = sorted(

@@ -18,11 +18,11 @@ from suture.catalogue.reconciliation import Rule
 from suture.core.clock import Clock
 from suture.reconcile import evidence
 from suture.reconcile.differences import Difference
-from suture.reconcile.folding import Fold, prices
+from suture.reconcile.discrepancy_recorder import DiscrepancyRecorder
+from suture.reconcile.event_projection import EventProjection, prices
 from suture.reconcile.rule_engine import Compared, compare, suspects
 from suture.reconcile.sides import Sides
-from suture.reconcile.telling import Teller
-from suture.store import discrepancies, events, holdings, reconciliations
+from suture.store import discrepancies, events, ledger_snapshot, reconciliations
 from suture.store.database import Connection, Database
 from suture.store.reconciliations import Progress, Reconciliation
 
@@ -43,7 +43,9 @@ Tell = Callable[[Reconciliation], None]
 class Reconciler:
     """Does runs, one at a time."""
 
-    def __init__(self, *, database: Database, sides: Sides, teller: Teller, catalogue: Catalogue, clock: Clock) -> None:
+    def __init__(
+        self, *, database: Database, sides: Sides, teller: DiscrepancyRecorder, catalogue: Catalogue, clock: Clock
+    ) -> None:
         self._database = database
         self._sides = sides
         self._teller = teller
@@ -52,7 +54,7 @@ class Reconciler:
         self._rules = catalogue.reconciliation.standing
         self._folded = 0
         self._days = Days(catalogue)
-        self._fold = Fold(ServiceIndex(catalogue), self._days)
+        self._fold = EventProjection(ServiceIndex(catalogue), self._days)
 
     async def run(self, run: Reconciliation, tell: Tell = lambda _: None) -> Reconciliation:
         """Do a run to its end, or go on with it. Raises what reading raises; it can be gone on with then."""
@@ -78,8 +80,8 @@ class Reconciler:
         if not appointments:
             await self._sides.read_master_data()
         async with self._database.transaction() as connection:
-            await holdings.tally_days_of(connection, appointments, self._clock.now())
-            await holdings.scope_keys(connection, [*keys, *appointments])
+            await ledger_snapshot.total_days_of(connection, appointments, self._clock.now())
+            await ledger_snapshot.scope_keys(connection, [*keys, *appointments])
             compared = await self._differences(connection, None, self._rules)
             return await self._tell(connection, compared, None)
 
@@ -97,9 +99,9 @@ class Reconciler:
                 some = await events.after(connection, at, self._fold.types, _EVENTS_AT_ONCE)
                 if not some:
                     break
-                await holdings.stage(connection, self._fold.fold(one.event for one in some))
-                await holdings.merge_told(connection)
-                await holdings.keep_prices(connection, prices(some))
+                await ledger_snapshot.stage(connection, self._fold.fold(one.event for one in some))
+                await ledger_snapshot.merge_told(connection)
+                await ledger_snapshot.keep_prices(connection, prices(some))
                 at = self._folded = some[-1].seq
                 if run is not None:
                     await reconciliations.folded(connection, run, max(at, last))
@@ -112,17 +114,17 @@ class Reconciler:
 
     async def _analyze(self) -> None:
         async with self._database.connection() as connection:
-            await holdings.analyze(connection)
+            await ledger_snapshot.analyze(connection)
 
     async def _plan(self, run: Reconciliation) -> None:
         """Which days: those asked for, and older ones in which something differs or of which something was told since.
         The first run reads everything since Suture was first told anything."""
         async with self._database.transaction() as connection:
-            first = await holdings.first_day(connection)
+            first = await ledger_snapshot.first_day(connection)
             since = await reconciliations.done_until(connection)
             days = set(_days(run.first if since is not None else first or run.last, run.last))
             days |= await discrepancies.open_days(connection)
-            days |= await holdings.touched_days(connection, since) if since is not None else set()
+            days |= await ledger_snapshot.touched_days(connection, since) if since is not None else set()
             planned = sorted(day for day in days if first is not None and first <= day <= run.last)
             await reconciliations.begin(connection, run.id, planned, self._clock.now())
 
@@ -132,7 +134,7 @@ class Reconciler:
             documents = await self._sides.read_days(part[0], part[-1])
             position += len(part)
             async with self._database.transaction() as connection:
-                await holdings.tally(connection, part[0], part[-1], self._clock.now())
+                await ledger_snapshot.total_days(connection, part[0], part[-1], self._clock.now())
                 await reconciliations.advance(connection, run.id, "reading", position, Progress(documents=documents))
             await self._told(run.id, tell)
         documents = await self._sides.read_master_data()
@@ -149,7 +151,7 @@ class Reconciler:
                 await reconciliations.advance(connection, run.id, "comparing", position, progress)
             await self._told(run.id, tell)
         async with self._database.transaction() as connection:
-            await holdings.scope_undated(connection)
+            await ledger_snapshot.scope_undated(connection)
             compared = await self._differences(connection, None, rules)
             progress = await self._tell(connection, compared, None)
             await reconciliations.advance(connection, run.id, "comparing", position, progress)
@@ -161,20 +163,20 @@ class Reconciler:
 
         The first look misses nothing: where each day's documents of a key agree, so do their sums."""
         async with self._database.transaction() as connection:
-            await holdings.scope_days(connection, *span)
+            await ledger_snapshot.scope_days(connection, *span)
             known, now = await discrepancies.in_scope(connection, span), self._clock.now()
             doubted = await suspects(connection, rules, now, span, self._days.westernmost(now))
             keys = sorted(doubted | {key for one in known for key in (one.key, one.appointment) if key})
         if not keys:
             return Progress()
         async with self._database.transaction() as connection:
-            await holdings.scope_keys(connection, keys)
+            await ledger_snapshot.scope_keys(connection, keys)
             compared = await self._differences(connection, span, rules)
             if not compared.told:
                 return await self._tell(connection, compared, span)
         await self._read_again(compared.told)
         async with self._database.transaction() as connection:
-            await holdings.scope_keys(connection, keys)
+            await ledger_snapshot.scope_keys(connection, keys)
             return await self._tell(connection, await self._differences(connection, span, rules), span)
 
     async def _differences(
@@ -196,7 +198,7 @@ class Reconciler:
         known = await self._teller.explained(connection, compared.told, now - _ON_ITS_WAY)
         told = [one for one in compared.told if one.key not in known]
         keys = sorted({key for one in compared.told for key in (one.key, one.appointment) if key})
-        documents = evidence.by_key(await holdings.documents(connection, keys))
+        documents = evidence.by_key(await ledger_snapshot.documents(connection, keys))
         opened = await self._teller.open(connection, told, documents, now)
         cleared = await self._teller.close(connection, compared.raw, span, now)
         return Progress(found=opened, cleared=cleared, explained=len(compared.told) - len(told))
@@ -213,7 +215,7 @@ class Reconciler:
 
     async def _parts(self, days: Sequence[date], position: int) -> AsyncIterator[list[date]]:
         async with self._database.connection() as connection:
-            sizes = await holdings.sizes(connection, days)
+            sizes = await ledger_snapshot.sizes(connection, days)
         for part in parts(days[position:], sizes):
             yield part
 

@@ -9,9 +9,9 @@ import msgspec
 
 from suture.catalogue.reconciliation import Rule
 from suture.reconcile.differences import Difference, difference
-from suture.store import holdings
+from suture.store import ledger_snapshot
 from suture.store.database import Connection
-from suture.store.holdings import Holding, Pair
+from suture.store.ledger_snapshot import Holding, Pair
 
 MOST = 5000
 """Differences of one rule in one part of a run: with more, something larger is wrong than any of them."""
@@ -49,7 +49,7 @@ async def compare(
     zone: ZoneInfo = _UTC,
 ) -> Compared:
     """Ask every rule; `span` are the days of totals, `zone` is where days end last. The scope is set before
-    (`holdings.scope_days`, `scope_keys`)."""
+    (`ledger_snapshot.scope_days`, `scope_keys`)."""
     asked: list[tuple[Rule, Pair]] = []
     for rule in rules:
         pairs = await _ask(connection, rule, now, span, zone=zone)
@@ -79,18 +79,18 @@ async def _ask(
     most: int = MOST,
 ) -> list[Pair]:
     if rule.right is None:
-        return await holdings.standing(connection, rule.left, now - rule.grace, most=most, zone=zone)
+        return await ledger_snapshot.standing(connection, rule.left, now - rule.grace, most=most, zone=zone)
     if rule.by == "totals":
         if span is None:
             return []
-        return await holdings.totals(connection, rule.left.book, rule.right.book, span, most=most, zone=zone)
-    return await holdings.pairs(connection, rule.left, rule.right, rule.expects, most=most, zone=zone)
+        return await ledger_snapshot.totals(connection, rule.left.book, rule.right.book, span, most=most, zone=zone)
+    return await ledger_snapshot.pairs(connection, rule.left, rule.right, rule.expects, most=most, zone=zone)
 
 
 async def _documents(connection: Connection, keys: Collection[str]) -> defaultdict[str, list[Holding]]:
     """All that the sides hold of what differs, those documents too that stand no more."""
     found: defaultdict[str, list[Holding]] = defaultdict(list)
-    for one in await holdings.documents(connection, sorted(keys)) if keys else []:
+    for one in await ledger_snapshot.documents(connection, sorted(keys)) if keys else []:
         found[one.key].append(one)
     return found
 

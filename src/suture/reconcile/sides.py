@@ -8,9 +8,9 @@ from suture.canonical.records import JournalFact
 from suture.connectors.port import Billing, Ledger, Scheduling, Span
 from suture.core.clock import Clock
 from suture.reconcile.books import MASTER_DATA, books_of, holding, master_holding
-from suture.store import holdings
+from suture.store import ledger_snapshot
 from suture.store.database import Database
-from suture.store.holdings import Holding
+from suture.store.ledger_snapshot import Holding
 
 
 class Sides:
@@ -40,8 +40,8 @@ class Sides:
         )
         for side, found in _by_side(read):
             async with self._database.transaction() as connection:
-                await holdings.stage(connection, found)
-                await holdings.merge_days(connection, books_of(side), first, last)
+                await ledger_snapshot.stage(connection, found)
+                await ledger_snapshot.merge_days(connection, books_of(side), first, last)
         return sum(map(len, read))
 
     async def read_appointments(self, appointments: Sequence[str]) -> int:
@@ -50,7 +50,7 @@ class Sides:
         if not wanted:
             return 0
         async with self._database.connection() as connection:
-            known = set(await holdings.payments_of(connection, wanted))
+            known = set(await ledger_snapshot.payments_of(connection, wanted))
         billed = await _all("billing", self._billing.facts_of(wanted), now)
         payments = sorted(known | {one.key for one in billed if one.book == "billing.payment"})
         booked = [
@@ -61,8 +61,8 @@ class Sides:
         read = {"scheduling": await _all("scheduling", self._scheduling.facts_of(wanted), now), "billing": billed}
         for side, found in {**read, "ledger": booked}.items():
             async with self._database.transaction() as connection:
-                await holdings.stage(connection, found)
-                await holdings.merge_appointments(connection, books_of(side), [*wanted, *payments])
+                await ledger_snapshot.stage(connection, found)
+                await ledger_snapshot.merge_appointments(connection, books_of(side), [*wanted, *payments])
         return sum(map(len, read.values())) + len(booked)
 
     async def read_master_data(self) -> int:
@@ -73,8 +73,8 @@ class Sides:
             async for record in ledger.master_data():
                 found[record.reference] = master_holding(record, now)
         async with self._database.transaction() as connection:
-            await holdings.stage(connection, found.values())
-            await holdings.merge_book(connection, MASTER_DATA)
+            await ledger_snapshot.stage(connection, found.values())
+            await ledger_snapshot.merge_book(connection, MASTER_DATA)
         return len(found)
 
 

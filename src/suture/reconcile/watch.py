@@ -11,9 +11,9 @@ from suture.catalogue import Catalogue
 from suture.catalogue.days import Days
 from suture.core.clock import Clock
 from suture.core.failure import Failure, Rejected
+from suture.reconcile.discrepancy_recorder import BY
 from suture.reconcile.reconciler import Reconciler, Tell
 from suture.reconcile.rule_engine import TooManyDifferences
-from suture.reconcile.telling import BY
 from suture.store import reconciliations
 from suture.store.database import DATABASE_AWAY, Database
 from suture.store.exceptions import Trouble

@@ -5,9 +5,9 @@ from datetime import datetime
 import msgspec
 from asyncpg import Record
 
+from suture.store.data_keys import Vault
 from suture.store.database import Connection, sql
 from suture.store.sealing import Sealed
-from suture.store.vault import Vault
 
 _SQL = sql("approvals")
 

@@ -7,9 +7,9 @@ from datetime import datetime
 import msgspec
 
 from suture.catalogue.model import Catalogue
+from suture.store.data_keys import Vault
 from suture.store.database import Connection, sql
 from suture.store.delivery_queue import Delivery
-from suture.store.vault import Vault
 
 _SQL = sql("corrections")
 

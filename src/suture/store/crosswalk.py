@@ -1,4 +1,4 @@
-"""What we wrote where: our external ids, the outside record that each names, and prints of what we left in it.
+"""What we wrote where: our external ids, the outside record that each names, and fingerprints of what we left in it.
 
 An outside system forgets a deleted record without a trace. We don't: so what a person deleted there is known, and what
 a person changed is told from what we wrote before.
@@ -11,22 +11,22 @@ import msgspec
 from asyncpg import Record
 
 from suture.core.clock import Clock
+from suture.store.data_keys import Vault
 from suture.store.database import Database, sql
-from suture.store.vault import Vault
 
 _SQL = sql("crosswalk")
-_PRINT_BYTES = 9
+_FINGERPRINT_BYTES = 9
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """A record of ours: its external id `name`, the business key that it stands for (an appointment, a payment, a
-    party's reference), and a print of each field as we last wrote or read it."""
+    party's reference), and a fingerprint of each field as we last wrote or read it."""
 
     name: str
     key: str = ""
     model: str
     record: int
-    prints: dict[str, str] = {}
+    fingerprints: dict[str, str] = {}
 
 
 class Crosswalk:
@@ -39,9 +39,9 @@ class Crosswalk:
         self._system = system
         self._clock = clock
 
-    def prints(self, values: Mapping[str, object]) -> dict[str, str]:
-        """A print of each field."""
-        return {field: self._print(field, value) for field, value in values.items()}
+    def fingerprints(self, values: Mapping[str, object]) -> dict[str, str]:
+        """A fingerprint of each field."""
+        return {field: self._fingerprint(field, value) for field, value in values.items()}
 
     async def recall(self, names: Sequence[str]) -> dict[str, Known]:
         """What we know by these names."""
@@ -63,7 +63,7 @@ class Crosswalk:
                 [latest[name].key for name in names],
                 [latest[name].model for name in names],
                 [latest[name].record for name in names],
-                [msgspec.json.encode(latest[name].prints).decode() for name in names],
+                [msgspec.json.encode(latest[name].fingerprints).decode() for name in names],
                 self._clock.now(),
             )
 
@@ -84,10 +84,10 @@ class Crosswalk:
             rows = await connection.fetch(_SQL["page"], self._system, model, after, most, since)
         return [_known(row) for row in rows]
 
-    def _print(self, field: str, value: object) -> str:
-        return self._vault.fingerprint(f"{field}={value!r}".encode())[:_PRINT_BYTES].hex()
+    def _fingerprint(self, field: str, value: object) -> str:
+        return self._vault.fingerprint(f"{field}={value!r}".encode())[:_FINGERPRINT_BYTES].hex()
 
 
 def _known(row: Record) -> Known:
-    prints = msgspec.json.decode(row["prints"], type=dict[str, str])
-    return Known(name=row["name"], key=row["key"], model=row["model"], record=row["record"], prints=prints)
+    fingerprints = msgspec.json.decode(row["prints"], type=dict[str, str])
+    return Known(name=row["name"], key=row["key"], model=row["model"], record=row["record"], fingerprints=fingerprints)

@@ -11,7 +11,7 @@ from suture.store.database import Connection, sql
 from suture.store.inbox import binding, receipt_of
 from suture.store.sealing import Sealed
 
-_SQL = sql("backlog")
+_SQL = sql("delivery_queue")
 
 
 class Delivery(msgspec.Struct, frozen=True):

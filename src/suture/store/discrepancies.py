@@ -15,8 +15,8 @@ _SQL = sql("discrepancies")
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """A difference to be opened. `what` is ``missing``, ``unexpected``, ``twice``, ``differs``, ``changed``,
-    ``deleted`` or ``overdue``; `money` is what is at stake; `evidence` what both sides hold (JSON); `print` tells the
-    same evidence from another."""
+    ``deleted`` or ``overdue``; `money` is what is at stake; `evidence` what both sides hold (JSON); `fingerprint` tells
+    the same evidence from another."""
 
     rule: str
     what: str
@@ -30,7 +30,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None
     repair: str
     evidence: str
-    print: str
+    fingerprint: str
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None
     repair: str
     evidence: Any
-    print: str
+    fingerprint: str
     state: str
     opened_at: datetime
     seen_at: datetime
@@ -112,7 +112,7 @@ async def put(connection: Connection, found: Sequence[Found], at: datetime, due:
 
 
 async def in_scope(connection: Connection, span: tuple[date, date] | None) -> list[Discrepancy]:
-    """The open ones about what is in scope (`holdings.scope_days`), or dated within a span."""
+    """The open ones about what is in scope (`ledger_snapshot.scope_days`), or dated within a span."""
     first, last = span or (date.max, date.min)
     return [_discrepancy(row) for row in await connection.fetch(_SQL["in_scope"], first, last)]
 
@@ -177,6 +177,7 @@ async def settled(connection: Connection, first: date, last: date) -> list[Settl
 
 def _discrepancy(row: Record) -> Discrepancy:
     told = dict(row)
+    told["fingerprint"] = told.pop("print")
     for name in ("evidence", "proof"):
         told[name] = msgspec.json.decode(told[name]) if told[name] else None
     return Discrepancy(**told)

@@ -10,7 +10,7 @@ import msgspec
 
 from suture.catalogue.model import Interface
 from suture.core.breaker import Window
-from suture.core.failure import Failure, Fatal, Held
+from suture.core.failure import CircuitOpen, Failure, Fatal
 
 _SILENT = Failure("silent", "calls under way are not answered")
 
@@ -18,7 +18,7 @@ BreakerState = Literal["closed", "open", "half_open"]
 
 
 class GateRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A gate as all workers see it. `parked` counts the processes that wait at it."""
+    """A gate as all workers see it. `suspended` counts the processes that wait at it."""
 
     interface: str
     breaker: BreakerState = "closed"
@@ -29,7 +29,7 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
     paused_at: datetime | None = None
     paused_by: str | None = None
     pause_reason: str | None = None
-    parked: int = 0
+    suspended: int = 0
 
     @property
     def flowing(self) -> bool:
@@ -93,7 +93,7 @@ class Gate:
         return self._unanswered > 0
 
     def enter(self) -> None:
-        """Begin a step; `leave` ends it. Raises `Held` where nothing may pass; while probing, one may."""
+        """Begin a step; `leave` ends it. Raises `CircuitOpen` where nothing may pass; while probing, one may."""
         if self.probing and self._may_probe:
             self._may_probe = False
         elif not self.flowing:
@@ -104,12 +104,12 @@ class Gate:
         self.steps -= 1
 
     def check(self) -> None:
-        """Raises `Held` where no call may go out."""
+        """Raises `CircuitOpen` where no call may go out."""
         if not (self.flowing or self.probing):
             raise self._held()
 
-    def _held(self) -> Held:
-        return Held(self.interface, "is paused" if self.row.paused_at else "does not answer at present")
+    def _held(self) -> CircuitOpen:
+        return CircuitOpen(self.interface, "is paused" if self.row.paused_at else "does not answer at present")
 
     def began(self) -> None:
         """A call goes out."""

@@ -1,7 +1,7 @@
 """Gates: what stands between Suture and each interface. A circuit breaker shuts them, and so does a person's pause.
 
 Each worker watches its own calls; what it decides is written to Postgres and holds for all. Work that meets a shut
-gate is parked, and goes on in order, at the interface's rate, when the gate is open again.
+gate is suspended, and goes on in order, at the interface's rate, when the gate is open again.
 """
 
 import asyncio
@@ -159,10 +159,10 @@ class Gates:
             return False
         now, rules = self._clock.now(), self._rules[row.interface]
         if row.breaker == "closed":
-            if row.parked:
+            if row.suspended:
                 most = math.ceil(rules.drain * _BUSY_SECONDS)
                 await connection.execute(_SQL["drain"], row.interface, now, most, "closed", most / rules.drain * 0.9)
-            return row.parked > 0
+            return row.suspended > 0
         if row.opened_at and now - row.opened_at > _SHOWN_AFTER and row.interface not in self._shown:
             self._shown.add(row.interface)
             if not await connection.fetchval(_SQL["shown"], _outage(row.interface)):  # else it says what is wrong
@@ -179,7 +179,7 @@ class Gates:
         elif row.probe_at and row.probe_at <= now:
             if await connection.fetchval(_SQL["probe"], row.interface, now, pause) is None:
                 return
-            if row.parked:
+            if row.suspended:
                 self._trying.add(row.interface)
             elif row.interface not in self._pinged:
                 await self._write(connection, Order(row.interface, "close"))

@@ -7,7 +7,7 @@ import msgspec
 
 from suture.store.database import Connection, sql
 
-_SQL = sql("figures")
+_SQL = sql("gauges")
 
 
 class Queue(msgspec.Struct, frozen=True):

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import msgspec
 
+from suture.store.data_keys import Vault
 from suture.store.database import Database, sql
 from suture.store.sealing import Sealed
-from suture.store.vault import Vault
 
 _SQL = sql("idempotency")
 _SILENT = timedelta(seconds=60)

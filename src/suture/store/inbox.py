@@ -12,9 +12,9 @@ import msgspec
 
 from suture.core.gather import Gather
 from suture.core.ids import fact_id
+from suture.store.data_keys import Vault
 from suture.store.database import DATABASE_AWAY, Connection, Database, sql
 from suture.store.sealing import Sealed
-from suture.store.vault import Vault
 
 _SQL = sql("inbox")
 _LARGEST_COMMIT = 256

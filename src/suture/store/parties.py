@@ -7,9 +7,9 @@ import msgspec
 
 from suture.canonical.records import Patient, Payer, Practitioner, RelatedPerson
 from suture.core.gather import Gather
+from suture.store.data_keys import Vault
 from suture.store.database import Connection, Database, sql
 from suture.store.sealing import Sealed
-from suture.store.vault import Vault
 
 _SQL = sql("parties")
 

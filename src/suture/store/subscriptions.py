@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
+from suture.store.data_keys import Vault
 from suture.store.database import Connection, sql
 from suture.store.sealing import Sealed
-from suture.store.vault import Vault
 
 _SQL = sql("subscriptions")
 

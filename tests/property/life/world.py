@@ -34,13 +34,13 @@ from suture.simulators.odoo import app as odoo_app
 from suture.simulators.odoo.database import Database as OdooDatabase
 from suture.simulators.serving import serving
 from suture.simulators.webhooks import WebhookTarget
+from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.inbox import Inbox
 from suture.store.parties import Parties
 from suture.store.periods import Calendar
 from suture.store.recorder import Recorder
 from suture.store.sealing import MasterKey
-from suture.store.vault import Vault
 
 from .line import Door, Line, LinedStore, Work
 from .script import Fate

@@ -15,12 +15,12 @@ from suture.cli.acting import Most, Number, age, at_desk, count, due, me, out, t
 from suture.cli.reconcile.running import at_bench, run_all
 from suture.cli.reconcile.showing import describe, describe_days, summarise
 from suture.operate import reconciling, repairs
-from suture.operate.desk import Desk
-from suture.operate.repairs import Bench
+from suture.operate.context import CommandContext
+from suture.operate.repairs import RepairContext
 from suture.operate.words import Words
 from suture.reconcile.watch import window
 from suture.store.discrepancies import Discrepancy, Selection
-from suture.store.holdings import Tally
+from suture.store.ledger_snapshot import DailyTotals
 from suture.store.reconciliations import Reconciliation
 
 app = App(
@@ -86,7 +86,7 @@ def list_(
         state="" if state == "all" else state, rule=rule, owner=owner, about=about, first=since, last=until
     )
 
-    async def read(desk: Desk) -> tuple[list[Discrepancy], list[Reconciliation]]:
+    async def read(desk: CommandContext) -> tuple[list[Discrepancy], list[Reconciliation]]:
         return await reconciling.listed(desk.database, chosen, most + 1), await reconciling.runs(desk.database)
 
     found, runs = at_desk(read)
@@ -135,7 +135,7 @@ def show(number: Number) -> None:
         number: Its number in the list.
     """
 
-    async def read(desk: Desk) -> tuple[reconciling.Account, Words]:
+    async def read(desk: CommandContext) -> tuple[reconciling.Account, Words]:
         return await reconciling.account(desk, number), Words.of(desk.catalogue)
 
     describe(*at_desk(read), out)
@@ -151,7 +151,7 @@ def repair(number: Number, *, reason: str = "", wait: float = _WAIT_SECONDS) -> 
         wait: For how many seconds to wait for both sides to agree.
     """
 
-    async def act(bench: Bench) -> tuple[str, Discrepancy]:
+    async def act(bench: RepairContext) -> tuple[str, Discrepancy]:
         words = await repairs.repair(bench, me(reason), number)
         out.print(words, markup=False)
         deadline = asyncio.get_running_loop().time() + wait
@@ -193,7 +193,7 @@ def days(*, since: date | None = None, until: date | None = None) -> None:
         until: The last day; today unless told.
     """
 
-    async def read(desk: Desk) -> Sequence[Tally]:
+    async def read(desk: CommandContext) -> Sequence[DailyTotals]:
         today = window(desk.catalogue, desk.clock)[1]
         last = until or today
         return await reconciling.days(desk.database, since or last - timedelta(days=6), last)
@@ -212,7 +212,7 @@ def rules(*, yaml: Annotated[bool, Parameter(negative="")] = False) -> None:
         sys.stdout.write(standard_text())
         return
 
-    async def read(desk: Desk) -> list[tuple[str, ...]]:
+    async def read(desk: CommandContext) -> list[tuple[str, ...]]:
         return [
             (rule.name, escape(rule.asks), f"{rule.after_hours:g} h", rule.repair.replace("_", " "))
             for rule in desk.catalogue.reconciliation.standing

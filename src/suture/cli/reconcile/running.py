@@ -23,7 +23,7 @@ from suture.bootstrap.settings import current
 from suture.cli.acting import me, out
 from suture.cli.trouble import UserError
 from suture.operate import reconciling
-from suture.operate.repairs import Bench
+from suture.operate.repairs import RepairContext
 from suture.reconcile.watch import Watch
 from suture.store.reconciliations import Reconciliation
 
@@ -45,7 +45,7 @@ async def _connected() -> AsyncIterator[tuple[Foundation, Systems]]:
             await systems.close()
 
 
-def at_bench(act: Callable[[Bench], Awaitable[Answer]]) -> Answer:
+def at_bench(act: Callable[[RepairContext], Awaitable[Answer]]) -> Answer:
     """Open what repairing needs, act, and close it again."""
 
     async def run() -> Answer:
@@ -72,7 +72,7 @@ def run_all(first: date | None, last: date | None, *, at_once: bool) -> Reconcil
 
 
 async def _until_done(
-    acting: Bench, watching: Watch, asked: Reconciliation, tell: Callable[[Reconciliation], None]
+    acting: RepairContext, watching: Watch, asked: Reconciliation, tell: Callable[[Reconciliation], None]
 ) -> Reconciliation:
     while True:
         await watching.take(tell)

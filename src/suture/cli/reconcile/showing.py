@@ -12,7 +12,7 @@ from suture.operate.daily import BOOKS, Figure, daily
 from suture.operate.reconciling import Account
 from suture.operate.words import Words, document_of
 from suture.store.discrepancies import Summary
-from suture.store.holdings import Tally
+from suture.store.ledger_snapshot import DailyTotals
 
 
 def summarise(left: Sequence[Summary], out: Console, *, aside: int = 0) -> int:
@@ -85,7 +85,7 @@ def _ending(told: Account, said: Words, out: Console) -> None:
         out.print(f"  {act.at:%m-%d %H:%M}  {escape(act.actor)} {act.action} {escape(act.reason)}", style="dim")
 
 
-def describe_days(tallies: Sequence[Tally], out: Console) -> None:
+def describe_days(tallies: Sequence[DailyTotals], out: Console) -> None:
     """A line a day: each side's count and sum, all facilities together."""
     if not tallies:
         out.print("Nothing was read of these days yet; suture reconcile run reads them.")

@@ -132,7 +132,7 @@ class RestBilling:
                 for payment in payments.payments:
                     yield wire.payment_fact(payment)
 
-    async def tell(self, payment: str) -> bytes | None:
+    async def refetch(self, payment: str) -> bytes | None:
         answer = await self._http.get(f"/v1/payments/{quote(payment, safe='')}")
         if answer.status == 404:
             return None

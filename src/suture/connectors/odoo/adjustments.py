@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from suture.connectors.odoo import entries
 from suture.connectors.odoo.booking import Draft, book, entry_of
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.matching import Item, Settles, items_of, open_amount
 from suture.connectors.odoo.names import external_id, mark
 from suture.connectors.odoo.parties import partner_deleted
 from suture.connectors.odoo.posting import missing
+from suture.connectors.odoo.session import CompanySession
 from suture.connectors.port import LedgerEntry, TransferOrder, WriteOffOrder
 from suture.core.failure import Failure, Rejected
 from suture.core.money import Money
@@ -16,7 +16,7 @@ from suture.core.money import Money
 Order = WriteOffOrder | TransferOrder
 
 
-async def write_off(books: Books, orders: Sequence[WriteOffOrder]) -> Sequence[LedgerEntry | Failure]:
+async def write_off(books: CompanySession, orders: Sequence[WriteOffOrder]) -> Sequence[LedgerEntry | Failure]:
     """`orders` holds at most one of each invoice. One without an amount takes all that is open."""
     setting = await books.setting()
     items = await _items(books, {order.key: (order.appointment, order.part) for order in orders})
@@ -36,7 +36,7 @@ async def write_off(books: Books, orders: Sequence[WriteOffOrder]) -> Sequence[L
     return await _booked(books, orders, drafts, refused)
 
 
-async def transfer(books: Books, orders: Sequence[TransferOrder]) -> Sequence[LedgerEntry | Failure]:
+async def transfer(books: CompanySession, orders: Sequence[TransferOrder]) -> Sequence[LedgerEntry | Failure]:
     """From the payer's receivable to the patient's. `orders` holds at most one of each invoice."""
     setting = await books.setting()
     patients = await books.parties.ensure_partners(order.patient for order in orders)
@@ -57,7 +57,7 @@ async def transfer(books: Books, orders: Sequence[TransferOrder]) -> Sequence[Le
     return await _booked(books, orders, drafts, refused)
 
 
-async def _items(books: Books, wanted: Mapping[str, tuple[str, str]]) -> dict[str, list[Item]]:
+async def _items(books: CompanySession, wanted: Mapping[str, tuple[str, str]]) -> dict[str, list[Item]]:
     """The items of each order's invoice, by the order's key."""
     parts = await books.parts([appointment for appointment, _ in wanted.values()])
     invoices = {key: parts.get(appointment, {}).get(part) for key, (appointment, part) in wanted.items()}
@@ -66,7 +66,7 @@ async def _items(books: Books, wanted: Mapping[str, tuple[str, str]]) -> dict[st
 
 
 async def _refused(
-    books: Books,
+    books: CompanySession,
     kind: str,
     orders: Sequence[Order],
     amounts: Mapping[str, Money],
@@ -92,7 +92,7 @@ def _obstacle(order: Order, amount: Money, items: Sequence[Item]) -> Failure | N
 
 
 async def _booked(
-    books: Books, orders: Sequence[Order], drafts: Mapping[str, Draft], refused: Mapping[str, Failure]
+    books: CompanySession, orders: Sequence[Order], drafts: Mapping[str, Draft], refused: Mapping[str, Failure]
 ) -> list[LedgerEntry | Failure]:
     booked = await book(books, list(drafts.values()))
     return [refused.get(o.key) or entry_of(booked[drafts[o.key].name]) for o in orders]

@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from decimal import Decimal
 
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.paging import pages
+from suture.connectors.odoo.session import CompanySession
 from suture.connectors.port import Balance, OpenItem
 from suture.core.money import Money, round_money
 
 _LINE = "account.move.line"
 
 
-async def balances(books: Books, until: date) -> Sequence[Balance]:
+async def balances(books: CompanySession, until: date) -> Sequence[Balance]:
     """Posted movements by account up to and on a day, in the company's currency, by code."""
     setting = await books.setting()
     currency = setting.codes()[setting.company_currency]
@@ -38,7 +38,7 @@ async def balances(books: Books, until: date) -> Sequence[Balance]:
     return sorted(found, key=lambda balance: balance.account)
 
 
-async def open_items(books: Books) -> AsyncIterator[OpenItem]:
+async def open_items(books: CompanySession) -> AsyncIterator[OpenItem]:
     """Every receivable line of which something is open, by partner's reference."""
     codes = (await books.setting()).codes()
     domain = [

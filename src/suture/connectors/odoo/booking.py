@@ -6,11 +6,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.documents import Document
 from suture.connectors.odoo.matching import Item, Settles, clear_marks, in_turn, items_of, mark_items, match
 from suture.connectors.odoo.posting import total_of
+from suture.connectors.odoo.session import CompanySession
 from suture.connectors.port import LedgerEntry
 from suture.core.failure import Failure
 from suture.core.money import Money
@@ -45,7 +45,7 @@ class Booked:
         return abs(sum((one.residual for one in facing), Decimal(0)))
 
 
-async def book(books: Books, drafts: Sequence[Draft]) -> dict[str, Booked | Failure]:
+async def book(books: CompanySession, drafts: Sequence[Draft]) -> dict[str, Booked | Failure]:
     """Each entry by external id. Again: the same entries are found, and what is still open is reconciled."""
     await mark_items(books, [settles for draft in drafts if len(draft.settles) > 1 for settles in draft.settles])
     written = await books.write("account.move", [draft.document for draft in drafts])
@@ -86,7 +86,7 @@ def _sets(drafts: Sequence[Draft], moves: Mapping[str, int]) -> list[list[Any]]:
     ]
 
 
-async def _settle(books: Books, drafts: Sequence[Draft], moves: Sequence[int]) -> dict[int, list[Item]]:
+async def _settle(books: CompanySession, drafts: Sequence[Draft], moves: Sequence[int]) -> dict[int, list[Item]]:
     """Reconcile what the marks did not, and answer the entries' items as they are then."""
     items = await items_of(books, moves)
     own = {one.mark: one for of in items.values() for one in of if one.mark and not one.settled}

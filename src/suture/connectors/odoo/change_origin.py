@@ -39,7 +39,7 @@ def moment_of(row: Row) -> datetime:
 def of_move(
     row: Row,
     known: Known | None,
-    prints: Mapping[str, str],
+    fingerprints: Mapping[str, str],
     *,
     us: int,
     currency: str,
@@ -64,41 +64,41 @@ def of_move(
         reference, fields = twin_of or f"odoo/account.move/{row['id']}", ("ref",) if twin_of else ()
         return told("invoice", "posted", reference, fields, [reference, row["name"], row["amount_total"]])
     kind: ChangeKind = "invoice" if known.name.startswith(f"{MODULE}.invoice_") else "entry"
-    if not known.prints:
+    if not known.fingerprints:
         posted = row["state"] == "posted" and row["write_uid"] != us
         return told(kind, "posted", known.key, (), row["name"]) if posted else None
-    if changed := changed_fields(known, prints):
+    if changed := changed_fields(known, fingerprints):
         what = {"cancel": "cancelled", "draft": "reopened"}.get(row["state"], "changed")
-        return told(kind, what, known.key, changed, [[field, prints[field]] for field in changed])
-    if settled_by and may_be_settled(row, known, prints, us=us):
+        return told(kind, what, known.key, changed, [[field, fingerprints[field]] for field in changed])
+    if settled_by and may_be_settled(row, known, fingerprints, us=us):
         return told(kind, "paid", known.key, (), [row["payment_state"], row["amount_residual"], *settled_by])
     return None
 
 
-def may_be_settled(row: Row, known: Known | None, prints: Mapping[str, str], *, us: int) -> bool:
+def may_be_settled(row: Row, known: Known | None, fingerprints: Mapping[str, str], *, us: int) -> bool:
     """Whether somebody else may have settled an invoice of ours; that it was written last by somebody says no more than
     that: a customer's new name is written on it as well."""
     return (
         known is not None
         and known.name.startswith(f"{MODULE}.invoice_")
-        and bool(known.prints)
-        and not changed_fields(known, prints)
+        and bool(known.fingerprints)
+        and not changed_fields(known, fingerprints)
         and row["payment_state"] in _SETTLED
         and row["write_uid"] != us
     )
 
 
-def of_partner(row: Row, known: Known | None, prints: Mapping[str, str], *, us: int) -> LedgerChange | None:
+def of_partner(row: Row, known: Known | None, fingerprints: Mapping[str, str], *, us: int) -> LedgerChange | None:
     """What somebody else did to a contact of ours, or to a supplier: those are Odoo's own."""
     if row["write_uid"] == us:
         return None
-    if known is not None and known.prints:
-        changed = changed_fields(known, prints)
+    if known is not None and known.fingerprints:
+        changed = changed_fields(known, fingerprints)
         kind = cast(ChangeKind, _KINDS.get(known.key.partition("/")[0], "patient"))
         if not changed:
             return None
         change = _change(row, kind, "changed", known.key, changed)
-        return msgspec.structs.replace(change, version=f"changed/{_digest([[f, prints[f]] for f in changed])}")
+        return msgspec.structs.replace(change, version=f"changed/{_digest([[f, fingerprints[f]] for f in changed])}")
     if row["supplier_rank"] <= 0:
         return None
     what = "registered" if row["create_date"] == row["write_date"] else "updated"

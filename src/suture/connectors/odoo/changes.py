@@ -16,13 +16,13 @@ from typing import Any
 import msgspec
 
 from suture.connectors.odoo import change_origin
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.paging import PAGE
-from suture.connectors.odoo.parties import PARTNER_PRINTED
-from suture.connectors.odoo.posting import MOVE_PRINTED, printed
+from suture.connectors.odoo.parties import PARTNER_FINGERPRINTED
+from suture.connectors.odoo.posting import MOVE_FINGERPRINTED, fingerprinted
 from suture.connectors.odoo.procurement import received_quantities, running_low
+from suture.connectors.odoo.session import CompanySession
 from suture.connectors.port import ChangePage, LedgerChange, RunningLow
 from suture.core.failure import Fatal
 
@@ -35,8 +35,8 @@ _SWEPT_AT_ONCE = 200
 _NOTES_AGAIN, _NOTES_AT_ONCE = 200, 2000
 _SWEPT_FOR = timedelta(days=400)
 _WRITTEN = ("write_date", "write_uid", "create_date", "create_uid")
-_MOVE_FIELDS = (*MOVE_PRINTED, "move_type", "ref", "payment_state", "amount_residual", "currency_id", *_WRITTEN)
-_PARTNER_FIELDS = (*PARTNER_PRINTED, "supplier_rank", *_WRITTEN)
+_MOVE_FIELDS = (*MOVE_FINGERPRINTED, "move_type", "ref", "payment_state", "amount_residual", "currency_id", *_WRITTEN)
+_PARTNER_FIELDS = (*PARTNER_FINGERPRINTED, "supplier_rank", *_WRITTEN)
 _PRODUCT_FIELDS = ("name", "default_code", "list_price", "property_account_income_id", *_WRITTEN)
 _PICKING_FIELDS = ("name", "location_id", "partner_id", "date_done", *_WRITTEN)
 
@@ -56,7 +56,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     low: tuple[str, ...] = ()
 
 
-async def changes(books: Books, cursor: str | None) -> ChangePage:
+async def changes(books: CompanySession, cursor: str | None) -> ChangePage:
     """A page of what changed. Raises `Fatal` where the cursor isn't one of ours."""
     if cursor is None:
         return await _beginning(books)
@@ -79,7 +79,7 @@ async def changes(books: Books, cursor: str | None) -> ChangePage:
     return ChangePage(changes=(*found, *gone, *noted, *ran_low), cursor=_written(new))
 
 
-async def _beginning(books: Books) -> ChangePage:
+async def _beginning(books: CompanySession) -> ChangePage:
     """From now on: what was there before nobody needs to be told."""
     low = await running_low(books)
     _, outbox = await _noted(books, 0)
@@ -91,14 +91,14 @@ def _written(cursor: Cursor) -> str:
     return msgspec.json.encode(cursor).decode()
 
 
-def _domains(books: Books) -> dict[str, list[Any]]:
+def _domains(books: CompanySession) -> dict[str, list[Any]]:
     """What is watched in each model."""
     mine = [["company_id", "=", books.odoo.company]]
     incoming = [*mine, ["picking_type_code", "=", "incoming"], ["state", "=", "done"]]
     return {"account.move": mine, "res.partner": [], "product.product": [], "stock.picking": incoming}
 
 
-async def _newest(books: Books) -> dict[str, str]:
+async def _newest(books: CompanySession) -> dict[str, str]:
     """The newest `write_date` of each model now. A model that isn't installed has none."""
     newest: dict[str, str] = {}
     for model, domain in _domains(books).items():
@@ -112,7 +112,7 @@ async def _newest(books: Books) -> dict[str, str]:
     return newest
 
 
-async def _found(books: Books, at: Cursor) -> tuple[list[LedgerChange], tuple[str, int] | None]:
+async def _found(books: CompanySession, at: Cursor) -> tuple[list[LedgerChange], tuple[str, int] | None]:
     """What changed in a page or so of rows, and where the next page begins; None at the end of the look."""
     us, domains = await books.odoo.user(), _domains(books)
     found: list[LedgerChange] = []
@@ -138,21 +138,23 @@ def _earlier(told: str) -> str:
     return f"{datetime.fromisoformat(told) - OVERLAP:%Y-%m-%d %H:%M:%S}"
 
 
-async def _moves(books: Books, rows: Sequence[Row], us: int) -> list[LedgerChange]:
+async def _moves(books: CompanySession, rows: Sequence[Row], us: int) -> list[LedgerChange]:
     known = await books.crosswalk.by_record("account.move", [row["id"] for row in rows])
     codes = (await books.setting()).codes()
     strangers = {row["ref"] for row in rows if row["id"] not in known and row["ref"]}
     ours = await books.crosswalk.recall([external_id("invoice", ref) for ref in strangers])
-    prints = {row["id"]: books.crosswalk.prints(printed(row, codes)) for row in rows}
+    fingerprints = {row["id"]: books.crosswalk.fingerprints(fingerprinted(row, codes)) for row in rows}
     unsure = [
-        row["id"] for row in rows if change_origin.may_be_settled(row, known.get(row["id"]), prints[row["id"]], us=us)
+        row["id"]
+        for row in rows
+        if change_origin.may_be_settled(row, known.get(row["id"]), fingerprints[row["id"]], us=us)
     ]
     others = await _settled_by_others(books, unsure, us)
     told = (
         change_origin.of_move(
             row,
             known.get(row["id"]),
-            prints[row["id"]],
+            fingerprints[row["id"]],
             us=us,
             currency=codes[row["currency_id"]],
             twin_of=row["ref"] if row["ref"] and external_id("invoice", row["ref"]) in ours else "",
@@ -163,7 +165,7 @@ async def _moves(books: Books, rows: Sequence[Row], us: int) -> list[LedgerChang
     return [change for change in told if change is not None]
 
 
-async def _settled_by_others(books: Books, invoices: Sequence[int], us: int) -> dict[int, list[int]]:
+async def _settled_by_others(books: CompanySession, invoices: Sequence[int], us: int) -> dict[int, list[int]]:
     """The reconciliations of each invoice with what we did not write."""
     if not invoices:
         return {}
@@ -185,13 +187,13 @@ async def _settled_by_others(books: Books, invoices: Sequence[int], us: int) -> 
     return found
 
 
-async def _partners(books: Books, rows: Sequence[Row], us: int) -> list[LedgerChange]:
+async def _partners(books: CompanySession, rows: Sequence[Row], us: int) -> list[LedgerChange]:
     known = await books.crosswalk.by_record("res.partner", [row["id"] for row in rows])
     told = (
         change_origin.of_partner(
             row,
             known.get(row["id"]),
-            books.crosswalk.prints({field: row[field] for field in PARTNER_PRINTED}),
+            books.crosswalk.fingerprints({field: row[field] for field in PARTNER_FINGERPRINTED}),
             us=us,
         )
         for row in rows
@@ -199,14 +201,14 @@ async def _partners(books: Books, rows: Sequence[Row], us: int) -> list[LedgerCh
     return [change for change in told if change is not None]
 
 
-async def _products(books: Books, rows: Sequence[Row], us: int) -> list[LedgerChange]:
+async def _products(books: CompanySession, rows: Sequence[Row], us: int) -> list[LedgerChange]:
     others = [row for row in rows if row["write_uid"] != us]
     names = await books.odoo.external_ids("product.product", [row["id"] for row in others])
     told = (change_origin.of_product(row, names.get(row["id"], ""), us=us) for row in others)
     return [change for change in told if change is not None]
 
 
-async def _receipts(books: Books, rows: Sequence[Row], us: int) -> list[LedgerChange]:
+async def _receipts(books: CompanySession, rows: Sequence[Row], us: int) -> list[LedgerChange]:
     stock = (await books.setting()).stock
     ours = (stock.consumption_location if stock else None) or 0
     quantities = await received_quantities(books, [row["id"] for row in rows])
@@ -214,7 +216,9 @@ async def _receipts(books: Books, rows: Sequence[Row], us: int) -> list[LedgerCh
     return [change for change in told if change is not None]
 
 
-_READERS: Mapping[str, tuple[Callable[[Books, Sequence[Row], int], Awaitable[list[LedgerChange]]], tuple[str, ...]]] = {
+_READERS: Mapping[
+    str, tuple[Callable[[CompanySession, Sequence[Row], int], Awaitable[list[LedgerChange]]], tuple[str, ...]]
+] = {
     "account.move": (_moves, _MOVE_FIELDS),
     "res.partner": (_partners, _PARTNER_FIELDS),
     "product.product": (_products, _PRODUCT_FIELDS),
@@ -223,7 +227,7 @@ _READERS: Mapping[str, tuple[Callable[[Books, Sequence[Row], int], Awaitable[lis
 """By model, in the order in which they are read: what its rows mean, and the fields that are read of them."""
 
 
-async def _sweep(books: Books, at: tuple[int, str]) -> tuple[list[LedgerChange], tuple[int, str]]:
+async def _sweep(books: CompanySession, at: tuple[int, str]) -> tuple[list[LedgerChange], tuple[int, str]]:
     """A page of the records that we know, looked for in Odoo; and where the next look goes on."""
     which, after = at
     model, now = _SWEPT[which % len(_SWEPT)], books.clock.now()
@@ -237,7 +241,7 @@ async def _sweep(books: Books, at: tuple[int, str]) -> tuple[list[LedgerChange],
     )
 
 
-async def _noted(books: Books, after: int) -> tuple[list[LedgerChange], int]:
+async def _noted(books: CompanySession, after: int) -> tuple[list[LedgerChange], int]:
     """Deletions that our own module in Odoo noted, and the newest note. Ids are given before a transaction ends, so a
     few before the cursor are read again."""
     if not await books.poster.connects():

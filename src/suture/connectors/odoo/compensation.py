@@ -8,10 +8,10 @@ import msgspec
 
 from suture.connectors.odoo import entries
 from suture.connectors.odoo.booking import Draft, book, entry_of
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.parties import partner_deleted
 from suture.connectors.odoo.payments import lines_of
+from suture.connectors.odoo.session import CompanySession
 from suture.connectors.port import AccrualOrder, LedgerEntry, LedgerPartner
 from suture.core.failure import Failure
 from suture.core.money import Money
@@ -24,7 +24,7 @@ class Reversal(msgspec.Struct, frozen=True):
     on: date
 
 
-async def accrue(books: Books, orders: Sequence[AccrualOrder]) -> Sequence[LedgerEntry | Failure]:
+async def accrue(books: CompanySession, orders: Sequence[AccrualOrder]) -> Sequence[LedgerEntry | Failure]:
     setting = await books.setting()
     await books.parties.ensure_practitioners(setting, {o.practitioner: o.practitioner_name for o in orders})
     people = await books.parties.ensure_partners(_practitioner(order) for order in orders)
@@ -57,7 +57,7 @@ def _practitioner(order: AccrualOrder) -> LedgerPartner:
     )
 
 
-async def reverse(books: Books, reversals: Sequence[Reversal]) -> Sequence[LedgerEntry | Failure]:
+async def reverse(books: CompanySession, reversals: Sequence[Reversal]) -> Sequence[LedgerEntry | Failure]:
     """A posted accrual gets its reversing entry, a draft one is cancelled; what never was needs nothing."""
     setting = await books.setting()
     ids = await books.moves("accrual", [r.appointment for r in reversals])
@@ -75,7 +75,7 @@ async def reverse(books: Books, reversals: Sequence[Reversal]) -> Sequence[Ledge
     return [turned.get(r.appointment, nothing) for r in reversals]
 
 
-async def _turn(books: Books, posted: dict[str, tuple[Row, date]]) -> dict[str, LedgerEntry | Failure]:
+async def _turn(books: CompanySession, posted: dict[str, tuple[Row, date]]) -> dict[str, LedgerEntry | Failure]:
     lines = await lines_of(books, [head["id"] for head, _ in posted.values()])
     reversals = {
         appointment: entries.reversal(

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.names import source
+from suture.connectors.odoo.session import CompanySession
 
 _PARTIAL = "account.partial.reconcile"
 _FIELDS = ("name", "ref", "move_type", "amount_total", "invoice_origin", "reversed_entry_id", "write_date")
@@ -30,7 +30,7 @@ class Credit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def credits_of(
-    books: Books, rows: Sequence[Row], common: Sequence[Any], named: Mapping[int, Sequence[Row]]
+    books: CompanySession, rows: Sequence[Row], common: Sequence[Any], named: Mapping[int, Sequence[Row]]
 ) -> dict[int, list[Credit]]:
     """By document. `named` are credit notes of somebody else that carry an invoice's reference, by invoice."""
     found: dict[int, dict[int, Credit]] = defaultdict(dict)
@@ -52,7 +52,7 @@ async def credits_of(
     }
 
 
-async def _applied(books: Books, invoices: Sequence[int]) -> list[tuple[int, Decimal, Row]]:
+async def _applied(books: CompanySession, invoices: Sequence[int]) -> list[tuple[int, Decimal, Row]]:
     """Credit notes that were reconciled with these invoices, each with how much of it."""
     if not invoices:
         return []
@@ -64,7 +64,7 @@ async def _applied(books: Books, invoices: Sequence[int]) -> list[tuple[int, Dec
     return await _with_notes(books, partials)
 
 
-async def _with_notes(books: Books, partials: Sequence[Row]) -> list[tuple[int, Decimal, Row]]:
+async def _with_notes(books: CompanySession, partials: Sequence[Row]) -> list[tuple[int, Decimal, Row]]:
     if not partials:
         return []
     items = sorted({one[side] for one in partials for side in ("debit_move_id", "credit_move_id")})
@@ -80,7 +80,7 @@ async def _with_notes(books: Books, partials: Sequence[Row]) -> list[tuple[int, 
     ]
 
 
-async def applied_to_ours(books: Books, notes: Collection[int], marks: Iterable[str]) -> set[int]:
+async def applied_to_ours(books: CompanySession, notes: Collection[int], marks: Iterable[str]) -> set[int]:
     """Which of these credit notes were reconciled with an invoice of ours."""
     if not notes:
         return set()
@@ -92,7 +92,7 @@ async def applied_to_ours(books: Books, notes: Collection[int], marks: Iterable[
     return {row["id"] for _, _, row in await _with_notes(books, partials)}
 
 
-def _credit(books: Books, row: Row, amount: Decimal) -> Credit:
+def _credit(books: CompanySession, row: Row, amount: Decimal) -> Credit:
     correction = row["invoice_origin"] == source("correction", books.organisation)
     return Credit(
         move=row["id"],

@@ -7,12 +7,12 @@ from datetime import date
 import msgspec
 
 from suture.connectors.odoo import documents
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.documents import Document
 from suture.connectors.odoo.matching import items_of, take_apart
 from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.posting import missing, total_of
+from suture.connectors.odoo.session import CompanySession
 from suture.connectors.port import CreditOrder, LedgerEntry
 from suture.core.failure import Failure, Rejected
 from suture.core.money import Money
@@ -29,7 +29,7 @@ class Cancellation(msgspec.Struct, frozen=True):
     on: date
 
 
-async def cancel(books: Books, cancellations: Sequence[Cancellation]) -> Sequence[str | Failure]:
+async def cancel(books: CompanySession, cancellations: Sequence[Cancellation]) -> Sequence[str | Failure]:
     """Drafts are cancelled, posted invoices get a posted credit note; what was never drafted needs nothing. Whoever
     paid one meanwhile has that to the own credit, not to the credit of whom was billed."""
     parts = await books.parts([c.appointment for c in cancellations])
@@ -45,7 +45,7 @@ async def cancel(books: Books, cancellations: Sequence[Cancellation]) -> Sequenc
     return [numbers.get(c.appointment, "") for c in cancellations]
 
 
-async def check_cancellable(books: Books, appointment: str) -> None:
+async def check_cancellable(books: CompanySession, appointment: str) -> None:
     """Raises `Rejected` where somebody paid a visit's invoice, in any way: undoing it would leave that money without
     its claim. Our own credit notes pay nothing."""
     invoices = [i for of in (await books.parts([appointment])).values() for i in of.values()]
@@ -61,7 +61,7 @@ async def check_cancellable(books: Books, appointment: str) -> None:
         )
 
 
-async def _paid_by(books: Books, invoices: Sequence[int]) -> dict[int, str]:
+async def _paid_by(books: CompanySession, invoices: Sequence[int]) -> dict[int, str]:
     """The lines that invoices were matched with, besides those of credit notes, and their entries' numbers."""
     lines = [one.line for of in (await items_of(books, invoices)).values() for one in of]
     if not lines:
@@ -81,7 +81,7 @@ async def _paid_by(books: Books, invoices: Sequence[int]) -> dict[int, str]:
 
 
 async def _credit(
-    books: Books, posted: Sequence[Row], on: Mapping[str, date], parts: Mapping[str, Mapping[str, int]]
+    books: CompanySession, posted: Sequence[Row], on: Mapping[str, date], parts: Mapping[str, Mapping[str, int]]
 ) -> dict[str, str | Failure]:
     """A credit note a posted invoice; answers the number of the first by appointment."""
     appointment_of = {i: appointment for appointment, of in parts.items() for i in of.values()}
@@ -99,7 +99,7 @@ async def _credit(
     return numbers
 
 
-async def credit(books: Books, orders: Sequence[CreditOrder]) -> Sequence[LedgerEntry | Failure]:
+async def credit(books: CompanySession, orders: Sequence[CreditOrder]) -> Sequence[LedgerEntry | Failure]:
     """A credit note over what was corrected, reconciled with its invoice as it is posted. `orders` holds at most one
     of each invoice."""
     parts = await books.parts([order.appointment for order in orders])
@@ -141,7 +141,7 @@ def _credited(outcome: Row | Failure, currency: str) -> LedgerEntry | Failure:
     return LedgerEntry(number=str(outcome["name"]), amount=total_of(outcome, currency))
 
 
-async def _lines(books: Books, invoices: Sequence[int]) -> dict[int, list[Row]]:
+async def _lines(books: CompanySession, invoices: Sequence[int]) -> dict[int, list[Row]]:
     lines: dict[int, list[Row]] = defaultdict(list)
     if invoices:
         domain = [["move_id", "in", list(invoices)], ["display_type", "=", "product"]]
@@ -151,7 +151,7 @@ async def _lines(books: Books, invoices: Sequence[int]) -> dict[int, list[Row]]:
 
 
 async def _write_and_post(
-    books: Books, notes: Sequence[Document], totals: Mapping[str, Money] | None = None
+    books: CompanySession, notes: Sequence[Document], totals: Mapping[str, Money] | None = None
 ) -> list[Row | Failure]:
     """Each note posted and read back, or why not, in order."""
     written = await books.write("account.move", notes)

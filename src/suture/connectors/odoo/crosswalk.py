@@ -18,7 +18,7 @@ from suture.store.crosswalk import Known
 class Crosswalk(Protocol):
     """As `store.crosswalk.Crosswalk`."""
 
-    def prints(self, values: Mapping[str, object]) -> dict[str, str]: ...
+    def fingerprints(self, values: Mapping[str, object]) -> dict[str, str]: ...
 
     async def recall(self, names: Sequence[str]) -> dict[str, Known]: ...
 
@@ -38,8 +38,8 @@ class Memory:
         self._key = os.urandom(16)
         self._known: dict[str, Known] = {}
 
-    def prints(self, values: Mapping[str, object]) -> dict[str, str]:
-        return {field: self._print(field, value) for field, value in values.items()}
+    def fingerprints(self, values: Mapping[str, object]) -> dict[str, str]:
+        return {field: self._fingerprint(field, value) for field, value in values.items()}
 
     async def recall(self, names: Sequence[str]) -> dict[str, Known]:
         return {name: self._known[name] for name in names if name in self._known}
@@ -61,10 +61,10 @@ class Memory:
     async def forget(self, name: str) -> bool:
         return self._known.pop(name, None) is not None
 
-    def _print(self, field: str, value: object) -> str:
+    def _fingerprint(self, field: str, value: object) -> str:
         return hashlib.blake2b(f"{field}={value!r}".encode(), key=self._key, digest_size=9).hexdigest()
 
 
-def changed_fields(known: Known, prints: Mapping[str, str]) -> tuple[str, ...]:
-    """The fields whose print is not what we left; fields that we never took a print of don't count."""
-    return tuple(sorted(field for field, left in known.prints.items() if prints.get(field, left) != left))
+def changed_fields(known: Known, fingerprints: Mapping[str, str]) -> tuple[str, ...]:
+    """The fields whose fingerprint is not what we left; fields that we never took a fingerprint of don't count."""
+    return tuple(sorted(field for field, left in known.fingerprints.items() if fingerprints.get(field, left) != left))

@@ -6,11 +6,11 @@ import msgspec
 
 from suture.connectors.odoo import entries
 from suture.connectors.odoo.booking import Draft, book, entry_of
-from suture.connectors.odoo.books import Books, unwrap
 from suture.connectors.odoo.matching import Settles, items_of
 from suture.connectors.odoo.names import external_id, mark, source
 from suture.connectors.odoo.payments import HEAD_FIELDS, lines_of, open_again
 from suture.connectors.odoo.posting import total_of
+from suture.connectors.odoo.session import CompanySession, unwrap
 from suture.connectors.port import LedgerEntry
 from suture.core.failure import Rejected
 
@@ -23,7 +23,7 @@ class Twin(msgspec.Struct, frozen=True):
     on: date
 
 
-async def reverse(books: Books, twin: Twin) -> LedgerEntry:
+async def reverse(books: CompanySession, twin: Twin) -> LedgerEntry:
     """Raises `Rejected` where no posted entry of that number, which isn't ours, carries the payment's reference."""
     setting = await books.setting()
     domain = [

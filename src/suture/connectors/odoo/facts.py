@@ -16,13 +16,13 @@ import msgspec
 
 from suture.canonical.records import JournalFact
 from suture.connectors.odoo.articles import ROUNDING
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.credited import Credit, applied_to_ours, credits_of
 from suture.connectors.odoo.crosswalk import changed_fields
 from suture.connectors.odoo.names import external_id, source
 from suture.connectors.odoo.paging import pages
 from suture.connectors.odoo.posting import parse_day
+from suture.connectors.odoo.session import CompanySession
 from suture.connectors.port import Span
 from suture.core.money import Money, round_money
 from suture.store.crosswalk import Known
@@ -73,7 +73,7 @@ def keyed(appointments: Sequence[str], payments: Sequence[str]) -> Selection:
     )
 
 
-async def facts(books: Books, selection: Selection) -> AsyncIterator[JournalFact]:
+async def facts(books: CompanySession, selection: Selection) -> AsyncIterator[JournalFact]:
     setting = await books.setting()
     reading = _Reading(books, setting.company, setting.codes())
     async for page in reading.pages(selection):
@@ -103,7 +103,7 @@ class _Page(msgspec.Struct, frozen=True):
 class _Reading:
     """One reading of one company's books."""
 
-    def __init__(self, books: Books, company: int, codes: Mapping[int, str]) -> None:
+    def __init__(self, books: CompanySession, company: int, codes: Mapping[int, str]) -> None:
         self._books = books
         self._odoo = books.odoo
         self._codes = codes
@@ -309,7 +309,7 @@ class _Reading:
 
     def _alterations(self, row: Row, known: Known, fact: JournalFact) -> Iterable[JournalFact]:
         """What a person made of a document that no amount tells: whose it is, and what it says it is about."""
-        now = self._books.crosswalk.prints({"partner_id": row["partner_id"]})
+        now = self._books.crosswalk.fingerprints({"partner_id": row["partner_id"]})
         told = [("party", "partner_id" in changed_fields(known, now)), ("reference", known.key != (row["ref"] or ""))]
         for what, altered in told:
             if altered and known.key:
@@ -375,7 +375,7 @@ def _moment(told: object) -> datetime | None:
     return datetime.fromisoformat(str(told)).replace(tzinfo=UTC) if told else None
 
 
-async def _pickings(books: Books, consumption: int, chosen: Sequence[Any]) -> AsyncIterator[JournalFact]:
+async def _pickings(books: CompanySession, consumption: int, chosen: Sequence[Any]) -> AsyncIterator[JournalFact]:
     """One fact a done transfer into consumption; ``returned`` where its articles came back."""
     fields = ["origin", "name", "state", "scheduled_date", "write_date"]
     out = [["state", "=", "done"], ["location_dest_id", "=", consumption], *chosen]
@@ -397,7 +397,7 @@ async def _pickings(books: Books, consumption: int, chosen: Sequence[Any]) -> As
             )
 
 
-async def _quantities(books: Books, pickings: Sequence[int]) -> dict[int, Decimal]:
+async def _quantities(books: CompanySession, pickings: Sequence[int]) -> dict[int, Decimal]:
     """How many units each transfer moved, of all its articles together."""
     moved: dict[int, Decimal] = {}
     domain = [["picking_id", "in", list(pickings)], ["state", "=", "done"]]

@@ -5,8 +5,8 @@ from datetime import date
 
 import msgspec
 
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Odoo, Row
+from suture.connectors.odoo.session import CompanySession
 from suture.connectors.port import Health
 from suture.core.failure import Failure, Fatal
 
@@ -50,7 +50,7 @@ _MODULES = {
 }
 
 
-async def examine(books: Books, system: str, version: str) -> Health:
+async def examine(books: CompanySession, system: str, version: str) -> Health:
     remedies = [words for need in NEEDS if (words := await _lacks(books.odoo, need))]
     found = [await _companies(books.odoo), await _modules(books.odoo), *await _money(books)]
     try:
@@ -102,7 +102,7 @@ async def _modules(odoo: Odoo) -> str:
     return f"apps: {', '.join(there)}"
 
 
-async def _money(books: Books) -> Sequence[str]:
+async def _money(books: CompanySession) -> Sequence[str]:
     """Active currencies, how taxes are rounded, and until when the books are locked."""
     company = await _company(books.odoo)
     currencies = await books.odoo.search("res.currency", [], ["name"])
@@ -115,7 +115,7 @@ async def _money(books: Books) -> Sequence[str]:
     )
 
 
-async def _income(books: Books) -> str:
+async def _income(books: CompanySession) -> str:
     """Where income is booked, by the account's own name: a chart's first income account is that of sold goods."""
     account = (await books.setting()).accounts.get("income_account")
     if account is None:
@@ -124,7 +124,7 @@ async def _income(books: Books) -> str:
     return f"income is booked on {row['code']} {row['name']}"
 
 
-async def _without_cost(books: Books) -> str:
+async def _without_cost(books: CompanySession) -> str:
     """Articles whose consumption costs nothing by what Odoo knows."""
     stocked = [product.code for product in books.plan.products if product.stocked] if books.plan else []
     ids = await books.finder.by_name("product.product", "product", stocked)

@@ -7,12 +7,12 @@ from decimal import Decimal
 import msgspec
 
 from suture.connectors.odoo import documents
-from suture.connectors.odoo.books import Books, ids_of
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.documents import Document
 from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.parties import partner_deleted
 from suture.connectors.odoo.posting import missing, parse_day, total_differs, total_of
+from suture.connectors.odoo.session import CompanySession, ids_of
 from suture.connectors.port import DraftedInvoice, InvoiceOrder, PostedInvoice, Registered
 from suture.core.failure import Failure, Rejected
 from suture.core.money import Money, round_money, total
@@ -23,7 +23,7 @@ class Posting(msgspec.Struct, frozen=True):
     expected: Money
 
 
-async def draft(books: Books, orders: Sequence[InvoiceOrder]) -> Sequence[DraftedInvoice | Failure]:
+async def draft(books: CompanySession, orders: Sequence[InvoiceOrder]) -> Sequence[DraftedInvoice | Failure]:
     """Partners and practitioners as they are needed, then all invoices in one `load`, then one look at the totals."""
     setting = await books.setting()
     people = await books.parties.ensure_partners(
@@ -41,7 +41,7 @@ async def draft(books: Books, orders: Sequence[InvoiceOrder]) -> Sequence[Drafte
     return [refused.get(o.appointment) or _drafted(o, drafts[o.appointment], ids, found, people) for o in orders]
 
 
-async def _documents(books: Books, order: InvoiceOrder, without_terms: Collection[str]) -> list[Document]:
+async def _documents(books: CompanySession, order: InvoiceOrder, without_terms: Collection[str]) -> list[Document]:
     """Partners (by reference) `without_terms` of their own in Odoo are to pay by the catalogue's."""
     setting = await books.setting()
     days = books.plan.payment_term_days if books.plan else 0
@@ -110,7 +110,7 @@ def _comes_to(rows: Sequence[Row], expected: Money) -> bool:
 
 
 async def _within_rounding(
-    books: Books, orders: Sequence[InvoiceOrder], ids: Mapping[str, int | Failure], found: dict[int, Row]
+    books: CompanySession, orders: Sequence[InvoiceOrder], ids: Mapping[str, int | Failure], found: dict[int, Row]
 ) -> dict[int, Row]:
     """Where the plan allows it, a draft that Odoo rounds differently gets a line with the difference."""
     plan = books.plan
@@ -137,7 +137,7 @@ def _difference(order: InvoiceOrder, rows: Sequence[Row]) -> Decimal:
     return (order.total.rounded() - _together(rows, order.total.currency)).amount
 
 
-async def post(books: Books, postings: Sequence[Posting]) -> Sequence[PostedInvoice | Failure]:
+async def post(books: CompanySession, postings: Sequence[Posting]) -> Sequence[PostedInvoice | Failure]:
     """A visit's parts together: one whose total is all that is expected has no other part."""
     parts = await books.parts([posting.appointment for posting in postings])
     ids = [i for of in parts.values() for i in of.values()]

@@ -10,8 +10,8 @@ from decimal import Decimal
 import msgspec
 
 from suture.connectors.odoo.articles import Article
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.session import CompanySession
 from suture.connectors.port import StockOrder
 from suture.core.failure import Fatal, Rejected
 
@@ -78,7 +78,7 @@ def without(held: Mapping[int, Sequence[Held]], taken: Iterable[Taken]) -> dict[
     }
 
 
-async def read_held(books: Books, place: int, products: Iterable[int]) -> dict[int, list[Held]]:
+async def read_held(books: CompanySession, place: int, products: Iterable[int]) -> dict[int, list[Held]]:
     """What a location holds of tracked products, by product."""
     wanted = sorted(set(products))
     if not wanted:
@@ -102,7 +102,7 @@ async def read_held(books: Books, place: int, products: Iterable[int]) -> dict[i
     return held
 
 
-async def _lots(books: Books, ids: Sequence[int]) -> dict[int, Row]:
+async def _lots(books: CompanySession, ids: Sequence[int]) -> dict[int, Row]:
     """Lots with their expiration, where that module is there."""
     if not ids:
         return {}

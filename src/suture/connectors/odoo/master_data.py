@@ -4,11 +4,11 @@ never what it is."""
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.crosswalk import changed_fields
 from suture.connectors.odoo.names import external_id
-from suture.connectors.odoo.parties import PARTNER_PRINTED
+from suture.connectors.odoo.parties import PARTNER_FINGERPRINTED
+from suture.connectors.odoo.session import CompanySession
 from suture.connectors.port import MasterRecord
 from suture.store.crosswalk import Known
 
@@ -17,7 +17,7 @@ _AT_ONCE = 500
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-async def master_data(books: Books) -> AsyncIterator[MasterRecord]:
+async def master_data(books: CompanySession) -> AsyncIterator[MasterRecord]:
     after = ""
     while known := await books.crosswalk.page(_MODEL, after, _AT_ONCE, _EVER):
         for record in await _compared(books, known):
@@ -27,10 +27,10 @@ async def master_data(books: Books) -> AsyncIterator[MasterRecord]:
         yield record
 
 
-async def _compared(books: Books, known: Sequence[Known]) -> list[MasterRecord]:
+async def _compared(books: CompanySession, known: Sequence[Known]) -> list[MasterRecord]:
     standing = await books.odoo.external_ids(_MODEL, [one.record for one in known])
     there = [one for one in known if standing.get(one.record) == one.name]
-    read = [*PARTNER_PRINTED, "active"]
+    read = [*PARTNER_FINGERPRINTED, "active"]
     rows = await books.odoo.read(_MODEL, [one.record for one in there], read) if there else {}
     records = []
     for one in known:
@@ -38,8 +38,8 @@ async def _compared(books: Books, known: Sequence[Known]) -> list[MasterRecord]:
         if row is None:
             records.append(_record(one, "deleted"))
             continue
-        prints = books.crosswalk.prints({field: row[field] for field in PARTNER_PRINTED})
-        fields = changed_fields(one, prints) if one.prints else ()
+        fingerprints = books.crosswalk.fingerprints({field: row[field] for field in PARTNER_FINGERPRINTED})
+        fields = changed_fields(one, fingerprints) if one.fingerprints else ()
         records.append(_record(one, _state(row, changed=bool(fields)), fields))
     return records
 
@@ -54,7 +54,7 @@ def _record(known: Known, state: str, fields: tuple[str, ...] = ()) -> MasterRec
     return MasterRecord(kind=kind, reference=known.key, record=known.record, state=state, fields=fields)
 
 
-async def _products(books: Books) -> list[MasterRecord]:
+async def _products(books: CompanySession) -> list[MasterRecord]:
     """The catalogue owns what a product is called. Archived ones are looked for, too: they are there."""
     wanted = {product.code: product for product in books.plan.products} if books.plan else {}
     rows = await _product_rows(books, list(wanted))
@@ -74,7 +74,7 @@ async def _products(books: Books) -> list[MasterRecord]:
     return records
 
 
-async def _product_rows(books: Books, codes: Sequence[str]) -> dict[str, Row]:
+async def _product_rows(books: CompanySession, codes: Sequence[str]) -> dict[str, Row]:
     """Our products by code: found by it, or where a person changed it by external id."""
     if not codes:
         return {}
@@ -89,15 +89,17 @@ async def _product_rows(books: Books, codes: Sequence[str]) -> dict[str, Row]:
     return rows | {code: read[record] for code, record in others.items() if record in read}
 
 
-async def adopt(books: Books, reference: str) -> MasterRecord | None:
+async def adopt(books: CompanySession, reference: str) -> MasterRecord | None:
     """A contact is right as it is in Odoo: what we remember of it is what stands there now."""
     name = external_id("partner", reference)
     known = (await books.crosswalk.recall([name])).get(name)
-    row = (await books.odoo.read(_MODEL, [known.record], PARTNER_PRINTED)).get(known.record) if known else None
+    row = (await books.odoo.read(_MODEL, [known.record], PARTNER_FINGERPRINTED)).get(known.record) if known else None
     if known is None or row is None:
         return None
-    prints = books.crosswalk.prints({field: row[field] for field in PARTNER_PRINTED})
-    fields = changed_fields(known, prints) if known.prints else ()
-    await books.crosswalk.remember([Known(name=name, key=known.key, model=_MODEL, record=known.record, prints=prints)])
+    fingerprints = books.crosswalk.fingerprints({field: row[field] for field in PARTNER_FINGERPRINTED})
+    fields = changed_fields(known, fingerprints) if known.fingerprints else ()
+    await books.crosswalk.remember(
+        [Known(name=name, key=known.key, model=_MODEL, record=known.record, fingerprints=fingerprints)]
+    )
     books.parties.forget()
     return _record(known, "same", fields)

@@ -17,8 +17,8 @@ from itertools import groupby
 
 import msgspec
 
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
+from suture.connectors.odoo.session import CompanySession
 from suture.core.failure import Rejected
 from suture.core.money import Money, round_money, total
 
@@ -89,7 +89,7 @@ def item(row: Row) -> Item:
     )
 
 
-async def items_of(books: Books, moves: Iterable[int]) -> dict[int, list[Item]]:
+async def items_of(books: CompanySession, moves: Iterable[int]) -> dict[int, list[Item]]:
     """The items on receivables of each move (`account.move.line` on an account of type ``asset_receivable``)."""
     wanted = sorted(set(moves))
     found: dict[int, list[Item]] = defaultdict(list)
@@ -100,14 +100,14 @@ async def items_of(books: Books, moves: Iterable[int]) -> dict[int, list[Item]]:
     return found
 
 
-async def items_by_line(books: Books, lines: Iterable[int]) -> dict[int, Item]:
+async def items_by_line(books: CompanySession, lines: Iterable[int]) -> dict[int, Item]:
     """These lines as they are now."""
     wanted = sorted(set(lines))
     rows = await books.odoo.search("account.move.line", [["id", "in", wanted]], ITEM_FIELDS) if wanted else []
     return {row["id"]: item(row) for row in rows}
 
 
-async def take_apart(books: Books, lines: Sequence[int]) -> None:
+async def take_apart(books: CompanySession, lines: Sequence[int]) -> None:
     """Undo what lines were matched with, and nothing else that pays the same invoice."""
     if not lines:
         return
@@ -128,7 +128,7 @@ def open_amount(items: Iterable[Item], currency: str) -> Money:
     return total((Money(round_money(one.residual, currency), currency) for one in items), currency)
 
 
-async def mark_items(books: Books, settles: Iterable[Settles]) -> None:
+async def mark_items(books: CompanySession, settles: Iterable[Settles]) -> None:
     """Mark what entries will settle. Marks are no more than a shorter way: one that is lost, or stays behind, changes
     nothing."""
     setting = await books.setting()
@@ -142,7 +142,7 @@ async def mark_items(books: Books, settles: Iterable[Settles]) -> None:
         return  # somebody matched one of them meanwhile
 
 
-async def clear_marks(books: Books, items: Iterable[Item]) -> None:
+async def clear_marks(books: CompanySession, items: Iterable[Item]) -> None:
     """Nobody is to see a mark that found nothing: it says nothing to an accountant."""
     rows = [[one.line, ""] for one in items if one.mark]
     try:
@@ -159,7 +159,7 @@ def _markable(items: Sequence[Item], company_currency: int) -> bool:
     )
 
 
-async def match(books: Books, sets: Sequence[tuple[Sequence[Item], Sequence[Item]]]) -> None:
+async def match(books: CompanySession, sets: Sequence[tuple[Sequence[Item], Sequence[Item]]]) -> None:
     """Reconcile what is open on either side of each set, the left side in its order; a few sets at a time."""
     turns = asyncio.Semaphore(_AT_ONCE)
     setting = await books.setting()
@@ -179,7 +179,9 @@ async def match(books: Books, sets: Sequence[tuple[Sequence[Item], Sequence[Item
         raise failures[0]
 
 
-async def _in_order(books: Books, turns: Sequence[Sequence[Item]], right: Sequence[Item], context: Row) -> None:
+async def _in_order(
+    books: CompanySession, turns: Sequence[Sequence[Item]], right: Sequence[Item], context: Row
+) -> None:
     """Reconcile the right side with what comes first, then what is still open of it with what comes next."""
     open_ = [one.line for one in right if not one.settled]
     for n, left in enumerate(turns):
@@ -191,7 +193,7 @@ async def _in_order(books: Books, turns: Sequence[Sequence[Item]], right: Sequen
         await _reconcile(books, [*(one.line for one in left), *open_], context)
 
 
-async def _reconcile(books: Books, ids: Sequence[int], context: Row) -> None:
+async def _reconcile(books: CompanySession, ids: Sequence[int], context: Row) -> None:
     """The last line is the entry's own: once it is reconciled, by us or by a worker that was faster, all is done.
     `context` spares Odoo to look for what can't be (a quarter of the cost)."""
     try:

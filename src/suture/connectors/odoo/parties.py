@@ -1,7 +1,7 @@
 """Who our documents name: contacts (with no more than a bill needs) and practitioners' analytic accounts.
 
 Scheduling and billing own a contact's data, and what they change is written. What a person changed in Odoo stays as it
-is and is told: a print of what we left in each field tells the two apart.
+is and is told: a fingerprint of what we left in each field tells the two apart.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from suture.connectors.port import Discrepancy, LedgerPartner, Registered
 from suture.core.failure import Rejected
 from suture.store.crosswalk import Known
 
-PARTNER_PRINTED = ("name", "ref", "is_company", "street", "city", "zip", "state_id", "country_id")
-_COLUMNS = ("id", *(f"{field}/.id" if field.endswith("_id") else field for field in PARTNER_PRINTED))
+PARTNER_FINGERPRINTED = ("name", "ref", "is_company", "street", "city", "zip", "state_id", "country_id")
+_COLUMNS = ("id", *(f"{field}/.id" if field.endswith("_id") else field for field in PARTNER_FINGERPRINTED))
 _REMEMBERED = 20_000
 
 
@@ -65,10 +65,12 @@ class Parties:
         rows = [_row(name, values) + _ranks(p) for name, (p, values) in wanted.items() if name not in deleted]
         ids = await self._odoo.create_missing("res.partner", (*_COLUMNS, "customer_rank", "supplier_rank"), rows)
         by_name = dict(zip((str(row[0]) for row in rows), ids, strict=True))
-        now = await self._odoo.read("res.partner", ids, [*PARTNER_PRINTED, "write_uid"])
+        now = await self._odoo.read("res.partner", ids, [*PARTNER_FINGERPRINTED, "write_uid"])
         us = await self._odoo.user()
         plans = {
-            name: _plan(wanted[name][1], now[i], known.get(name), self._prints(now[i]), ours=now[i]["write_uid"] == us)
+            name: _plan(
+                wanted[name][1], now[i], known.get(name), self._fingerprints(now[i]), ours=now[i]["write_uid"] == us
+            )
             for name, i in by_name.items()
             if i in now and wanted[name][0].may_be_written
         }
@@ -81,7 +83,7 @@ class Parties:
                     key=wanted[name][0].reference,
                     model="res.partner",
                     record=i,
-                    prints=self._left(plans.get(name), known.get(name), now.get(i)),
+                    fingerprints=self._left(plans.get(name), known.get(name), now.get(i)),
                 )
                 for name, i in by_name.items()
             ]
@@ -91,16 +93,19 @@ class Parties:
             for name, (p, _) in wanted.items()
         }
 
-    def _prints(self, row: Row) -> dict[str, str]:
-        return self._crosswalk.prints({field: row[field] for field in PARTNER_PRINTED})
+    def _fingerprints(self, row: Row) -> dict[str, str]:
+        return self._crosswalk.fingerprints({field: row[field] for field in PARTNER_FINGERPRINTED})
 
     def _left(self, plan: "_Plan | None", known: Known | None, now: Row | None) -> dict[str, str]:
         """What we left in each field; in one that a person changed, what we had left there before."""
         if plan is None:  # not ours to write: what we saw first, until somebody adopts what is there now
-            return known.prints if known and known.prints else self._prints(now) if now else {}
-        prints = self._prints(plan.values)
-        before = known.prints if known else {}
-        return {field: before.get(field, "") if field in plan.kept else prints[field] for field in PARTNER_PRINTED}
+            return known.fingerprints if known and known.fingerprints else self._fingerprints(now) if now else {}
+        fingerprints = self._fingerprints(plan.values)
+        before = known.fingerprints if known else {}
+        return {
+            field: before.get(field, "") if field in plan.kept else fingerprints[field]
+            for field in PARTNER_FINGERPRINTED
+        }
 
     async def with_terms(self, partners: Collection[int]) -> set[int]:
         """Those of these contacts for whom somebody agreed on payment terms in Odoo."""
@@ -158,14 +163,14 @@ class _Plan:
         self.writes = writes
 
 
-def _plan(wanted: Row, now: Row, known: Known | None, prints: Mapping[str, str], *, ours: bool) -> _Plan:
+def _plan(wanted: Row, now: Row, known: Known | None, fingerprints: Mapping[str, str], *, ours: bool) -> _Plan:
     """A field that differs from what is wanted is a person's where it differs from what we left, too. Where we don't
     know what we left, the last writer tells."""
     differing = {field for field, value in wanted.items() if now[field] != value}
-    if known is None or not known.prints:
+    if known is None or not known.fingerprints:
         persons = set() if ours else differing
     else:
-        persons = differing & set(changed_fields(known, prints))
+        persons = differing & set(changed_fields(known, fingerprints))
     values = {field: now[field] if field in persons else value for field, value in wanted.items()}
     return _Plan(values, tuple(sorted(persons)), writes=bool(differing - persons))
 
@@ -214,7 +219,7 @@ def _values(partner: LedgerPartner, countries: Mapping[str, int], states: Mappin
 
 
 def _row(name: str, values: Row) -> list[Any]:
-    return [name, *(_cell(values[field]) for field in PARTNER_PRINTED)]
+    return [name, *(_cell(values[field]) for field in PARTNER_FINGERPRINTED)]
 
 
 def _ranks(partner: LedgerPartner) -> list[str]:

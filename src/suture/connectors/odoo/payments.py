@@ -16,12 +16,12 @@ import msgspec
 from suture.canonical.records import Payment
 from suture.connectors.odoo import entries
 from suture.connectors.odoo.booking import Booked, Draft, book, entry_of
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.matching import Item, Settles, items_of, open_amount
 from suture.connectors.odoo.names import external_id, mark
 from suture.connectors.odoo.posting import missing, total_of
 from suture.connectors.odoo.remittances.owed import standing_shares
+from suture.connectors.odoo.session import CompanySession
 from suture.connectors.port import AppliedPayment, LedgerEntry, LedgerPartner
 from suture.core.failure import Failure, Rejected
 from suture.core.money import Money, round_money
@@ -61,7 +61,7 @@ class _Target(msgspec.Struct, frozen=True):
         return self.partner or self.items[0].partner
 
 
-async def apply(books: Books, orders: Sequence[Paying]) -> Sequence[AppliedPayment | Failure]:
+async def apply(books: CompanySession, orders: Sequence[Paying]) -> Sequence[AppliedPayment | Failure]:
     """Enter, post and reconcile. `orders` holds at most one of each invoice. What is entered names who paid; what it
     is reconciled with may be owed by another."""
     setting = await books.setting()
@@ -99,7 +99,7 @@ async def apply(books: Books, orders: Sequence[Paying]) -> Sequence[AppliedPayme
     return [refused.get(o.payment.payment) or applied[o.payment.payment] for o in orders]
 
 
-async def _targets(books: Books, orders: Sequence[Paying]) -> dict[str, _Target]:
+async def _targets(books: CompanySession, orders: Sequence[Paying]) -> dict[str, _Target]:
     """What each payment pays, by payment; those of unknown invoices are left out.
 
     A payer pays the invoice that it was billed, a patient the own part. Of what isn't billed to who pays, what stands
@@ -126,7 +126,7 @@ def _open_or_all(items: Sequence[Item], share: Sequence[Item]) -> Sequence[Item]
     return [one for one in items if not one.settled] if share else items
 
 
-async def _who_pays(books: Books, orders: Sequence[Paying], billed: Mapping[str, Item]) -> dict[str, int]:
+async def _who_pays(books: CompanySession, orders: Sequence[Paying], billed: Mapping[str, Item]) -> dict[str, int]:
     """Whose payments these are, by payment: who is named, where a payer was billed or pays. What a person pays that
     was billed to a person is that one's (a guarantor may pay for a child)."""
     told = [o for o in orders if o.payment.payment in billed]
@@ -146,7 +146,9 @@ def _of_part(payment: Payment, parts: Mapping[str, int]) -> int | None:
     return own or parts.get("")
 
 
-async def _refusals(books: Books, orders: Sequence[Paying], items: Mapping[str, Sequence[Item]]) -> dict[str, Failure]:
+async def _refusals(
+    books: CompanySession, orders: Sequence[Paying], items: Mapping[str, Sequence[Item]]
+) -> dict[str, Failure]:
     """Why payments can't be applied, by payment. One that seems too large may be in the books already: look."""
     payments = [order.payment for order in orders]
     refused = {p.payment: failure for p in payments if (failure := _not_payable(p, items.get(p.payment, ())))}
@@ -214,7 +216,7 @@ def _applied(
     )
 
 
-async def reverse(books: Books, reversals: Sequence[PaymentReversal]) -> Sequence[LedgerEntry | Failure]:
+async def reverse(books: CompanySession, reversals: Sequence[PaymentReversal]) -> Sequence[LedgerEntry | Failure]:
     """What a payment paid is open again: its entry is unreconciled, turned, and reconciled with what turns it."""
     setting = await books.setting()
     keys = [reversal.payment for reversal in reversals]
@@ -243,14 +245,14 @@ async def reverse(books: Books, reversals: Sequence[PaymentReversal]) -> Sequenc
     return [turned.get(key, nothing) for key in keys]
 
 
-async def open_again(books: Books, lines: Sequence[Row]) -> None:
+async def open_again(books: CompanySession, lines: Sequence[Row]) -> None:
     """Undo what these lines were reconciled with."""
     receivable = [line["id"] for line in lines if line["account_type"] == "asset_receivable"]
     if receivable:
         await books.odoo.do("account.move.line", "remove_move_reconcile", receivable)
 
 
-async def lines_of(books: Books, moves: Sequence[int]) -> dict[int, list[Row]]:
+async def lines_of(books: CompanySession, moves: Sequence[int]) -> dict[int, list[Row]]:
     """The journal items of each move, as a reversal turns them."""
     lines: dict[int, list[Row]] = defaultdict(list)
     if moves:

@@ -14,7 +14,7 @@ from suture.core.clock import Clock
 from suture.core.failure import Failure, Rejected, Retriable
 from suture.core.money import Money, round_money
 
-MOVE_PRINTED = (
+MOVE_FINGERPRINTED = (
     "state",
     "name",
     "date",
@@ -24,8 +24,8 @@ MOVE_PRINTED = (
     "partner_id",
     "journal_id",
 )
-"""What of a posted document nobody should change: a print of each is kept, and a person's change told by it."""
-MOVE_FIELDS = (*MOVE_PRINTED, "move_type", "ref", "currency_id", "posted_before", "write_uid")
+"""What of a posted document nobody should change: a fingerprint of each is kept, and a person's change told by it."""
+MOVE_FIELDS = (*MOVE_FINGERPRINTED, "move_type", "ref", "currency_id", "posted_before", "write_uid")
 _FARTHEST_ZONE = timedelta(hours=14)
 _LOCKS_KEPT = timedelta(seconds=60)
 _RETRY_IT = "Open the period in Odoo (Accounting, Lock Dates) and retry it"
@@ -256,11 +256,13 @@ def total_of(row: Row, currency: str, field: str = "amount_total") -> Money:
     return Money(round_money(Decimal(str(row[field])), currency), currency)
 
 
-def printed(row: Row, codes: Mapping[int, str]) -> Row:
-    """What of a document is kept as a print (`MOVE_PRINTED`). An amount that is read in the transaction which writes it
-    isn't rounded yet (17): it is the same amount."""
+def fingerprinted(row: Row, codes: Mapping[int, str]) -> Row:
+    """What of a document is kept as a fingerprint (`MOVE_FINGERPRINTED`). An amount that is read in the transaction
+    which writes it isn't rounded yet (17): it is the same amount."""
     amounts = {field: total_of(row, codes[row["currency_id"]], field) for field in ("amount_total", "amount_untaxed")}
-    return {field: row[field] for field in MOVE_PRINTED} | {field: float(m.amount) for field, m in amounts.items()}
+    return {field: row[field] for field in MOVE_FINGERPRINTED} | {
+        field: float(m.amount) for field, m in amounts.items()
+    }
 
 
 def missing(what: str) -> Rejected:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from suture.connectors.odoo.articles import PATIENT_SHARE, ROUNDING
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.company_config import (
     CONSUMPTION,
     FACILITIES,
@@ -20,6 +19,7 @@ from suture.connectors.odoo.company_config import (
     setup_key,
 )
 from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.session import CompanySession
 from suture.connectors.port import LedgerPlan, Place, Product
 from suture.core.failure import Fatal
 
@@ -37,7 +37,7 @@ _PRODUCT = "product.product"
 _ADJUSTMENT_TYPES = {"contractual": "income", "denial": "expense", "provider": "expense"}
 
 
-async def prepare(books: Books, plan: LedgerPlan) -> list[str]:
+async def prepare(books: CompanySession, plan: LedgerPlan) -> list[str]:
     """Words for what was created; empty when all stood."""
     created = [*await _accounts(books, plan), *await _plans(books)]
     books.forget_setting(plan)
@@ -60,7 +60,7 @@ def _check(setting: Setting, plan: LedgerPlan) -> None:
         raise Fatal("no_stock", "Odoo has no warehouse for the plan's stocked products", "Install Odoo's Inventory.")
 
 
-async def _accounts(books: Books, plan: LedgerPlan) -> list[str]:
+async def _accounts(books: CompanySession, plan: LedgerPlan) -> list[str]:
     existing = await accounts_by_code(books.odoo, account_codes(plan).values())
     wanted: dict[str, tuple[str, str, str]] = {}
     for role, code in roles(plan).items():
@@ -79,14 +79,14 @@ async def _accounts(books: Books, plan: LedgerPlan) -> list[str]:
     return [f"account {code}: {name}" for code, (_, name, _) in missing.items()]
 
 
-async def _plans(books: Books) -> list[str]:
+async def _plans(books: CompanySession) -> list[str]:
     names = {FACILITIES: "Facilities", PRACTITIONERS: "Practitioners"}
     rows = {kind: [external_id("analytic_plan", kind), name] for kind, name in names.items()}
     created = await _create(books, "account.analytic.plan", "analytic_plan", ["id", "name"], rows)
     return [f"analytic plan {names[kind]}" for kind in created]
 
 
-async def _facilities(books: Books, setting: Setting, places: Sequence[Place]) -> list[str]:
+async def _facilities(books: CompanySession, setting: Setting, places: Sequence[Place]) -> list[str]:
     columns = ["id", "name", "code", "plan_id/.id", "company_id/.id"]
     plan = setting.plan(FACILITIES)
     rows = {p.code: [external_id("facility", p.code), p.name, p.code, plan, setting.company] for p in places}
@@ -101,7 +101,7 @@ def _own_products(plan: LedgerPlan) -> list[Product]:
     return [share, Product(code=ROUNDING, name="Rounding")] if plan.rounding_account else [share]
 
 
-async def _taxes(books: Books, plan: LedgerPlan) -> dict[str, int]:
+async def _taxes(books: CompanySession, plan: LedgerPlan) -> dict[str, int]:
     """The company's sales taxes that the plan names. Raises `Fatal` where Odoo has none of a name: taxes are never
     guessed."""
     names = sorted({name for product in plan.products for name in product.taxes})
@@ -115,7 +115,9 @@ async def _taxes(books: Books, plan: LedgerPlan) -> dict[str, int]:
     return found
 
 
-async def _products(books: Books, setting: Setting, products: Sequence[Product], taxes: Mapping[str, int]) -> list[str]:
+async def _products(
+    books: CompanySession, setting: Setting, products: Sequence[Product], taxes: Mapping[str, int]
+) -> list[str]:
     rows = {p.code: product_row(p, setting, books.odoo.version, taxes) for p in products}
     shapes: dict[bool, list[str]] = {
         lots: [p.code for p in products if (p.stocked and p.lots) is lots] for lots in (False, True)
@@ -130,7 +132,7 @@ async def _products(books: Books, setting: Setting, products: Sequence[Product],
     return [*(f"product {code}" for code in created), *await _in_this_company(books, setting, products, taxes)]
 
 
-async def _without_others_taxes(books: Books, created: Sequence[str]) -> None:
+async def _without_others_taxes(books: CompanySession, created: Sequence[str]) -> None:
     """Odoo gives a new product the default taxes of all other companies as well, of which nobody asked."""
     if not created:
         return
@@ -152,7 +154,7 @@ async def _without_others_taxes(books: Books, created: Sequence[str]) -> None:
 
 
 async def _in_this_company(
-    books: Books, setting: Setting, products: Sequence[Product], taxes: Mapping[str, int]
+    books: CompanySession, setting: Setting, products: Sequence[Product], taxes: Mapping[str, int]
 ) -> list[str]:
     """A product is every company's, and its income account and taxes each company's own. What another company prepared
     lacks our account, and has our default tax: Odoo gives a new product every company's."""
@@ -198,7 +200,7 @@ def _income(code: str, setting: Setting) -> int:
     return setting.account("rounding_account" if code == ROUNDING else "income_account")
 
 
-async def _locations(books: Books, setting: Setting, places: Sequence[Place]) -> list[str]:
+async def _locations(books: CompanySession, setting: Setting, places: Sequence[Place]) -> list[str]:
     columns = ["id", "name", "usage", "location_id/.id", "company_id/.id"]
     company = setting.company
     rows: dict[str, list[Any]] = {
@@ -219,7 +221,7 @@ async def _locations(books: Books, setting: Setting, places: Sequence[Place]) ->
 
 
 async def _create(
-    books: Books,
+    books: CompanySession,
     model: str,
     kind: str,
     columns: Sequence[str],

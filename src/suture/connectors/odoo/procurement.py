@@ -5,17 +5,17 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.paging import pages
+from suture.connectors.odoo.session import CompanySession
 from suture.connectors.port import Receipt, RunningLow
 from suture.core.failure import Fatal
 
 _RULE_FIELDS = ("product_id", "location_id", "product_min_qty", "qty_on_hand", "qty_forecast")
 
 
-async def running_low(books: Books) -> Sequence[RunningLow]:
+async def running_low(books: CompanySession) -> Sequence[RunningLow]:
     """What is below the minimum of its reordering rule (`stock.warehouse.orderpoint`); what is `ordered` is on its way.
     Articles and places that we don't know have Odoo's own code and name."""
     domain = [["company_id", "=", books.odoo.company]]
@@ -40,7 +40,7 @@ async def running_low(books: Books) -> Sequence[RunningLow]:
     ]
 
 
-async def receipts(books: Books, since: date) -> AsyncIterator[Receipt]:
+async def receipts(books: CompanySession, since: date) -> AsyncIterator[Receipt]:
     """Incoming transfers that were validated since a day (UTC)."""
     domain = [
         ["company_id", "=", books.odoo.company],
@@ -61,13 +61,13 @@ async def receipts(books: Books, since: date) -> AsyncIterator[Receipt]:
             )
 
 
-async def _consumption(books: Books) -> int:
+async def _consumption(books: CompanySession) -> int:
     """What comes back from there is our own return, no receipt."""
     stock = (await books.setting()).stock
     return (stock.consumption_location if stock else None) or 0
 
 
-async def received_quantities(books: Books, pickings: Sequence[int]) -> dict[int, dict[str, Decimal]]:
+async def received_quantities(books: CompanySession, pickings: Sequence[int]) -> dict[int, dict[str, Decimal]]:
     """Done quantities by picking and product code."""
     found: dict[int, dict[str, Decimal]] = defaultdict(dict)
     if not pickings:
@@ -81,14 +81,14 @@ async def received_quantities(books: Books, pickings: Sequence[int]) -> dict[int
     return found
 
 
-async def _codes(books: Books, rows: Sequence[Row]) -> dict[int, str]:
+async def _codes(books: CompanySession, rows: Sequence[Row]) -> dict[int, str]:
     """Product codes by id; a product without one has its id."""
     ids = sorted({row["product_id"] for row in rows})
     found = await books.odoo.read("product.product", ids, ["default_code"]) if ids else {}
     return {identifier: row["default_code"] or f"odoo/{identifier}" for identifier, row in found.items()}
 
 
-async def _places(books: Books, rows: Sequence[Row]) -> dict[int, str]:
+async def _places(books: CompanySession, rows: Sequence[Row]) -> dict[int, str]:
     """Facility codes by location; a location that isn't a facility's has Odoo's own name."""
     ids = sorted({row["location_id"] for row in rows})
     names = await books.odoo.read("stock.location", ids, ["complete_name"]) if ids else {}

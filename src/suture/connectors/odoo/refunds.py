@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 from suture.connectors.odoo import entries
 from suture.connectors.odoo.booking import Draft, book, entry_of
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.matching import Item, Settles, items_of, open_amount
 from suture.connectors.odoo.names import external_id, mark
 from suture.connectors.odoo.posting import missing
+from suture.connectors.odoo.session import CompanySession
 from suture.connectors.port import LedgerEntry, RefundOrder
 from suture.core.failure import Failure, Rejected
 
 _CREDITS = (("payment", "entry"), ("credit", "out_refund"), ("credit_part", "out_refund"))
 
 
-async def refund(books: Books, orders: Sequence[RefundOrder]) -> Sequence[LedgerEntry | Failure]:
+async def refund(books: CompanySession, orders: Sequence[RefundOrder]) -> Sequence[LedgerEntry | Failure]:
     """`orders` holds at most one of each credit. One that is more than what is left of its credit is refused."""
     setting = await books.setting()
     credits = await _credits(books, [order.credit for order in orders])
@@ -34,7 +34,7 @@ async def refund(books: Books, orders: Sequence[RefundOrder]) -> Sequence[Ledger
     return [refused.get(o.key) or entry_of(booked[drafts[o.key].name]) for o in orders]
 
 
-async def _credits(books: Books, keys: Sequence[str]) -> dict[str, list[Item]]:
+async def _credits(books: CompanySession, keys: Sequence[str]) -> dict[str, list[Item]]:
     """The items of each credit, whichever kind of document it is."""
     found: dict[str, int] = {}
     for kind, move_type in _CREDITS:

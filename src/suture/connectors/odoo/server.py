@@ -10,12 +10,12 @@ from datetime import date
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from suture.connectors.http import HttpClient
-from suture.connectors.odoo.books import Books, unwrap
 from suture.connectors.odoo.client import JSON2_SINCE, Json2, JsonRpc, Odoo, Transport, server_version, writes_noted
 from suture.connectors.odoo.crosswalk import Crosswalk
 from suture.connectors.odoo.failures import one_item_at_fault
 from suture.connectors.odoo.names import external_id
 from suture.connectors.odoo.posting import period_locked
+from suture.connectors.odoo.session import CompanySession, unwrap
 from suture.connectors.port import LedgerPlan
 from suture.core.clock import Clock
 from suture.core.failure import Failure, Fatal, Rejected
@@ -38,7 +38,7 @@ class Flow(Generic[Item, Result]):
     one after the other. `day` is what it is dated, where it says so. `abreast` batches of a company run side by side:
     Odoo has several workers."""
 
-    run: Callable[[Books, Sequence[Item]], Awaitable[Sequence[Result | Failure]]]
+    run: Callable[[CompanySession, Sequence[Item]], Awaitable[Sequence[Result | Failure]]]
     record: Callable[[Item], Hashable]
     day: Callable[[Item], date] | None = None
     abreast: int = 2
@@ -83,7 +83,7 @@ class OdooServer:
         self._crosswalk = crosswalk
         self._transport: Transport | None = None
         self._major = 0
-        self._books: dict[str | None, Books] = {}
+        self._books: dict[str | None, CompanySession] = {}
         self._connecting = asyncio.Lock()
         self._gathered: dict[Flow[Any, Any], Gather[_Order, Any]] = {}
 
@@ -95,14 +95,14 @@ class OdooServer:
         outcome: Result | Failure = await gather(_Order(company, item))
         return unwrap(outcome)
 
-    async def books(self, company: str | None) -> Books:
+    async def books(self, company: str | None) -> CompanySession:
         """The books of a company, by name; None is the catalogue's, or the integration user's own."""
         async with self._connecting:
             if company not in self._books:
                 transport = await self._connect()
                 identifier = await _company_id(transport, company or self._company)
                 odoo = Odoo(transport, self._major, identifier, main=company is None)
-                self._books[company] = Books(
+                self._books[company] = CompanySession(
                     odoo, self._organisation, self._clock, self._plan(company), self._crosswalk
                 )
             return self._books[company]
@@ -166,7 +166,7 @@ async def _company_id(transport: Transport, name: str | None) -> int:
 
 
 async def _for_a_lock(
-    books: Books, flow: Flow[Item, Result], items: Sequence[Item], failure: Failure
+    books: CompanySession, flow: Flow[Item, Result], items: Sequence[Item], failure: Failure
 ) -> Rejected | None:
     """Odoo's refusals don't say that a period is locked: one order alone that is dated in such a one is told so, by the
     lock dates as they are now."""
@@ -176,7 +176,7 @@ async def _for_a_lock(
     return period_locked(str(flow.record(items[0])), flow.day(items[0]), max(locks.everything, locks.sales))
 
 
-def _was_outdated(books: Books, failure: Failure) -> bool:
+def _was_outdated(books: CompanySession, failure: Failure) -> bool:
     """Whether a failure says that our picture of Odoo is old. It is forgotten then, and the work worth another try."""
     if failure.code in ("not_prepared", "adjustment_unmapped"):
         books.forget_setting()

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from suture.connectors.odoo import transfers
-from suture.connectors.odoo.books import Books, ids_of
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.lots import Taken, lots_for, read_held, without
 from suture.connectors.odoo.parties import unknown_facility
 from suture.connectors.odoo.posting import missing
+from suture.connectors.odoo.session import CompanySession, ids_of
 from suture.connectors.port import StockDocument, StockOrder
 from suture.core.failure import Failure, Rejected
 
@@ -16,7 +16,7 @@ _PICKING_FIELDS = ("name", "state", "move_ids")
 _NOTHING = StockDocument(number="", moves=0)
 
 
-async def consume(books: Books, orders: Sequence[StockOrder]) -> Sequence[StockDocument | Failure]:
+async def consume(books: CompanySession, orders: Sequence[StockOrder]) -> Sequence[StockDocument | Failure]:
     """Takes the articles out even where Odoo thinks that none are left: the visit has used them (a negative stock).
     Only what is tracked by lots must be there, since somebody has to say which."""
     setting = await books.setting()
@@ -46,7 +46,7 @@ async def consume(books: Books, orders: Sequence[StockOrder]) -> Sequence[StockD
 
 
 async def _choose_lots(
-    books: Books, orders: Sequence[StockOrder], places: Mapping[str, int], refused: dict[str, Failure]
+    books: CompanySession, orders: Sequence[StockOrder], places: Mapping[str, int], refused: dict[str, Failure]
 ) -> dict[str, dict[str, list[Taken]]]:
     """The lots of each visit's tracked articles, by appointment: one visit after the other, so that two never take the
     same units. A visit whose transfer stands already has its lots."""
@@ -73,7 +73,9 @@ async def _choose_lots(
     return lots
 
 
-async def _with_lots(books: Books, orders: Sequence[StockOrder], written: Sequence[int | Failure]) -> list[int]:
+async def _with_lots(
+    books: CompanySession, orders: Sequence[StockOrder], written: Sequence[int | Failure]
+) -> list[int]:
     """The transfers that move something with lots."""
     articles = await books.articles.get(component.product for order in orders for component in order.components)
     tracked = {code for code, article in articles.items() if article.tracked}
@@ -84,7 +86,7 @@ async def _with_lots(books: Books, orders: Sequence[StockOrder], written: Sequen
     ]
 
 
-async def _lot_names(books: Books, pickings: Sequence[int]) -> dict[int, tuple[str, ...]]:
+async def _lot_names(books: CompanySession, pickings: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """The lots that transfers took from, as they stand."""
     if not pickings:
         return {}
@@ -99,13 +101,13 @@ async def _lot_names(books: Books, pickings: Sequence[int]) -> dict[int, tuple[s
     return {picking: tuple(sorted(of)) for picking, of in names.items()}
 
 
-async def _write_lots(books: Books, rows: Sequence[Row]) -> None:
+async def _write_lots(books: CompanySession, rows: Sequence[Row]) -> None:
     if rows:
         columns = list(rows[0])
         await books.odoo.create_missing("stock.move.line", columns, [[row[c] for c in columns] for row in rows])
 
 
-async def give_back(books: Books, appointments: Sequence[str]) -> Sequence[StockDocument | Failure]:
+async def give_back(books: CompanySession, appointments: Sequence[str]) -> Sequence[StockDocument | Failure]:
     """Returns what was taken out; a transfer that isn't done yet is cancelled, and what never was needs nothing."""
     setting = await books.setting()
     ids = await books.pickings(appointments)
@@ -135,7 +137,7 @@ async def give_back(books: Books, appointments: Sequence[str]) -> Sequence[Stock
     return [back.get(appointment, _NOTHING) for appointment in appointments]
 
 
-async def _moves(books: Books, pickings: Sequence[int]) -> dict[int, list[Row]]:
+async def _moves(books: CompanySession, pickings: Sequence[int]) -> dict[int, list[Row]]:
     moves: dict[int, list[Row]] = defaultdict(list)
     if pickings:
         domain = [["picking_id", "in", pickings], ["state", "=", "done"]]
@@ -144,7 +146,7 @@ async def _moves(books: Books, pickings: Sequence[int]) -> dict[int, list[Row]]:
     return moves
 
 
-async def _lot_lines(books: Books, moves: Sequence[int]) -> dict[int, list[Row]]:
+async def _lot_lines(books: CompanySession, moves: Sequence[int]) -> dict[int, list[Row]]:
     """The lines with lots of each move that has some."""
     lines: dict[int, list[Row]] = defaultdict(list)
     if moves:
@@ -154,7 +156,7 @@ async def _lot_lines(books: Books, moves: Sequence[int]) -> dict[int, list[Row]]
     return lines
 
 
-async def _validate(books: Books, ids: Sequence[int]) -> dict[int, Row]:
+async def _validate(books: CompanySession, ids: Sequence[int]) -> dict[int, Row]:
     """All pickings done and read back. The context keeps Odoo from answering a wizard about back-orders."""
     if not ids:
         return {}
@@ -172,7 +174,7 @@ async def _validate(books: Books, ids: Sequence[int]) -> dict[int, Row]:
     return found
 
 
-async def _still_open(books: Books, ids: Sequence[int]) -> list[int]:
+async def _still_open(books: CompanySession, ids: Sequence[int]) -> list[int]:
     now = await books.odoo.read("stock.picking", ids, ["state"])
     return [identifier for identifier, row in now.items() if row["state"] not in ("done", "cancel")]
 

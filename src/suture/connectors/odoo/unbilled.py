@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from suture.connectors.odoo import entries
-from suture.connectors.odoo.books import Books, unwrap
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.documents import Document
 from suture.connectors.odoo.payments import lines_of
 from suture.connectors.odoo.posting import total_of
+from suture.connectors.odoo.session import CompanySession, unwrap
 from suture.connectors.port import UnbilledAccrual, UnbilledOrder
 from suture.core.failure import Failure, Rejected
 from suture.core.money import total
@@ -19,11 +19,11 @@ from suture.core.money import total
 _HEAD_FIELDS = ("journal_id", "company_id", "currency_id")
 
 
-async def accrue(books: Books, orders: Sequence[UnbilledOrder]) -> Sequence[UnbilledAccrual | Failure]:
+async def accrue(books: CompanySession, orders: Sequence[UnbilledOrder]) -> Sequence[UnbilledAccrual | Failure]:
     return [await _accrue(books, order) for order in orders]
 
 
-async def _accrue(books: Books, order: UnbilledOrder) -> UnbilledAccrual | Failure:
+async def _accrue(books: CompanySession, order: UnbilledOrder) -> UnbilledAccrual | Failure:
     if (order.on + timedelta(days=1)).day != 1:
         return Rejected("not_a_month_end", f"{order.on} is not the last day of a month", "Name the month's last day.")
     setting = await books.setting()
@@ -50,7 +50,7 @@ async def _accrue(books: Books, order: UnbilledOrder) -> UnbilledAccrual | Failu
     )
 
 
-async def _turn(books: Books, order: UnbilledOrder, accrual: int, on: date) -> Row | Failure:
+async def _turn(books: CompanySession, order: UnbilledOrder, accrual: int, on: date) -> Row | Failure:
     head = (await books.odoo.read("account.move", [accrual], _HEAD_FIELDS))[accrual]
     lines = (await lines_of(books, [accrual]))[accrual]
     document = entries.reversal("unbilled_reversal", order.period, head, lines, on=on, organisation=books.organisation)
@@ -60,7 +60,7 @@ async def _turn(books: Books, order: UnbilledOrder, accrual: int, on: date) -> R
     return await _posted_ahead(books, document, written, on)
 
 
-async def undo(books: Books, period: str, on: date) -> None:
+async def undo(books: CompanySession, period: str, on: date) -> None:
     """Turn an accrual on its own day, and its reversal on the next: both months are as if it had never been."""
     for kind, day in (("unbilled", on), ("unbilled_reversal", on + timedelta(days=1))):
         moves = await books.moves(kind, [period])
@@ -68,7 +68,7 @@ async def undo(books: Books, period: str, on: date) -> None:
             unwrap(await _undone(books, kind, period, moves[period], day))
 
 
-async def _undone(books: Books, kind: str, period: str, move: int, on: date) -> Row | Failure:
+async def _undone(books: CompanySession, kind: str, period: str, move: int, on: date) -> Row | Failure:
     head = (await books.odoo.read("account.move", [move], _HEAD_FIELDS))[move]
     lines = (await lines_of(books, [move]))[move]
     document = entries.reversal(f"{kind}_undone", period, head, lines, on=on, organisation=books.organisation)
@@ -78,7 +78,7 @@ async def _undone(books: Books, kind: str, period: str, move: int, on: date) -> 
     return await _posted_ahead(books, document, written, on)
 
 
-async def _posted_ahead(books: Books, document: Document, move: int, on: date) -> Row | Failure:
+async def _posted_ahead(books: CompanySession, document: Document, move: int, on: date) -> Row | Failure:
     """Posted, although its day may be yet to come."""
     posted = await books.post({document.name: move}, ordered={document.name: on}, ahead=True)
     return posted[document.name]

@@ -22,7 +22,7 @@ class Scheduling(Connector, Protocol):
         """These appointments as the system holds them now; one that it doesn't have is left out."""
         ...
 
-    async def tell(self, appointment: str) -> bytes | None:
+    async def refetch(self, appointment: str) -> bytes | None:
         """What the system would tell of an appointment today: the body of a delivery by its contract, for one that got
         lost. None where it has no such appointment. Raises `Rejected` ``status_untold`` where nothing follows from its
         status."""
@@ -68,7 +68,7 @@ class Billing(Connector, Protocol):
         """What billing holds of these appointments now, their payments included."""
         ...
 
-    async def tell(self, payment: str) -> bytes | None:
+    async def refetch(self, payment: str) -> bytes | None:
         """What billing would tell of a payment today: the body of a delivery by its contract, for one that got lost.
         None where it has no such payment."""
         ...

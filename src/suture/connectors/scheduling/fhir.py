@@ -170,7 +170,7 @@ class FhirScheduling:
             async for fact in self._facts((("_count", PAGE), ("_id", ",".join(some)))):
                 yield fact
 
-    async def tell(self, appointment: str) -> bytes | None:
+    async def refetch(self, appointment: str) -> bytes | None:
         """A delivery's body by contract ``fhir-appointment.v1``: the appointment with people, place and charge items,
         and who pays for the visit."""
         bundle = await self._page(f"/Appointment?{urlencode((('_id', appointment), *_WITH))}")

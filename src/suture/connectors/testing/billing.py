@@ -94,7 +94,7 @@ class BillingConformance:
 
     async def test_what_it_does_not_have_it_does_not_tell(self, platform: Platform) -> None:
         billing = platform.connect()
-        told = await billing.tell("nowhere-1")
+        told = await billing.refetch("nowhere-1")
         found = [fact async for fact in billing.facts_of(["nowhere-1"])]
         await billing.close()
         assert (told, found) == (None, [])

@@ -52,7 +52,7 @@ class SchedulingConformance:
 
     async def test_what_got_lost_is_told_as_a_delivery_would_tell_it(self, clinic: Clinic) -> None:
         system, one = clinic.connect(), next(key for key, state in clinic.held.items() if state == "fulfilled")
-        told, unknown = await system.tell(one), await system.tell("nowhere-1")
+        told, unknown = await system.refetch(one), await system.refetch("nowhere-1")
         await system.close()
         assert told is not None
         assert one.encode() in told

@@ -2,9 +2,9 @@
 
 from suture.console.pages import (
     account,
+    actions,
     audit,
     close,
-    doing,
     exceptions,
     exports,
     interfaces,
@@ -36,5 +36,5 @@ PAGES: tuple[Page, ...] = (
     *signing.PAGES,
     *runbooks.PAGES,
     *exports.PAGES,
-    *doing.PAGES,
+    *actions.PAGES,
 )

@@ -6,20 +6,20 @@ from suture.access import totp
 from suture.access.roles import ROLES
 from suture.console.formats import said
 from suture.console.pages.page import Page
-from suture.console.visit import Ask
+from suture.console.request import PageRequest
 from suture.operate import accounts
 from suture.operate.actor import NotPossible
 
 _HERE = "/account"
 
 
-async def _mine(ask: Ask) -> Response:
+async def _mine(ask: PageRequest) -> Response:
     name = ask.actor().name
     person = await accounts.me(ask.house.desk, name)
     return await ask.page("account.html", person=person, roles={role: ROLES[role] for role in person.roles})
 
 
-async def _password(ask: Ask) -> Response:
+async def _password(ask: PageRequest) -> Response:
     new = await ask.field("new")
     if new != await ask.field("again"):
         return await ask.back(_HERE, "The two new passwords are not the same.", bad=True)
@@ -31,7 +31,7 @@ async def _password(ask: Ask) -> Response:
     return await ask.back(_HERE, "The password is changed; you are signed out everywhere else.")
 
 
-async def _begin_factor(ask: Ask) -> Response:
+async def _begin_factor(ask: PageRequest) -> Response:
     """A secret to be scanned, shown this once; it counts when a code has confirmed it."""
     name = ask.actor().name
     try:
@@ -42,7 +42,7 @@ async def _begin_factor(ask: Ask) -> Response:
     return await ask.page("factor.html", secret=secret, picture=totp.picture(address))
 
 
-async def _confirm_factor(ask: Ask) -> Response:
+async def _confirm_factor(ask: PageRequest) -> Response:
     try:
         await accounts.confirm_factor(ask.house.desk, ask.actor().name, await ask.field("code"), ask.address)
     except NotPossible as error:
@@ -50,7 +50,7 @@ async def _confirm_factor(ask: Ask) -> Response:
     return await ask.back(_HERE, "From now on a code is asked for when you sign in.")
 
 
-async def _end_factor(ask: Ask) -> Response:
+async def _end_factor(ask: PageRequest) -> Response:
     try:
         await accounts.end_factor(ask.house.desk, ask.actor().name, await ask.field("password"), ask.address)
     except NotPossible as error:
@@ -58,7 +58,7 @@ async def _end_factor(ask: Ask) -> Response:
     return await ask.back(_HERE, "No code is asked for any more.")
 
 
-async def _sign_out(ask: Ask) -> Response:
+async def _sign_out(ask: PageRequest) -> Response:
     await ask.form()
     await accounts.sign_out(ask.house.desk, ask.token)
     return ask.signed_out()

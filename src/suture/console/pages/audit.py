@@ -3,14 +3,14 @@
 from starlette.responses import Response
 
 from suture.console.pages.page import Page
-from suture.console.visit import Ask
+from suture.console.request import PageRequest
 from suture.operate import audit_pages
 from suture.store.audit import Selection
 
 _PAGE = 50
 
 
-async def _list(ask: Ask) -> Response:
+async def _list(ask: PageRequest) -> Response:
     chosen = selection(ask)
     found = await audit_pages.entries(ask.house.desk, ask.actor(), chosen, ask.since("before"), _PAGE + 1)
     return await ask.page(
@@ -18,12 +18,12 @@ async def _list(ask: Ask) -> Response:
     )
 
 
-def selection(ask: Ask) -> Selection:
+def selection(ask: PageRequest) -> Selection:
     """Which entries a list's address names."""
     return Selection(actor=ask.query("actor"), action=ask.query("action"), subject=ask.query("subject"))
 
 
-async def _proof(ask: Ask) -> Response:
+async def _proof(ask: PageRequest) -> Response:
     """Reads the whole trail: asked for, not shown with every page."""
     return await ask.page("proof.html", proof=await audit_pages.prove(ask.house.desk, ask.actor()))
 

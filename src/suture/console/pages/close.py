@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from suture.console.pages.page import Page
-from suture.console.visit import Ask
+from suture.console.request import PageRequest
 from suture.operate import closing
 from suture.operate.actor import NotPossible
 from suture.operate.report import MOST, CloseReport, gather, page
@@ -15,7 +15,7 @@ from suture.processes.definitions.month_end_close import DEFINITION
 _STEPS = tuple(step.name for step in DEFINITION.steps)
 
 
-async def _list(ask: Ask) -> Response:
+async def _list(ask: PageRequest) -> Response:
     today = ask.house.desk.clock.now().astimezone(ask.house.zone).date()
     last = f"{today.replace(day=1) - timedelta(days=1):%Y-%m}"
     months = await closing.months(ask.house.desk)
@@ -23,7 +23,7 @@ async def _list(ask: Ask) -> Response:
     return await ask.page("close.html", months=months, last=last, standing=standing.get(last, "open"))
 
 
-async def _month(ask: Ask) -> Response:
+async def _month(ask: PageRequest) -> Response:
     """How far it is; and while it is to be signed, the figures that one signs."""
     month = ask.path("month")
     try:
@@ -34,7 +34,7 @@ async def _month(ask: Ask) -> Response:
     return await ask.page("close_month.html", told=told, steps=_STEPS, figures=figures, most=MOST)
 
 
-async def _report(ask: Ask) -> Response:
+async def _report(ask: PageRequest) -> Response:
     """The report as it is kept: a document of its own, with its styles in it."""
     report = await reported(ask)
     response = HTMLResponse(page(report, ask.house.zone))
@@ -42,7 +42,7 @@ async def _report(ask: Ask) -> Response:
     return response
 
 
-async def reported(ask: Ask) -> CloseReport:
+async def reported(ask: PageRequest) -> CloseReport:
     """The report of the month that a page's path names."""
     try:
         return await gather(ask.house.desk, ask.path("month"))

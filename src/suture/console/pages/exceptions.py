@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from suture.console import payload
 from suture.console.pages.page import Page
-from suture.console.visit import Ask, cursor, number, place
+from suture.console.request import PageRequest, cursor, number, place
 from suture.operate import accounts, queue
 from suture.operate.actor import NotPossible
 from suture.operate.journey import in_order
@@ -22,7 +22,7 @@ _PAGE = 100
 _STATES = ("open", "resolved", "discarded")
 
 
-async def _list(ask: Ask) -> Response:
+async def _list(ask: PageRequest) -> Response:
     desk, causes = ask.house.desk, await queue.causes(ask.house.base.database)
     chosen, cause = selection(ask, causes), _cause(ask, causes)
     found = await queue.page(desk.database, chosen, _place(ask), _PAGE + 1)
@@ -46,14 +46,14 @@ async def _list(ask: Ask) -> Response:
     )
 
 
-async def _offers(ask: Ask, alike: list[OpenException]) -> list[Offer]:
+async def _offers(ask: PageRequest, alike: list[OpenException]) -> list[Offer]:
     """What is offered for exceptions of one cause that are open."""
     stewards = (await ask.house.holders.get()).get("steward", [])
     asker = ask.visitor.name if ask.visitor else ""
     return offers(alike, stewards, asker) if alike and alike[0].state == "open" else []
 
 
-async def _one(ask: Ask) -> Response:
+async def _one(ask: PageRequest) -> Response:
     told = await _account(ask)
     desk, one = ask.house.desk, told.exception
     stakes = await queue.at_stake(desk.database, [one])
@@ -78,7 +78,7 @@ async def _one(ask: Ask) -> Response:
     )
 
 
-async def _payload(ask: Ask) -> Response:
+async def _payload(ask: PageRequest) -> Response:
     """What the delivery said, to be corrected. Reading it is an act, with a reason."""
     number = ask.number("number")
     reason = (await ask.field("reason")).strip()
@@ -89,7 +89,7 @@ async def _payload(ask: Ask) -> Response:
     return await ask.page("correct.html", number=number, content=text, leaves=payload.fields(text), reason=reason)
 
 
-async def _preview_payload(ask: Ask) -> Response:
+async def _preview_payload(ask: PageRequest) -> Response:
     """What a correction changes, and what would come of it."""
     number, before = ask.number("number"), (await ask.field("original")).replace("\r\n", "\n")
     content = await ask.field("content") if await ask.field("whole") else await _by_field(ask, before)
@@ -109,7 +109,7 @@ async def _preview_payload(ask: Ask) -> Response:
     )
 
 
-async def _by_field(ask: Ask, before: str) -> str:
+async def _by_field(ask: PageRequest, before: str) -> str:
     """The payload with the fields as a form has them."""
     form = await ask.form()
     told = {name.removeprefix("field:"): str(value) for name, value in form.items() if name.startswith("field:")}
@@ -119,7 +119,7 @@ async def _by_field(ask: Ask, before: str) -> str:
         raise NotPossible("what was delivered is not JSON: correct it as a whole") from error
 
 
-async def _preview_codes(ask: Ask) -> Response:
+async def _preview_codes(ask: PageRequest) -> Response:
     """What a new row of the code table would come to, for every exception that lacks it."""
     source, code = await ask.field("source"), await ask.field("code")
     try:
@@ -136,7 +136,7 @@ async def _preview_codes(ask: Ask) -> Response:
     )
 
 
-async def _chosen(ask: Ask) -> Response:
+async def _chosen(ask: PageRequest) -> Response:
     """A dry run of what is to be done with several: what would come of each."""
     form = await ask.form()
     chosen = (number(str(one)) for one in form.getlist("numbers"))
@@ -157,30 +157,30 @@ async def _chosen(ask: Ask) -> Response:
     )
 
 
-async def _stuck(_: Ask) -> Response:
+async def _stuck(_: PageRequest) -> Response:
     """Where the queue was before."""
     return RedirectResponse("/exceptions", 308)
 
 
-async def _account(ask: Ask) -> queue.Account:
+async def _account(ask: PageRequest) -> queue.Account:
     try:
         return await queue.account(ask.house.base.database, ask.number("number"))
     except NotPossible as error:
         raise HTTPException(404, f"There is no exception {ask.path('number')}.") from error
 
 
-def _place(ask: Ask) -> tuple[datetime, int] | None:
+def _place(ask: PageRequest) -> tuple[datetime, int] | None:
     found = place(ask.query("after"))
     key = number(found[1]) if found else None
     return (found[0], key) if found and key is not None else None
 
 
-def _cause(ask: Ask, causes: Sequence[Cause]) -> Cause | None:
+def _cause(ask: PageRequest, causes: Sequence[Cause]) -> Cause | None:
     """The cause that a list's address names."""
     return next((one for one in causes if one.key == ask.query("cause")), None)
 
 
-def selection(ask: Ask, causes: Sequence[Cause]) -> Selection:
+def selection(ask: PageRequest, causes: Sequence[Cause]) -> Selection:
     """Which exceptions a list's address names; of a cause that there is no more, none."""
     if ask.query("cause"):
         cause = _cause(ask, causes)

@@ -9,18 +9,20 @@ from starlette.responses import Response
 
 from suture.console.pages import audit, exceptions, reconciliation
 from suture.console.pages.page import Page
+from suture.console.request import PageRequest
 from suture.console.spreadsheet import as_csv, as_xlsx
-from suture.console.visit import Ask
 from suture.operate import exporting, queue
 from suture.operate.exporting import Table
 
 _WRITERS = {"csv": as_csv, "xlsx": as_xlsx}
 
 
-def _file(name: str, read: Callable[[Ask], Awaitable[list[Table]]]) -> Callable[[Ask], Awaitable[Response]]:
+def _file(
+    name: str, read: Callable[[PageRequest], Awaitable[list[Table]]]
+) -> Callable[[PageRequest], Awaitable[Response]]:
     """Answers the tables as a file in the form that was asked for; `name` may name parts of the path."""
 
-    async def answer(ask: Ask) -> Response:
+    async def answer(ask: PageRequest) -> Response:
         kind = await ask.field("format")
         if kind not in _WRITERS:
             raise HTTPException(404)
@@ -36,20 +38,20 @@ def _file(name: str, read: Callable[[Ask], Awaitable[list[Table]]]) -> Callable[
     return answer
 
 
-async def _exceptions(ask: Ask) -> list[Table]:
+async def _exceptions(ask: PageRequest) -> list[Table]:
     causes = await queue.causes(ask.house.base.database)
     return await exporting.queue(ask.house.desk, ask.actor(), exceptions.selection(ask, causes))
 
 
-async def _differences(ask: Ask) -> list[Table]:
+async def _differences(ask: PageRequest) -> list[Table]:
     return await exporting.differences(ask.house.desk, ask.actor(), reconciliation.selection(ask))
 
 
-async def _trail(ask: Ask) -> list[Table]:
+async def _trail(ask: PageRequest) -> list[Table]:
     return await exporting.trail(ask.house.desk, ask.actor(), audit.selection(ask))
 
 
-async def _month(ask: Ask) -> list[Table]:
+async def _month(ask: PageRequest) -> list[Table]:
     return await exporting.month(ask.house.desk, ask.actor(), ask.path("month"))
 
 

@@ -7,13 +7,13 @@ from starlette.responses import Response
 
 from suture.console.pages.page import Page
 from suture.console.plot import burn_bars
-from suture.console.visit import Ask
+from suture.console.request import PageRequest
 from suture.operate.interfaces import interfaces, record, turned_away
 
 _LOOKS_BACK = timedelta(days=30)
 
 
-async def _list(ask: Ask) -> Response:
+async def _list(ask: PageRequest) -> Response:
     house = ask.house
     return await ask.page(
         "interfaces.html",
@@ -22,7 +22,7 @@ async def _list(ask: Ask) -> Response:
     )
 
 
-async def _one(ask: Ask) -> Response:
+async def _one(ask: PageRequest) -> Response:
     house, name = ask.house, ask.path("name")
     known = house.base.catalogue.interfaces
     if name not in known:
@@ -39,7 +39,7 @@ async def _one(ask: Ask) -> Response:
     )
 
 
-async def _turned_away(ask: Ask) -> Response:
+async def _turned_away(ask: PageRequest) -> Response:
     """What was turned away at the door, why, and what came under an id that another content had."""
     house, name = ask.house, ask.query("interface")
     if name and name not in house.base.catalogue.interfaces:

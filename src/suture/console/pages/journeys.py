@@ -6,14 +6,14 @@ from starlette.responses import Response
 from suture.console.account import account_of
 from suture.console.pages.page import Page
 from suture.console.progress import steps_shown
+from suture.console.request import PageRequest, number
 from suture.console.timeline import timeline
-from suture.console.visit import Ask, number
 from suture.operate import deliveries
 from suture.operate.journey import Journey, journey_of
 from suture.operate.live_comparison import standing
 
 
-async def _journey(ask: Ask) -> Response:
+async def _journey(ask: PageRequest) -> Response:
     journey = await _known(ask)
     return await ask.page(
         "journey.html",
@@ -24,7 +24,7 @@ async def _journey(ask: Ask) -> Response:
     )
 
 
-async def _standing(ask: Ask) -> Response:
+async def _standing(ask: PageRequest) -> Response:
     """What scheduling, billing and the ledger hold now: asked of them, so it may take a moment."""
     journey = await _known(ask)
     account = account_of(journey.events)
@@ -33,7 +33,7 @@ async def _standing(ask: Ask) -> Response:
     return await ask.page("standing.html", sides=sides, journey=journey)
 
 
-async def _delivery(ask: Ask) -> Response:
+async def _delivery(ask: PageRequest) -> Response:
     """What a delivery said, word for word: patient data, so that a reason is given and kept."""
     delivery, reason = number(await ask.field("delivery")), await ask.field("reason")
     if delivery is None:
@@ -42,7 +42,7 @@ async def _delivery(ask: Ask) -> Response:
     return await ask.page("payload.html", content=content, number=delivery, back=await ask.field("back"))
 
 
-async def _known(ask: Ask) -> Journey:
+async def _known(ask: PageRequest) -> Journey:
     appointment = ask.path("appointment")
     journey = await journey_of(ask.house.base.database, appointment)
     if journey is None:

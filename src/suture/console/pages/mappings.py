@@ -4,16 +4,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from suture.console.pages.page import Page
-from suture.console.visit import Ask
+from suture.console.request import PageRequest
 from suture.operate import mapping, message_preview
 from suture.operate.actor import NotPossible
 
 
-async def _list(ask: Ask) -> Response:
+async def _list(ask: PageRequest) -> Response:
     return await ask.page("mappings.html", tables=await mapping.tables(ask.house.desk))
 
 
-async def _table(ask: Ask) -> Response:
+async def _table(ask: PageRequest) -> Response:
     name = ask.path("name")
     try:
         table = await mapping.table(ask.house.desk, name)
@@ -23,7 +23,7 @@ async def _table(ask: Ask) -> Response:
     return await ask.page("mapping.html", table=table, services=services)
 
 
-async def _version(ask: Ask) -> Response:
+async def _version(ask: PageRequest) -> Response:
     """What differs between a version and now, and the way back to it."""
     name, version = ask.path("name"), ask.number("version")
     try:
@@ -34,11 +34,11 @@ async def _version(ask: Ask) -> Response:
     return await ask.page("mapping_version.html", table=table, version=version, changes=changes)
 
 
-async def _try(ask: Ask) -> Response:
+async def _try(ask: PageRequest) -> Response:
     return await _tried(ask, "", "", None, "")
 
 
-async def _trial(ask: Ask) -> Response:
+async def _trial(ask: PageRequest) -> Response:
     """A message as it would be understood; nothing of it is kept, and it stands in no address."""
     interface, content = await ask.field("interface"), await ask.field("content")
     try:
@@ -48,7 +48,9 @@ async def _trial(ask: Ask) -> Response:
     return await _tried(ask, interface, content, found, trouble)
 
 
-async def _tried(ask: Ask, interface: str, content: str, trial: message_preview.Trial | None, trouble: str) -> Response:
+async def _tried(
+    ask: PageRequest, interface: str, content: str, trial: message_preview.Trial | None, trouble: str
+) -> Response:
     ways_in = [name for name, one in ask.house.base.catalogue.interfaces.items() if one.direction == "in"]
     return await ask.page(
         "trying.html", interfaces=ways_in, interface=interface, content=content, trial=trial, trouble=trouble

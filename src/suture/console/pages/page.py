@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from starlette.responses import Response
 
-from suture.console.visit import Ask
+from suture.console.request import PageRequest
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -13,7 +13,7 @@ class Page(msgspec.Struct, frozen=True):
     everybody."""
 
     path: str
-    answer: Callable[[Ask], Awaitable[Response]]
+    answer: Callable[[PageRequest], Awaitable[Response]]
     act: str = ""
     method: str = "GET"
     public: bool = False

@@ -4,11 +4,11 @@ from starlette.responses import Response
 
 from suture.access.roles import OF_PEOPLE, ROLES
 from suture.console.pages.page import Page
-from suture.console.visit import Ask
+from suture.console.request import PageRequest
 from suture.operate import accounts, approvals, clients, commands, subscribers
 
 
-async def _people(ask: Ask) -> Response:
+async def _people(ask: PageRequest) -> Response:
     desk = ask.house.desk
     known, keys = await clients.listed(desk)
     return await ask.page(
@@ -22,7 +22,7 @@ async def _people(ask: Ask) -> Response:
     )
 
 
-async def _approvals(ask: Ask) -> Response:
+async def _approvals(ask: PageRequest) -> Response:
     found = await approvals.listed(ask.house.desk)
     asked = [one for one in found if one.state == "asked"]
     return await ask.page(

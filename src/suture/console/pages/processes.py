@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from suture.console.pages.page import Page
 from suture.console.progress import process_steps
-from suture.console.visit import Ask, cursor, place
+from suture.console.request import PageRequest, cursor, place
 from suture.operate import process_commands
 from suture.operate.actor import NotPossible
 from suture.operate.journey import in_order
@@ -15,7 +15,7 @@ _PAGE = 50
 _STATES = ("", "running", "waiting", "parked", "stuck", "compensating", "done", "compensated", "cancelled")
 
 
-async def _list(ask: Ask) -> Response:
+async def _list(ask: PageRequest) -> Response:
     state, definition = ask.query("state"), ask.query("definition")
     if state not in _STATES or (definition and definition not in EFFECTS):
         raise HTTPException(404)
@@ -34,7 +34,7 @@ async def _list(ask: Ask) -> Response:
     )
 
 
-async def _one(ask: Ask) -> Response:
+async def _one(ask: PageRequest) -> Response:
     key = ask.path("key")
     try:
         told = await process_commands.process(ask.house.base.database, key)

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from suture.catalogue.days import Days
 from suture.console.pages.page import Page
-from suture.console.visit import Ask
+from suture.console.request import PageRequest
 from suture.operate import reconciling
 from suture.operate.actor import NotPossible
 from suture.operate.daily import daily
@@ -18,7 +18,7 @@ _DAYS = 14
 _STATES = ("open", "repaired", "accepted")
 
 
-async def _list(ask: Ask) -> Response:
+async def _list(ask: PageRequest) -> Response:
     desk = ask.house.desk
     chosen = selection(ask)
     found = await reconciling.page(desk.database, chosen, ask.since("before"), _PAGE + 1)
@@ -36,7 +36,7 @@ async def _list(ask: Ask) -> Response:
     )
 
 
-def selection(ask: Ask) -> Selection:
+def selection(ask: PageRequest) -> Selection:
     """Which differences a list's address names."""
     state = ask.query("state", "open")
     if state not in _STATES:
@@ -44,7 +44,7 @@ def selection(ask: Ask) -> Selection:
     return Selection(state=state, rule=ask.query("rule"), owner=ask.query("owner"))
 
 
-async def _one(ask: Ask) -> Response:
+async def _one(ask: PageRequest) -> Response:
     number = ask.number("number")
     try:
         told = await reconciling.account(ask.house.desk, number)

@@ -4,12 +4,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from suture.console.pages.page import Page
+from suture.console.request import PageRequest
 from suture.console.runbook_pages import read
-from suture.console.visit import Ask
 from suture.operate.runbook import CLASSES
 
 
-async def _runbook(ask: Ask) -> Response:
+async def _runbook(ask: PageRequest) -> Response:
     name = ask.path("name")
     if name not in CLASSES:
         raise HTTPException(404, f"There is no class of exceptions “{name}”; there are {', '.join(CLASSES)}.")

@@ -3,15 +3,15 @@
 from starlette.responses import RedirectResponse, Response
 
 from suture.console.pages.page import Page
-from suture.console.visit import Ask
+from suture.console.request import PageRequest
 from suture.operate import search
 
 
-async def _empty(ask: Ask) -> Response:
+async def _empty(ask: PageRequest) -> Response:
     return await ask.page("search.html", query="", found=[], asked_patient=False)
 
 
-async def _search(ask: Ask) -> Response:
+async def _search(ask: PageRequest) -> Response:
     """Straight to the page where there is one that is called so."""
     query = search.cleaned(await ask.field("q"))
     found = await search.find(ask.house.desk, query)
@@ -24,7 +24,7 @@ async def _search(ask: Ask) -> Response:
     )
 
 
-async def _patient(ask: Ask) -> Response:
+async def _patient(ask: PageRequest) -> Response:
     """The appointments of the patient whom a source calls so."""
     value, system = await ask.field("value"), await ask.field("system")
     found = await search.find_patient(ask.house.desk, ask.actor(await ask.field("reason")), system, value)

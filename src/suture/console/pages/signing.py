@@ -10,7 +10,7 @@ from suture.access import oidc
 from suture.access.oidc import Started
 from suture.console.formats import said
 from suture.console.pages.page import Page
-from suture.console.visit import Ask, ours
+from suture.console.request import PageRequest, ours
 from suture.operate import accounts
 from suture.operate.accounts import CodeWanted
 from suture.operate.actor import NotPossible
@@ -38,13 +38,13 @@ class _Given(msgspec.Struct, frozen=True):
     until: datetime
 
 
-async def _form(ask: Ask) -> Response:
+async def _form(ask: PageRequest) -> Response:
     if ask.visitor is not None:
         return RedirectResponse(ours(ask.query("next", "/")), 303)
     return await _asked(ask, ask.query("next", "/"))
 
 
-async def _sign_in(ask: Ask) -> Response:
+async def _sign_in(ask: PageRequest) -> Response:
     next_page = await ask.field("next")
     name = (await ask.field("name")).strip().lower()
     if not _may_try(ask, name):
@@ -61,14 +61,14 @@ async def _sign_in(ask: Ask) -> Response:
         return await _asked(ask, next_page, said(error), status=403)
 
 
-def _may_try(ask: Ask, name: str) -> bool:
+def _may_try(ask: PageRequest, name: str) -> bool:
     """So many tries of a name, and so many of all from one address: behind a proxy that is everybody's."""
     address, now = ask.address, ask.house.base.clock.now()
     asked = [(f"{address} {name[:80]}", _TRIES_OF_A_NAME), (address, _TRIES_OF_ALL)]
     return all(ask.house.tries.take(key, per_minute, now).granted for key, per_minute in asked)
 
 
-async def _code(ask: Ask) -> Response:
+async def _code(ask: PageRequest) -> Response:
     """The second step: only for who gave the right password in this browser just now."""
     next_page, code = await ask.field("next"), await ask.field("code")
     given = _kept(ask, _PASSWORD_GIVEN, _Given)
@@ -84,7 +84,7 @@ async def _code(ask: Ask) -> Response:
     return response
 
 
-async def _asked(ask: Ask, next_page: str, trouble: str = "", *, status: int = 200) -> Response:
+async def _asked(ask: PageRequest, next_page: str, trouble: str = "", *, status: int = 200) -> Response:
     return await ask.page(
         "sign_in.html",
         next_page=ours(next_page),
@@ -95,11 +95,11 @@ async def _asked(ask: Ask, next_page: str, trouble: str = "", *, status: int = 2
     )
 
 
-async def _invitation(ask: Ask) -> Response:
+async def _invitation(ask: PageRequest) -> Response:
     return await _invited(ask)
 
 
-async def _accept(ask: Ask) -> Response:
+async def _accept(ask: PageRequest) -> Response:
     password, again = await ask.field("password"), await ask.field("again")
     if password != again:
         return await _invited(ask, "The two passwords are not the same.")
@@ -110,13 +110,13 @@ async def _accept(ask: Ask) -> Response:
     return ask.signed_in(token, "/")
 
 
-async def _invited(ask: Ask, trouble: str = "") -> Response:
+async def _invited(ask: PageRequest, trouble: str = "") -> Response:
     name = await accounts.invited(ask.house.desk, ask.path("token"))
     status = 404 if name is None else 200 if not trouble else 422
     return await ask.page("invitation.html", name=name, trouble=trouble, status=status)
 
 
-async def _to_provider(ask: Ask) -> Response:
+async def _to_provider(ask: PageRequest) -> Response:
     """Send the browser to the identity provider, with what its answer must fit in a sealed cookie."""
     if not ask.house.has_provider:
         return RedirectResponse("/sign-in", 303)
@@ -129,7 +129,7 @@ async def _to_provider(ask: Ask) -> Response:
     return response
 
 
-async def _from_provider(ask: Ask) -> Response:
+async def _from_provider(ask: PageRequest) -> Response:
     way = _kept(ask, _UNDER_WAY, _Way)
     if way is None or not ask.house.has_provider:
         return await _asked(ask, "/", "No sign-in is under way in this browser: begin again.", status=403)
@@ -144,13 +144,13 @@ async def _from_provider(ask: Ask) -> Response:
     return response
 
 
-def _keep(ask: Ask, response: Response, name: str, told: msgspec.Struct, within: timedelta) -> None:
+def _keep(ask: PageRequest, response: Response, name: str, told: msgspec.Struct, within: timedelta) -> None:
     """Leave something with the browser, sealed, for a while."""
     sealed = ask.house.desk.vault.keep(msgspec.json.encode(told), name)
     ask.keep(response, name, sealed.hex(), int(within.total_seconds()))
 
 
-def _kept(ask: Ask, name: str, kind: type[_Kept]) -> _Kept | None:
+def _kept(ask: PageRequest, name: str, kind: type[_Kept]) -> _Kept | None:
     """What was left with the browser; None where there is nothing, or nothing of ours."""
     try:
         told = ask.house.desk.vault.kept(bytes.fromhex(ask.request.cookies.get(name, "")), name)

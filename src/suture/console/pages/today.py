@@ -7,7 +7,7 @@ from suture.console.funnel import slices
 from suture.console.pages.page import Page
 from suture.console.plot import day_bars, plot
 from suture.console.progress import subject_link
-from suture.console.visit import Ask, cursor, place
+from suture.console.request import PageRequest, cursor, place
 from suture.operate.exception_groups import causes_of
 from suture.operate.interfaces import interfaces
 from suture.operate.today import of_stage, today, waits
@@ -16,7 +16,7 @@ from suture.store.journeys import Stage
 _PAGE = 100
 
 
-async def _today(ask: Ask) -> Response:
+async def _today(ask: PageRequest) -> Response:
     house = ask.house
     database, now = house.base.database, house.base.clock.now()
     day = await today(database, now, house.zone)
@@ -36,7 +36,7 @@ async def _today(ask: Ask) -> Response:
     )
 
 
-async def _stage(ask: Ask) -> Response:
+async def _stage(ask: PageRequest) -> Response:
     """The journeys behind one figure of the day."""
     try:
         stage = Stage(ask.query("stage", Stage.SEEN))

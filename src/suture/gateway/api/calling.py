@@ -11,12 +11,12 @@ from suture.access.roles import CLIENT
 from suture.backbone.feed import Feed
 from suture.gateway.api.problems import ApiProblem
 from suture.operate.actor import Actor
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.store.clients import Caller
 
 
-def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
+def _desk(request: Request) -> CommandContext:
+    desk: CommandContext = request.app.state.desk
     return desk
 
 
@@ -25,7 +25,7 @@ def _feed(request: Request) -> Feed:
     return feed
 
 
-TheDesk = Annotated[Desk, Depends(_desk)]
+TheDesk = Annotated[CommandContext, Depends(_desk)]
 TheFeed = Annotated[Feed, Depends(_feed)]
 IdempotencyKey = Annotated[
     str | None,

@@ -7,11 +7,11 @@ import msgspec
 
 from suture.catalogue.reconciliation import Rule
 from suture.operate.words import Words, money_of
-from suture.store import discrepancies, exceptions, holdings
+from suture.store import discrepancies, exceptions, ledger_snapshot
 from suture.store.database import Connection
 from suture.store.discrepancies import Discrepancy
 from suture.store.exceptions import OpenException
-from suture.store.holdings import Apart
+from suture.store.ledger_snapshot import Apart
 
 MOST = 50
 """How many documents of a line are explained one by one."""
@@ -51,7 +51,7 @@ async def reasons(
 ) -> list[Reason]:
     """Why these books differ in a span of days at a facility, in a currency; one more than `MOST` where there are
     more."""
-    apart = await holdings.apart(connection, books, span, facility=facility, currency=currency, most=MOST + 1)
+    apart = await ledger_snapshot.apart(connection, books, span, facility=facility, currency=currency, most=MOST + 1)
     known = await _known(connection, apart, rules, said)
     return [_reason(one, books, span, (facility, currency), known) for one in apart]
 
@@ -64,7 +64,7 @@ async def _known(connection: Connection, apart: Sequence[Apart], rules: Mapping[
         # What is open explains more than what was accepted; of one appointment, what is of the same key.
         {name: one for one in sorted(found, key=_telling) for name in (one.appointment, one.key)},
         {(one.subject or "").partition("/")[2]: one for one in troubles if one.state != "resolved"},
-        await holdings.at_work(connection, appointments),
+        await ledger_snapshot.at_work(connection, appointments),
         rules,
         said,
     )

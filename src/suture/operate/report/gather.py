@@ -10,16 +10,16 @@ import msgspec
 from suture.catalogue.reconciliation import Rule
 from suture.operate import closing
 from suture.operate.closing import Status
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.report.explain import Reason, reasons
 from suture.operate.words import Words
 from suture.processes.definitions.month_end_close import Accrued, correlation_of
-from suture.store import audit, discrepancies, exceptions, holdings, reconciliations
+from suture.store import audit, discrepancies, exceptions, ledger_snapshot, reconciliations
 from suture.store.audit import Entry
 from suture.store.database import Connection
 from suture.store.discrepancies import Discrepancy, Selection
 from suture.store.exceptions import OpenException
-from suture.store.holdings import Tally
+from suture.store.ledger_snapshot import DailyTotals
 from suture.store.periods import first_of, last_of
 from suture.store.reconciliations import Reconciliation
 
@@ -71,13 +71,13 @@ _MILESTONES = (
 )
 
 
-async def gather(desk: Desk, month: str) -> CloseReport:
+async def gather(desk: CommandContext, month: str) -> CloseReport:
     """Raises `NotPossible` where the month's close was never begun."""
     told, first, last = await closing.status(desk, month), first_of(month), last_of(month)
     rules = {rule.name: rule for rule in desk.catalogue.reconciliation.standing}
     said = Words.of(desk.catalogue)
     async with desk.database.connection() as connection:
-        tallies = await holdings.tallies(connection, first, last)
+        tallies = await ledger_snapshot.daily_totals(connection, first, last)
         closed = await discrepancies.select(connection, Selection(state="", first=first, last=last), _MOST)
         waiting = await exceptions.of_days(connection, first, last, desk.catalogue.organisation.timezone, _MOST)
         run = await reconciliations.of_correlation(connection, correlation_of(month, told.period.round))
@@ -116,7 +116,7 @@ async def _explained(
     return msgspec.structs.replace(line, reasons=tuple(found))
 
 
-def lines(tallies: Sequence[Tally]) -> list[Line]:
+def lines(tallies: Sequence[DailyTotals]) -> list[Line]:
     """Both sides of each milestone at each facility and in each currency, by name."""
     counts: dict[tuple[str, str, str], int] = defaultdict(int)
     amounts: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)

@@ -16,7 +16,7 @@ SET seen_at = excluded.seen_at, what = excluded.what, money = excluded.money, ev
 RETURNING number, rule, what, key, appointment, facility, opened_at = $14 AS new
 
 -- name: in_scope
--- Open ones about what is in scope (`holdings.sql`), or dated in these days.
+-- Open ones about what is in scope (`ledger_snapshot.sql`), or dated in these days.
 SELECT * FROM discrepancy
 WHERE state IN ('open', 'repairing') AND (key IN (SELECT key FROM scope) OR appointment IN (SELECT key FROM scope)
     OR day BETWEEN $1 AND $2)

@@ -1,6 +1,6 @@
 -- name: read
 SELECT interface, breaker, cause, openings, opened_at, probe_at, paused_at, paused_by, pause_reason,
-    (SELECT count(*) FROM process WHERE state = 'parked' AND held_by = gate.interface) AS parked
+    (SELECT count(*) FROM process WHERE state = 'parked' AND held_by = gate.interface) AS suspended
 FROM gate ORDER BY interface
 
 -- name: ensure
@@ -47,7 +47,7 @@ WHERE interface = $1 AND (paused_at IS NOT NULL OR breaker <> 'closed')
 RETURNING interface, pg_notify('suture_gates', interface)
 
 -- name: drain
--- Parked work goes on in the order it began, one worker's turn at a time, so that the rate holds for all together.
+-- Suspended work goes on in the order it began, one worker's turn at a time, so that the rate holds for all together.
 WITH turn AS (
     UPDATE gate SET drained_at = $2::timestamptz
     WHERE interface = $1 AND paused_at IS NULL AND breaker = $4

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import msgspec
 
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.matching import Item, items_by_line
 from suture.connectors.odoo.remittances.standing import CLAIM, Standing, lines_of_entries, standing
+from suture.connectors.odoo.session import CompanySession
 
 _PARTIAL = "account.partial.reconcile"
 _FIELDS = ("debit_move_id", "credit_move_id", "debit_amount_currency")
@@ -99,7 +99,7 @@ def answer_of(one: Standing, *, billed: bool) -> Answer:
     )
 
 
-async def earlier(books: Books, invoices: Mapping[str, Sequence[Item]], *, others: bool) -> dict[str, Earlier]:
+async def earlier(books: CompanySession, invoices: Mapping[str, Sequence[Item]], *, others: bool) -> dict[str, Earlier]:
     """By appointment, of those invoices (their items) that something was matched with. Claims that were reversed are
     matched with nothing any more. Entries of before, whose adjustments are sums, tell no claim's. With `others` the
     claims of other payers too, that paid what the first one left to the patient."""
@@ -125,7 +125,7 @@ async def earlier(books: Books, invoices: Mapping[str, Sequence[Item]], *, other
     return {key: Earlier(paid[key], tuple(answers[key])) for key, _ in set(of_line.values())}
 
 
-async def _of_shares(books: Books, shares: Mapping[int, str]) -> list[tuple[str, Answer]]:
+async def _of_shares(books: CompanySession, shares: Mapping[int, str]) -> list[tuple[str, Answer]]:
     """The claims that paid these shares of patients, by whose visit it is."""
     partials = await books.odoo.search(_PARTIAL, [["debit_move_id", "in", list(shares)]], _FIELDS)
     settled = {row["credit_move_id"]: shares[row["debit_move_id"]] for row in partials}
@@ -133,7 +133,7 @@ async def _of_shares(books: Books, shares: Mapping[int, str]) -> list[tuple[str,
     return [(settled[one.claim.line], answer_of(one, billed=False)) for one in claims]
 
 
-async def _claims_of(books: Books, lines: Collection[Item]) -> list[Standing]:
+async def _claims_of(books: CompanySession, lines: Collection[Item]) -> list[Standing]:
     """What entries hold of the claims whose own lines these are."""
     claims = [one for one in lines if one.label.startswith(CLAIM)]
     rows = await lines_of_entries(books, {one.move for one in claims})

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from suture.canonical.remittance import ClaimPayment, ClaimStatus
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.matching import Item, item, items_of
 from suture.connectors.odoo.names import source
 from suture.connectors.odoo.remittances.standing import RECEIVABLE, is_share_of, lines_of_entries
+from suture.connectors.odoo.session import CompanySession
 from suture.core.failure import Fatal
 
 _LINE, _PARTIAL = "account.move.line", "account.partial.reconcile"
@@ -65,7 +65,7 @@ def comes_second(claim: ClaimPayment) -> bool:
     return claim.status in _NOT_FIRST
 
 
-async def owed(books: Books, claims: Sequence[ClaimPayment], payer: int, currency: int) -> dict[str, Owed]:
+async def owed(books: CompanySession, claims: Sequence[ClaimPayment], payer: int, currency: int) -> dict[str, Owed]:
     """What is open for claims of a payer, by appointment. A draft, and what is in another currency, isn't open."""
     if not claims:
         return {}
@@ -97,7 +97,7 @@ async def owed(books: Books, claims: Sequence[ClaimPayment], payer: int, currenc
 
 
 async def _standing_and_own(
-    books: Books,
+    books: CompanySession,
     others: Mapping[str, Sequence[Item]],
     parts: Mapping[str, Mapping[str, int]],
     items: Mapping[int, Sequence[Item]],
@@ -109,7 +109,7 @@ async def _standing_and_own(
     return shares
 
 
-async def standing_shares(books: Books, invoices: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:
+async def standing_shares(books: CompanySession, invoices: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:
     """What of invoices (their items by appointment) was left to the patients and is open: by remittances, in a line of
     the claim that settled the invoice, or by transfers."""
     of_line = {one.line: key for key, items in invoices.items() for one in items}
@@ -142,7 +142,7 @@ async def standing_shares(books: Books, invoices: Mapping[str, Sequence[Item]]) 
     return found
 
 
-async def _analytics_of(books: Books, invoices: Collection[int]) -> dict[int, Row]:
+async def _analytics_of(books: CompanySession, invoices: Collection[int]) -> dict[int, Row]:
     """The facility and practitioner of invoices, as their lines have them."""
     if not invoices:
         return {}
@@ -151,7 +151,7 @@ async def _analytics_of(books: Books, invoices: Collection[int]) -> dict[int, Ro
     return {row["move_id"]: row["analytic_distribution"] for row in rows if row["analytic_distribution"]}
 
 
-async def _payers_account(books: Books, payer: int) -> int:
+async def _payers_account(books: CompanySession, payer: int) -> int:
     """Where the payer's own items go, for a claim that settles nothing."""
     rows = await books.odoo.read("res.partner", [payer], ["property_account_receivable_id"])
     account = rows[payer]["property_account_receivable_id"] if payer in rows else False

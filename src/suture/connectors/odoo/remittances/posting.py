@@ -13,7 +13,6 @@ import msgspec
 
 from suture.canonical.remittance import ClaimPayment, Remittance, imbalance
 from suture.connectors.odoo.booking import Draft, book
-from suture.connectors.odoo.books import Books, deleted_in_odoo, unwrap
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.company_config import Setting
 from suture.connectors.odoo.matching import Item, items_by_line, match, take_apart
@@ -47,6 +46,7 @@ from suture.connectors.odoo.remittances.standing import (
     standing,
 )
 from suture.connectors.odoo.remittances.told import Told, kept_label, signature
+from suture.connectors.odoo.session import CompanySession, deleted_in_odoo, unwrap
 from suture.connectors.port import LedgerPartner, OpenClaim, PostedRemittance, RemittanceProgress, SettledInvoice
 from suture.core.failure import Rejected
 from suture.core.money import Money, round_money, total
@@ -58,7 +58,7 @@ _MOST_COMPLETIONS = 5
 
 
 async def post(
-    books: Books,
+    books: CompanySession,
     remittance: Remittance,
     partners: Sequence[LedgerPartner],
     progress: Callable[[RemittanceProgress], None],
@@ -112,7 +112,7 @@ def _check(remittance: Remittance, setting: Setting) -> None:
         setting.adjustment(f"PLB-{kept.reason}")
 
 
-async def _invoices(books: Books, setting: Setting, part: "Part") -> list[SettledInvoice]:
+async def _invoices(books: CompanySession, setting: Setting, part: "Part") -> list[SettledInvoice]:
     """The posted invoices of a part's claims, as they are now."""
     parts = await books.parts(sorted({claim.appointment for claim in part.claims}))
     of = {moves[""]: appointment for appointment, moves in parts.items() if "" in moves}

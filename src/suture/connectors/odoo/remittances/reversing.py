@@ -13,11 +13,11 @@ from itertools import combinations
 import msgspec
 
 from suture.canonical.remittance import ClaimPayment
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.matching import ITEM_FIELDS, Item, item
 from suture.connectors.odoo.names import source
 from suture.connectors.odoo.remittances.said import Said, read, said_of
 from suture.connectors.odoo.remittances.standing import RECEIVABLE, Standing
+from suture.connectors.odoo.session import CompanySession
 
 _LINE, _PARTIAL = "account.move.line", "account.partial.reconcile"
 _UNDOES = "undoes_"
@@ -96,7 +96,7 @@ def sign_of(booked: int, credits: Sequence[int]) -> str:
     return f"{_UNDOES}{'_'.join(map(str, (booked, *credits)))}"
 
 
-async def turned_in(books: Books, lines: Sequence[Item]) -> list[Turned]:
+async def turned_in(books: CompanySession, lines: Sequence[Item]) -> list[Turned]:
     """What lines of ours say that they take back (`sign_of`)."""
     names = await books.odoo.external_ids(_LINE, [one.line for one in lines])
     return [turned for one in lines if (turned := _turned(one, names.get(one.line, "")))]
@@ -110,7 +110,7 @@ def _turned(line: Item, external_id: str) -> Turned | None:
     return Turned(line, booked, tuple(credits))
 
 
-async def credits_of(books: Books, known: Sequence[Standing]) -> dict[int, list[int]]:
+async def credits_of(books: CompanySession, known: Sequence[Standing]) -> dict[int, list[int]]:
     """What has paid patients' shares, by the share's line."""
     shares = [one.share.line for one in known if one.share]
     found: dict[int, list[int]] = defaultdict(list)
@@ -130,7 +130,7 @@ class Early(msgspec.Struct, frozen=True):
 
 
 async def early_reversals(
-    books: Books, payer: int, labels: Collection[str], besides: Collection[int], since: date
+    books: CompanySession, payer: int, labels: Collection[str], besides: Collection[int], since: date
 ) -> dict[str, list[Early]]:
     """What reversals of a payer took back, not before `since`, of claims that were not booked then, the oldest
     first."""

@@ -16,11 +16,11 @@ from decimal import Decimal
 import msgspec
 
 from suture.canonical.remittance import ClaimPayment
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.client import Row
 from suture.connectors.odoo.matching import ITEM_FIELDS, Item, item, items_by_line
 from suture.connectors.odoo.names import source
 from suture.connectors.odoo.remittances.said import Said, read, visit
+from suture.connectors.odoo.session import CompanySession
 
 DEPOSIT, SUMMED, CLAIM = "Remittance", "Adjustments ", "Claim "
 RECEIVABLE = "asset_receivable"
@@ -125,7 +125,7 @@ def of_visit(known: Sequence[Standing], appointment: str) -> list[Standing]:
     return [one for one in known if one.said is None or one.said.visit == wanted]
 
 
-async def lines_of_entries(books: Books, entries: Collection[int]) -> list[Row]:
+async def lines_of_entries(books: CompanySession, entries: Collection[int]) -> list[Row]:
     """All lines of entries, in the order in which they were written. Claims' lines have their external ids with them
     (`external_id`)."""
     if not entries:
@@ -175,7 +175,7 @@ def _with(of: Standing, row: Row, *, receivable: bool) -> Standing:
 
 
 async def booked_before(
-    books: Books, payer: int, labels: Collection[str], besides: Collection[int]
+    books: CompanySession, payer: int, labels: Collection[str], besides: Collection[int]
 ) -> dict[str, list[Standing]]:
     """What earlier remittances of a payer booked of claims and none has taken back, oldest first. `besides` are the
     entries of the remittance that asks: nothing reverses what it books itself."""
@@ -202,7 +202,7 @@ async def booked_before(
     }
 
 
-async def _references(books: Books, entries: Collection[int]) -> dict[int, str]:
+async def _references(books: CompanySession, entries: Collection[int]) -> dict[int, str]:
     rows = await books.odoo.read("account.move", sorted(entries), ["ref"]) if entries else {}
     return {entry: str(row["ref"] or "") for entry, row in rows.items()}
 
@@ -234,7 +234,7 @@ def said_alike(one: Said | None, other: Said | None) -> bool:
     return (one.visit, one.codes, one.patient) == (other.visit, other.codes, other.patient)
 
 
-async def _turned(books: Books, known: Sequence[Standing]) -> set[int]:
+async def _turned(books: CompanySession, known: Sequence[Standing]) -> set[int]:
     """The claims' lines that a reversal was matched with."""
     booked = {one.deciding.line: one.claim.line for one in known if not one.reverses}
     reversals = {one.deciding.line for one in known if one.reverses}
@@ -248,7 +248,7 @@ async def _turned(books: Books, known: Sequence[Standing]) -> set[int]:
     }
 
 
-async def settled_invoices(books: Books, known: Sequence[Standing]) -> dict[int, set[int]]:
+async def settled_invoices(books: CompanySession, known: Sequence[Standing]) -> dict[int, set[int]]:
     """The invoices (`account.move`) that claims settled, by the claim's own line."""
     lines = [one.claim.line for one in known]
     partials = await books.odoo.search(_PARTIAL, [["credit_move_id", "in", lines]], ["credit_move_id", "debit_move_id"])

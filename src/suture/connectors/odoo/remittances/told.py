@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from suture.canonical.remittance import Adjustment, ClaimPayment, Remittance
-from suture.connectors.odoo.books import Books
 from suture.connectors.odoo.company_config import Setting
 from suture.connectors.odoo.entries import EntryBuilder
 from suture.connectors.odoo.remittances.adjudication import AdjustmentLine
 from suture.connectors.odoo.remittances.standing import DEPOSIT
+from suture.connectors.odoo.session import CompanySession
 
 
 @dataclass(frozen=True)
 class Told:
     """`partners` are ids by reference."""
 
-    books: Books
+    books: CompanySession
     setting: Setting
     remittance: Remittance
     partners: Mapping[str, int]

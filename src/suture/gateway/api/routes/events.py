@@ -12,7 +12,7 @@ from suture.gateway.api.calling import Cursor, Limit, TheDesk, TheFeed, cursor_o
 from suture.gateway.api.models import EventPage
 from suture.gateway.api.problems import ApiProblem
 from suture.operate.actor import Actor
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.store import events as recorded
 
 _MOST_PAGES = 20
@@ -44,7 +44,9 @@ async def events(
     return Response(_page(found, following), media_type="application/json", headers=_link(following, limit, told))
 
 
-async def _recorded(desk: Desk, feed: Feed, after: int, types: list[str], limit: int) -> tuple[list[Numbered], int]:
+async def _recorded(
+    desk: CommandContext, feed: Feed, after: int, types: list[str], limit: int
+) -> tuple[list[Numbered], int]:
     """The next events of the stream that were recorded so (others are nobody's to believe), and where to go on."""
     for _ in range(_MOST_PAGES):
         found = await feed.after(after, types, limit)

@@ -20,7 +20,7 @@ from suture.gateway.api.models import (
 from suture.gateway.api.problems import ApiProblem, not_found
 from suture.operate import subscribers
 from suture.operate.actor import Actor, NotPossible
-from suture.operate.desk import Desk
+from suture.operate.context import CommandContext
 from suture.operate.subscribers import NoSuchSubscription
 from suture.store.subscriptions import Subscription
 
@@ -122,7 +122,7 @@ async def redeliver(
     return _answer(found)
 
 
-async def _own(desk: Desk, manager: Actor, number: UUID) -> Subscription:
+async def _own(desk: CommandContext, manager: Actor, number: UUID) -> Subscription:
     try:
         return await subscribers.one(desk, number, manager.name)
     except NoSuchSubscription as error:

@@ -1,4 +1,4 @@
-"""What every page works with: the desk, the bench once it is needed, and figures too dear to be read by each."""
+"""What every page works with: the contexts of commands and of repairs, and figures too dear to be read by each."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ from suture.core.clock import Clock
 from suture.operate import accounts
 from suture.operate.actor import NotPossible
 from suture.operate.objectives import Objective, objectives
-from suture.operate.repairs import Bench
+from suture.operate.repairs import RepairContext
 from suture.operate.today import last_days
 from suture.store.journeys import Day
 
@@ -58,7 +58,7 @@ class Fresh(Generic[T]):
             self._known = None
 
 
-class House:
+class ConsoleContext:
     """One console process."""
 
     def __init__(self, base: Foundation) -> None:
@@ -81,7 +81,7 @@ class House:
         """Whether people may sign in through an identity provider."""
         return self.base.settings.oidc_issuer is not None
 
-    def bench(self) -> Bench:
+    def bench(self) -> RepairContext:
         """Where commands are done. Systems that can't be connected say so when they are needed, and not before."""
         if self._systems is None:
             try:

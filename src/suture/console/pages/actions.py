@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from suture.console.formats import said
 from suture.console.pages.page import Page
-from suture.console.visit import Ask, fields, number, ours
+from suture.console.request import PageRequest, fields, number, ours
 from suture.core.failure import Failure
 from suture.operate import approvals
 from suture.operate.actor import NotAllowed, NotPossible
@@ -18,7 +18,7 @@ from suture.operate.commands import COMMANDS, Done
 _APPROVALS = "/approvals"
 
 
-async def _do(ask: Ask) -> Response:
+async def _do(ask: PageRequest) -> Response:
     """Do a command with a form's fields, then back to where it was sent from, with what came of it."""
     name = ask.path("command")
     if name not in COMMANDS:
@@ -39,7 +39,7 @@ async def _do(ask: Ask) -> Response:
     return await _told(ask, done, onward or back)
 
 
-async def _decide(ask: Ask) -> Response:
+async def _decide(ask: PageRequest) -> Response:
     """Approve or refuse what another asked for."""
     asked, what = number(await ask.field("number")), ask.path("what")
     if what not in ("approve", "refuse") or asked is None:
@@ -57,7 +57,7 @@ async def _decide(ask: Ask) -> Response:
     return await _told(ask, done, _APPROVALS)
 
 
-async def _told(ask: Ask, done: Done, back: str) -> Response:
+async def _told(ask: PageRequest, done: Done, back: str) -> Response:
     """What came of it. A secret is shown once, on a page of its own, and kept nowhere."""
     if not done.secret:
         return await ask.back(back, said(done.words))

@@ -1,4 +1,4 @@
-"""What acting needs, in one place."""
+"""The context of a command: what acting needs, in one place."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,13 +8,13 @@ from suture.core.clock import Clock
 from suture.store import corrections
 from suture.store.anchor import Anchor
 from suture.store.audit import Trail
+from suture.store.data_keys import Vault
 from suture.store.database import Connection, Database
 from suture.store.recorder import Recorder
-from suture.store.vault import Vault
 
 
 @dataclass(frozen=True)
-class Desk:
+class CommandContext:
     """Where people act from: console, API and command line alike. `anchor` keeps the audit trail's head."""
 
     database: Database

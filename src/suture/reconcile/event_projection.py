@@ -13,7 +13,7 @@ from suture.catalogue.model import ServiceIndex
 from suture.core.money import Money
 from suture.reconcile.books import COMPLETED
 from suture.store.events import Outgoing
-from suture.store.holdings import Holding, Price
+from suture.store.ledger_snapshot import Holding, Price
 
 APPOINTMENT, CHARGE, INVOICE, PAYMENT = (f"suture.{kind}" for kind in ("appointment", "charge", "invoice", "payment"))
 SUPPLIES, SHARE = "suture.supplies", "suture.share"
@@ -27,7 +27,7 @@ _STATES = {
 }
 
 
-class Fold:
+class EventProjection:
     """Folds events, in the order in which they were recorded. Folding the tail again comes to the same: each event
     writes the whole of what it says, and what it ends is ended by its key."""
 

@@ -12,10 +12,10 @@ from suture.core.ids import fact_id
 from suture.reconcile import sisters
 from suture.reconcile.differences import Difference
 from suture.reconcile.evidence import found
-from suture.store import discrepancies, holdings
+from suture.store import discrepancies, ledger_snapshot
 from suture.store.database import Connection
 from suture.store.discrepancies import Opened
-from suture.store.holdings import Holding
+from suture.store.ledger_snapshot import Holding
 from suture.store.recorder import Recorder
 
 BY = "reconciliation"
@@ -24,7 +24,7 @@ AGREE = "both sides were read again and agree"
 _PAYMENTS, _VISITS = "posted_payment", "completed_appointment"
 
 
-class Teller:
+class DiscrepancyRecorder:
     """What a run found, as discrepancies that people work."""
 
     def __init__(self, recorder: Recorder, catalogue: Catalogue) -> None:
@@ -36,7 +36,7 @@ class Teller:
         its way since not too long."""
         subjects = {one.key: _subjects(one) for one in told if one.appointment}
         asked = sorted({subject for several in subjects.values() for subject in several})
-        known = await holdings.explained(connection, asked, since, [_VISITS, _PAYMENTS]) if asked else set()
+        known = await ledger_snapshot.explained(connection, asked, since, [_VISITS, _PAYMENTS]) if asked else set()
         return {key for key, several in subjects.items() if not known.isdisjoint(several)}
 
     async def open(
@@ -70,7 +70,7 @@ class Teller:
             for one in await discrepancies.in_scope(connection, span)
             if (one.rule, one.key) not in raw and (span is not None or _asked(one.rule, rules))
         ]
-        seen = await holdings.documents(connection, [one.key for one in gone]) if gone else []
+        seen = await ledger_snapshot.documents(connection, [one.key for one in gone]) if gone else []
         closed: list[Opened] = []
         for one in gone:
             held = [document for document in seen if document.key == one.key]

@@ -10,7 +10,7 @@ import msgspec
 from suture.catalogue.reconciliation import Expectation, Side
 from suture.store.database import Connection, sql
 
-_SQL = sql("holdings")
+_SQL = sql("ledger_snapshot")
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +58,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     right_facility: str | None = None
 
 
-class Tally(msgspec.Struct, frozen=True, kw_only=True):
+class DailyTotals(msgspec.Struct, frozen=True, kw_only=True):
     """A day of a book at a facility: count, sum and hash of what stands."""
 
     book: str
@@ -157,20 +157,20 @@ async def merge_book(connection: Connection, book: str) -> None:
     await merge(connection)
 
 
-async def tally(connection: Connection, first: date, last: date, at: datetime) -> None:
+async def total_days(connection: Connection, first: date, last: date, at: datetime) -> None:
     """Count, sum and hash every book of these days."""
-    await connection.execute(_SQL["untally"], first, last)
-    await connection.execute(_SQL["tally"], first, last, at)
+    await connection.execute(_SQL["forget_totals"], first, last)
+    await connection.execute(_SQL["total_days"], first, last, at)
 
 
-async def tally_days_of(connection: Connection, appointments: Sequence[str], at: datetime) -> None:
+async def total_days_of(connection: Connection, appointments: Sequence[str], at: datetime) -> None:
     """Count the days anew on which something of these appointments is dated."""
     for row in await connection.fetch(_SQL["days_of"], appointments):
-        await tally(connection, row["day"], row["day"], at)
+        await total_days(connection, row["day"], row["day"], at)
 
 
-async def tallies(connection: Connection, first: date, last: date) -> list[Tally]:
-    return [Tally(**dict(row)) for row in await connection.fetch(_SQL["tallies"], first, last)]
+async def daily_totals(connection: Connection, first: date, last: date) -> list[DailyTotals]:
+    return [DailyTotals(**dict(row)) for row in await connection.fetch(_SQL["daily_totals"], first, last)]
 
 
 async def apart(
@@ -280,7 +280,7 @@ async def unbilled(connection: Connection, first: date, last: date) -> list[Unbi
 
 
 async def on_their_way(connection: Connection, first: date, last: date) -> int:
-    """How many processes of what is dated in these days are at work, or parked."""
+    """How many processes of what is dated in these days are at work, or suspended."""
     count: int = await connection.fetchval(_SQL["on_their_way"], first, last)
     return count
 

@@ -7,7 +7,7 @@ from suture.store import audit
 from suture.store.database import Connection, Database, sql
 from suture.store.sealing import DataKey, MasterKey, SealBroken, Sealed, WrongMasterKey, period_of
 
-_SQL = sql("vault")
+_SQL = sql("data_keys")
 
 
 class Vault:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from suture.access.roles import ADMINISTRATOR, OF_PEOPLE, ROLES
-from suture.console.house import House
+from suture.console.context import ConsoleContext
 from suture.console.render import Renderer
 from suture.operate import accounts
 from suture.operate.accounts import SESSION_LASTS, Visitor
@@ -30,10 +30,10 @@ _LONGEST_NUMBER = 18
 _ZONES: dict[str, ZoneInfo] = {}
 
 
-class Ask:
+class PageRequest:
     """One request, and who makes it."""
 
-    def __init__(self, house: House, renderer: Renderer, request: Request, visitor: Visitor | None) -> None:
+    def __init__(self, house: ConsoleContext, renderer: Renderer, request: Request, visitor: Visitor | None) -> None:
         self.house = house
         self.request = request
         self.visitor = visitor
@@ -170,7 +170,7 @@ class Ask:
         )
 
 
-async def visit(house: House, renderer: Renderer, request: Request, *, public: bool) -> Ask:
+async def visit(house: ConsoleContext, renderer: Renderer, request: Request, *, public: bool) -> PageRequest:
     """Who asks. A page that is `public` doesn't need to know, and is shown while the database is away."""
     token = request.cookies.get(_session_name(house), "")
     visitor = None
@@ -180,7 +180,7 @@ async def visit(house: House, renderer: Renderer, request: Request, *, public: b
         except (*CONNECTION_LOST, TimeoutError):
             if not public:
                 raise
-    return Ask(house, renderer, request, visitor)
+    return PageRequest(house, renderer, request, visitor)
 
 
 def _host_of(origin: str) -> str | None:
@@ -230,11 +230,11 @@ def fields(form: FormData, names: Mapping[str, bool]) -> dict[str, Any]:
     return told
 
 
-def _session_name(house: House) -> str:
+def _session_name(house: ConsoleContext) -> str:
     return "__Host-suture" if house.is_secure else "suture"
 
 
-def _before_name(house: House) -> str:
+def _before_name(house: ConsoleContext) -> str:
     return f"{_session_name(house)}-before"
 
 

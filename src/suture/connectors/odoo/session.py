@@ -12,7 +12,7 @@ from suture.connectors.odoo.crosswalk import Crosswalk
 from suture.connectors.odoo.documents import Document, table
 from suture.connectors.odoo.external_ids import Finder
 from suture.connectors.odoo.parties import Parties
-from suture.connectors.odoo.posting import MOVE_FIELDS, Poster, own_date, parse_day, printed
+from suture.connectors.odoo.posting import MOVE_FIELDS, Poster, fingerprinted, own_date, parse_day
 from suture.connectors.port import LedgerPlan
 from suture.core.clock import Clock
 from suture.core.failure import Failure, Rejected
@@ -27,7 +27,7 @@ _PART_OF = {"invoice": "", "invoice_patient": "patient"}
 _PARTS = tuple(_PART_OF)
 
 
-class Books:
+class CompanySession:
     """Everything is bound to one company. `setting` is read at first use and again after `prepare`."""
 
     def __init__(
@@ -139,7 +139,7 @@ class Books:
                     name=name,
                     model="account.move",
                     record=row["id"],
-                    prints=self._prints(row, codes),
+                    fingerprints=self._fingerprints(row, codes),
                 )
                 for name, row in outcome.items()
                 if not isinstance(row, Failure)
@@ -158,7 +158,7 @@ class Books:
         known = await self.crosswalk.recall(list(elsewhere)) if elsewhere else {}
         codes = (await self.setting()).codes()
         for name, row in elsewhere.items():
-            if name in known and known[name].prints.get("date") == self._prints(row, codes)["date"]:
+            if name in known and known[name].fingerprints.get("date") == self._fingerprints(row, codes)["date"]:
                 days[row["id"]] = parse_day(row["date"])
         return days
 
@@ -179,15 +179,15 @@ class Books:
         ours = {
             moves[name]: day
             for name, day in moved.items()
-            if rows[moves[name]]["write_uid"] == us and not (name in known and known[name].prints)
+            if rows[moves[name]]["write_uid"] == us and not (name in known and known[name].fingerprints)
         }
         if not ours:
             return rows
         await self.poster.take_back(ours, [i for i in ours if rows[i]["state"] == "posted"])
         return {**rows, **await self.odoo.read("account.move", list(ours), MOVE_FIELDS)}
 
-    def _prints(self, row: Row, codes: Mapping[int, str]) -> dict[str, str]:
-        return self.crosswalk.prints(printed(row, codes))
+    def _fingerprints(self, row: Row, codes: Mapping[int, str]) -> dict[str, str]:
+        return self.crosswalk.fingerprints(fingerprinted(row, codes))
 
     async def moves(self, kind: str, keys: Sequence[str], move_type: str = "entry") -> dict[str, int]:
         """Ids by key of our journal entries or invoices of a kind, whose `ref` is the key."""

@@ -82,10 +82,10 @@ WHERE (holding.state, holding.stands, holding.counts, holding.day, holding.facil
         excluded.party, excluded.appointment, excluded.amount, excluded.open, excluded.currency, excluded.quantity,
         excluded.detail)
 
--- name: untally
+-- name: forget_totals
 DELETE FROM tally WHERE day BETWEEN $1 AND $2
 
--- name: tally
+-- name: total_days
 -- The hash is of a set: the same whatever the order.
 INSERT INTO tally (book, day, facility, currency, count, amount, hash, read_at)
 SELECT book, day, coalesce(facility, ''), coalesce(currency, ''), sum(counts), coalesce(sum(amount), 0),
@@ -95,7 +95,7 @@ FROM holding WHERE day BETWEEN $1 AND $2 AND stands GROUP BY 1, 2, 3, 4
 -- name: days_of
 SELECT DISTINCT day FROM holding WHERE appointment = ANY($1::text[]) AND day IS NOT NULL ORDER BY day
 
--- name: tallies
+-- name: daily_totals
 SELECT book, day, facility, currency, count, amount, hash, read_at FROM tally
 WHERE day BETWEEN $1 AND $2 ORDER BY day, book, facility
 
