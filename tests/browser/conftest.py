@@ -95,11 +95,16 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @of_one_loop
 async def page(browser: Browser) -> AsyncIterator[Page]:
-    """A page that must stay silent: what the browser's log says of it is a failure at the end."""
+    """A page that must stay silent: what the browser's log says of it is a failure at the end.
+
+    Where a click leads is worked with once its scripts have come, as a person does: before, its forms answer with whole
+    pages, which `test_before_scripts.py` tries.
+    """
     page = await browser.new_page(viewport={"width": 1280, "height": 900}, timezone_id="America/New_York")
     said: list[str] = []
     page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    await page.add_locator_handler(page.locator("html"), lambda: page.wait_for_load_state("load"), no_wait_after=True)
     yield page
     await page.close()
     assert [line for line in said if not _expected(line)] == []
