@@ -23,12 +23,12 @@ import uvloop
 
 from suture.canonical.records import PricedLine
 from suture.connectors.http import HttpClient
-from suture.connectors.odoo import documents
-from suture.connectors.odoo.client import Json2, JsonRpc, Odoo, server_version
-from suture.connectors.odoo.company_config import Setting
-from suture.connectors.odoo.crosswalk import Memory
+from suture.connectors.odoo.documents import document_rows
 from suture.connectors.odoo.ledger import OdooLedger
-from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.records.company_config import Setting
+from suture.connectors.odoo.records.crosswalk import Memory
+from suture.connectors.odoo.records.names import external_id
+from suture.connectors.odoo.transport.client import Json2, JsonRpc, Odoo, server_version
 from suture.connectors.port import InvoiceOrder, RemittanceProgress
 from suture.connectors.testing.orders import (
     DAY,
@@ -175,12 +175,12 @@ class Bench:
 
     async def _write_invoices(self, keys: list[str]) -> None:
         """The very rows that the connector loads, without anything around them."""
-        rows = documents.table([document for key in keys for document in self._documents(key)])
+        rows = document_rows.table([document for key in keys for document in self._documents(key)])
         ids = await self.odoo.create_missing("account.move", *rows)
         await self.odoo.do("account.move", "action_post", ids)
 
-    def _documents(self, key: str) -> list[documents.Document]:
-        return documents.invoices(an_order(key), self.setting, self.analytic, {}, "bench")
+    def _documents(self, key: str) -> list[document_rows.Document]:
+        return document_rows.invoices(an_order(key), self.setting, self.analytic, {}, "bench")
 
     async def _receivables(self, keys: list[str]) -> list[dict[str, Any]]:
         domain = [["move_id.ref", "in", keys], ["account_type", "=", "asset_receivable"]]

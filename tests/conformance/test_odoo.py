@@ -18,12 +18,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from suture.canonical.records import Component, JournalFact, PricedLine
 from suture.canonical.remittance import ClaimPayment, Remittance
 from suture.connectors.http import HttpClient
-from suture.connectors.odoo.client import Json2, JsonRpc, Odoo, Row, server_version
-from suture.connectors.odoo.crosswalk import Memory
-from suture.connectors.odoo.external_ids import Finder
 from suture.connectors.odoo.ledger import OdooLedger
-from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.records.crosswalk import Memory
+from suture.connectors.odoo.records.external_ids import Finder
+from suture.connectors.odoo.records.names import external_id
 from suture.connectors.odoo.remittances import posting
+from suture.connectors.odoo.transport.client import Json2, JsonRpc, Odoo, Row, server_version
 from suture.connectors.port import (
     Ledger,
     LedgerPartner,

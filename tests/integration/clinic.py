@@ -28,7 +28,7 @@ from suture.catalogue import Catalogue, parse
 from suture.catalogue.reconciliation import Reconciliation, standard_rules
 from suture.cli.clinic_catalogue import catalogue_text
 from suture.connectors.http import HttpClient
-from suture.connectors.odoo.client import Json2
+from suture.connectors.odoo.transport.client import Json2
 from suture.core.clock import Clock
 from suture.core.failure import Failure
 from suture.gateway.app import create_app as create_gateway

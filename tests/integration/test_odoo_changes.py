@@ -10,10 +10,11 @@ import pytest
 
 from suture.catalogue import Catalogue
 from suture.connectors.http import HttpClient
-from suture.connectors.odoo import changes, paging
-from suture.connectors.odoo.client import JsonRpc, Odoo
 from suture.connectors.odoo.ledger import OdooLedger
-from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.reading import changes
+from suture.connectors.odoo.records.names import external_id
+from suture.connectors.odoo.transport import paging
+from suture.connectors.odoo.transport.client import JsonRpc, Odoo
 from suture.connectors.port import ChangePage
 from suture.connectors.testing.orders import DAY, PLAN, VISIT, a_payment, an_invoice, posted_invoice, usd
 from suture.core.clock import SystemClock

@@ -7,7 +7,7 @@ import pytest
 from tests.integration.clinic import Clinic, clinic
 
 from suture.access.roles import ADMINISTRATOR
-from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.records.names import external_id
 from suture.core.clock import SystemClock
 from suture.operate import ledger as operate
 from suture.operate import queue

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suture.connectors.odoo import changes
-from suture.connectors.odoo.paging import pages
+from suture.connectors.odoo.reading import changes
+from suture.connectors.odoo.transport.paging import pages
 
 EPOCH = datetime(2026, 3, 2, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suture.connectors.odoo.matching import Item
+from suture.connectors.odoo.documents.matching import Item
 from suture.connectors.odoo.remittances.adjudication import AdjustmentLine, Standpoint, adjudge
 from suture.connectors.odoo.remittances.reversing import Early, Paid, takes_back, undone_by
 from suture.connectors.odoo.remittances.said import Said, read, said_of

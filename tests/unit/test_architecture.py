@@ -8,11 +8,11 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
-def layers() -> list[set[str]]:
-    """The rooms that stand beside each other, from the ground up, as the contract of layers has them."""
+def layers(contract: str = "layers") -> list[set[str]]:
+    """The rooms that stand beside each other, from the ground up, as a contract of layers has them."""
     contracts = configparser.ConfigParser()
     contracts.read(ROOT / ".importlinter")
-    told = contracts["importlinter:contract:layers"]["layers"].split("\n")
+    told = contracts[f"importlinter:contract:{contract}"]["layers"].split("\n")
     return [set(re.findall(r"\w+", layer)) for layer in reversed(told) if layer.strip()]
 
 
@@ -24,6 +24,19 @@ def test_its_table_has_every_room_from_the_ground_up() -> None:
     there = {path.name for path in (ROOT / "src" / "suture").iterdir() if (path / "__init__.py").is_file()}
     assert set(rooms) == there
     assert [floor[room] for room in rooms] == sorted(floor[room] for room in rooms)
+
+
+def test_the_page_on_odoo_has_every_room_of_its_connector_from_its_port_down() -> None:
+    section = (
+        (ROOT / "docs" / "odoo.md").read_text(encoding="utf-8").partition("## A call's way")[2].partition("\n## ")[0]
+    )
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\|(.*)\|$", section, re.MULTILINE)
+    house = ROOT / "src" / "suture" / "connectors" / "odoo"
+    floor = {room: number for number, layer in enumerate(layers("odoo")) for room in layer}
+    assert {room for room, _ in rows} == {path.name for path in house.iterdir() if (path / "__init__.py").is_file()}
+    assert [floor[room] for room, _ in rows] == sorted((floor[room] for room, _ in rows), reverse=True)
+    named = [(room, name) for room, told in rows for name in re.findall(r"`([\w.]+)`", told)]
+    assert [(room, name) for room, name in named if not (house / room / name).is_file()] == []
 
 
 def test_its_walks_lead_from_file_to_file_that_there_are() -> None:

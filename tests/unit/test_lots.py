@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suture.connectors.odoo.articles import Article
-from suture.connectors.odoo.lots import Held, Taken, allot, lots_for, without
+from suture.connectors.odoo.records.articles import Article
+from suture.connectors.odoo.stock.lots import Held, Taken, allot, lots_for, without
 from suture.connectors.testing.orders import a_kit
 from suture.core.failure import Rejected
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from suture.connectors.odoo.change_origin import deleted, of_move, of_partner, of_product, of_receipt
-from suture.connectors.odoo.crosswalk import Memory
-from suture.connectors.odoo.parties import PARTNER_FINGERPRINTED
-from suture.connectors.odoo.posting import MOVE_FINGERPRINTED
+from suture.connectors.odoo.documents.posting import MOVE_FINGERPRINTED
+from suture.connectors.odoo.reading.change_origin import deleted, of_move, of_partner, of_product, of_receipt
+from suture.connectors.odoo.records.crosswalk import Memory
+from suture.connectors.odoo.records.parties import PARTNER_FINGERPRINTED
 from suture.core.money import Money
 from suture.store.crosswalk import Known
 

@@ -7,16 +7,16 @@ import msgspec
 import pytest
 
 from suture.canonical.records import Payment
-from suture.connectors.odoo.articles import Article
-from suture.connectors.odoo.client import Row
-from suture.connectors.odoo.company_config import Setting, Stock, choose_journals
-from suture.connectors.odoo.documents import Document, invoices, table
-from suture.connectors.odoo.entries import accrual, payment
-from suture.connectors.odoo.matching import Item
-from suture.connectors.odoo.names import external_id
-from suture.connectors.odoo.posting import Locks, parse_day, read_locks
-from suture.connectors.odoo.prepare import product_columns, product_row
-from suture.connectors.odoo.transfers import picking
+from suture.connectors.odoo.documents.document_rows import Document, invoices, table
+from suture.connectors.odoo.documents.entries import accrual, payment
+from suture.connectors.odoo.documents.matching import Item
+from suture.connectors.odoo.documents.posting import Locks, parse_day, read_locks
+from suture.connectors.odoo.records.articles import Article
+from suture.connectors.odoo.records.company_config import Setting, Stock, choose_journals
+from suture.connectors.odoo.records.names import external_id
+from suture.connectors.odoo.setup.prepare import product_columns, product_row
+from suture.connectors.odoo.stock.transfers import picking
+from suture.connectors.odoo.transport.client import Row
 from suture.connectors.port import Product
 from suture.connectors.testing.orders import PAYER, a_kit, an_accrual, an_invoice, billed_to_payer, usd
 from suture.core.failure import Rejected

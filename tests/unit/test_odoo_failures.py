@@ -2,7 +2,7 @@
 
 import pytest
 
-from suture.connectors.odoo.failures import OdooError, not_odoo, translate, translate_load
+from suture.connectors.odoo.transport.failures import OdooError, not_odoo, translate, translate_load
 from suture.core.failure import Failure, Fatal, Rejected, Retriable, Unknown
 
 NAME = "Zebedee Quillfeather"

@@ -19,7 +19,7 @@ from suture.catalogue.model import Retry, ServiceIndex
 from suture.connectors import read_retry
 from suture.connectors.billing.rest import RestBilling
 from suture.connectors.odoo.ledger import OdooLedger
-from suture.connectors.odoo.names import external_id
+from suture.connectors.odoo.records.names import external_id
 from suture.ingest.ingester import Ingester
 from suture.processes.closing import Closing
 from suture.processes.definitions import AWAITED, DEFINITIONS, ROUTES

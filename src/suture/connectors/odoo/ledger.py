@@ -7,30 +7,17 @@ from suture.canonical.records import JournalFact, Payment
 from suture.canonical.remittance import Remittance
 from suture.connectors.guard import Guard
 from suture.connectors.http import HttpClient
-from suture.connectors.odoo import (
-    adjustments,
-    balances,
-    changes,
-    compensation,
-    credits,
-    duplicate_payments,
-    facts,
-    health,
-    invoices,
-    master_data,
-    payments,
-    prepare,
-    procurement,
-    refunds,
-    stock,
-    unbilled,
-)
-from suture.connectors.odoo.client import writes_noted
-from suture.connectors.odoo.crosswalk import Crosswalk, Memory
+from suture.connectors.odoo.accruals import compensation, unbilled
 from suture.connectors.odoo.manifest import OdooSettings
-from suture.connectors.odoo.names import external_id, kind_of
+from suture.connectors.odoo.reading import balances, changes, facts, master_data
+from suture.connectors.odoo.receivables import adjustments, credits, duplicate_payments, invoices, payments, refunds
+from suture.connectors.odoo.records.crosswalk import Crosswalk, Memory
+from suture.connectors.odoo.records.names import external_id, kind_of
 from suture.connectors.odoo.remittances.posting import post as post_remittance
 from suture.connectors.odoo.server import Access, Flow, OdooServer, TransportName
+from suture.connectors.odoo.setup import health, prepare
+from suture.connectors.odoo.stock import consumption, procurement
+from suture.connectors.odoo.transport.client import writes_noted
 from suture.connectors.port import (
     AccrualOrder,
     AppliedPayment,
@@ -75,8 +62,8 @@ _REVERSE_PAYMENT = Flow(payments.reverse, lambda reversal: reversal.payment, lam
 _WRITE_OFF = Flow(adjustments.write_off, lambda order: order.appointment, lambda order: order.on)
 _TRANSFER = Flow(adjustments.transfer, lambda order: order.appointment, lambda order: order.on)
 _REFUND = Flow(refunds.refund, lambda order: order.credit, lambda order: order.on)
-_CONSUME = Flow(stock.consume, lambda order: order.appointment, abreast=1)  # quantities on hand are hot rows
-_RETURN = Flow(stock.give_back, lambda appointment: appointment, abreast=1)
+_CONSUME = Flow(consumption.consume, lambda order: order.appointment, abreast=1)  # quantities on hand are hot rows
+_RETURN = Flow(consumption.give_back, lambda appointment: appointment, abreast=1)
 _ACCRUE = Flow(compensation.accrue, lambda order: order.appointment, lambda order: order.on)
 _REVERSE = Flow(compensation.reverse, lambda reversal: reversal.appointment, lambda reversal: reversal.on)
 _UNBILLED = Flow(unbilled.accrue, lambda order: order.period, lambda order: order.on)

@@ -10,12 +10,20 @@ from datetime import date
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from suture.connectors.http import HttpClient
-from suture.connectors.odoo.client import JSON2_SINCE, Json2, JsonRpc, Odoo, Transport, server_version, writes_noted
-from suture.connectors.odoo.crosswalk import Crosswalk
-from suture.connectors.odoo.failures import one_item_at_fault
-from suture.connectors.odoo.names import external_id
-from suture.connectors.odoo.posting import period_locked
-from suture.connectors.odoo.session import CompanySession, unwrap
+from suture.connectors.odoo.documents.posting import period_locked
+from suture.connectors.odoo.documents.session import CompanySession, unwrap
+from suture.connectors.odoo.records.crosswalk import Crosswalk
+from suture.connectors.odoo.records.names import external_id
+from suture.connectors.odoo.transport.client import (
+    JSON2_SINCE,
+    Json2,
+    JsonRpc,
+    Odoo,
+    Transport,
+    server_version,
+    writes_noted,
+)
+from suture.connectors.odoo.transport.failures import one_item_at_fault
 from suture.connectors.port import LedgerPlan
 from suture.core.clock import Clock
 from suture.core.failure import Failure, Fatal, Rejected

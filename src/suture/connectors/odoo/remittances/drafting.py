@@ -9,10 +9,10 @@ from decimal import Decimal
 import msgspec
 
 from suture.canonical.remittance import ClaimPayment
-from suture.connectors.odoo.booking import Draft
-from suture.connectors.odoo.entries import EntryBuilder
-from suture.connectors.odoo.matching import Item, Settles
-from suture.connectors.odoo.names import line_id, mark
+from suture.connectors.odoo.documents.booking import Draft
+from suture.connectors.odoo.documents.entries import EntryBuilder
+from suture.connectors.odoo.documents.matching import Item, Settles
+from suture.connectors.odoo.records.names import line_id, mark
 from suture.connectors.odoo.remittances.adjudication import Adjudged, AdjustmentLine, Standpoint, adjudge
 from suture.connectors.odoo.remittances.earlier import Answer, Earlier
 from suture.connectors.odoo.remittances.owed import Face, Owed, comes_second

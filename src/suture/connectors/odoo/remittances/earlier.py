@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import msgspec
 
-from suture.connectors.odoo.matching import Item, items_by_line
+from suture.connectors.odoo.documents.matching import Item, items_by_line
+from suture.connectors.odoo.documents.session import CompanySession
 from suture.connectors.odoo.remittances.standing import CLAIM, Standing, lines_of_entries, standing
-from suture.connectors.odoo.session import CompanySession
 
 _PARTIAL = "account.partial.reconcile"
 _FIELDS = ("debit_move_id", "credit_move_id", "debit_amount_currency")

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from suture.canonical.remittance import ClaimPayment, ClaimStatus
-from suture.connectors.odoo.client import Row
-from suture.connectors.odoo.matching import Item, item, items_of
-from suture.connectors.odoo.names import source
+from suture.connectors.odoo.documents.matching import Item, item, items_of
+from suture.connectors.odoo.documents.session import CompanySession
+from suture.connectors.odoo.records.names import source
 from suture.connectors.odoo.remittances.standing import RECEIVABLE, is_share_of, lines_of_entries
-from suture.connectors.odoo.session import CompanySession
+from suture.connectors.odoo.transport.client import Row
 from suture.core.failure import Fatal
 
 _LINE, _PARTIAL = "account.move.line", "account.partial.reconcile"

@@ -12,12 +12,12 @@ from decimal import Decimal
 import msgspec
 
 from suture.canonical.remittance import ClaimPayment, Remittance, imbalance
-from suture.connectors.odoo.booking import Draft, book
-from suture.connectors.odoo.client import Row
-from suture.connectors.odoo.company_config import Setting
-from suture.connectors.odoo.matching import Item, items_by_line, match, take_apart
-from suture.connectors.odoo.names import external_id, line_id
-from suture.connectors.odoo.parties import partner_deleted
+from suture.connectors.odoo.documents.booking import Draft, book
+from suture.connectors.odoo.documents.matching import Item, items_by_line, match, take_apart
+from suture.connectors.odoo.documents.session import CompanySession, deleted_in_odoo, unwrap
+from suture.connectors.odoo.records.company_config import Setting
+from suture.connectors.odoo.records.names import external_id, line_id
+from suture.connectors.odoo.records.parties import partner_deleted
 from suture.connectors.odoo.remittances.drafting import ClaimAccount, Lines, Met, items_for, kind_of
 from suture.connectors.odoo.remittances.earlier import Earlier, answer_of, earlier
 from suture.connectors.odoo.remittances.owed import Owed, comes_second, owed
@@ -46,7 +46,7 @@ from suture.connectors.odoo.remittances.standing import (
     standing,
 )
 from suture.connectors.odoo.remittances.told import Told, kept_label, signature
-from suture.connectors.odoo.session import CompanySession, deleted_in_odoo, unwrap
+from suture.connectors.odoo.transport.client import Row
 from suture.connectors.port import LedgerPartner, OpenClaim, PostedRemittance, RemittanceProgress, SettledInvoice
 from suture.core.failure import Rejected
 from suture.core.money import Money, round_money, total

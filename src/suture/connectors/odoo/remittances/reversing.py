@@ -13,11 +13,11 @@ from itertools import combinations
 import msgspec
 
 from suture.canonical.remittance import ClaimPayment
-from suture.connectors.odoo.matching import ITEM_FIELDS, Item, item
-from suture.connectors.odoo.names import source
+from suture.connectors.odoo.documents.matching import ITEM_FIELDS, Item, item
+from suture.connectors.odoo.documents.session import CompanySession
+from suture.connectors.odoo.records.names import source
 from suture.connectors.odoo.remittances.said import Said, read, said_of
 from suture.connectors.odoo.remittances.standing import RECEIVABLE, Standing
-from suture.connectors.odoo.session import CompanySession
 
 _LINE, _PARTIAL = "account.move.line", "account.partial.reconcile"
 _UNDOES = "undoes_"

@@ -16,11 +16,11 @@ from decimal import Decimal
 import msgspec
 
 from suture.canonical.remittance import ClaimPayment
-from suture.connectors.odoo.client import Row
-from suture.connectors.odoo.matching import ITEM_FIELDS, Item, item, items_by_line
-from suture.connectors.odoo.names import source
+from suture.connectors.odoo.documents.matching import ITEM_FIELDS, Item, item, items_by_line
+from suture.connectors.odoo.documents.session import CompanySession
+from suture.connectors.odoo.records.names import source
 from suture.connectors.odoo.remittances.said import Said, read, visit
-from suture.connectors.odoo.session import CompanySession
+from suture.connectors.odoo.transport.client import Row
 
 DEPOSIT, SUMMED, CLAIM = "Remittance", "Adjustments ", "Claim "
 RECEIVABLE = "asset_receivable"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from suture.canonical.remittance import Adjustment, ClaimPayment, Remittance
-from suture.connectors.odoo.company_config import Setting
-from suture.connectors.odoo.entries import EntryBuilder
+from suture.connectors.odoo.documents.entries import EntryBuilder
+from suture.connectors.odoo.documents.session import CompanySession
+from suture.connectors.odoo.records.company_config import Setting
 from suture.connectors.odoo.remittances.adjudication import AdjustmentLine
 from suture.connectors.odoo.remittances.standing import DEPOSIT
-from suture.connectors.odoo.session import CompanySession
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What every document goes through: its rows, a company's session, posting, and matching with what it settles."""

@@ -1,0 +1,1 @@
+"""What is owed and paid: invoices, credit notes, payments, adjustments, refunds."""

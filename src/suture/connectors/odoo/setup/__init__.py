@@ -1,0 +1,1 @@
+"""Whether an Odoo is as it must be, and making it so."""
