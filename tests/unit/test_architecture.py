@@ -1,7 +1,10 @@
-"""The page on architecture shows the house as it is."""
+"""The page on architecture shows the house as it is, and the house has no circle."""
 
+import ast
 import configparser
 import re
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -46,3 +49,46 @@ def test_its_walks_lead_from_file_to_file_that_there_are() -> None:
         stops = re.findall(r"^\d+\. `([\w/.]+)`", walk, re.MULTILINE)
         assert 5 <= len(stops) <= 8
         assert [stop for stop in stops if not (ROOT / "src" / "suture" / stop).is_file()] == []
+
+
+def modules() -> dict[str, Path]:
+    """Every module by its dotted name; a package's is its `__init__`."""
+    found = {path: path.relative_to(ROOT / "src").with_suffix("").parts for path in ROOT.glob("src/**/*.py")}
+    return {".".join(parts[:-1] if parts[-1] == "__init__" else parts): path for path, parts in found.items()}
+
+
+def imported(source: str, known: Mapping[str, object]) -> Iterator[str]:
+    """Which known modules a module imports, wherever it does: at its top, in a function, or for its types alone."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module in known:
+            named = (f"{node.module}.{name.name}" for name in node.names)
+            yield from (name if name in known else node.module for name in named)
+
+
+def circle(imports: Mapping[str, set[str]]) -> list[str]:
+    """The modules of one circle, each of which imports the one before; none where there is no circle."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return [*error.args[1]]
+    return []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    known = modules()
+    imports = {name: {*imported(path.read_text(encoding="utf-8"), known)} - {name} for name, path in known.items()}
+    assert sum(map(len, imports.values())) > len(imports)
+    assert circle(imports) == []
+
+
+def test_a_circle_is_seen_wherever_its_imports_stand() -> None:
+    sources = {
+        "house.a": "from house import b",
+        "house.b": "def late():\n    from house.c import thing",
+        "house.c": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from house.a import Thing",
+        "house": "",
+    }
+    imports = {name: {*imported(source, sources)} - {name} for name, source in sources.items()}
+    assert sorted({*circle(imports)}) == ["house.a", "house.b", "house.c"]

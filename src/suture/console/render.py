@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
@@ -21,8 +21,14 @@ from suture.operate.queue import is_retriable
 from suture.operate.runbook import class_of
 from suture.operate.words import Words, document_of, held
 
-if TYPE_CHECKING:
-    from suture.console.request import PageRequest
+
+class Asked(Protocol):
+    """What rendering needs of a request; templates see the whole of it."""
+
+    zone: ZoneInfo
+
+    @property
+    def is_fragment(self) -> bool: ...
 
 
 class Renderer:
@@ -85,7 +91,7 @@ class Renderer:
             "ledger": said.ledger,
         }
 
-    def page(self, template: str, ask: "PageRequest | None", *, status: int = 200, **content: object) -> HTMLResponse:
+    def page(self, template: str, ask: Asked | None, *, status: int = 200, **content: object) -> HTMLResponse:
         """The page of a template. `now`, `ask` and `zone` are known to every one."""
         told: dict[str, object] = {
             "now": self._clock.now(),

@@ -1,22 +1,19 @@
 """Who may do what: rights by model and operation, and records of other companies."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from suture.simulators.odoo.call import CalledRecords
 from suture.simulators.odoo.errors import AccessError
 from suture.simulators.odoo.store import Row
-
-if TYPE_CHECKING:
-    from suture.simulators.odoo.records import Records
 
 _DOES = {"read": "access", "write": "modify", "create": "create", "unlink": "delete"}
 
 
-def may(model: "Records", operation: str) -> bool:
+def may(model: CalledRecords, operation: str) -> bool:
     return not model.forbidden and operation not in model.db.lacking.get(model.model, ())
 
 
-def check(model: "Records", operation: str) -> None:
+def check(model: CalledRecords, operation: str) -> None:
     """Raises `AccessError` where nobody gave the user this right."""
     if not may(model, operation):
         raise AccessError(
@@ -25,7 +22,7 @@ def check(model: "Records", operation: str) -> None:
         )
 
 
-def check_visible(model: "Records", rows: Sequence[Row], operation: str) -> None:
+def check_visible(model: CalledRecords, rows: Sequence[Row], operation: str) -> None:
     """Raises `AccessError` for a record of a company that isn't of this call."""
     if not all(model.env.visible(model.model, row) for row in rows):
         raise AccessError(

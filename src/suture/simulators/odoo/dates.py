@@ -2,19 +2,16 @@
 
 from calendar import monthrange
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
+from suture.simulators.odoo.call import Call
 from suture.simulators.odoo.documents import PURCHASES, SALES, lines_of
 from suture.simulators.odoo.numbers import is_monthly
 from suture.simulators.odoo.store import Row
 
-if TYPE_CHECKING:
-    from suture.simulators.odoo.environment import Environment
-
 _ALWAYS = ("fiscalyear_lock_date", "period_lock_date", "hard_lock_date")
 
 
-def locked_until(env: "Environment", move: Row) -> date:
+def locked_until(env: Call, move: Row) -> date:
     """The last day that the company's lock dates forbid to a move (`res.company`). The period's lock date of 17 binds
     all but accounting's administrators, and so the integration's user."""
     company = env.db.row("res.company", move["company_id"])
@@ -25,7 +22,7 @@ def locked_until(env: "Environment", move: Row) -> date:
     return max((date.fromisoformat(company[name]) for name in names if company.get(name)), default=date.min)
 
 
-def accounting_date(env: "Environment", move: Row, day: date) -> date:
+def accounting_date(env: Call, move: Row, day: date) -> date:
     """The day that Odoo books a document on which is dated `day`.
 
     Without a word it is the first free day's period's end, a month or a year as the journal counts, but not after
@@ -44,7 +41,7 @@ def accounting_date(env: "Environment", move: Row, day: date) -> date:
     return date(free.year, 12, 31) if env.today.year > free.year else max(free, env.today)
 
 
-def drafted_on(env: "Environment", move: Row) -> date:
+def drafted_on(env: Call, move: Row) -> date:
     """A draft's accounting date: an invoice's own, a bill's by the rule above."""
     if not move.get("invoice_date"):
         return date.fromisoformat(move["date"])
@@ -52,7 +49,7 @@ def drafted_on(env: "Environment", move: Row) -> date:
     return accounting_date(env, move, day) if move["move_type"] in PURCHASES else day
 
 
-def posted_on(env: "Environment", move: Row) -> date:
+def posted_on(env: Call, move: Row) -> date:
     """The day a draft is posted on: its own, unless it is locked."""
     day = date.fromisoformat(move["date"])
     if day > locked_until(env, move):

@@ -1,11 +1,7 @@
 """Kinds of `account.move`, and which lines are a move's."""
 
-from typing import TYPE_CHECKING
-
+from suture.simulators.odoo.call import Call
 from suture.simulators.odoo.store import Row
-
-if TYPE_CHECKING:
-    from suture.simulators.odoo.environment import Environment
 
 LINE, MOVE = "account.move.line", "account.move"
 SALES = ("out_invoice", "out_refund", "out_receipt")
@@ -15,11 +11,11 @@ REFUNDS = ("out_refund", "in_refund")
 _CREDITING = ("out_invoice", "in_refund", "out_receipt")
 
 
-def lines_of(env: "Environment", move: Row) -> list[Row]:
+def lines_of(env: Call, move: Row) -> list[Row]:
     return env.db.by(LINE, "move_id", move["id"])
 
 
-def touch_lines(env: "Environment", move: Row) -> None:
+def touch_lines(env: Call, move: Row) -> None:
     """Lines keep some of their move's fields, and are written with them."""
     for line in lines_of(env, move):
         env.model(LINE).touch(line)

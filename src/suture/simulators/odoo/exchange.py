@@ -1,16 +1,12 @@
 """Exchange differences: what is left of a line in the company's currency once nothing is open in its own."""
 
-from typing import TYPE_CHECKING
-
+from suture.simulators.odoo.call import Call
 from suture.simulators.odoo.documents import LINE, MOVE
 from suture.simulators.odoo.open_items import PARTIAL, settle
 from suture.simulators.odoo.store import Row
 
-if TYPE_CHECKING:
-    from suture.simulators.odoo.environment import Environment
 
-
-def difference(env: "Environment", line: Row) -> None:
+def difference(env: Call, line: Row) -> None:
     """Book the difference in the company's journal for it and match it with the line, unless the context says not to
     (`no_exchange_difference`) or the difference belongs to a line that is still open."""
     left = line["amount_residual"]
@@ -36,7 +32,7 @@ def difference(env: "Environment", line: Row) -> None:
     _match(env, line, counter, abs(left), identifier)
 
 
-def _match(env: "Environment", line: Row, counter: Row, amount: float, move: int) -> None:
+def _match(env: Call, line: Row, counter: Row, amount: float, move: int) -> None:
     debit, credit = (line, counter) if line["amount_residual"] > 0 else (counter, line)
     env.model(PARTIAL).insert(
         {

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from suture.simulators.odoo import reading
+from suture.simulators.odoo.call import CalledModel
 from suture.simulators.odoo.errors import PythonError
 from suture.simulators.odoo.store import Row
-
-if TYPE_CHECKING:
-    from suture.simulators.odoo.model import Model
 
 _SPANS = ("day", "month", "year")
 _NUMBERS = ("float", "monetary", "integer")
@@ -21,7 +19,7 @@ class _Group(NamedTuple):
 
 
 def read_group(
-    model: "Model", domain: Sequence[Any], fields: Sequence[str], by: Sequence[str], *, orderby: str, lazy: bool
+    model: CalledModel, domain: Sequence[Any], fields: Sequence[str], by: Sequence[str], *, orderby: str, lazy: bool
 ) -> list[Row]:
     """A lazy one groups by its first field alone, and leaves the others to the next question."""
     asked = [_old_aggregate(model, name) for name in fields if ":" in name or _is_summed(model, name)]
@@ -41,7 +39,7 @@ def read_group(
 
 
 def formatted_read_group(
-    model: "Model", domain: Sequence[Any], by: Sequence[str], aggregates: Sequence[str], *, order: str
+    model: CalledModel, domain: Sequence[Any], by: Sequence[str], aggregates: Sequence[str], *, order: str
 ) -> list[Row]:
     asked = [(name, *_aggregate(model, name)) for name in aggregates]
     answers = []
@@ -67,7 +65,7 @@ def passes(group: Row, having: Sequence[Any]) -> bool:
     return all(compare[operator](group[name], value) for name, operator, value in having)
 
 
-def _groups(model: "Model", domain: Sequence[Any], by: Sequence[str]) -> list[_Group]:
+def _groups(model: CalledModel, domain: Sequence[Any], by: Sequence[str]) -> list[_Group]:
     getters = [_key_getter(model, name) for name in by]
     groups: dict[tuple[Any, ...], list[Row]] = {} if by else {(): []}
     for row in model.found(domain, 0, None, "id"):
@@ -76,7 +74,7 @@ def _groups(model: "Model", domain: Sequence[Any], by: Sequence[str]) -> list[_G
     return sorted(found, key=lambda group: [_sortable(model, *of) for of in zip(by, group.keys, strict=True)])
 
 
-def _key_getter(model: "Model", by: str) -> Callable[[Row], Any]:
+def _key_getter(model: CalledModel, by: str) -> Callable[[Row], Any]:
     name, _, span = by.partition(":")
     get = model.env.getter(model.model, name)
     if model.fields[name].kind in ("date", "datetime"):
@@ -85,7 +83,7 @@ def _key_getter(model: "Model", by: str) -> Callable[[Row], Any]:
     return lambda row: get(row) or False
 
 
-def _sortable(model: "Model", by: str, key: Any) -> tuple[bool, Any]:
+def _sortable(model: CalledModel, by: str, key: Any) -> tuple[bool, Any]:
     """In the order of the related model: accounts by their names, which begin with the code. Nothing comes last."""
     field = model.fields[by.partition(":")[0]]
     if field.kind == "many2one" and key:
@@ -93,14 +91,14 @@ def _sortable(model: "Model", by: str, key: Any) -> tuple[bool, Any]:
     return (key is False and field.kind != "boolean", key or ("" if field.kind != "boolean" else False))
 
 
-def _label(model: "Model", by: str, key: Any) -> Any:
+def _label(model: CalledModel, by: str, key: Any) -> Any:
     field = model.fields[by.partition(":")[0]]
     if field.kind == "many2one":
         return [key, reading.name_of(model, field, key)] if key else False
     return _span_name(key) if key and field.kind in ("date", "datetime") else key
 
 
-def _formatted(model: "Model", by: str, key: Any) -> Any:
+def _formatted(model: CalledModel, by: str, key: Any) -> Any:
     field = model.fields[by.partition(":")[0]]
     if key and field.kind in ("date", "datetime"):
         return [_first_day(key).isoformat(), _span_name(key)]
@@ -133,17 +131,17 @@ def _condition(by: str, key: Any) -> list[list[Any]]:
     return [[name, ">=", start.isoformat()], [name, "<", end.isoformat()]]
 
 
-_Function = Callable[["Model", str, Sequence[Row]], Any]
+_Function = Callable[[CalledModel, str, Sequence[Row]], Any]
 
 
-def _is_summed(model: "Model", name: str) -> bool:
+def _is_summed(model: CalledModel, name: str) -> bool:
     """A field that is named without a function is summed where it can be."""
     if name not in model.fields:
         raise PythonError("ValueError", f"Invalid field {name!r} on model {model.model!r}")
     return model.fields[name].kind in _NUMBERS and name != "id"
 
 
-def _old_aggregate(model: "Model", asked: str) -> tuple[str, str, _Function]:
+def _old_aggregate(model: CalledModel, asked: str) -> tuple[str, str, _Function]:
     """``field``, ``field:sum`` or ``name:sum(field)``, and the name that the answer bears."""
     name, _, rest = asked.partition(":")
     function, _, inner = rest.partition("(")
@@ -152,7 +150,7 @@ def _old_aggregate(model: "Model", asked: str) -> tuple[str, str, _Function]:
     return name, found, how
 
 
-def _aggregate(model: "Model", asked: str) -> tuple[str, _Function]:
+def _aggregate(model: CalledModel, asked: str) -> tuple[str, _Function]:
     if asked == "__count":
         return "id", _FUNCTIONS["count"]
     field, _, function = asked.partition(":")
@@ -163,7 +161,7 @@ def _aggregate(model: "Model", asked: str) -> tuple[str, _Function]:
     return field, _FUNCTIONS[function]
 
 
-def _values(model: "Model", field: str, rows: Sequence[Row]) -> list[Any]:
+def _values(model: CalledModel, field: str, rows: Sequence[Row]) -> list[Any]:
     """Those that aren't nothing; a number is never nothing."""
     get = model.env.getter(model.model, field)
     numbers = model.fields[field].kind in _NUMBERS
@@ -171,11 +169,11 @@ def _values(model: "Model", field: str, rows: Sequence[Row]) -> list[Any]:
     return [value or 0 for value in found] if numbers else [value for value in found if value not in (None, False)]
 
 
-def _sum(model: "Model", field: str, rows: Sequence[Row]) -> Any:
+def _sum(model: CalledModel, field: str, rows: Sequence[Row]) -> Any:
     return round(sum(_values(model, field, rows), 0.0), 6)
 
 
-def _average(model: "Model", field: str, rows: Sequence[Row]) -> Any:
+def _average(model: CalledModel, field: str, rows: Sequence[Row]) -> Any:
     values = _values(model, field, rows)
     return sum(values) / len(values) if values else False
 

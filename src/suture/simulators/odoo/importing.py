@@ -5,16 +5,14 @@ lines of their own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from suture.simulators.odoo import access
+from suture.simulators.odoo.call import CalledModel
 from suture.simulators.odoo.cells import BadCell, parse
 from suture.simulators.odoo.errors import AccessError, MissingError, PythonError, UserError
 from suture.simulators.odoo.fields import Field
 from suture.simulators.odoo.store import Row
-
-if TYPE_CHECKING:
-    from suture.simulators.odoo.model import Model
 
 Path = tuple[str, ...]
 Record = dict[Path, Any]
@@ -26,7 +24,7 @@ _EMPTY = ("", None, False)
 class Importer:
     """One `load` into one model."""
 
-    def __init__(self, model: "Model") -> None:
+    def __init__(self, model: CalledModel) -> None:
         self._model = model
         self._env = model.env
         self._db = model.db
@@ -85,7 +83,7 @@ class Importer:
         name, values = self._values(self._model, record, at)
         return name, values, at
 
-    def _values(self, model: "Model", record: Record, at: int) -> tuple[str | None, Row]:
+    def _values(self, model: CalledModel, record: Record, at: int) -> tuple[str | None, Row]:
         name: str | None = None
         values: Row = {}
         for path, cell in record.items():
@@ -100,13 +98,13 @@ class Importer:
                 self._cell(model, path, cell, values, at)
         return name, values
 
-    def _line(self, model: "Model", record: Record, at: int) -> tuple[int, Any, Row]:
+    def _line(self, model: CalledModel, record: Record, at: int) -> tuple[int, Any, Row]:
         name, values = self._values(model, record, at)
         known = self._db.store.external.get(name) if name else None
         found = values.pop("id", None) or (known[1] if known else None)
         return (1, found, values) if found in self._db.rows(model.model) else (0, name or 0, values)
 
-    def _cell(self, model: "Model", path: Path, cell: Any, values: Row, at: int) -> None:
+    def _cell(self, model: CalledModel, path: Path, cell: Any, values: Row, at: int) -> None:
         field = model.fields[path[0]]
         label = field.label or path[0].removesuffix("_id").removesuffix("_ids").replace("_", " ").title()
         try:

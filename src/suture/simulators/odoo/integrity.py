@@ -1,14 +1,11 @@
 """What holds records together: one company, what is deleted with them, and what keeps them from being deleted."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from suture.simulators.odoo.call import CalledRecords
 from suture.simulators.odoo.database import companies_of
 from suture.simulators.odoo.errors import AccessError, UserError, ValidationError
 from suture.simulators.odoo.store import Row
-
-if TYPE_CHECKING:
-    from suture.simulators.odoo.records import Records
 
 # One2many fields whose records go with the one that has them.
 _OWNED: Mapping[str, tuple[str, ...]] = {
@@ -34,7 +31,7 @@ _USED_BY: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def delete_owned(model: "Records", row: Row) -> None:
+def delete_owned(model: CalledRecords, row: Row) -> None:
     for name in _OWNED.get(model.model, ()):
         field = model.fields[name]
         children = model.env.model(field.comodel)
@@ -42,14 +39,14 @@ def delete_owned(model: "Records", row: Row) -> None:
             children.delete(model.db.row(field.comodel, child))
 
 
-def check_unused(model: "Records", row: Row) -> None:
+def check_unused(model: CalledRecords, row: Row) -> None:
     """Raises `UserError` or `ValidationError`, as the record is used in accounting or another way."""
     for user, field in _USED_BY.get(model.model, ()):
         if _names(model, user, field, row["id"]):
             raise _used(model, user)
 
 
-def _used(model: "Records", user: str) -> UserError:
+def _used(model: CalledRecords, user: str) -> UserError:
     if model.model == "res.partner":
         return UserError("The partner cannot be deleted because it is used in Accounting")
     if model.model == "account.account":
@@ -60,14 +57,14 @@ def _used(model: "Records", user: str) -> UserError:
     )
 
 
-def _names(model: "Records", user: str, field: str, identifier: int) -> bool:
+def _names(model: CalledRecords, user: str, field: str, identifier: int) -> bool:
     table = model.db.store.tables[user]
     if field in table.index:
         return bool(table.index[field].get(identifier))
     return any(row.get(field) == identifier for row in table.rows.values())
 
 
-def check_companies(model: "Records", row: Row) -> None:
+def check_companies(model: CalledRecords, row: Row) -> None:
     """Raises `UserError` where a field of `same_company` leads to another company's record; on 17 `AccessError` where
     that company isn't even of this call."""
     if not model.same_company:
@@ -82,7 +79,7 @@ def check_companies(model: "Records", row: Row) -> None:
                 raise _mixed(model, row, name, other)
 
 
-def _mixed(model: "Records", row: Row, name: str, other: Row) -> UserError | AccessError:
+def _mixed(model: CalledRecords, row: Row, name: str, other: Row) -> UserError | AccessError:
     comodel = model.fields[name].comodel
     if model.db.version < 18 and not model.env.visible(comodel, other):
         return AccessError(f"The user (id={model.env.user}) doesn't have 'read' access to:\n- {comodel}")

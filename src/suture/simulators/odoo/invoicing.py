@@ -1,7 +1,8 @@
 """What a move's lines come to: an entry must balance, an invoice gets its tax lines, its receivable and its totals."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from suture.simulators.odoo.call import Call
 from suture.simulators.odoo.documents import INVOICES, LINE, MOVE, PURCHASES, SALES, lines_of, sign_of
 from suture.simulators.odoo.errors import UserError
 from suture.simulators.odoo.lines import refuse_reconciled, sides
@@ -10,18 +11,15 @@ from suture.simulators.odoo.reconciliation import refresh
 from suture.simulators.odoo.store import Row
 from suture.simulators.odoo.taxes import Priced, Tax, by_tax, compute, money
 
-if TYPE_CHECKING:
-    from suture.simulators.odoo.environment import Environment
 
-
-def compute_move(env: "Environment", move: Row) -> None:
+def compute_move(env: Call, move: Row) -> None:
     if move["move_type"] in INVOICES:
         _compute_invoice(env, move)
     else:
         _compute_entry(env, move)
 
 
-def _compute_entry(env: "Environment", move: Row) -> None:
+def _compute_entry(env: Call, move: Row) -> None:
     lines = lines_of(env, move)
     if abs(sum(line["balance"] for line in lines)) > 0.004:
         raise UserError("The entry is not balanced." if env.db.version >= 18 else _not_balanced(move))
@@ -38,7 +36,7 @@ def _not_balanced(move: Row) -> str:
     return f"An error has occurred.\n\nThe move (Draft Entry (* {move['id']})) is not balanced."
 
 
-def _compute_invoice(env: "Environment", move: Row) -> None:
+def _compute_invoice(env: Call, move: Row) -> None:
     lines = lines_of(env, move)
     products = [line for line in lines if line["display_type"] == "product"]
     taxed, shares = compute([_priced(env, line) for line in products], _method(env, move), env.db.version)
@@ -53,22 +51,22 @@ def _compute_invoice(env: "Environment", move: Row) -> None:
     _totals(env, move)
 
 
-def _method(env: "Environment", move: Row) -> Any:
+def _method(env: Call, move: Row) -> Any:
     return env.db.row("res.company", move["company_id"])["tax_calculation_rounding_method"]
 
 
-def _priced(env: "Environment", line: Row) -> Priced:
+def _priced(env: Call, line: Row) -> Priced:
     amount = line["price_unit"] * (1 - line["discount"] / 100) * line["quantity"]
     return Priced(amount, [tax_of(env, tax) for tax in line["tax_ids"]])
 
 
-def tax_of(env: "Environment", identifier: int) -> Tax:
+def tax_of(env: Call, identifier: int) -> Tax:
     row = env.db.row("account.tax", identifier)
     included = row.get("price_include") or row.get("price_include_override") == "tax_included"
     return Tax(identifier, row["amount"], bool(included))
 
 
-def _tax_lines(env: "Environment", move: Row, products: list[Row], shares: list[dict[int, float]], rate: float) -> None:
+def _tax_lines(env: Call, move: Row, products: list[Row], shares: list[dict[int, float]], rate: float) -> None:
     """One line a tax and account: the tax's own account, or else that of what is taxed."""
     wanted: dict[tuple[int, int], list[dict[int, float]]] = {}
     for line, share in zip(products, shares, strict=True):
@@ -91,12 +89,12 @@ def _tax_lines(env: "Environment", move: Row, products: list[Row], shares: list[
                 _add(env, move, {**_tax_line(env, *key), **booked})
 
 
-def _tax_line(env: "Environment", tax: int, account: int) -> Row:
+def _tax_line(env: Call, tax: int, account: int) -> Row:
     name = env.db.row("account.tax", tax)["name"]
     return {"display_type": "tax", "tax_line_id": tax, "account_id": account, "name": name, "sequence": 10000}
 
 
-def _open_line(env: "Environment", move: Row) -> None:
+def _open_line(env: Call, move: Row) -> None:
     """The receivable or payable, which makes the invoice balance."""
     lines = lines_of(env, move)
     others = [line for line in lines if line["display_type"] != "payment_term"]
@@ -115,7 +113,7 @@ def _open_line(env: "Environment", move: Row) -> None:
     settle(env, known)
 
 
-def _new_open_line(env: "Environment", move: Row, balance: float, foreign: float) -> Row:
+def _new_open_line(env: Call, move: Row, balance: float, foreign: float) -> Row:
     kind = "receivable" if move["move_type"] in SALES else "payable"
     company = env.db.row("res.company", move["company_id"])
     undated = env.db.version < 18 and move["move_type"] in PURCHASES
@@ -128,12 +126,12 @@ def _new_open_line(env: "Environment", move: Row, balance: float, foreign: float
     return _add(env, move, {**own, "balance": balance, "amount_currency": foreign})
 
 
-def _add(env: "Environment", move: Row, values: Row) -> Row:
+def _add(env: Call, move: Row, values: Row) -> Row:
     identifier = env.model(LINE).insert({**values, "currency_id": move["currency_id"], "move_id": move["id"]})
     return env.db.row(LINE, identifier)
 
 
-def _totals(env: "Environment", move: Row) -> None:
+def _totals(env: Call, move: Row) -> None:
     lines = lines_of(env, move)
     sign = sign_of(move)
     untaxed = money(sign * sum(line["amount_currency"] for line in lines if line["display_type"] == "product"))

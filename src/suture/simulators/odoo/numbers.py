@@ -1,26 +1,23 @@
 """Names of journal entries: a sequence a journal and year (sales, bank, cash) or month (all others)."""
 
 from datetime import date
-from typing import TYPE_CHECKING
 
+from suture.simulators.odoo.call import Call
+from suture.simulators.odoo.database import Database
 from suture.simulators.odoo.documents import MOVE, REFUNDS
 from suture.simulators.odoo.store import Row
-
-if TYPE_CHECKING:
-    from suture.simulators.odoo.database import Database
-    from suture.simulators.odoo.environment import Environment
 
 _YEARLY = ("sale", "bank", "cash")
 NONE = ("/", False, None)
 
 
-def is_monthly(env: "Environment", move: Row) -> bool:
+def is_monthly(env: Call, move: Row) -> bool:
     """Whether a journal counts by months; one that hasn't counted yet is taken to do so when dates are moved."""
     journal = env.db.row("account.journal", move["journal_id"])
     return journal["type"] not in _YEARLY or not _has_numbers(env, journal)
 
 
-def give_name(env: "Environment", move: Row) -> None:
+def give_name(env: Call, move: Row) -> None:
     """The next name of the sequence for the move's date. One that it has already stays, if it is of the same period."""
     stem = _stem(env, move)
     if move.get("name") not in NONE and (move.get("posted_before") or str(move["name"]).startswith(stem)):
@@ -33,7 +30,7 @@ def _name(stem: str, number: int) -> str:
     return f"{stem}{number:0{width}}"
 
 
-def name_first_draft(env: "Environment", move: Row) -> None:
+def name_first_draft(env: Call, move: Row) -> None:
     """17 names a draft at once where it is the first of its period that its transaction sees: two that come at the same
     moment get one name, of which only one can be posted."""
     if env.db.version >= 18:
@@ -46,17 +43,17 @@ def name_first_draft(env: "Environment", move: Row) -> None:
         env.db.store.set(MOVE, move, "name", _name(stem, 1))
 
 
-def numbered(db: "Database") -> frozenset[str]:
+def numbered(db: Database) -> frozenset[str]:
     """The periods of journals that have a number in this moment."""
     return frozenset(key for key, count in db.store.sequences.items() if count)
 
 
-def is_of_its_period(env: "Environment", move: Row) -> bool:
+def is_of_its_period(env: Call, move: Row) -> bool:
     """Whether a move's name is of the period of its date: one that was posted before keeps its name."""
     return str(move["name"]).startswith(_stem(env, move))
 
 
-def is_taken(env: "Environment", move: Row) -> bool:
+def is_taken(env: Call, move: Row) -> bool:
     """Whether another posted entry of the journal has its name."""
     if move.get("name") in NONE:
         return False
@@ -67,14 +64,14 @@ def is_taken(env: "Environment", move: Row) -> bool:
     )
 
 
-def release_name(env: "Environment", move: Row) -> None:
+def release_name(env: Call, move: Row) -> None:
     """A deleted move's number is given again if it was the last, and nobody else has it."""
     stem, _, number = str(move.get("name") or "").rpartition("/")
     if number.isdigit() and not env.db.by(MOVE, "name", move["name"]):
         env.db.store.release_number(_key(move, f"{stem}/"), int(number))
 
 
-def _stem(env: "Environment", move: Row) -> str:
+def _stem(env: Call, move: Row) -> str:
     journal = env.db.row("account.journal", move["journal_id"])
     day = date.fromisoformat(move["date"])
     refund = "R" if move["move_type"] in REFUNDS else ""
@@ -87,5 +84,5 @@ def _key(move: Row, stem: str) -> str:
     return f"{move['journal_id']}:{stem}"
 
 
-def _has_numbers(env: "Environment", journal: Row) -> bool:
+def _has_numbers(env: Call, journal: Row) -> bool:
     return any(key.startswith(f"{journal['id']}:") and count for key, count in env.db.store.sequences.items())

@@ -1,19 +1,15 @@
 """What of a journal item is open: its amounts less what it was matched with."""
 
-from typing import TYPE_CHECKING
-
+from suture.simulators.odoo.call import Call
 from suture.simulators.odoo.documents import LINE, MOVE
 from suture.simulators.odoo.store import Row
 from suture.simulators.odoo.taxes import money
-
-if TYPE_CHECKING:
-    from suture.simulators.odoo.environment import Environment
 
 PARTIAL, FULL = "account.partial.reconcile", "account.full.reconcile"
 SIDES = ("debit_move_id", "credit_move_id")
 
 
-def settle(env: "Environment", line: Row) -> None:
+def settle(env: Call, line: Row) -> None:
     """What is open of a line. One of an account that isn't reconciled has nothing open, and is never reconciled."""
     balance = foreign = 0.0
     matters = env.db.row("account.account", line["account_id"])["reconcile"]
@@ -30,5 +26,5 @@ def settle(env: "Environment", line: Row) -> None:
     env.model(LINE).compute(line, {"amount_residual": balance, "amount_residual_currency": foreign, "reconciled": done})
 
 
-def partials_of(env: "Environment", line: Row) -> list[Row]:
+def partials_of(env: Call, line: Row) -> list[Row]:
     return [partial for side in SIDES for partial in env.db.by(PARTIAL, side, line["id"])]

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING
 
+from suture.simulators.odoo.call import Call
 from suture.simulators.odoo.dates import locked_until, posted_on
 from suture.simulators.odoo.documents import INVOICES, LINE, MOVE, PURCHASES, SALES, lines_of, touch_lines
 from suture.simulators.odoo.errors import UserError, ValidationError
@@ -12,11 +12,8 @@ from suture.simulators.odoo.open_items import settle
 from suture.simulators.odoo.reconciliation import reconcile, reconcile_marked, refresh, unreconcile
 from suture.simulators.odoo.store import Row
 
-if TYPE_CHECKING:
-    from suture.simulators.odoo.environment import Environment
 
-
-def post(env: "Environment", moves: Sequence[Row]) -> None:
+def post(env: Call, moves: Sequence[Row]) -> None:
     """All of them or none. A reversal is matched with what it reverses, a marked line with those of the same mark."""
     wrong = [move for move in moves if move["state"] != "draft"]
     if wrong:
@@ -31,7 +28,7 @@ def post(env: "Environment", moves: Sequence[Row]) -> None:
     reconcile_marked(env, [line for move in moves for line in lines_of(env, move)])
 
 
-def reset(env: "Environment", moves: Sequence[Row]) -> None:
+def reset(env: Call, moves: Sequence[Row]) -> None:
     """To draft. Raises `UserError` for what is locked or was never posted."""
     for move in moves:
         if move["state"] not in ("posted", "cancel"):
@@ -48,7 +45,7 @@ def reset(env: "Environment", moves: Sequence[Row]) -> None:
         refresh(env, move)
 
 
-def _check(env: "Environment", move: Row) -> None:
+def _check(env: Call, move: Row) -> None:
     recent = env.db.version >= 18
     if move.get("auto_post", "no") != "no" and move["date"] > env.today.isoformat():
         raise UserError(f"This move is configured to be auto-posted on {move['date']}")
@@ -66,7 +63,7 @@ def _check(env: "Environment", move: Row) -> None:
         raise UserError("The Bill/Refund date is required to validate this document.")
 
 
-def _post(env: "Environment", move: Row) -> None:
+def _post(env: Call, move: Row) -> None:
     env.model(MOVE).touch(move)
     touch_lines(env, move)
     if move["move_type"] in INVOICES and not move.get("invoice_date"):
@@ -88,13 +85,13 @@ def _post(env: "Environment", move: Row) -> None:
     refresh(env, move)
 
 
-def _label(env: "Environment", move: Row) -> str:
+def _label(env: Call, move: Row) -> str:
     """What an invoice's receivable is called."""
     own = str(move["payment_reference"])
     return f"{move['ref']} - {own}" if env.db.version >= 18 and move.get("ref") else own
 
 
-def _match_reversed(env: "Environment", move: Row) -> None:
+def _match_reversed(env: Call, move: Row) -> None:
     """As far as both have something open, account by account."""
     original = env.db.row(MOVE, move["reversed_entry_id"])
     if original["state"] != "posted":

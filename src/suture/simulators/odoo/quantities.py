@@ -1,18 +1,15 @@
 """How much of a product is where: `stock.quant`, and what transfers will bring and take."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+from suture.simulators.odoo.call import Call
 from suture.simulators.odoo.store import Row
-
-if TYPE_CHECKING:
-    from suture.simulators.odoo.environment import Environment
 
 _WAITING = ("waiting", "confirmed", "partially_available", "assigned")
 _READY = ("partially_available", "assigned")
 
 
-def within(env: "Environment", location: int) -> set[int]:
+def within(env: Call, location: int) -> set[int]:
     """A location and all that are in it."""
     found = {location}
     rows = env.db.rows("stock.location")
@@ -23,7 +20,7 @@ def within(env: "Environment", location: int) -> set[int]:
     return found
 
 
-def places(env: "Environment", location: int | None) -> set[int]:
+def places(env: Call, location: int | None) -> set[int]:
     """The internal locations that a question is about: those in one, or all of the call's companies'."""
     if location is not None:
         return within(env, location)
@@ -31,13 +28,13 @@ def places(env: "Environment", location: int | None) -> set[int]:
     return {i for i, row in rows.items() if row["usage"] == "internal" and env.visible("stock.location", row)}
 
 
-def on_hand(env: "Environment", product: int, location: int | None) -> float:
+def on_hand(env: Call, product: int, location: int | None) -> float:
     where = places(env, location)
     quants = env.db.by("stock.quant", "product_id", product)
     return float(round(sum(quant["quantity"] for quant in quants if quant["location_id"] in where), 6))
 
 
-def reserved(env: "Environment", product: int, location: int, lot: int | None) -> float:
+def reserved(env: Call, product: int, location: int, lot: int | None) -> float:
     """What transfers that aren't done have set aside of what a location holds of a product and lot."""
     total = 0.0
     for move in env.db.by("stock.move", "product_id", product):
@@ -49,7 +46,7 @@ def reserved(env: "Environment", product: int, location: int, lot: int | None) -
     return round(total, 6)
 
 
-def on_the_way(env: "Environment", product: int, location: int | None) -> float:
+def on_the_way(env: Call, product: int, location: int | None) -> float:
     """What transfers that aren't done will bring, less what they will take."""
     where = places(env, location)
     coming = 0.0
@@ -58,12 +55,12 @@ def on_the_way(env: "Environment", product: int, location: int | None) -> float:
     return round(coming, 6)
 
 
-def _waiting(env: "Environment", product: int) -> Iterable[Row]:
+def _waiting(env: Call, product: int) -> Iterable[Row]:
     moves = env.db.by("stock.move", "product_id", product)
     return (move for move in moves if move["state"] in _WAITING)
 
 
-def carry(env: "Environment", product: int, location: int, lot: int | None, quantity: float) -> Row:
+def carry(env: Call, product: int, location: int, lot: int | None, quantity: float) -> Row:
     """Add to what a location holds of a product and lot, below zero if need be; the quant."""
     model = env.model("stock.quant")
     for quant in env.db.by("stock.quant", "product_id", product):

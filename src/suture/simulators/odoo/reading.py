@@ -3,22 +3,20 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from suture.simulators.odoo.call import CalledModel
 from suture.simulators.odoo.domain import candidates, compile_domain, least_id
 from suture.simulators.odoo.errors import PythonError
 from suture.simulators.odoo.fields import Field
 from suture.simulators.odoo.schema import ORDER
 from suture.simulators.odoo.store import Row
 
-if TYPE_CHECKING:
-    from suture.simulators.odoo.model import Model
-
 _SECONDS = len("2026-01-01 00:00:00")
 _ZERO = {"float": 0.0, "monetary": 0.0, "integer": 0}
 
 
-def find(model: "Model", domain: Sequence[Any], offset: int, limit: int | None, order: str | None) -> list[Row]:
+def find(model: CalledModel, domain: Sequence[Any], offset: int, limit: int | None, order: str | None) -> list[Row]:
     matching = _matching(model, domain)
     stop = None if limit is None else offset + limit
     order = order or ORDER.get(model.model, "id")
@@ -29,7 +27,7 @@ def find(model: "Model", domain: Sequence[Any], offset: int, limit: int | None, 
     return found[offset:stop]
 
 
-def _matching(model: "Model", domain: Sequence[Any]) -> Iterator[Row]:
+def _matching(model: CalledModel, domain: Sequence[Any]) -> Iterator[Row]:
     """Rows in the order of their ids, as they are asked for."""
     table, env, name = model.db.store.tables[model.model], model.env, model.model
     test = compile_domain(domain, lambda term: _resolve(model, term))
@@ -42,13 +40,13 @@ def _matching(model: "Model", domain: Sequence[Any]) -> Iterator[Row]:
             yield row
 
 
-def _names_active(model: "Model", domain: Sequence[Any]) -> bool:
+def _names_active(model: CalledModel, domain: Sequence[Any]) -> bool:
     if model.env.context.get("active_test") is False:
         return True
     return any(not isinstance(term, str) and term[0] == "active" for term in domain)
 
 
-def _resolve(model: "Model", term: Sequence[Any]) -> tuple[Callable[[Any], Any] | None, Any]:
+def _resolve(model: CalledModel, term: Sequence[Any]) -> tuple[Callable[[Any], Any] | None, Any]:
     """What reads a condition's field, and its value. From 18 on times are compared by whole seconds.
 
     A condition on what isn't stored is an error from 18 on; 17 passes over it, and all is found.
@@ -66,7 +64,7 @@ def _resolve(model: "Model", term: Sequence[Any]) -> tuple[Callable[[Any], Any] 
     return get, value
 
 
-def _field(model: "Model", term: Sequence[Any]) -> Field:
+def _field(model: CalledModel, term: Sequence[Any]) -> Field:
     name = model.model
     field = Field("integer")
     for part in str(term[0]).split("."):
@@ -78,21 +76,21 @@ def _field(model: "Model", term: Sequence[Any]) -> Field:
     return field
 
 
-def sort(model: "Model", rows: list[Row], order: str) -> None:
+def sort(model: CalledModel, rows: list[Row], order: str) -> None:
     for part in reversed(order.split(",")):
         field, _, direction = part.strip().partition(" ")
         get = model.env.getter(model.model, field)
         rows.sort(key=_key_of(get), reverse=direction.strip().lower() == "desc")
 
 
-def answer(model: "Model", rows: Sequence[Row], fields: Sequence[str] | None, load: str) -> list[Row]:
+def answer(model: CalledModel, rows: Sequence[Row], fields: Sequence[str] | None, load: str) -> list[Row]:
     """Rows as clients see them: ``False`` for nothing, many2one as ``[id, name]`` unless `load` is empty."""
     names = [name for name in (fields or model.fields) if name != "id"]
     columns = [(name, model.env.getter(model.model, name), shown(model, name, load)) for name in names]
     return [{"id": row["id"], **{name: show(get(row)) for name, get, show in columns}} for row in rows]
 
 
-def shown(model: "Model", name: str, load: str) -> Callable[[Any], Any]:
+def shown(model: CalledModel, name: str, load: str) -> Callable[[Any], Any]:
     """How a field's value is shown."""
     field = model.fields[name]
     if field.kind == "datetime":
@@ -105,12 +103,12 @@ def shown(model: "Model", name: str, load: str) -> Callable[[Any], Any]:
     return lambda value: nothing if value is None or value is False else value
 
 
-def name_of(model: "Model", field: Field, identifier: int) -> Any:
+def name_of(model: CalledModel, field: Field, identifier: int) -> Any:
     row = model.db.rows(field.comodel).get(identifier)
     return model.env.model(field.comodel).compute_display_name(row) if row is not None else ""
 
 
-def metadata(model: "Model", rows: Sequence[Row]) -> list[Row]:
+def metadata(model: CalledModel, rows: Sequence[Row]) -> list[Row]:
     """Who made and changed records, and their external ids."""
     logged = ["create_uid", "create_date", "write_uid", "write_date"]
     return [
@@ -119,7 +117,7 @@ def metadata(model: "Model", rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def _external(model: "Model", row: Row) -> Row:
+def _external(model: CalledModel, row: Row) -> Row:
     store = model.db.store
     names = store.external_of.get((model.model, row["id"])) or []
     known = [{"xmlid": name, "noupdate": store.external[name][2]} for name in names]
@@ -127,7 +125,7 @@ def _external(model: "Model", row: Row) -> Row:
     return {**first, "xmlids": known}
 
 
-def describe(model: "Model", names: Sequence[str] | None, attributes: Sequence[str] | None) -> dict[str, Row]:
+def describe(model: CalledModel, names: Sequence[str] | None, attributes: Sequence[str] | None) -> dict[str, Row]:
     """`fields_get`: the attributes that say what a field is."""
     told = {name: field for name, field in model.fields.items() if names is None or name in names}
     return {

@@ -1,8 +1,8 @@
 """Matching open debits with open credits: `account.partial.reconcile`, `account.full.reconcile`, matching numbers."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from suture.simulators.odoo.call import Call
 from suture.simulators.odoo.documents import INVOICES, LINE, MOVE, lines_of, sign_of, touch_lines
 from suture.simulators.odoo.errors import UserError
 from suture.simulators.odoo.exchange import difference
@@ -11,11 +11,8 @@ from suture.simulators.odoo.payment_state import payment_state
 from suture.simulators.odoo.store import Row
 from suture.simulators.odoo.taxes import money
 
-if TYPE_CHECKING:
-    from suture.simulators.odoo.environment import Environment
 
-
-def reconcile(env: "Environment", lines: Sequence[Row]) -> None:
+def reconcile(env: Call, lines: Sequence[Row]) -> None:
     """Match until one side is used up, what is due first before the rest; from 19 on, before that, whose partner has
     the lower id."""
     _check(env, lines)
@@ -34,12 +31,12 @@ def reconcile(env: "Environment", lines: Sequence[Row]) -> None:
         refresh(env, env.db.row(MOVE, move))
 
 
-def unreconcile(env: "Environment", line: Row) -> None:
+def unreconcile(env: Call, line: Row) -> None:
     """Undo every match of a line."""
     undo(env, partials_of(env, line))
 
 
-def undo(env: "Environment", partials: Sequence[Row]) -> None:
+def undo(env: Call, partials: Sequence[Row]) -> None:
     """Undo matches. An exchange difference that was booked with one stays (Odoo turns it), and is open again."""
     others = [env.db.row(LINE, partial[side]) for partial in partials for side in SIDES]
     _forget_full(env, {partial["full_reconcile_id"] for partial in partials if partial.get("full_reconcile_id")})
@@ -52,7 +49,7 @@ def undo(env: "Environment", partials: Sequence[Row]) -> None:
         refresh(env, env.db.row(MOVE, move))
 
 
-def reconcile_marked(env: "Environment", lines: Sequence[Row]) -> None:
+def reconcile_marked(env: Call, lines: Sequence[Row]) -> None:
     """Lines that bear the same temporary number and account are matched once all of their moves are posted."""
     marks = dict.fromkeys(str(line["matching_number"]) for line in lines if is_mark(line.get("matching_number")))
     for mark in marks:
@@ -68,7 +65,7 @@ def is_mark(number: object) -> bool:
     return isinstance(number, str) and number.startswith("I")
 
 
-def refresh(env: "Environment", move: Row) -> None:
+def refresh(env: Call, move: Row) -> None:
     """An invoice's residual and payment state after its lines changed."""
     if move["move_type"] not in INVOICES:
         return
@@ -85,7 +82,7 @@ def refresh(env: "Environment", move: Row) -> None:
         touch_lines(env, move)
 
 
-def number(env: "Environment", lines: Sequence[Row]) -> None:
+def number(env: Call, lines: Sequence[Row]) -> None:
     """What is matched bears the number of its full reconciliation, or of its first match as long as some is open. An
     exchange difference that nobody booked doesn't count as open."""
     seen: set[int] = set()
@@ -97,7 +94,7 @@ def number(env: "Environment", lines: Sequence[Row]) -> None:
         _number(env, [env.db.row(LINE, identifier) for identifier in together])
 
 
-def _number(env: "Environment", lines: Sequence[Row]) -> None:
+def _number(env: Call, lines: Sequence[Row]) -> None:
     partials = {partial["id"]: partial for line in lines for partial in partials_of(env, line)}
     if not partials:
         for line in lines:
@@ -111,7 +108,7 @@ def _number(env: "Environment", lines: Sequence[Row]) -> None:
         env.db.store.set(LINE, line, "matching_number", str(full) if full else f"P{min(partials)}")
 
 
-def _full(env: "Environment", lines: Sequence[Row], partials: Sequence[Row]) -> int:
+def _full(env: Call, lines: Sequence[Row], partials: Sequence[Row]) -> int:
     known: set[int] = {line["full_reconcile_id"] for line in lines if line.get("full_reconcile_id")}
     if len(known) == 1 and all(line.get("full_reconcile_id") for line in lines):
         return known.pop()
@@ -122,7 +119,7 @@ def _full(env: "Environment", lines: Sequence[Row], partials: Sequence[Row]) -> 
     return full
 
 
-def _forget_full(env: "Environment", ids: set[int]) -> None:
+def _forget_full(env: Call, ids: set[int]) -> None:
     for identifier in ids:
         for model in (PARTIAL, LINE):
             for row in env.db.by(model, "full_reconcile_id", identifier):
@@ -130,7 +127,7 @@ def _forget_full(env: "Environment", ids: set[int]) -> None:
         env.db.store.delete(FULL, identifier)
 
 
-def _connected(env: "Environment", line: Row) -> list[int]:
+def _connected(env: Call, line: Row) -> list[int]:
     """The lines that are matched with this one, with those, and so on."""
     found, ahead = {line["id"]: None}, [line]
     while ahead:
@@ -142,13 +139,13 @@ def _connected(env: "Environment", line: Row) -> list[int]:
     return list(found)
 
 
-def _counterparts(env: "Environment", line: Row) -> list[str]:
+def _counterparts(env: Call, line: Row) -> list[str]:
     """The types of the moves that a line is matched with."""
     sides = {partial[side] for partial in partials_of(env, line) for side in SIDES} - {line["id"]}
     return [env.db.row(MOVE, env.db.row(LINE, other)["move_id"])["move_type"] for other in sides]
 
 
-def _match(env: "Environment", debit: Row, credit: Row) -> None:
+def _match(env: Call, debit: Row, credit: Row) -> None:
     """One match. Lines of one foreign currency are matched in that, all others in the company's."""
     foreign = debit["currency_id"] == credit["currency_id"]
     part = (
@@ -185,12 +182,12 @@ def _open(line: Row) -> float:
     return float(line["amount_residual_currency"] or line["amount_residual"])
 
 
-def _due(env: "Environment", line: Row) -> tuple[str, int, float]:
+def _due(env: Call, line: Row) -> tuple[str, int, float]:
     day = line.get("date_maturity") or env.db.row(MOVE, line["move_id"])["date"]
     return str(day), line["currency_id"], line["amount_currency"]
 
 
-def _check(env: "Environment", lines: Sequence[Row]) -> None:
+def _check(env: Call, lines: Sequence[Row]) -> None:
     if any(line["reconciled"] for line in lines):
         raise UserError("You are trying to reconcile some entries that are already reconciled.")
     if any(env.db.row(MOVE, line["move_id"])["state"] != "posted" for line in lines):

@@ -1,15 +1,13 @@
 """How a record is written: its values, its lines, who changed it and when. Particular models say what differs."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from suture.simulators.odoo import access
+from suture.simulators.odoo.call import Call
 from suture.simulators.odoo.errors import PythonError
 from suture.simulators.odoo.integrity import check_companies, delete_owned
 from suture.simulators.odoo.store import Row
-
-if TYPE_CHECKING:
-    from suture.simulators.odoo.environment import Environment
 
 
 class Records:
@@ -22,7 +20,7 @@ class Records:
     same_company: ClassVar[tuple[str, ...]] = ()
     """Fields that must not lead to another company's record."""
 
-    def __init__(self, env: "Environment", name: str) -> None:
+    def __init__(self, env: Call, name: str) -> None:
         self.env = env
         self.db = env.db
         self.model = name

@@ -1,13 +1,9 @@
 """`stock.move` and `stock.move.line`: what a transfer moves of each product, and of which lots."""
 
-from typing import TYPE_CHECKING
-
+from suture.simulators.odoo.call import Call
 from suture.simulators.odoo.errors import UserError
 from suture.simulators.odoo.model import Model
 from suture.simulators.odoo.store import Row
-
-if TYPE_CHECKING:
-    from suture.simulators.odoo.environment import Environment
 
 _MOVE, _LINE, _PICKING = "stock.move", "stock.move.line", "stock.picking"
 
@@ -113,15 +109,15 @@ class StockLines(Model):
         return self.env.model(_MOVE).insert({**own, **named})
 
 
-def moves_of(env: "Environment", picking: Row) -> list[Row]:
+def moves_of(env: Call, picking: Row) -> list[Row]:
     return env.db.by(_MOVE, "picking_id", picking["id"])
 
 
-def lines_of_move(env: "Environment", move: Row) -> list[Row]:
+def lines_of_move(env: Call, move: Row) -> list[Row]:
     return env.db.by(_LINE, "move_id", move["id"])
 
 
-def count(env: "Environment", move: Row) -> None:
+def count(env: Call, move: Row) -> None:
     """A move's quantity is its lines'; one that has some is ready."""
     if move["state"] in ("done", "cancel"):
         return

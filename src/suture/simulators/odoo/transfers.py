@@ -1,19 +1,15 @@
 """Setting aside what a transfer will take, and carrying what it counted."""
 
-from typing import TYPE_CHECKING
-
+from suture.simulators.odoo.call import Call
 from suture.simulators.odoo.errors import UserError
 from suture.simulators.odoo.quantities import carry, reserved
 from suture.simulators.odoo.stock_moves import lines_of_move, moves_of
 from suture.simulators.odoo.store import Row
 
-if TYPE_CHECKING:
-    from suture.simulators.odoo.environment import Environment
-
 _MOVE, _LINE = "stock.move", "stock.move.line"
 
 
-def reserve(env: "Environment", move: Row) -> None:
+def reserve(env: Call, move: Row) -> None:
     """A line for each lot that there is, what came first before the rest; a supplier has everything."""
     wanted = move["product_uom_qty"] - move["quantity"]
     place = env.db.row("stock.location", move["location_id"])
@@ -32,7 +28,7 @@ def reserve(env: "Environment", move: Row) -> None:
                 wanted = round(wanted - quantity, 6)
 
 
-def finish(env: "Environment", picking: Row) -> list[tuple[Row, float]]:
+def finish(env: Call, picking: Row) -> list[tuple[Row, float]]:
     """Carry what was counted; answers the moves that are short, and of how much. Raises `UserError` for a tracked
     product without a lot."""
     rest = []
@@ -45,18 +41,18 @@ def finish(env: "Environment", picking: Row) -> list[tuple[Row, float]]:
     return rest
 
 
-def cancel(env: "Environment", move: Row) -> None:
+def cancel(env: Call, move: Row) -> None:
     if move["state"] == "done":
         raise UserError("You cannot cancel a stock move that has been set to 'Done'.")
     env.model(_MOVE).compute(move, {"state": "cancel"})
 
 
-def _set_aside(env: "Environment", move: Row, lot: int | None, quantity: float) -> None:
+def _set_aside(env: Call, move: Row, lot: int | None, quantity: float) -> None:
     own = {"move_id": move["id"], "picking_id": move.get("picking_id"), "product_id": move["product_id"]}
     env.model(_LINE).insert({**own, "lot_id": lot, "quantity": quantity})
 
 
-def _finish(env: "Environment", move: Row) -> None:
+def _finish(env: Call, move: Row) -> None:
     product = env.db.row("product.product", move["product_id"])
     for line in lines_of_move(env, move):
         lot = line.get("lot_id") or _new_lot(env, product, line)
@@ -69,7 +65,7 @@ def _finish(env: "Environment", move: Row) -> None:
     env.model(_MOVE).compute(move, {"state": "done", "picked": True, "date": env.stamp})
 
 
-def _new_lot(env: "Environment", product: Row, line: Row) -> int | None:
+def _new_lot(env: Call, product: Row, line: Row) -> int | None:
     """A lot that is received under a name."""
     if not line.get("lot_name"):
         return None
