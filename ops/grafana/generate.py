@@ -84,6 +84,12 @@ ROWS: dict[str, list[Panel]] = {
             "{{route}}",
         ),
         ("Webhooks to subscribers", "ops", "sum by (outcome) (rate(suture_webhooks_sent_total[5m]))", "{{outcome}}"),
+        (
+            "Messages to people",
+            "ops",
+            "sum by (channel, outcome) (rate(suture_notifications_total[5m]))",
+            "{{channel}} {{outcome}}",
+        ),
     ],
     "Objectives": [
         ("Error budget left", "percentunit", "suture_slo_budget_left", "{{interface}}"),

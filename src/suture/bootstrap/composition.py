@@ -175,6 +175,7 @@ def missing_secrets(catalogue: Catalogue, secrets: Secrets) -> list[str]:
     """The secrets and signing keys that a catalogue names and that are not set, all of them."""
     needed = {system.secret for system in catalogue.systems.values()}
     needed |= {key for interface in catalogue.interfaces.values() for key in interface.signing_keys}
+    needed |= catalogue.notifications.secrets
     return sorted(name for name in needed if not secrets.has(name))
 
 

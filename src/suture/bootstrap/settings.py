@@ -65,6 +65,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """How many copies the backbone keeps of each event."""
         return self.nats_replicas or self.nats_nodes
 
+    @property
+    def console_address(self) -> str:
+        """Where browsers reach the console."""
+        return (self.console_url or f"http://{self.host}:{self.console_port}").rstrip("/")
+
     @classmethod
     def read(cls, environment: Mapping[str, str], folder: Path) -> "Settings":
         """Raises `SettingsError` with the name of the setting that can't be used."""
@@ -108,6 +113,10 @@ class Secrets:
         if not value:
             raise SettingsError(f"the secret {name} is not set: set the variable, or write it to {self._folder / name}")
         return value
+
+    def find(self, name: str) -> str | None:
+        """The secret, or None where it is not set."""
+        return self.get(name) if self.has(name) else None
 
     def has(self, name: str) -> bool:
         """Whether a secret is set."""

@@ -22,6 +22,7 @@ from suture.bootstrap.composition import (
     recorder,
     watch,
 )
+from suture.bootstrap.notifying import notify
 from suture.catalogue import Catalogue
 from suture.catalogue.days import Days
 from suture.catalogue.manifest import Role
@@ -224,6 +225,7 @@ async def work(base: Foundation) -> None:
             "reconciliation": reconciling.run(),
             "fan out": fan_out.run(),
             "outbound": sender.run(),
+            **({"notifications": notify(base, records)} if base.catalogue.notifications.rules else {}),
             "listen": listen(base.database.url, wakers),
         }
         async with asyncio.TaskGroup() as group:

@@ -17,6 +17,7 @@ from ruamel.yaml.reader import ReaderError
 from suture.catalogue.choices import instead
 from suture.catalogue.manifest import Role
 from suture.catalogue.model import Catalogue, Interface, System
+from suture.catalogue.notification_faults import bad_notifications
 from suture.catalogue.registry import ConnectorBroken, manifests
 
 _PATH_STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]|\[(\.\.\.)\]")
@@ -173,6 +174,7 @@ def _contradictions(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...
     yield from _dangling_codes(catalogue)
     yield from _bad_shares(catalogue)
     yield from _bad_rules(catalogue)
+    yield from bad_notifications(catalogue)
 
 
 def _unknown_zones(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:

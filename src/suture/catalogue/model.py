@@ -11,6 +11,7 @@ import msgspec
 from suture.canonical.records import Component, PricedLine, ServiceLine
 from suture.catalogue.acts import Act
 from suture.catalogue.manifest import Manifest, Role
+from suture.catalogue.notifications import Notifications
 from suture.catalogue.reconciliation import Reconciliation
 from suture.catalogue.registry import manifests
 from suture.core.money import Money, total
@@ -252,6 +253,7 @@ class Catalogue(_Part, frozen=True, kw_only=True):
     ledger: Ledger
     compensation: Compensation
     reconciliation: Reconciliation = Reconciliation()
+    notifications: Notifications = Notifications()
     four_eyes: tuple[Act, ...] = ()
 
     def system_of(self, role: Role) -> tuple[str, System]:

@@ -63,7 +63,7 @@ def account() -> str:
 def console_address() -> str:
     """Where browsers reach the console."""
     settings, _ = current()
-    return (settings.console_url or f"http://{settings.host}:{settings.console_port}").rstrip("/")
+    return settings.console_address
 
 
 def moment(told: str | None) -> datetime | None:

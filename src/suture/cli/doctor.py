@@ -14,13 +14,14 @@ from rich.console import Console
 
 from suture.backbone.stream import BACKBONE_AWAY, connect, ensure_stream
 from suture.bootstrap.composition import Foundation, connector, foundation, missing_secrets
+from suture.bootstrap.notifying import mail_way
 from suture.bootstrap.servers import backbone_address, database_address
 from suture.bootstrap.settings import Secrets, Settings, SettingsError, current
 from suture.catalogue import Catalogue, CatalogueError, load
 from suture.catalogue.load import NEEDED
 from suture.connectors.port import Billing, Ledger, Scheduling
 from suture.operate.interfaces import interfaces
-from suture.store import exceptions, gates, running
+from suture.store import exceptions, gates, people, running
 from suture.store.database import CONNECTION_LOST, Connection
 from suture.store.places import EmbeddedFailed
 from suture.store.sealing import WrongMasterKey
@@ -65,6 +66,7 @@ async def _collect() -> list[Finding]:
         _within("backbone", _START_NATS, _backbone(settings)),
         _systems(catalogue, secrets),
         _secrets(settings, catalogue, secrets),
+        _mail(settings, catalogue, secrets),
     ]
     told = await asyncio.gather(*looks)
     return [Finding("catalogue", f"{settings.catalogue} is valid"), *(finding for part in told for finding in part)]
@@ -145,11 +147,21 @@ async def _at_work(base: Foundation) -> list[Finding]:
     if others:
         detail = f"the catalogue was changed since {', '.join(others)} started"
         found.append(Finding("running roles", detail, "Restart them: they go on by the catalogue that they read."))
+    if unheard := await _unheard(base):
+        remedy = "They are named in the catalogue's notifications, and need an account with an e-mail address."
+        found.append(Finding("notifications", f"can't be written to: {', '.join(unheard)}", remedy))
     for one in await interfaces(base.database, base.catalogue.interfaces):
         if not one.gate.flowing:
             remedy = f"`suture interfaces` says why; `suture resume {one.name}` when the cause is gone."
             found.append(Finding(one.name, f"{one.words}, {one.waiting} wait", remedy))
     return found
+
+
+async def _unheard(base: Foundation) -> list[str]:
+    """People whom the catalogue has told, and who can't be."""
+    async with base.database.connection() as connection:
+        known = {one.name for one in await people.listed(connection) if one.email and one.disabled_at is None}
+    return sorted(base.catalogue.notifications.named - known)
 
 
 async def _backbone(settings: Settings) -> list[Finding]:
@@ -171,6 +183,17 @@ async def _secrets(settings: Settings, catalogue: Catalogue, secrets: Secrets) -
         return [Finding("secrets", "all that the catalogue names are set")]
     where = settings.data_dir / "secrets"
     return [Finding("secrets", f"missing: {', '.join(missing)}", f"Set the variables, or write files into {where}.")]
+
+
+async def _mail(settings: Settings, catalogue: Catalogue, secrets: Secrets) -> list[Finding]:
+    """The mail server by which people are told, if the catalogue names one."""
+    way, server = mail_way(catalogue, settings, secrets), catalogue.notifications.mail
+    if way is None or server is None:
+        return []
+    answer = await way.check()
+    signed_in = f", {server.login} signed in" if server.login else ""
+    detail = f"encrypted{signed_in}" if answer.verdict == "delivered" else f"it {answer.words}"
+    return [Finding("mail server", f"{server.host}:{server.port}: {detail}", answer.remedy)]
 
 
 async def _systems(catalogue: Catalogue, secrets: Secrets) -> list[Finding]:

@@ -44,6 +44,7 @@ for _name, _where, _help in (
     ("people", "people:app", "Who may sign in at the console: add, invite, role, disable."),
     ("clients", "clients:app", "Who may call the API: add, key, list, scope, revoke."),
     ("subscriptions", "subscriptions:app", "Who gets events by webhook: list, deliveries, redeliver, enable, disable."),
+    ("notifications", "notifications:app", "What people are told by e-mail and webhook: list, test."),
     ("api", "documents:app", "The API's documents: openapi, asyncapi."),
     ("ledger", "ledger:app", "What Suture knows of its records in the ledger: rewrite."),
     ("processes", "processes:app", "Business processes: list, show, resume, cancel, compensate."),

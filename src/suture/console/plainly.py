@@ -64,6 +64,7 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     (r"slo", "the objectives", "/"),
     (r"subscriptions (?:list|deliveries|enable|redeliver)", "the list of subscriptions", "/people"),
     (r"(?:clients|people)", "people and keys", "/people"),
+    (r"notifications", f"the list of messages, and trying one {_SERVER}", ""),
     (r"doctor", f"the check of all connections {_SERVER}", ""),
     (r"prepare", f"the preparation of the ledger {_SERVER}", ""),
     (r"check", f"the check of the catalogue {_SERVER}", ""),

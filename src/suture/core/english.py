@@ -21,6 +21,7 @@ _OF_ITSELF = {
     "told anew": "because it was told anew",
     "replayed": "because what was delivered is understood now",
     "reconciliation": "because both sides agree again",
+    "notification": "because a message got through",
 }
 
 

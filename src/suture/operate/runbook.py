@@ -64,6 +64,7 @@ CLASSES: dict[str, frozenset[str]] = {
     ),
     "too_many": frozenset({"too_many_refusals", "reconciliation_stopped"}),
     "close": frozenset({"period_incomplete", "period_moving", "period_not_locked"}),
+    "notification": frozenset({"notification_undeliverable"}),
     "defect": frozenset({"step_broke", "ingest_broke", "projection_broke", "not_an_event", "not_recorded"}),
 }
 """Class of exception: the codes that belong to it."""

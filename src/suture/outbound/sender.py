@@ -6,20 +6,17 @@ on end, is disabled and a person told; what is recorded for it then is not kept.
 """
 
 import asyncio
-from contextlib import suppress
 from datetime import datetime, timedelta
 from random import Random
 
 import aiohttp
-import msgspec
 import structlog
 
-from suture.access.signatures import decode_secret, sign
+from suture.access.signatures import decode_secret
 from suture.catalogue import Catalogue
-from suture.connectors.http import retry_after
 from suture.core.clock import Clock
 from suture.core.failure import Rejected
-from suture.outbound.addresses import AddressRefused, PublicResolver, check_url
+from suture.outbound.posting import Answered, calling_out, post
 from suture.store import subscriptions
 from suture.store.data_keys import Vault
 from suture.store.database import DATABASE_AWAY, Database
@@ -35,23 +32,10 @@ SCHEDULE = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 180
 DISABLED_AFTER = timedelta(days=3)
 _KEPT = timedelta(days=30)
 _LEASE = timedelta(seconds=60)
-_TIMEOUT_SECONDS = 15.0
 _ABREAST = 16
 _AT_ONCE = 50
 _LOOK_SECONDS = 1.0
 _CLEAR_EVERY = timedelta(hours=1)
-
-
-class Answered(msgspec.Struct, frozen=True):
-    """What a subscriber answered: a status, or 0 where there was none. `wait` is how long it asks to be left alone."""
-
-    status: int
-    words: str
-    wait: timedelta | None = None
-
-    @property
-    def took_it(self) -> bool:
-        return 200 <= self.status < 300
 
 
 class Sender:
@@ -78,10 +62,7 @@ class Sender:
         self._cleared_at: datetime | None = None
 
     async def run(self) -> None:
-        resolver = None if self._private else PublicResolver()
-        connector = aiohttp.TCPConnector(limit=_ABREAST, resolver=resolver)
-        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
+        async with calling_out(private=self._private, abreast=_ABREAST) as http:
             while True:
                 try:
                     sent = await self.send_due(http)
@@ -128,22 +109,16 @@ class Sender:
         return [decode_secret(secret) for secret in (secrets.current, previous) if secret]
 
     async def _post(self, http: aiohttp.ClientSession, url: str, keys: list[bytes], one: Waiting) -> Answered:
-        body, stamp, number = one.body.encode(), f"{self._clock.now().timestamp():.0f}", str(one.event)
-        headers = {
-            "content-type": "application/cloudevents+json",
-            "user-agent": "Suture-Webhooks/1",
-            "webhook-id": number,
-            "webhook-timestamp": stamp,
-            "webhook-signature": " ".join(sign(key, number, stamp, body) for key in keys),
-        }
-        try:
-            check_url(url, private=self._private)  # a literal address never comes to the resolver
-            async with http.post(url, data=body, headers=headers, allow_redirects=False) as response:
-                with suppress(aiohttp.ClientError):
-                    await response.content.read(1024)
-                return Answered(response.status, str(response.status), retry_after(response.headers))
-        except (AddressRefused, aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Answered(0, type(error).__name__)
+        return await post(
+            http,
+            url,
+            keys,
+            number=str(one.event),
+            body=one.body.encode(),
+            kind="application/cloudevents+json",
+            now=self._clock.now(),
+            private=self._private,
+        )
 
     async def _failed(self, to: Subscription, one: Waiting, answer: Answered) -> None:
         now = self._clock.now()

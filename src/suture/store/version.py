@@ -2,7 +2,7 @@
 
 from suture.store.database import Database
 
-CURRENT = "0014"
+CURRENT = "0015"
 
 
 class SchemaOutdated(Exception):

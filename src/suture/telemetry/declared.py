@@ -79,6 +79,12 @@ METRICS: tuple[Metric, ...] = (
         labels=("outcome",),
     ),
     Metric(
+        name="suture_notifications_total",
+        kind="counter",
+        help="Messages that tell people what waits for them, by outcome: delivered, failed",
+        labels=("channel", "outcome"),
+    ),
+    Metric(
         name="suture_backlog",
         kind="gauge",
         help="What waits: received deliveries, processes that are due, parked or stuck, events and webhooks to be sent",

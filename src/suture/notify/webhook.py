@@ -1,0 +1,68 @@
+"""Notices as signed webhooks, by the same door as those to subscribers."""
+
+from collections.abc import Callable, Mapping
+
+import aiohttp
+
+from suture.access.signatures import decode_secret
+from suture.catalogue.notifications import Webhook
+from suture.core.clock import Clock
+from suture.notify.port import Answer, Outgoing, Verdict
+from suture.notify.wording import Wording
+from suture.outbound.addresses import AddressRefused, check_url
+from suture.outbound.posting import post
+
+_GONE = (404, 410)
+
+
+class WebhookWay:
+    """Posts messages to the receivers that the catalogue names. `secret` gives a secret by its variable's name, None
+    where it is not set."""
+
+    def __init__(
+        self,
+        receivers: Mapping[str, Webhook],
+        secret: Callable[[str], str | None],
+        wording: Wording,
+        clock: Clock,
+        http: aiohttp.ClientSession,
+        *,
+        private: bool,
+    ) -> None:
+        self._receivers = receivers
+        self._secret = secret
+        self._wording = wording
+        self._clock = clock
+        self._http = http
+        self._private = private
+
+    async def send(self, message: Outgoing) -> Answer:
+        receiver = self._receivers.get(message.to)
+        if receiver is None:
+            return Answer("refused", "is not in the catalogue any more", "Nothing is to be done, if that is meant.")
+        try:
+            key = decode_secret(self._secret(receiver.secret) or "")
+            check_url(receiver.url, private=self._private)
+        except AddressRefused as error:
+            remedy = "Give an https address outside, or set SUTURE_PRIVATE_WEBHOOKS where it is meant to be inside."
+            return Answer("misconfigured", f"was not asked: {error}", remedy)
+        except ValueError as error:
+            return Answer(
+                "misconfigured", f"was not asked: {error}", f"Set {receiver.secret} to the receiver's secret."
+            )
+        answered = await post(
+            self._http,
+            receiver.url,
+            [key],
+            number=str(message.id),
+            body=self._wording.body(message),
+            kind="application/json",
+            now=self._clock.now(),
+            private=self._private,
+        )
+        if answered.took_it:
+            return Answer("delivered", "took it", said=answered.words)
+        remedy = f"Ask whoever runs it to mend the receiver, or correct {message.to}'s url in the catalogue."
+        verdict: Verdict = "misconfigured" if answered.status in _GONE else "later"
+        words = f"answered {answered.status}" if answered.status else f"can't be reached ({answered.words})"
+        return Answer(verdict, words, remedy, answered.words)
