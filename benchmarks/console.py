@@ -21,15 +21,15 @@ import asyncpg
 import uvicorn
 import uvloop
 
+from suture.acting.actor import Actor
 from suture.bootstrap.composition import Foundation, desk
 from suture.bootstrap.serving import Server
 from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import parse
 from suture.catalogue.write import template
+from suture.commands import accounts
 from suture.console.app import create_app
 from suture.core.clock import ManualClock
-from suture.operate import accounts
-from suture.operate.actor import Actor
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.embedded import EmbeddedPostgres

@@ -12,11 +12,11 @@ from tests.commands import arun, clean_environment
 from tests.integration.clinic import Clinic, clinic
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor
 from suture.cli.acting import account
+from suture.commands import month_end
 from suture.core.clock import SystemClock
 from suture.gateway.app import create_app
-from suture.operate import closing
-from suture.operate.actor import Actor
 from suture.simulators.serving import serving
 from suture.store.data_keys import Vault
 from suture.store.database import Database
@@ -89,9 +89,9 @@ async def test_a_month_is_closed_from_the_command_line(it: Clinic) -> None:
     await until(it, "a person stands for the figures")
     status, told = await suture(it, "close", "sign", MONTH)
     assert (status, "two people who are signed in" in told) == (2, True), told
-    assert await closing.sign(it.desk, ADA, MONTH) == 1
+    assert await month_end.sign(it.desk, ADA, MONTH) == 1
     await until(it, "▸ countersign")
-    assert await closing.sign(it.desk, BEN, MONTH) == 2
+    assert await month_end.sign(it.desk, BEN, MONTH) == 2
     await until(it, "has no locked period")
     until_day = {"fiscalyear_lock_date": last_month().isoformat()}
     await it.by_hand("res.company", "write", [1], vals=until_day)

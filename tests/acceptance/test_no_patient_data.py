@@ -16,16 +16,15 @@ from tests.integration.otlp import collecting
 
 from suture.access.roles import ADMINISTRATOR
 from suture.access.signatures import decode_secret, sign
+from suture.acting.actor import Actor, NotPossible
 from suture.backbone.feed import Feed
 from suture.bootstrap.logs import configure_logs
+from suture.commands import accounts, month_end, repairs
 from suture.connectors.billing.rest import RestBilling
 from suture.console.app import create_app as create_console
 from suture.console.pages import today
 from suture.core.clock import SystemClock
 from suture.ingest.ingester import Ingester
-from suture.operate import accounts, closing, queue, reconciling, repairs
-from suture.operate.actor import Actor, NotPossible
-from suture.operate.report import gather, page
 from suture.simulators.clinic.day import Address, ClinicDay, Patient
 from suture.simulators.faults import PRESETS, FaultInjection, Faults
 from suture.simulators.serving import serving
@@ -35,6 +34,9 @@ from suture.store.database import Database
 from suture.store.exceptions import Selection
 from suture.store.parties import Parties
 from suture.telemetry import metrics
+from suture.views import discrepancies
+from suture.views import exceptions as queue
+from suture.views.report import gather, page
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -202,7 +204,7 @@ async def gaps(it: Clinic) -> list[tuple[str, str]]:
             words.append(("repair", await repairs.repair(it.bench, ADA, one.number)))
         except NotPossible as error:
             words.append(("repair", str(error)))
-        words.append(("discrepancy", str(await reconciling.account(it.desk, one.number))))
+        words.append(("discrepancy", str(await discrepancies.account(it.desk, one.number))))
     assert words
     return words
 
@@ -215,7 +217,7 @@ async def people_look(it: Clinic) -> list[tuple[str, str]]:
     accounts = [("exception", str(await queue.account(it.base.database, one.number))) for one in troubles]
     month = f"{it.day.day.replace(day=1):%Y-%m}"
     try:
-        await closing.start(it.desk, ADA, month)
+        await month_end.start(it.desk, ADA, month)
         accounts.append(("report", page(await gather(it.desk, month), it.zone)))
     except NotPossible as error:
         accounts.append(("close", str(error)))

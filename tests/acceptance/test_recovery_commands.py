@@ -27,8 +27,8 @@ import pytest
 from tests.commands import run
 
 from suture.access.signatures import decode_secret, sign
-from suture.operate.runbook import CLASSES
 from suture.store.embedded import EmbeddedPostgres, free_port
+from suture.views.runbook import CLASSES
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -18,6 +18,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from tests.conftest import Notice, fresh_database
 from tests.integration.recovery import House
 
+from suture.acting.actor import Actor
 from suture.bootstrap.bounds import Bounds
 from suture.bootstrap.composition import Foundation, desk
 from suture.bootstrap.serving import Server
@@ -28,16 +29,15 @@ from suture.canonical.records import Charge, Payment, PricedLine, ServiceLine, V
 from suture.catalogue import Catalogue
 from suture.catalogue.load import parse
 from suture.catalogue.write import template
+from suture.commands import accounts
 from suture.console.app import create_app
 from suture.console.request import LARGEST_FORM
 from suture.core.clock import ManualClock, SystemClock
 from suture.core.ids import fact_id
 from suture.core.money import Money
-from suture.operate import accounts
-from suture.operate.actor import Actor
-from suture.operate.projection import JourneyProjection
 from suture.processes.definitions import ROUTES
 from suture.processes.step_runner import NEVER
+from suture.projection.journeys import JourneyProjection
 from suture.store import delivery_queue, discrepancies, exceptions, gates, steering
 from suture.store.data_keys import Vault
 from suture.store.database import Database

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from suture.operate.runbook import CLASSES
+from suture.views.runbook import CLASSES
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

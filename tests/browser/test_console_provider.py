@@ -13,8 +13,8 @@ from suture.bootstrap.composition import Foundation
 from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue.load import parse
 from suture.catalogue.write import template
+from suture.commands import accounts
 from suture.core.clock import SystemClock
-from suture.operate import accounts
 from suture.store.embedded import free_port
 from suture.store.people import Person
 

@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import ADMINISTRATOR
 from tests.integration.recovery import House
 
-from suture.operate import accounts
+from suture.commands import accounts
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 

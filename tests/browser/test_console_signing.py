@@ -13,7 +13,7 @@ from tests.browser.conftest import ADMINISTRATOR
 from tests.integration.recovery import House
 
 from suture.catalogue import Catalogue
-from suture.operate import accounts
+from suture.commands import accounts
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 

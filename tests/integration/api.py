@@ -9,15 +9,15 @@ import aiohttp
 import msgspec
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor
+from suture.acting.context import CommandContext
 from suture.bootstrap.composition import Foundation, desk
 from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import Catalogue
+from suture.commands import clients
+from suture.commands.clients import SCOPES
 from suture.core.clock import Clock
 from suture.gateway.app import create_app
-from suture.operate import clients
-from suture.operate.actor import Actor
-from suture.operate.clients import SCOPES
-from suture.operate.context import CommandContext
 from suture.simulators.serving import serving
 from suture.store.data_keys import Vault
 from suture.store.database import Database

@@ -11,6 +11,8 @@ from uuid import uuid4
 import msgspec
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor
+from suture.acting.context import CommandContext
 from suture.canonical.events import AppointmentArrived, AppointmentCancelled, Event, StockReturned
 from suture.canonical.routing import Route
 from suture.catalogue import Catalogue
@@ -19,8 +21,6 @@ from suture.catalogue.model import Breaker, Interface, PauseAfter, Retry
 from suture.core.clock import Clock, ManualClock, SystemClock
 from suture.core.failure import CircuitOpen
 from suture.ingest.ingester import Ingester
-from suture.operate.actor import Actor
-from suture.operate.context import CommandContext
 from suture.processes.definition import AwaitEvent, Definition, Step
 from suture.processes.definitions import ROUTES
 from suture.processes.engine import PostgresEngine

@@ -13,6 +13,7 @@ import pytest
 from tests.integration.api import Api, serving_api
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor, NotPossible
 from suture.backbone.embedded import EmbeddedNats
 from suture.backbone.relay import Relay
 from suture.backbone.stream import connect, ensure_stream
@@ -20,13 +21,12 @@ from suture.canonical.cloudevents import encode
 from suture.canonical.events import Event
 from suture.canonical.records import Identifier, Patient, Payer, Practitioner
 from suture.catalogue import Catalogue
+from suture.commands import clients
 from suture.core.clock import ManualClock
 from suture.core.ids import fact_id
 from suture.gateway.api.deprecations import Deprecation, deprecation_of
 from suture.gateway.api.guard import LARGEST_BODY
-from suture.operate import clients
-from suture.operate.actor import Actor, NotPossible
-from suture.operate.projection import JourneyProjection
+from suture.projection.journeys import JourneyProjection
 from suture.store import audit, events
 from suture.store.data_keys import Vault
 from suture.store.database import Database

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor
+from suture.acting.context import CommandContext
 from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
-from suture.operate.actor import Actor
-from suture.operate.context import CommandContext
 from suture.store import audit
 from suture.store.anchor import Anchor
 from suture.store.audit import Fault, Proof, Trail

@@ -11,14 +11,15 @@ import pytest
 from tests.integration.clinic import Clinic, clinic
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor, NotPossible, NotSignedIn
+from suture.commands import month_end, reconciliation
 from suture.core.clock import SystemClock
-from suture.operate import closing, reconciling
-from suture.operate.actor import Actor, NotPossible, NotSignedIn
-from suture.operate.closing import Status
-from suture.operate.report import gather, page
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.periods import Calendar
+from suture.views import month_close
+from suture.views.month_close import CloseStatus
+from suture.views.report import gather, page
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -39,11 +40,11 @@ async def it(tmp_path: Path, database: Database, vault: Vault) -> AsyncIterator[
         yield made
 
 
-async def reaches(it: Clinic, stage: str) -> Status:
+async def reaches(it: Clinic, stage: str) -> CloseStatus:
     """Wait until the close is at a step, or stopped before it."""
     async with asyncio.timeout(60):
         while True:
-            told = await closing.status(it.desk, MONTH)
+            told = await month_close.status(it.desk, MONTH)
             if told.stage == stage or told.troubles:
                 return told
             await asyncio.sleep(0.1)
@@ -54,10 +55,10 @@ async def lock(it: Clinic, until: date | None) -> None:
     await it.by_hand("res.company", "write", [1], vals=field)
 
 
-async def goes_on_to(it: Clinic, stage: str) -> Status:
+async def goes_on_to(it: Clinic, stage: str) -> CloseStatus:
     """Wait until a close that had stopped is at a step, with nothing in its way."""
     async with asyncio.timeout(60):
-        while (told := await closing.status(it.desk, MONTH)).troubles or told.stage != stage:
+        while (told := await month_close.status(it.desk, MONTH)).troubles or told.stage != stage:
             await asyncio.sleep(0.1)
     return told
 
@@ -65,26 +66,26 @@ async def goes_on_to(it: Clinic, stage: str) -> Status:
 async def test_a_month_is_closed_end_to_end(it: Clinic) -> None:
     await it.play()
     with pytest.raises(NotPossible, match="is not over"):
-        await closing.start(it.desk, ADA, f"{SystemClock().now():%Y-%m}")
-    assert await closing.start(it.desk, ADA, MONTH) == 1
+        await month_end.start(it.desk, ADA, f"{SystemClock().now():%Y-%m}")
+    assert await month_end.start(it.desk, ADA, MONTH) == 1
     with pytest.raises(NotPossible, match="is frozen already"):
-        await closing.start(it.desk, BEN, MONTH)
+        await month_end.start(it.desk, BEN, MONTH)
     told = await reaches(it, "signed")
     assert told.troubles == []
     with pytest.raises(NotSignedIn, match="needs a person who is signed in: do it on the console"):
-        await closing.sign(it.desk, Actor("ada", roles=(ADMINISTRATOR,)), MONTH)
-    assert await closing.sign(it.desk, ADA, MONTH) == 1
+        await month_end.sign(it.desk, Actor("ada", roles=(ADMINISTRATOR,)), MONTH)
+    assert await month_end.sign(it.desk, ADA, MONTH) == 1
     with pytest.raises(NotPossible, match="another person signs"):
-        await closing.sign(it.desk, ADA, MONTH)
+        await month_end.sign(it.desk, ADA, MONTH)
     await reaches(it, "countersigned")
-    assert await closing.sign(it.desk, BEN, MONTH) == 2
+    assert await month_end.sign(it.desk, BEN, MONTH) == 2
     (trouble,) = (await reaches(it, "close")).troubles
     assert (trouble.code, trouble.owner) == ("period_not_locked", "finance")
     assert "Lock Dates" in trouble.remedy
     await lock(it, last_month())
-    await closing.resume(it.desk, ADA, MONTH)
+    await month_end.resume(it.desk, ADA, MONTH)
     async with asyncio.timeout(30):
-        while (await closing.status(it.desk, MONTH)).period.state != "closed":
+        while (await month_close.status(it.desk, MONTH)).period.state != "closed":
             await asyncio.sleep(0.1)
     report = await gather(it.desk, MONTH)
     assert report.lines
@@ -102,7 +103,7 @@ async def test_completed_and_unbilled_work_is_accrued_and_reversed_by_itself(it:
     assert refused, "the day has visits that wait for a person"
     prices = {service.code: service.price for service in it.day.services}
     expected = sum(line.quantity * (line.unit_price or prices[line.code]) for plan in refused for line in plan.lines)
-    await closing.start(it.desk, ADA, MONTH)
+    await month_end.start(it.desk, ADA, MONTH)
     await reaches(it, "signed")
     report = await gather(it.desk, MONTH)
     assert report.accrued is not None
@@ -120,7 +121,7 @@ async def balance(it: Clinic, account: str, until: date) -> Decimal:
 
 async def test_what_comes_late_is_dated_in_the_next_open_month(it: Clinic) -> None:
     await it.play()
-    await closing.start(it.desk, ADA, MONTH)
+    await month_end.start(it.desk, ADA, MONTH)
     calendar = Calendar(it.base.database, it.base.clock)
     assert await calendar.open_day(last_month()) == last_month() + timedelta(days=1)
     assert await calendar.open_day(last_month() + timedelta(days=5)) == last_month() + timedelta(days=5)
@@ -130,29 +131,29 @@ async def test_an_open_difference_holds_the_close_until_it_is_repaired_or_accept
     await it.play()
     visit = next(plan for plan in it.day.appointments if plan.story[-1] == "completed" and plan.payer)
     await it.call("billing", "/control/lose", {"external_id": visit.id, "what": "claim"})
-    await closing.start(it.desk, ADA, MONTH)
+    await month_end.start(it.desk, ADA, MONTH)
     told = await reaches(it, "signed")
     assert [(one.code, one.owner) for one in told.troubles] == [("period_incomplete", "finance")]
     assert [(one.rule, one.count) for one in told.open] == [("charge_not_claimed", 1)]
     with pytest.raises(NotPossible, match="not ready to be signed"):
-        await closing.sign(it.desk, ADA, MONTH)
+        await month_end.sign(it.desk, ADA, MONTH)
     (found,) = await it.discrepancies()
-    await reconciling.accept(it.desk, Actor("ada", "claimed on paper", (ADMINISTRATOR,)), [found.number])
-    await closing.resume(it.desk, ADA, MONTH)
+    await reconciliation.accept(it.desk, Actor("ada", "claimed on paper", (ADMINISTRATOR,)), [found.number])
+    await month_end.resume(it.desk, ADA, MONTH)
     await goes_on_to(it, "signed")
     assert "claimed on paper" in page(await gather(it.desk, MONTH), ZoneInfo("UTC"))
 
 
 async def test_a_month_is_reopened_with_a_reason_and_closed_again(it: Clinic) -> None:
     await it.play()
-    await closing.start(it.desk, ADA, MONTH)
+    await month_end.start(it.desk, ADA, MONTH)
     await reaches(it, "signed")
-    await closing.sign(it.desk, ADA, MONTH)
+    await month_end.sign(it.desk, ADA, MONTH)
     with pytest.raises(NotPossible, match="say why"):
-        await closing.reopen(it.desk, ADA, MONTH)
-    assert await closing.reopen(it.desk, Actor("ada", "a late remittance", (ADMINISTRATOR,)), MONTH) == 1
-    assert (await closing.status(it.desk, MONTH)).period.state == "open"
-    assert await closing.start(it.desk, ADA, MONTH) == 2
+        await month_end.reopen(it.desk, ADA, MONTH)
+    assert await month_end.reopen(it.desk, Actor("ada", "a late remittance", (ADMINISTRATOR,)), MONTH) == 1
+    assert (await month_close.status(it.desk, MONTH)).period.state == "open"
+    assert await month_end.start(it.desk, ADA, MONTH) == 2
     told = await reaches(it, "signed")
     assert (told.troubles, told.period.signatures) == ([], ())
     accrued = (await gather(it.desk, MONTH)).accrued

@@ -10,15 +10,14 @@ import msgspec
 import pytest
 from tests.browser.conftest import serving_console
 
+from suture.acting.actor import Actor, NotPossible
+from suture.acting.context import CommandContext
 from suture.bootstrap.composition import Foundation, desk
 from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import Catalogue
+from suture.commands import accounts, month_end
 from suture.core.clock import ManualClock
 from suture.core.money import Money
-from suture.operate import accounts, closing
-from suture.operate.actor import Actor, NotPossible
-from suture.operate.context import CommandContext
-from suture.operate.report import CloseReport, gather, page
 from suture.processes.definitions.month_end_close import Accrued
 from suture.store import discrepancies, exceptions, ledger_snapshot
 from suture.store.data_keys import Vault
@@ -27,6 +26,7 @@ from suture.store.discrepancies import Found
 from suture.store.exceptions import Trouble
 from suture.store.ledger_snapshot import Holding
 from suture.store.processes import StepRecord
+from suture.views.report import CloseReport, gather, page
 
 MONTH, FIRST, LAST = "2026-02", date(2026, 2, 1), date(2026, 2, 28)
 EMPTY = msgspec.Raw(b"{}")
@@ -68,7 +68,7 @@ async def read(at: CommandContext, *documents: Holding) -> None:
 
 
 async def closes(at: CommandContext) -> CloseReport:
-    await closing.start(at, ADA, MONTH)
+    await month_end.start(at, ADA, MONTH)
     return await gather(at, MONTH)
 
 
@@ -182,8 +182,8 @@ async def test_nobody_signs_other_figures_than_they_saw(at: CommandContext) -> N
         await ledger_snapshot.merge(connection)
         await ledger_snapshot.total_days(connection, FIRST, LAST, at.clock.now())
     with pytest.raises(NotPossible, match="figures of 2026-02 changed"):
-        await closing.sign(at, ADA, MONTH, seen)
-    assert await closing.sign(at, ADA, MONTH, (await gather(at, MONTH)).digest) == 1
+        await month_end.sign(at, ADA, MONTH, seen)
+    assert await month_end.sign(at, ADA, MONTH, (await gather(at, MONTH)).digest) == 1
 
 
 async def reaches_signing(at: CommandContext) -> None:
@@ -192,8 +192,8 @@ async def reaches_signing(at: CommandContext) -> None:
     results = {"accrue_unbilled": msgspec.Raw(msgspec.json.encode(accrued))}
     done = {
         step.name: StepRecord(state="done", at=at.clock.now(), seconds=0.1, result=results.get(step.name, EMPTY))
-        for step in closing.DEFINITION.steps
-        if step.name not in (*closing.SIGNING, "close")
+        for step in month_end.DEFINITION.steps
+        if step.name not in (*month_end.SIGNING, "close")
     }
     async with at.database.connection() as connection:
         await connection.execute(

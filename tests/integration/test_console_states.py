@@ -15,23 +15,23 @@ import pytest
 from tests.browser.conftest import ADMINISTRATOR, Clinic, missing_invoice, serving_console
 
 from suture.access import signatures
+from suture.acting.actor import Actor
+from suture.acting.context import CommandContext
 from suture.bootstrap.composition import Foundation, desk
 from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import Catalogue
+from suture.commands import accounts, approvals, month_end, table
+from suture.commands.table import Month
 from suture.console import words
 from suture.core.clock import ManualClock
 from suture.gateway import app as gateway
-from suture.operate import accounts, approvals, closing, commands
-from suture.operate.actor import Actor
-from suture.operate.commands import Month
-from suture.operate.context import CommandContext
-from suture.operate.runbook import CLASSES
-from suture.operate.words import _REPAIR, _WHAT
 from suture.processes.definitions import DEFINITIONS
 from suture.store import audit, discrepancies
 from suture.store.data_keys import Vault
 from suture.store.database import Connection, Database
 from suture.store.exceptions import Trouble
+from suture.views.runbook import CLASSES
+from suture.views.words import _REPAIR, _WHAT
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -280,7 +280,7 @@ async def test_approvals(console: Console, database: Database) -> None:
     numbers: dict[str, list[int]] = {}
     async with database.connection() as connection:
         states = await allowed(connection, "approval")
-    for name, command in commands.COMMANDS.items():
+    for name, command in table.COMMANDS.items():
         arguments = example(command.takes)
         numbers[name] = [await approvals.ask(console.desk, ann, name, arguments) for _ in states]
     async with database.connection() as connection:
@@ -300,7 +300,7 @@ async def test_an_approver_sees_the_thing_its_words_and_its_money(console: Conso
     ann, now = Actor("ann", "settled by voucher", ("administrator",), signed_in=True), console.desk.clock.now()
     async with database.transaction() as connection:
         await discrepancies.put(connection, [missing_invoice("A1")], now, now + timedelta(days=1))
-    await approvals.ask(console.desk, ann, "discrepancies.accept", commands.Exceptions(numbers=(1,)))
+    await approvals.ask(console.desk, ann, "discrepancies.accept", table.Exceptions(numbers=(1,)))
     page = await console.read("/approvals")
     assert "Accept differences as they are" in page
     assert 'href="/reconciliation/1"' in page
@@ -310,7 +310,7 @@ async def test_an_approver_sees_the_thing_its_words_and_its_money(console: Conso
 
 
 def test_every_command_has_words_of_its_own() -> None:
-    assert [name for name in commands.COMMANDS if "." in words.command(name) or ":" in words.command(name)] == []
+    assert [name for name in table.COMMANDS if "." in words.command(name) or ":" in words.command(name)] == []
 
 
 def example(takes: type[msgspec.Struct]) -> Any:
@@ -353,7 +353,7 @@ async def test_journeys(console: Console, database: Database, vault: Vault, cloc
 
 async def test_lists_are_taken_away_as_files_and_the_trail_says_so(console: Console, database: Database) -> None:
     now = console.desk.clock.now()
-    await closing.start(console.desk, Actor("ann", "", ("administrator",)), "2026-02")
+    await month_end.start(console.desk, Actor("ann", "", ("administrator",)), "2026-02")
     async with database.transaction() as connection:
         trouble = Trouble(
             code="code_unmapped", outcome="rejected", reason='=cmd|"/c calc"!A0', remedy="", owner="finance",

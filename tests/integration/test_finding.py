@@ -7,19 +7,19 @@ from uuid import uuid4
 import msgspec
 from tests.integration.recovery import rows
 
+from suture.acting.context import CommandContext
 from suture.canonical.events import EVENT_TYPES
 from suture.canonical.examples import example
 from suture.catalogue import Catalogue
 from suture.core.clock import ManualClock
-from suture.operate.context import CommandContext
-from suture.operate.projection import JourneyProjection, numbers_of
-from suture.operate.search import find
+from suture.projection.journeys import JourneyProjection, numbers_of
 from suture.store import discrepancies, ledger_snapshot
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.ledger_snapshot import Holding
 from suture.store.migrations.versions import s0006_people
 from suture.store.recorder import Recorder
+from suture.views.search import find
 
 _BACKFILLED = {"charge", "invoice", "payment", "stock move", "accrual", "patient"}
 

@@ -6,15 +6,16 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from suture.acting.context import CommandContext
+from suture.commands import interfaces as commands
 from suture.core.clock import ManualClock
 from suture.core.failure import CircuitOpen, Fatal, Rejected, Unknown
-from suture.operate import interfaces as operate
-from suture.operate.context import CommandContext
 from suture.store import gates as gate_store
 from suture.store.database import Database
 from suture.store.gates import Gate, Gates
 from suture.store.listen import GATES, listen
 from suture.store.recorder import Recorder
+from suture.views import interfaces
 
 from .recovery import (
     ANN,
@@ -263,16 +264,16 @@ class TestPause:
         return CommandContext(floor.database, vault, Recorder(()), catalogue, floor.clock)
 
     async def test_by_a_person_holds_for_all_until_it_is_resumed(self, floor: Floor, desk: CommandContext) -> None:
-        await operate.pause(desk, ANN, BILLING)
+        await commands.pause(desk, ANN, BILLING)
         await floor.turn()
         for gates in (floor.one, floor.other):
             with pytest.raises(CircuitOpen, match="is paused"):
                 gates(BILLING).check()
         (state,) = [
-            one for one in await operate.interfaces(floor.database, desk.catalogue.interfaces) if one.name == BILLING
+            one for one in await interfaces.interfaces(floor.database, desk.catalogue.interfaces) if one.name == BILLING
         ]
         assert (state.words, state.gate.paused_by, state.gate.pause_reason) == ("paused", "ann", "a test")
-        await operate.resume(desk, ANN, BILLING)
+        await commands.resume(desk, ANN, BILLING)
         await floor.turn()
         assert floor.one(BILLING).flowing
         assert floor.other(BILLING).flowing
@@ -280,7 +281,7 @@ class TestPause:
     async def test_by_a_person_outlasts_the_pause_of_a_breaker(self, floor: Floor, desk: CommandContext) -> None:
         await floor.open()
         await floor.park("a")
-        await operate.pause(desk, ANN, BILLING)
+        await commands.pause(desk, ANN, BILLING)
         await floor.turn(after=60)
         await floor.turn(after=60)
         assert await floor.parked() == ["a"]
@@ -290,7 +291,7 @@ class TestPause:
     ) -> None:
         await floor.open()
         await floor.park("a")
-        await operate.resume(desk, ANN, BILLING)
+        await commands.resume(desk, ANN, BILLING)
         await floor.turn()
         await floor.turn()
         assert await floor.parked() == []
@@ -308,7 +309,7 @@ class TestPause:
         assert f"suture resume {BILLING}" in trouble.remedy
         await floor.turn(after=3600)
         assert not floor.one(BILLING).flowing, "a person decides when it goes on"
-        await operate.resume(desk, ANN, BILLING)
+        await commands.resume(desk, ANN, BILLING)
         await floor.turn()
         assert floor.one(BILLING).flowing
         assert await in_queue(floor.database) == []
@@ -317,14 +318,14 @@ class TestPause:
         for _ in range(3):
             floor.one(BILLING).refused(REFUSAL)
         await floor.turn()
-        await operate.resume(desk, ANN, BILLING)
+        await commands.resume(desk, ANN, BILLING)
         await floor.turn()
         floor.one(BILLING).refused(REFUSAL)
         await floor.turn()
         assert floor.one(BILLING).flowing
 
     async def test_by_a_person_is_not_overridden_by_one_of_its_own(self, floor: Floor, desk: CommandContext) -> None:
-        await operate.pause(desk, ANN, BILLING)
+        await commands.pause(desk, ANN, BILLING)
         for _ in range(3):
             floor.one(BILLING).refused(REFUSAL)
         await floor.turn()

@@ -11,12 +11,12 @@ import pytest
 from suture.access import passwords
 from suture.access.oidc import Identity
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor, NotPossible
+from suture.acting.context import CommandContext
 from suture.catalogue import Catalogue
+from suture.commands import accounts
+from suture.commands.guessing import Locked
 from suture.core.clock import ManualClock
-from suture.operate import accounts
-from suture.operate.actor import Actor, NotPossible
-from suture.operate.context import CommandContext
-from suture.operate.guessing import Locked
 from suture.processes.definitions import ROUTES
 from suture.store import audit
 from suture.store.data_keys import Vault

@@ -9,13 +9,13 @@ import pytest
 from tests.integration.test_close_figures import MONTH, foundation, reaches_signing
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor, NotPossible, NotSignedIn
+from suture.acting.context import CommandContext
 from suture.bootstrap.composition import desk
 from suture.catalogue import Catalogue
+from suture.commands import accounts, approvals, month_end
+from suture.commands.table import AddClient
 from suture.core.clock import ManualClock
-from suture.operate import accounts, approvals, closing
-from suture.operate.actor import Actor, NotPossible, NotSignedIn
-from suture.operate.commands import AddClient
-from suture.operate.context import CommandContext
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 
@@ -60,8 +60,8 @@ async def test_asking_and_approving_need_a_signed_in_person(at: CommandContext) 
 
 
 async def test_nobody_signs_a_month_twice_by_an_account_of_their_own_making(at: CommandContext) -> None:
-    await closing.start(at, ADA, MONTH)
+    await month_end.start(at, ADA, MONTH)
     await reaches_signing(at)
-    assert await closing.sign(at, ADA, MONTH) == 1
+    assert await month_end.sign(at, ADA, MONTH) == 1
     with pytest.raises(NotPossible, match="no two people"):
-        await closing.sign(at, BEN, MONTH)
+        await month_end.sign(at, BEN, MONTH)

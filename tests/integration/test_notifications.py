@@ -19,9 +19,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor
+from suture.acting.context import CommandContext
 from suture.catalogue import Catalogue, parse
 from suture.catalogue.notifications import KINDS
 from suture.catalogue.write import tailored
+from suture.commands import exception_queue as queue
 from suture.core.clock import ManualClock
 from suture.notify.mail import MailWay
 from suture.notify.port import Answer, Outgoing, Way
@@ -29,9 +32,6 @@ from suture.notify.sender import SCHEDULE, Sender
 from suture.notify.watcher import Watcher
 from suture.notify.webhook import WebhookWay
 from suture.notify.wording import Wording
-from suture.operate import queue
-from suture.operate.actor import Actor
-from suture.operate.context import CommandContext
 from suture.simulators.serving import serving
 from suture.store import exceptions, gates, notices, people
 from suture.store.data_keys import Vault

@@ -13,15 +13,15 @@ from tests.integration.otlp import attributes, collecting
 from suture.bootstrap.monitor import monitored
 from suture.catalogue.model import Slo
 from suture.core.clock import SystemClock
-from suture.operate.metering import Meter
-from suture.operate.objectives import burn_rate, objectives
-from suture.operate.runbook import CLASSES
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.embedded import free_port
 from suture.store.gauges import Share
 from suture.telemetry import metrics, tracing
 from suture.telemetry.declared import METRICS
+from suture.views.metering import Meter
+from suture.views.objectives import burn_rate, objectives
+from suture.views.runbook import CLASSES
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -22,19 +22,19 @@ from starlette.types import ASGIApp, Message
 from tests.browser.conftest import ADMINISTRATOR, Clinic, missing_invoice
 
 from suture.access.roles import OF_PEOPLE
+from suture.acting.actor import Actor
 from suture.backbone.embedded import EmbeddedNats
 from suture.bootstrap.composition import Foundation, desk
 from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import Catalogue
+from suture.commands import accounts, clients
+from suture.commands.clients import SCOPES
+from suture.commands.table import COMMANDS
 from suture.console.app import create_app as create_console
 from suture.console.pages import PAGES
 from suture.core.clock import ManualClock
 from suture.gateway.api.routes import ROUTERS
 from suture.gateway.app import create_app as create_gateway
-from suture.operate import accounts, clients
-from suture.operate.actor import Actor
-from suture.operate.clients import SCOPES
-from suture.operate.commands import COMMANDS
 from suture.store import discrepancies
 from suture.store.data_keys import Vault
 from suture.store.database import Database

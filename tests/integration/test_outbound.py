@@ -16,21 +16,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from suture.access.roles import ADMINISTRATOR, CLIENT
+from suture.acting.actor import Actor, NotPossible
+from suture.acting.context import CommandContext
 from suture.canonical.examples import example
 from suture.catalogue import Catalogue
+from suture.commands import subscriptions
 from suture.core.clock import ManualClock
-from suture.operate import subscribers
-from suture.operate.actor import Actor, NotPossible
-from suture.operate.context import CommandContext
 from suture.outbound.addresses import AddressRefused, PublicResolver, check_url
 from suture.outbound.fan_out import FanOut
 from suture.outbound.sender import SCHEDULE, Sender
 from suture.simulators.serving import serving
-from suture.store import exceptions, subscriptions
+from suture.store import exceptions
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.exceptions import Selection
 from suture.store.recorder import Recorder
+from suture.store.subscriptions import claim
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -78,7 +79,7 @@ class Bench:
         )
 
     async def subscribe(self, *types: str) -> tuple[UUID, str]:
-        made, secret = await subscribers.subscribe(self.desk, ERP, uuid4(), self.url, types, private=True)
+        made, secret = await subscriptions.subscribe(self.desk, ERP, uuid4(), self.url, types, private=True)
         return made.id, secret
 
     async def record(self, *types: str) -> list[str]:
@@ -108,7 +109,7 @@ async def bench(desk: CommandContext) -> AsyncIterator[Bench]:
 
 
 async def states(it: Bench, number: UUID) -> list[str]:
-    return [one.state for one in reversed(await subscribers.deliveries(it.desk, number))]
+    return [one.state for one in reversed(await subscriptions.deliveries(it.desk, number))]
 
 
 async def test_events_are_delivered_in_order_signed_and_once(it: Bench) -> None:
@@ -177,7 +178,7 @@ async def test_what_never_goes_through_is_given_up_and_redelivered_on_request(it
     assert await states(it, number) == ["given_up", "waiting"]
     await it.send()
     assert await states(it, number) == ["given_up", "delivered"], "the next one has its turn"
-    await subscribers.redeliver(it.desk, ERP, number, UUID(first))
+    await subscriptions.redeliver(it.desk, ERP, number, UUID(first))
     await it.send()
     assert it.receiver.ids[-2:] == [second, first]
     assert await states(it, number) == ["delivered", "delivered"]
@@ -188,12 +189,12 @@ async def test_one_that_is_gone_is_disabled_and_a_person_told(it: Bench, databas
     it.receiver.answers = [410]
     await it.record(POSTED)
     await it.send()
-    found = await subscribers.one(it.desk, number)
+    found = await subscriptions.one(it.desk, number)
     assert (found.state, found.reason) == ("disabled", "it answered 410 (gone)")
     async with database.connection() as connection:
         (trouble,) = await exceptions.select(connection, Selection())
     assert (trouble.code, trouble.owner) == ("subscriber_disabled", "clinic operations")
-    await subscribers.switch(it.desk, Actor("ada", roles=(ADMINISTRATOR,)), number, enabled=True)
+    await subscriptions.switch(it.desk, Actor("ada", roles=(ADMINISTRATOR,)), number, enabled=True)
     await it.send()
     assert await states(it, number) == ["delivered"], "what waited is delivered once it is enabled"
     async with database.connection() as connection:
@@ -207,12 +208,12 @@ async def test_one_that_fails_for_days_is_disabled(it: Bench, clock: ManualClock
     for _ in range(30):
         await it.send()
         clock.advance(timedelta(hours=13))
-    assert (await subscribers.one(it.desk, number)).state == "disabled"
+    assert (await subscriptions.one(it.desk, number)).state == "disabled"
 
 
 async def test_a_rotated_secret_signs_beside_the_one_before_for_a_day(it: Bench, clock: ManualClock) -> None:
     number, old = await it.subscribe()
-    new = await subscribers.rotate(it.desk, ERP, await subscribers.one(it.desk, number))
+    new = await subscriptions.rotate(it.desk, ERP, await subscriptions.one(it.desk, number))
     await it.record(POSTED)
     await it.send()
     for secret in (old, new):
@@ -229,8 +230,8 @@ async def test_two_workers_never_serve_one_subscriber_at_once(it: Bench) -> None
     await it.record(POSTED)
     async with it.desk.database.connection() as connection:
         now = it.desk.clock.now()
-        assert len(await subscriptions.claim(connection, now, now + timedelta(seconds=60), 10)) == 1
-        assert await subscriptions.claim(connection, now, now + timedelta(seconds=60), 10) == []
+        assert len(await claim(connection, now, now + timedelta(seconds=60), 10)) == 1
+        assert await claim(connection, now, now + timedelta(seconds=60), 10) == []
     assert await it.send() == 0
 
 
@@ -257,7 +258,7 @@ async def test_webhooks_go_nowhere_inside(it: Bench, url: str) -> None:
     with pytest.raises(AddressRefused):
         check_url(url, private=False)
     with pytest.raises(NotPossible):
-        await subscribers.subscribe(it.desk, ERP, uuid4(), url, (), private=False)
+        await subscriptions.subscribe(it.desk, ERP, uuid4(), url, (), private=False)
 
 
 @pytest.mark.parametrize(

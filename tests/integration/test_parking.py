@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from suture.acting.context import CommandContext
 from suture.catalogue.model import Breaker, Retry
+from suture.commands import process_commands
 from suture.connectors.guard import Guard
 from suture.core.clock import ManualClock, SystemClock
 from suture.core.failure import CircuitOpen, Failure, Fatal, Rejected, Retriable, Throttled, Unknown
-from suture.operate import process_commands
-from suture.operate.context import CommandContext
 from suture.processes.definition import Step
 from suture.processes.run import Outcome
 from suture.store import gates as gate_store

@@ -13,7 +13,7 @@ from suture.canonical.records import Charge, Payment, Visit
 from suture.core.clock import ManualClock, SystemClock
 from suture.core.ids import fact_id
 from suture.core.money import Money
-from suture.operate.projection import JourneyProjection
+from suture.projection.journeys import JourneyProjection
 from suture.store import exceptions, journeys
 from suture.store.database import Database
 from suture.store.exceptions import Trouble

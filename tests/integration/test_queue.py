@@ -8,15 +8,16 @@ import msgspec
 import pytest
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor, NotPossible
 from suture.catalogue import Catalogue
+from suture.commands import exception_queue, process_commands
 from suture.core.clock import ManualClock
 from suture.core.failure import Rejected
-from suture.operate import process_commands, queue
-from suture.operate.actor import Actor, NotPossible
 from suture.store import audit, delivery_queue
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.exceptions import OpenException, Selection
+from suture.views import exceptions
 
 from .recovery import ANN, LEDGER, House, gate_row, make_gates
 
@@ -67,18 +68,18 @@ class TestListed:
         ],
     )
     async def test_by_what_they_are_oldest_first(self, full: House, selection: dict, codes: list[str]) -> None:
-        found = await queue.queue(full.database, Selection(**selection))
+        found = await exceptions.queue(full.database, Selection(**selection))
         assert [trouble.code for trouble in found] == codes
 
     async def test_by_when_they_came(self, full: House) -> None:
         hour_ago = full.clock.now() - timedelta(minutes=30)
-        assert len(await queue.queue(full.database, Selection(since=hour_ago))) == 1
-        assert len(await queue.queue(full.database, Selection(until=hour_ago))) == 3
+        assert len(await exceptions.queue(full.database, Selection(since=hour_ago))) == 1
+        assert len(await exceptions.queue(full.database, Selection(until=hour_ago))) == 3
 
     async def test_by_number(self, full: House) -> None:
         numbers = [trouble.number for trouble in await full.exceptions()]
         assert len(set(numbers)) == 4
-        (found,) = await queue.queue(full.database, Selection(numbers=(numbers[1],)))
+        (found,) = await exceptions.queue(full.database, Selection(numbers=(numbers[1],)))
         assert found.code == "code_unmapped"
 
 
@@ -86,7 +87,7 @@ class TestShown:
     async def test_with_the_delivery_behind_it_and_never_its_content(self, house: House, notice) -> None:
         await house.deliver(odd(notice))
         await house.ingest()
-        told = await queue.account(house.database, (await one(house)).number)
+        told = await exceptions.account(house.database, (await one(house)).number)
         assert told.runbook == "mapping"
         assert told.delivery is not None
         assert (told.delivery.delivery_id, told.delivery.state, told.delivery.subject) == (
@@ -100,27 +101,27 @@ class TestShown:
     async def test_with_the_process_behind_it(self, house: House, notice) -> None:
         await house.deliver(notice())
         await house.ingest()
-        told = await queue.account(house.database, await house.stick(A1, capture_charge="done"))
+        told = await exceptions.account(house.database, await house.stick(A1, capture_charge="done"))
         assert told.process is not None
         assert (told.process.key, told.process.state) == (A1, "stuck")
         assert told.process.journal["capture_charge"].state == "done"
 
     async def test_that_is_not_there_is_not_possible(self, house: House) -> None:
         with pytest.raises(NotPossible, match="there is no exception 7"):
-            await queue.account(house.database, 7)
+            await exceptions.account(house.database, 7)
 
     async def test_with_its_payload_is_an_audited_act(self, house: House, notice) -> None:
         await house.deliver(odd(notice))
         await house.ingest()
         number = (await one(house)).number
-        content = await queue.payload(house.desk, ANN, number)
+        content = await exceptions.payload(house.desk, ANN, number)
         assert msgspec.json.decode(content) == odd(notice)
         assert await house.acts() == [("ann", "payload.read", f"Exception/{number}")]
 
     async def test_of_a_process_has_its_input_for_a_payload(self, house: House, notice) -> None:
         await house.deliver(notice())
         await house.ingest()
-        content = await queue.payload(house.desk, ANN, await house.stick(A1))
+        content = await exceptions.payload(house.desk, ANN, await house.stick(A1))
         assert msgspec.json.decode(content)["appointment"] == "a1"
 
 
@@ -129,7 +130,7 @@ class TestRetried:
         await house.deliver(notice())
         await house.ingest()
         number = await house.stick(A1, capture_charge="done")
-        retried = await queue.retry(house.desk, ANN, Selection(numbers=(number,)))
+        retried = await exception_queue.retry(house.desk, ANN, Selection(numbers=(number,)))
         assert (retried.processes, retried.deliveries, retried.refused) == ((A1,), (), ())
         assert await house.rows("SELECT state, step, due_at FROM process") == [
             ("running", "post_invoice", house.clock.now())
@@ -142,7 +143,7 @@ class TestRetried:
         await house.ingest()
         for key in keys:
             await house.stick(key)
-        retried = await queue.retry(house.desk, ANN, Selection(code="period_locked"), rate=2)
+        retried = await exception_queue.retry(house.desk, ANN, Selection(code="period_locked"), rate=2)
         assert len(retried.processes) == 5
         due = await house.rows("SELECT due_at FROM process ORDER BY key")
         assert [(at - house.clock.now()).total_seconds() for (at,) in due] == [0, 0.5, 1, 1.5, 2]
@@ -153,7 +154,7 @@ class TestRetried:
         await house.deliver(odd(notice))
         await house.ingest()
         number = (await one(house)).number
-        retried = await queue.retry(house.desk, ANN, Selection(numbers=(number,)))
+        retried = await exception_queue.retry(house.desk, ANN, Selection(numbers=(number,)))
         assert retried.deliveries == ()
         ((refused, reason),) = retried.refused
         assert refused == number
@@ -166,8 +167,8 @@ class TestRetried:
         await house.deliver(odd(notice))
         await house.ingest()
         trouble = await one(house)
-        await queue.correct_codes(house.desk, ANN, trouble.number, {ODD: "OV-EST"})
-        retried = await queue.retry(house.desk, ANN, Selection(numbers=(trouble.number,)))
+        await exception_queue.correct_codes(house.desk, ANN, trouble.number, {ODD: "OV-EST"})
+        retried = await exception_queue.retry(house.desk, ANN, Selection(numbers=(trouble.number,)))
         assert retried.deliveries == (trouble.delivery,)
         await house.ingest()
         assert await house.states() == ["ingested"]
@@ -181,10 +182,10 @@ class TestRetried:
         await house.deliver(odd(notice))
         await house.ingest()
         number = (await one(house)).number
-        await queue.correct_codes(house.desk, ANN, number, {ODD: "OV-EST"})
+        await exception_queue.correct_codes(house.desk, ANN, number, {ODD: "OV-EST"})
         await house.deliver(odd(notice))  # the sender sent it again, under an id of its own
         await house.ingest()
-        retried = await queue.retry(house.desk, ANN, Selection(numbers=(number,)))
+        retried = await exception_queue.retry(house.desk, ANN, Selection(numbers=(number,)))
         assert (len(retried.deliveries), retried.refused) == (1, ())
         await house.ingest()
         assert await house.exceptions() == []
@@ -195,7 +196,7 @@ class TestRetried:
         await house.ingest()
         number = await house.stick(A1)
         await house.rows("UPDATE process SET state = 'running', released = false")
-        retried = await queue.retry(house.desk, ANN, Selection(numbers=(number,)))
+        retried = await exception_queue.retry(house.desk, ANN, Selection(numbers=(number,)))
         assert retried.refused == ((number, "a worker has it in hand just now; try again in a moment"),)
 
     async def test_what_has_nothing_to_try_again_says_so(self, house: House, notice) -> None:
@@ -204,7 +205,7 @@ class TestRetried:
             await house.ingest()
         trouble = await one(house)
         assert (trouble.code, trouble.owner) == ("told_differently", "clinic operations")
-        retried = await queue.retry(house.desk, ANN, Selection(numbers=(trouble.number,)))
+        retried = await exception_queue.retry(house.desk, ANN, Selection(numbers=(trouble.number,)))
         assert retried.refused == ((trouble.number, "there is nothing to try again: decide, then discard it"),)
 
     async def test_a_paused_interface_says_how_it_is_resumed(self, house: House) -> None:
@@ -215,7 +216,7 @@ class TestRetried:
         await gates.turn()
         assert (await gate_row(house.database, LEDGER)).paused_at is not None
         trouble = await one(house)
-        retried = await queue.retry(house.desk, ANN, Selection(numbers=(trouble.number,)))
+        retried = await exception_queue.retry(house.desk, ANN, Selection(numbers=(trouble.number,)))
         assert retried.refused == ((trouble.number, f"`suture resume {LEDGER}` lets the interface flow again"),)
 
 
@@ -224,10 +225,10 @@ class TestAssigned:
         await house.deliver(b"not JSON")
         await house.ingest()
         number = (await one(house)).number
-        assert await queue.assign(house.desk, ANN, [number, 99], "bob") == [number]
+        assert await exception_queue.assign(house.desk, ANN, [number, 99], "bob") == [number]
         assert (await one(house)).assignee == "bob"
-        assert len(await queue.queue(house.database, Selection(assignee="bob"))) == 1
-        await queue.assign(house.desk, ANN, [number], None)
+        assert len(await exceptions.queue(house.database, Selection(assignee="bob"))) == 1
+        await exception_queue.assign(house.desk, ANN, [number], None)
         assert (await one(house)).assignee is None
         assert await house.acts() == [("ann", "exception.assign", f"Exception/{number}")] * 2
 
@@ -237,7 +238,7 @@ class TestDiscarded:
         await house.deliver(b"not JSON")
         await house.ingest()
         number = (await one(house)).number
-        await queue.discard(house.desk, ANN, number)
+        await exception_queue.discard(house.desk, ANN, number)
         assert await house.exceptions() == []
         (closed,) = await house.exceptions("discarded")
         assert closed.resolved_by == "ann"
@@ -248,12 +249,14 @@ class TestDiscarded:
         await house.deliver(b"not JSON")
         await house.ingest()
         with pytest.raises(NotPossible, match="--reason"):
-            await queue.discard(house.desk, Actor("ann", roles=(ADMINISTRATOR,)), (await one(house)).number)
+            await exception_queue.discard(house.desk, Actor("ann", roles=(ADMINISTRATOR,)), (await one(house)).number)
 
     async def test_a_process_that_wrote_nothing_is_ended(self, house: House, notice) -> None:
         await house.deliver(notice())
         await house.ingest()
-        became = await queue.discard(house.desk, ANN, await house.stick(A1, resolve="done", capture_charge="refused"))
+        became = await exception_queue.discard(
+            house.desk, ANN, await house.stick(A1, resolve="done", capture_charge="refused")
+        )
         assert became == f"{A1} was ended where it stood"
         assert await house.rows("SELECT state FROM process") == [("cancelled",)]
         assert await house.exceptions() == []
@@ -263,7 +266,7 @@ class TestDiscarded:
         await house.ingest()
         number = await house.stick(A1, capture_charge="done", draft_invoice="begun")
         with pytest.raises(NotPossible, match="has written capture_charge, draft_invoice: say --undo"):
-            await queue.discard(house.desk, ANN, number)
+            await exception_queue.discard(house.desk, ANN, number)
         assert len(await house.exceptions()) == 1
         assert await house.acts() == []
 
@@ -276,7 +279,7 @@ class TestDiscarded:
         await house.deliver(notice())
         await house.ingest()
         number = await house.stick(A1, capture_charge="done")
-        await queue.discard(house.desk, ANN, number, undo=undo)
+        await exception_queue.discard(house.desk, ANN, number, undo=undo)
         assert await house.rows("SELECT state FROM process") == [(state,)]
         assert [done for _, done, _ in await house.acts()] == ["exception.discard", f"process.{act}"]
         assert await house.exceptions() == []
@@ -287,7 +290,7 @@ class TestDiscarded:
         number = await house.stick(A1)
         await house.rows("UPDATE exception SET state = 'resolved'")
         with pytest.raises(NotPossible, match=f"exception {number} is resolved"):
-            await queue.discard(house.desk, ANN, number)
+            await exception_queue.discard(house.desk, ANN, number)
         assert await house.rows("SELECT state FROM process") == [("stuck",)]
 
     async def test_a_process_whose_undo_is_stuck_stays_in_sight(self, house: House, notice) -> None:
@@ -296,7 +299,7 @@ class TestDiscarded:
         number = await house.stick(A1, capture_charge="done", post_invoice="undone")
         await house.rows("UPDATE process SET undoing = true")
         with pytest.raises(NotPossible, match="undo"):
-            await queue.discard(house.desk, ANN, number, undo=True)
+            await exception_queue.discard(house.desk, ANN, number, undo=True)
         assert len(await house.exceptions()) == 1, "nothing is half done without an exception"
 
 
@@ -305,7 +308,7 @@ class TestCorrected:
         await house.deliver(odd(notice))
         await house.ingest()
         ingester = house.ingester()
-        (forecast,) = await queue.correct_codes(house.desk, ANN, (await one(house)).number, {ODD: "OV-EST"})
+        (forecast,) = await exception_queue.correct_codes(house.desk, ANN, (await one(house)).number, {ODD: "OV-EST"})
         assert forecast.verdict == "would take effect"
         await house.deliver(odd(notice, "a2"))
         await house.ingest(ingester)
@@ -320,7 +323,7 @@ class TestCorrected:
         await house.ingest()
         number, ingester = (await one(house)).number, house.ingester()
         for appointment, code in (("a2", "OV-EST"), ("a3", "OTHER")):
-            await queue.correct_codes(house.desk, ANN, number, {ODD: code})
+            await exception_queue.correct_codes(house.desk, ANN, number, {ODD: code})
             await house.deliver(odd(notice, appointment))
             await house.ingest(ingester)
         inputs = await house.rows("SELECT input FROM process ORDER BY key")
@@ -330,7 +333,7 @@ class TestCorrected:
         await house.deliver(odd(notice))
         await house.ingest()
         with pytest.raises(NotPossible, match="the catalogue has no service GUESS; it has OV-EST"):
-            await queue.correct_codes(house.desk, ANN, (await one(house)).number, {ODD: "GUESS"})
+            await exception_queue.correct_codes(house.desk, ANN, (await one(house)).number, {ODD: "GUESS"})
         assert await house.acts() == []
 
     async def test_a_payload_takes_effect_and_the_original_is_kept_sealed(self, house: House, notice) -> None:
@@ -338,9 +341,9 @@ class TestCorrected:
         await house.ingest()
         trouble = await one(house)
         better = msgspec.json.encode(notice("completed", version=4))
-        (forecast,) = await queue.correct_payload(house.desk, ANN, trouble.number, better)
+        (forecast,) = await exception_queue.correct_payload(house.desk, ANN, trouble.number, better)
         assert (forecast.verdict, forecast.subject) == ("would take effect", "Appointment/a1")
-        await queue.retry(house.desk, ANN, Selection(numbers=(trouble.number,)))
+        await exception_queue.retry(house.desk, ANN, Selection(numbers=(trouble.number,)))
         await house.ingest()
         assert await house.told() == [("completed", 4, False)]
         assert await house.exceptions() == []
@@ -358,9 +361,9 @@ class TestCorrected:
         number = (await one(house)).number
         for version in (5, 6):
             better = msgspec.json.encode(notice("completed", version=version))
-            await queue.correct_payload(house.desk, ANN, number, better)
-        assert msgspec.json.decode(await queue.payload(house.desk, ANN, number)) == notice("completed", version=6)
-        await queue.retry(house.desk, ANN, Selection(numbers=(number,)))
+            await exception_queue.correct_payload(house.desk, ANN, number, better)
+        assert msgspec.json.decode(await exceptions.payload(house.desk, ANN, number)) == notice("completed", version=6)
+        await exception_queue.retry(house.desk, ANN, Selection(numbers=(number,)))
         await house.ingest()
         assert await house.told() == [("completed", 6, False)]
 
@@ -370,7 +373,7 @@ class TestCorrected:
         number = (await one(house)).number
         for worse in (b"not JSON", msgspec.json.encode(odd(notice, code="ALSO"))):
             with pytest.raises(NotPossible, match="would not be understood either"):
-                await queue.correct_payload(house.desk, ANN, number, worse)
+                await exception_queue.correct_payload(house.desk, ANN, number, worse)
         assert await house.acts() == []
 
     async def test_a_payload_that_took_effect_can_not_be_changed(self, house: House, notice) -> None:
@@ -378,21 +381,21 @@ class TestCorrected:
         await house.ingest()
         number = (await one(house)).number
         better = msgspec.json.encode(notice("completed", version=4))
-        await queue.correct_payload(house.desk, ANN, number, better)
-        await queue.retry(house.desk, ANN, Selection(numbers=(number,)))
+        await exception_queue.correct_payload(house.desk, ANN, number, better)
+        await exception_queue.retry(house.desk, ANN, Selection(numbers=(number,)))
         with pytest.raises(NotPossible, match="delivery 1 is received"):
-            await queue.correct_payload(house.desk, ANN, number, better)
+            await exception_queue.correct_payload(house.desk, ANN, number, better)
         await house.ingest()
         with pytest.raises(NotPossible, match="delivery 1 is ingested"):
-            await queue.correct_payload(house.desk, ANN, number, better)
+            await exception_queue.correct_payload(house.desk, ANN, number, better)
 
     async def test_what_a_process_was_given_may_change_while_it_has_written_nothing(self, house: House, notice) -> None:
         await house.deliver(notice())
         await house.ingest()
         number = await house.stick(A1, resolve="done", check_eligibility="done")
-        given = msgspec.json.decode(await queue.payload(house.desk, ANN, number))
+        given = msgspec.json.decode(await exceptions.payload(house.desk, ANN, number))
         given["payer"] = None
-        assert await queue.correct_payload(house.desk, ANN, number, msgspec.json.encode(given)) == []
+        assert await exception_queue.correct_payload(house.desk, ANN, number, msgspec.json.encode(given)) == []
         ((told, journal, round_),) = await house.rows("SELECT input, journal, round FROM process")
         assert msgspec.json.decode(told)["payer"] is None
         assert (journal, round_) == ("{}", 1), "it begins at its first step, and what it tells then is new"
@@ -406,36 +409,38 @@ class TestCorrected:
         await house.deliver(notice())
         await house.ingest()
         number = await house.stick(A1, capture_charge=state)
-        content = await queue.payload(house.desk, ANN, number)
+        content = await exceptions.payload(house.desk, ANN, number)
         with pytest.raises(NotPossible, match="has written capture_charge by what it was given"):
-            await queue.correct_payload(house.desk, ANN, number, content)
+            await exception_queue.correct_payload(house.desk, ANN, number, content)
 
     async def test_the_day_of_a_corrected_visit_follows_from_its_end(self, house: House, notice) -> None:
         await house.deliver(notice())
         await house.ingest()
         number = await house.stick(A1)
-        given = msgspec.json.decode(await queue.payload(house.desk, ANN, number))
+        given = msgspec.json.decode(await exceptions.payload(house.desk, ANN, number))
         given["ended_at"] = "2026-03-04T04:30:00Z"  # the 3rd in New York
-        await queue.correct_payload(house.desk, ANN, number, msgspec.json.encode(given))
+        await exception_queue.correct_payload(house.desk, ANN, number, msgspec.json.encode(given))
         ((told,),) = await house.rows("SELECT input FROM process")
         assert msgspec.json.decode(told)["day"] == "2026-03-03"
         with pytest.raises(NotPossible, match="the day follows from `ended_at`"):
-            await queue.correct_payload(house.desk, ANN, number, msgspec.json.encode(given | {"day": "2026-03-09"}))
+            await exception_queue.correct_payload(
+                house.desk, ANN, number, msgspec.json.encode(given | {"day": "2026-03-09"})
+            )
 
     @pytest.mark.parametrize("content", [b"{}", b"not JSON", b'{"appointment": 1}'])
     async def test_what_a_process_can_not_be_given_is_refused(self, house: House, notice, content: bytes) -> None:
         await house.deliver(notice())
         await house.ingest()
         with pytest.raises(NotPossible, match="is not what such a process can be given"):
-            await queue.correct_payload(house.desk, ANN, await house.stick(A1), content)
+            await exception_queue.correct_payload(house.desk, ANN, await house.stick(A1), content)
 
     async def test_what_a_process_was_given_may_not_change_while_it_is_at_work(self, house: House, notice) -> None:
         await house.deliver(notice())
         await house.ingest()
         number = await house.stick(A1, state="running")
-        content = await queue.payload(house.desk, ANN, number)
+        content = await exceptions.payload(house.desk, ANN, number)
         with pytest.raises(NotPossible, match="not stuck"):
-            await queue.correct_payload(house.desk, ANN, number, content)
+            await exception_queue.correct_payload(house.desk, ANN, number, content)
 
 
 async def test_every_act_is_in_the_trail_and_the_trail_is_whole(house: House, notice) -> None:
@@ -443,16 +448,16 @@ async def test_every_act_is_in_the_trail_and_the_trail_is_whole(house: House, no
     await house.ingest()
     stuck = await house.stick(A1, capture_charge="done")
     codes, broken = (trouble.number for trouble in (await house.exceptions())[:2])
-    await queue.payload(house.desk, ANN, codes)
-    await queue.assign(house.desk, ANN, [codes], "bob")
-    await queue.correct_codes(house.desk, ANN, codes, {ODD: "OV-EST"})
+    await exceptions.payload(house.desk, ANN, codes)
+    await exception_queue.assign(house.desk, ANN, [codes], "bob")
+    await exception_queue.correct_codes(house.desk, ANN, codes, {ODD: "OV-EST"})
     better = msgspec.json.encode(notice("completed", appointment="a3"))
-    await queue.correct_payload(house.desk, ANN, broken, better)
-    await queue.retry(house.desk, ANN, Selection(numbers=(codes, broken, stuck)))
+    await exception_queue.correct_payload(house.desk, ANN, broken, better)
+    await exception_queue.retry(house.desk, ANN, Selection(numbers=(codes, broken, stuck)))
     await house.stick(A1, capture_charge="done")
     await process_commands.resume(house.desk, ANN, [A1])
     await house.stick(A1, capture_charge="done")
-    await queue.discard(house.desk, ANN, stuck, undo=True)
+    await exception_queue.discard(house.desk, ANN, stuck, undo=True)
     assert [act for _, act, _ in await house.acts()] == [
         "payload.read",
         "exception.assign",

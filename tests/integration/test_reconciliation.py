@@ -10,17 +10,18 @@ from tests.integration import by_hand
 from tests.integration.clinic import Clinic, clinic
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor, NotPossible
 from suture.catalogue import Catalogue
+from suture.commands import exception_queue, reconciliation, repairs
 from suture.connectors.port import LedgerPartner
 from suture.core.clock import SystemClock
-from suture.operate import queue, reconciling, repairs
-from suture.operate.actor import Actor, NotPossible
 from suture.simulators.clinic.day import AppointmentPlan, ClinicDay
 from suture.store import audit, exceptions
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.discrepancies import Discrepancy
 from suture.store.exceptions import OpenException, Trouble
+from suture.views import discrepancies
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -65,7 +66,7 @@ async def repaired(it: Clinic, found: Discrepancy) -> str:
 
 async def acts(it: Clinic, number: int) -> list[str]:
     async with it.base.database.connection() as connection:
-        return [entry.action for entry in await audit.newest(connection, reconciling.subject(number))]
+        return [entry.action for entry in await audit.newest(connection, discrepancies.subject(number))]
 
 
 async def test_a_day_without_faults_yields_nothing(it: Clinic) -> None:
@@ -74,7 +75,7 @@ async def test_a_day_without_faults_yields_nothing(it: Clinic) -> None:
     assert await it.discrepancies() == []
     assert (run.state, run.found) == ("done", 0)
     assert run.documents > 100
-    tallies = await reconciling.days(it.base.database, run.days[0], run.days[-1])
+    tallies = await discrepancies.days(it.base.database, run.days[0], run.days[-1])
     assert {tally.count for tally in tallies if tally.book == "billing.charge"} == {
         tally.count for tally in tallies if tally.book == "ledger.invoice"
     }
@@ -127,8 +128,8 @@ async def test_a_claim_that_was_never_made_is_for_a_person(it: Clinic) -> None:
     with pytest.raises(NotPossible, match="mend it in billing"):
         await repairs.repair(it.bench, ADA, found.number)
     with pytest.raises(NotPossible, match="say why"):
-        await reconciling.accept(it.desk, Actor("ada", roles=(ADMINISTRATOR,)), [found.number])
-    assert await reconciling.accept(
+        await reconciliation.accept(it.desk, Actor("ada", roles=(ADMINISTRATOR,)), [found.number])
+    assert await reconciliation.accept(
         it.desk, Actor("ada", "the payer went out of business", (ADMINISTRATOR,)), [found.number]
     ) == [1]
     await it.reconcile()
@@ -312,7 +313,7 @@ async def test_an_exception_that_a_person_closes_has_its_discrepancy_looked_at(i
         await it.desk.recorder.open_exception(connection, trouble, it.base.clock.now())
     (told,) = await noticed(it, "changed_in_odoo")
     await by_hand.repriced(it, invoice, -50)
-    await queue.discard(it.desk, ADA, told.number)
+    await exception_queue.discard(it.desk, ADA, told.number)
     async with asyncio.timeout(30):
         while await it.discrepancies():
             await asyncio.sleep(0.1)
@@ -331,8 +332,8 @@ async def test_a_run_at_once_asks_without_the_waiting_times(tmp_path: Path, data
         await by_hand.repriced(it, await by_hand.the_move(it, a_visit(it).id, "out_invoice"), 50)
         await it.reconcile()
         assert await it.discrepancies() == [], "it is too young to be asked about"
-        asked = await reconciling.request(it.desk, ADA, at_once=True)
+        asked = await reconciliation.request(it.desk, ADA, at_once=True)
         async with asyncio.timeout(60):
-            while (await reconciling.progress(it.base.database, asked.id)).state != "done":
+            while (await discrepancies.progress(it.base.database, asked.id)).state != "done":
                 await asyncio.sleep(0.05)
         assert [one.rule for one in await it.discrepancies()] == ["invoice_changed"]

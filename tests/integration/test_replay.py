@@ -10,11 +10,9 @@ import msgspec
 import pytest
 
 from suture.catalogue import Catalogue
-from suture.core.clock import ManualClock
-from suture.ingest.ingester import Ingester
-from suture.operate import interfaces as operate
-from suture.operate import replaying
-from suture.operate.replaying import (
+from suture.commands import interfaces as commands
+from suture.commands import replaying
+from suture.commands.replaying import (
     NOT_UNDERSTOOD,
     TOO_LATE,
     TOOK_EFFECT,
@@ -22,9 +20,12 @@ from suture.operate.replaying import (
     WOULD_TAKE_EFFECT,
     Forecast,
 )
+from suture.core.clock import ManualClock
+from suture.ingest.ingester import Ingester
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.delivery_queue import DeliverySelection
+from suture.views.interfaces import interfaces as interfaces_of
 
 from .recovery import ANN, House, make_gates
 
@@ -215,19 +216,17 @@ class TestReplay:
         assert await house.exceptions() == []
 
     async def test_on_a_paused_interface_waits_until_it_is_resumed(self, house: House, notice) -> None:
-        interfaces = dict(house.catalogue.interfaces)
-        gates = make_gates(house.database, house.clock, interfaces=interfaces)
+        watched = dict(house.catalogue.interfaces)
+        gates = make_gates(house.database, house.clock, interfaces=watched)
         await gates.turn()
-        await operate.pause(house.desk, ANN, "scheduling-appointments")
+        await commands.pause(house.desk, ANN, "scheduling-appointments")
         await gates.turn()
         await house.deliver(notice())
         await house.ingest(house.ingester(gates))
         assert await house.states() == ["received"], "taken, and waiting"
-        (state, *_) = [
-            one for one in await operate.interfaces(house.database, interfaces) if one.interface.direction == "in"
-        ]
+        (state, *_) = [one for one in await interfaces_of(house.database, watched) if one.interface.direction == "in"]
         assert (state.words, state.waiting) == ("paused", 1)
-        await operate.resume(house.desk, ANN, "scheduling-appointments")
+        await commands.resume(house.desk, ANN, "scheduling-appointments")
         await gates.turn()
         await house.ingest(house.ingester(gates))
         assert await house.states() == ["ingested"]

@@ -4,14 +4,15 @@ from datetime import timedelta
 
 import pytest
 
+from suture.acting.actor import NotPossible
 from suture.catalogue import Catalogue
+from suture.commands import interfaces as commands
+from suture.commands import process_commands
 from suture.core.clock import ManualClock
-from suture.operate import interfaces as operate
-from suture.operate import process_commands
-from suture.operate.actor import NotPossible
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.steering import ProcessSelection
+from suture.views import interfaces, processes
 
 from .recovery import ANN, BILLING, LEDGER, House
 
@@ -48,30 +49,30 @@ class TestListed:
         ],
     )
     async def test_by_what_they_are_newest_first(self, house: House, selection: dict, keys: list[str]) -> None:
-        found = await process_commands.processes(house.database, ProcessSelection(**selection))
+        found = await processes.processes(house.database, ProcessSelection(**selection))
         assert [one.key for one in found] == keys
 
     async def test_by_when_they_began(self, house: House) -> None:
-        (first, *_) = reversed(await process_commands.processes(house.database, ProcessSelection()))
+        (first, *_) = reversed(await processes.processes(house.database, ProcessSelection()))
         later = ProcessSelection(since=first.started_at + timedelta(microseconds=1))
-        assert len(await process_commands.processes(house.database, later)) == 2
+        assert len(await processes.processes(house.database, later)) == 2
 
     async def test_with_the_gate_they_wait_at(self, house: House) -> None:
-        (parked,) = await process_commands.processes(house.database, ProcessSelection(state="parked"))
+        (parked,) = await processes.processes(house.database, ProcessSelection(state="parked"))
         assert (parked.held_by, parked.released) == (LEDGER, True)
 
 
 class TestShown:
     async def test_with_its_journal_its_exceptions_and_what_people_did(self, house: House) -> None:
         await process_commands.resume(house.desk, ANN, [A1])
-        told = await process_commands.process(house.database, A1)
+        told = await processes.process(house.database, A1)
         assert told.process.journal["capture_charge"].state == "done"
         assert [trouble.code for trouble in told.exceptions] == ["period_locked"]
         assert [(act.actor, act.action) for act in told.acts] == [("ann", "process.resume")]
 
     async def test_that_is_not_there_is_not_possible(self, house: House) -> None:
         with pytest.raises(NotPossible, match="there is no process visit:9"):
-            await process_commands.process(house.database, "visit:9")
+            await processes.process(house.database, "visit:9")
 
 
 class TestResumed:
@@ -140,9 +141,9 @@ class TestCompensated:
 
 class TestInterfaces:
     async def test_are_all_of_the_catalogue_with_what_waits(self, house: House, notice) -> None:
-        await operate.pause(house.desk, ANN, LEDGER)
+        await commands.pause(house.desk, ANN, LEDGER)
         await house.deliver(notice(appointment="a9"))
-        found = {one.name: one for one in await operate.interfaces(house.database, house.catalogue.interfaces)}
+        found = {one.name: one for one in await interfaces.interfaces(house.database, house.catalogue.interfaces)}
         assert found.keys() == house.catalogue.interfaces.keys()
         assert (found[LEDGER].words, found[LEDGER].waiting) == ("paused", 1)
         assert (found[BILLING].words, found[BILLING].waiting) == ("flowing", 0)
@@ -150,13 +151,13 @@ class TestInterfaces:
 
     async def test_paused_twice_or_resumed_for_nothing_says_so_and_leaves_no_trace(self, house: House) -> None:
         with pytest.raises(NotPossible, match="nothing holds odoo-ledger up"):
-            await operate.resume(house.desk, ANN, LEDGER)
-        await operate.pause(house.desk, ANN, LEDGER)
+            await commands.resume(house.desk, ANN, LEDGER)
+        await commands.pause(house.desk, ANN, LEDGER)
         with pytest.raises(NotPossible, match="paused already"):
-            await operate.pause(house.desk, ANN, LEDGER)
+            await commands.pause(house.desk, ANN, LEDGER)
         assert [act for _, act, _ in await house.acts()] == ["interface.pause"]
 
-    @pytest.mark.parametrize("act", [operate.pause, operate.resume])
+    @pytest.mark.parametrize("act", [commands.pause, commands.resume])
     async def test_that_the_catalogue_does_not_have_are_named(self, house: House, act) -> None:
         with pytest.raises(
             NotPossible, match="no interface 'oddo'; it has billing-api, billing-payments, odoo-changes"

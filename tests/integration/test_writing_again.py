@@ -7,15 +7,15 @@ import pytest
 from tests.integration.clinic import Clinic, clinic
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor, NotPossible
+from suture.commands import ledger as commands
 from suture.connectors.odoo.records.names import external_id
 from suture.core.clock import SystemClock
-from suture.operate import ledger as operate
-from suture.operate import queue
-from suture.operate.actor import Actor, NotPossible
 from suture.store import audit, cursors, exceptions
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.exceptions import OpenException, Selection
+from suture.views.exceptions import queue
 
 ADA = Actor("ada", "deleted by mistake", (ADMINISTRATOR,))
 
@@ -34,7 +34,7 @@ async def posted(it: Clinic, appointment: str) -> list[int]:
 
 
 async def deletions(it: Clinic) -> list[OpenException]:
-    return await queue.queue(it.base.database, Selection(code="deleted_in_odoo"))
+    return await queue(it.base.database, Selection(code="deleted_in_odoo"))
 
 
 async def test_a_deleted_invoice_is_written_again_by_its_exception(
@@ -53,7 +53,7 @@ async def test_a_deleted_invoice_is_written_again_by_its_exception(
     (gone,) = await deletions(it)
     name = external_id("invoice", visit)
     assert f"[{name}]" in gone.reason, "whoever reads it knows which record it is"
-    words = await operate.write_again(it.bench.desk, ADA, it.bench.ledger, gone.number)
+    words = await commands.write_again(it.bench.desk, ADA, it.bench.ledger, gone.number)
     assert f"completed_appointment:{visit} writes it again" in words
     await it.settled()
     (second,) = await posted(it, visit)
@@ -67,6 +67,6 @@ async def test_a_deleted_invoice_is_written_again_by_its_exception(
 
 async def test_only_what_was_deleted_is_written_again(it: Clinic) -> None:
     with pytest.raises(NotPossible, match="there is no exception 4711"):
-        await operate.write_again(it.bench.desk, ADA, it.bench.ledger, 4711)
+        await commands.write_again(it.bench.desk, ADA, it.bench.ledger, 4711)
     with pytest.raises(NotPossible, match=r"no record suture\.invoice_NOBODY was written"):
-        await operate.write_again(it.bench.desk, ADA, it.bench.ledger, "suture.invoice_NOBODY")
+        await commands.write_again(it.bench.desk, ADA, it.bench.ledger, "suture.invoice_NOBODY")

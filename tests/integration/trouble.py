@@ -14,11 +14,11 @@ import msgspec
 from tests.integration.clinic import KEYS, Clinic
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor, NotPossible
 from suture.codecs import remittance as codec
+from suture.commands import ledger as commands
 from suture.connectors.port import PostedRemittance
 from suture.core.failure import Failure
-from suture.operate import ledger as operate
-from suture.operate.actor import Actor, NotPossible
 from suture.simulators.webhooks import Message, key_of, signed_headers
 from suture.store import exceptions
 from suture.store.exceptions import OpenException
@@ -84,7 +84,7 @@ class Player:
         clinic, number = self.clinic, str(document.get("number", ""))
         try:
             told, payer = codec.decode(json.dumps(document).encode())
-            self.answers[number] = await operate.book_remittance(
+            self.answers[number] = await commands.book_remittance(
                 clinic.desk, _ADA, clinic.systems.ledger, told, payer, progress=lambda _: None
             )
         except (codec.Unreadable, Failure, NotPossible) as refusal:

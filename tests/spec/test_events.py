@@ -8,9 +8,9 @@ import pytest
 from suture.canonical.cloudevents import decode, encode
 from suture.canonical.events import EVENT_TYPES, Event, schema
 from suture.canonical.examples import EXAMPLES, example
-from suture.operate.projection import merge
 from suture.processes.definition import AwaitEvent
 from suture.processes.definitions import DEFINITIONS, ROUTES
+from suture.projection.journeys import merge
 
 ABOUT_PEOPLE = {
     *("suture.patient.registered.v1", "suture.practitioner.registered.v1", "suture.payer.registered.v1"),

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from suture.catalogue import Catalogue, CatalogueError, parse
 from suture.catalogue.reconciliation import standard_rules
 from suture.catalogue.write import template
-from suture.operate.words import Words
 from suture.reconcile.differences import Difference
 from suture.reconcile.evidence import by_key as evidence_by_key
 from suture.reconcile.evidence import found
@@ -23,6 +22,7 @@ from suture.store import ledger_snapshot, periods
 from suture.store.database import Database
 from suture.store.discrepancies import Discrepancy
 from suture.store.ledger_snapshot import Holding
+from suture.views.words import Words
 
 DAY = date(2026, 3, 2)
 NOW = datetime(2026, 4, 2, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 
 from suture.access import passwords, totp
 from suture.access.roles import OF_PEOPLE, ROLES, may, who_may
-from suture.operate.commands import COMMANDS
+from suture.commands.table import COMMANDS
 
 NOW = datetime(2026, 3, 2, 15, 0, 10, tzinfo=UTC)
 

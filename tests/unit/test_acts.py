@@ -10,7 +10,7 @@ from suture.access.roles import ROLES
 from suture.catalogue import CatalogueError, parse
 from suture.catalogue.acts import ACTS, UNASKED
 from suture.catalogue.write import template
-from suture.operate.commands import COMMANDS
+from suture.commands.table import COMMANDS
 
 _LOOKING = {"audit.read", "people.read", "patient.read", "payload.read"}
 _DECIDING = {"approval.ask", "approval.approve", "approval.refuse"}

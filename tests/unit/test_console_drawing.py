@@ -8,9 +8,9 @@ import pytest
 
 from suture.canonical.events import EVENT_TYPES
 from suture.console import facts, funnel, plot, progress
-from suture.operate.today import fitting_span
 from suture.store.events import RecordedEvent
 from suture.store.journeys import Funnel, JourneyRow, Postings, Stage
+from suture.views.today import fitting_span
 
 NOON = datetime(2026, 7, 14, 12, tzinfo=UTC)
 MIDNIGHT, EVENING = NOON.replace(hour=0), NOON.replace(hour=20)

@@ -10,7 +10,7 @@ import pytest
 import suture
 from suture.console import plainly
 from suture.console.runbook_pages import read
-from suture.operate.runbook import CLASSES
+from suture.views.runbook import CLASSES
 
 SOURCE = Path(suture.__file__).parent
 ELSEWHERE = {"cli", "simulators", "bootstrap", "gateway"}

@@ -7,9 +7,9 @@ import pytest
 
 from suture.console.progress import standing_of, steps_shown
 from suture.console.runbook_pages import read, render
-from suture.operate.journey import in_order
-from suture.operate.runbook import CLASSES
 from suture.store.processes import ProcessView, StepRecord
+from suture.views.journey import in_order
+from suture.views.runbook import CLASSES
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 PARKED = ProcessView(

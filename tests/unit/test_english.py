@@ -3,7 +3,7 @@
 import pytest
 
 from suture.core.english import article, cause, closed, plural
-from suture.operate.runbook import CLASSES
+from suture.views.runbook import CLASSES
 
 
 @pytest.mark.parametrize(

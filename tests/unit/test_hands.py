@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from suture.operate.hands import in_hands_of
+from suture.commands.hands import in_hands_of
 from suture.store.audit import Entry
 
 

@@ -19,7 +19,7 @@ from suture.notify.addressing import Addressing, Reader, after_quiet, is_on_call
 from suture.notify.matters import HEADINGS, PAGES, Matter, burning, line, silence, summary
 from suture.notify.port import Note, Outgoing
 from suture.notify.wording import Wording
-from suture.operate.objectives import WINDOWS
+from suture.views.objectives import WINDOWS
 
 NEW_YORK, HONOLULU = ZoneInfo("America/New_York"), ZoneInfo("Pacific/Honolulu")
 MONDAY = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)

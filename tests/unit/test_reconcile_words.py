@@ -10,10 +10,10 @@ from rich.console import Console
 from suture.catalogue.reconciliation import standard_rules
 from suture.cli.reconcile.command import _nothing
 from suture.cli.reconcile.showing import describe
-from suture.operate.reconciling import Account
-from suture.operate.words import Words
 from suture.store.discrepancies import Discrepancy
 from suture.store.reconciliations import Reconciliation
+from suture.views.discrepancies import DiscrepancyAccount
+from suture.views.words import Words
 
 RUN = Reconciliation(
     id=1,
@@ -82,6 +82,6 @@ def test_a_difference_says_what_a_person_does_and_no_command_that_can_do_nothing
     rule = next(rule for rule in standard_rules() if rule.name == "charge_gone")
     out = Console(width=200)
     with out.capture() as shown:
-        describe(Account(discrepancy=one, rule=rule, exceptions=[], acts=[]), Words("Odoo"), out)
+        describe(DiscrepancyAccount(discrepancy=one, rule=rule, exceptions=[], acts=[]), Words("Odoo"), out)
     assert said in shown.get()
     assert unsaid not in shown.get()

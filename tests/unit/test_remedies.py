@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from suture.operate.remedies import offers
+from suture.commands.remedies import offers
 from suture.store.exceptions import OpenException
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)

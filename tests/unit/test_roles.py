@@ -13,7 +13,7 @@ ROOMS = (
     "connectors/odoo/",
     "simulators/",
     "store/migrations/",  # what was so once
-    "operate/runbooks/",  # documents
+    "views/runbooks/",  # documents
     "catalogue/template.yaml",  # the installation that `suture init` writes
     *("cli/demo/", "cli/chaos/", "cli/stage.py", "cli/clinic_catalogue.py"),
 )

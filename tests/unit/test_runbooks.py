@@ -13,7 +13,7 @@ import pytest
 import suture
 from suture.cli.main import app
 from suture.core import failure
-from suture.operate.runbook import _FOLDER, CLASSES, OTHER, class_of, page
+from suture.views.runbook import _FOLDER, CLASSES, OTHER, class_of, page
 
 ROOT = Path(suture.__file__).parent
 SOURCES = [
@@ -136,6 +136,6 @@ def test_a_command_that_there_is_not_would_be_found() -> None:
 
 def test_the_index_names_every_class_with_its_page() -> None:
     index = (ROOT.parents[1] / "docs" / "runbooks.md").read_text(encoding="utf-8")
-    linked = re.findall(r"\(\.\./(src/suture/operate/runbooks/\w+\.md)\)", index)
+    linked = re.findall(r"\(\.\./(src/suture/views/runbooks/\w+\.md)\)", index)
     assert [Path(path).stem for path in linked] == list(CLASSES)
     assert all((ROOT.parents[1] / path).is_file() for path in linked)

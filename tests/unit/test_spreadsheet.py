@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from suture.console.spreadsheet import as_csv, as_xlsx
-from suture.operate.exporting import Table
+from suture.views.exports import Table
 
 ZONE = ZoneInfo("America/New_York")
 _SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"

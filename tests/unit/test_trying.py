@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.conftest import Notice
 
 from suture.catalogue import Catalogue
-from suture.operate.message_preview import Trial, Way, explain
+from suture.views.message_preview import Trial, Way, explain
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 INTERFACE = "scheduling-appointments"

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from suture.acting.context import CommandContext, RepairContext
 from suture.backbone.credentials import READER
 from suture.bootstrap.servers import backbone_address, database_address
 from suture.bootstrap.settings import Secrets, Settings, SettingsError
@@ -23,8 +24,6 @@ from suture.connectors.guard import Guard
 from suture.connectors.port import AdjustmentAccount, Billing, Ledger, LedgerPlan, Place, Product, Scheduling
 from suture.connectors.port.connecting import Connecting
 from suture.core.clock import Clock, SystemClock
-from suture.operate.context import CommandContext
-from suture.operate.repairs import RepairContext
 from suture.processes.definitions import AWAITED, ROUTES
 from suture.reconcile.discrepancy_recorder import DiscrepancyRecorder
 from suture.reconcile.reconciler import Reconciler

@@ -9,11 +9,11 @@ import structlog
 from aiohttp import web
 
 from suture.bootstrap.composition import Foundation, check_database
-from suture.operate.metering import Meter
 from suture.store.database import DATABASE_AWAY
 from suture.store.sealing import WrongMasterKey
 from suture.store.version import SchemaOutdated
 from suture.telemetry import metrics
+from suture.views.metering import Meter
 
 log = structlog.get_logger()
 

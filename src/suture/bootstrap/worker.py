@@ -31,7 +31,6 @@ from suture.connectors.guard import Guard
 from suture.connectors.pulse import Pulse
 from suture.ingest.ingester import Ingester
 from suture.ingest.polling import Poller
-from suture.operate.projection import JourneyProjection
 from suture.outbound.fan_out import FanOut
 from suture.outbound.sender import Sender
 from suture.processes.closing import Closing
@@ -39,6 +38,7 @@ from suture.processes.definitions import DEFINITIONS
 from suture.processes.engine import PostgresEngine
 from suture.processes.step_runner import Responsibility
 from suture.processes.toolbox import Toolbox
+from suture.projection.journeys import JourneyProjection
 from suture.store.gates import Gates
 from suture.store.listen import DELIVERIES, EVENTS, GATES, HINTS, PROCESSES, RECONCILIATION, listen
 from suture.store.parties import Parties

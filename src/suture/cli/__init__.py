@@ -1,1 +1,1 @@
-"""The command line: a door to `operate` and the roles' starting point."""
+"""The command line: a door to views and commands, and the roles' starting point."""

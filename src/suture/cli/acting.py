@@ -14,11 +14,11 @@ from rich.prompt import Confirm
 from rich.table import Table
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor
+from suture.acting.context import CommandContext
 from suture.bootstrap.composition import check_database, desk, foundation
 from suture.bootstrap.settings import current
 from suture.cli.trouble import UserError
-from suture.operate.actor import Actor
-from suture.operate.context import CommandContext
 
 _WIDE = 240
 

@@ -5,10 +5,10 @@ from typing import Annotated
 from cyclopts import App, Parameter, validators
 from rich.markup import escape
 
+from suture.acting.context import CommandContext
 from suture.cli.acting import at_desk, me, out, table
-from suture.operate import clients
-from suture.operate.clients import PER_MINUTE, SCOPES
-from suture.operate.context import CommandContext
+from suture.commands import clients
+from suture.commands.clients import PER_MINUTE, SCOPES
 from suture.store.clients import Client, Key
 
 app = App(

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 from cyclopts import App
 from rich.markup import escape
 
+from suture.acting.context import CommandContext
 from suture.cli.acting import at_desk, console_address, me, out, table
 from suture.cli.trouble import UserError
-from suture.operate import closing
-from suture.operate.closing import Status
-from suture.operate.context import CommandContext
-from suture.operate.report import gather, page
+from suture.commands import month_end
 from suture.processes.definitions.month_end_close import DEFINITION
+from suture.views import month_close
+from suture.views.month_close import CloseStatus
+from suture.views.report import gather, page
 
 app = App(
     name="close",
@@ -44,7 +45,7 @@ def start(month: str, *, reason: str = "") -> None:
         month: The month, for example 2026-10; it must be over.
         reason: Why, in your words; it stands in the audit trail.
     """
-    number = at_desk(lambda desk: closing.start(desk, me(reason), month))
+    number = at_desk(lambda desk: month_end.start(desk, me(reason), month))
     again = f" (round {number})" if number > 1 else ""
     out.print(f"{month} is frozen{again}, and its close has begun: suture close status {month}")
 
@@ -57,9 +58,9 @@ def status(month: str = "") -> None:
         month: The month, for example 2026-10.
     """
     if month:
-        _describe(at_desk(lambda desk: closing.status(desk, month)))
+        _describe(at_desk(lambda desk: month_close.status(desk, month)))
         return
-    known = at_desk(closing.months)
+    known = at_desk(month_close.months)
     if not known:
         out.print("No month was ever closed here; suture close start MONTH begins.")
         return
@@ -74,7 +75,7 @@ def _when(at: object) -> str:
     return f"{at:%Y-%m-%d %H:%M}" if at else "-"
 
 
-def _describe(told: Status) -> None:
+def _describe(told: CloseStatus) -> None:
     period = told.period
     out.print(f"[bold]{period.month}[/] is {period.state}, round {period.round}, frozen by {period.frozen_by}.")
     done = told.process.journal if told.process else {}
@@ -119,7 +120,7 @@ def resume(month: str, *, reason: str = "") -> None:
         month: The month, for example 2026-10.
         reason: What you did; it stands in the audit trail.
     """
-    at_desk(lambda desk: closing.resume(desk, me(reason), month))
+    at_desk(lambda desk: month_end.resume(desk, me(reason), month))
     out.print(f"The close of {month} goes on: suture close status {month}")
 
 
@@ -163,5 +164,5 @@ def reopen(month: str, *, reason: str) -> None:
         month: The month, for example 2026-10.
         reason: Why; it stands in the audit trail and in the next report.
     """
-    number = at_desk(lambda desk: closing.reopen(desk, me(reason), month))
+    number = at_desk(lambda desk: month_end.reopen(desk, me(reason), month))
     out.print(f"{month} is open again (round {number} is over); unlock it in the ledger where it is locked there.")

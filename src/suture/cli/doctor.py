@@ -20,12 +20,12 @@ from suture.bootstrap.settings import Secrets, Settings, SettingsError, current
 from suture.catalogue import Catalogue, CatalogueError, load
 from suture.catalogue.load import NEEDED
 from suture.connectors.port import Billing, Ledger, Scheduling
-from suture.operate.interfaces import interfaces
 from suture.store import exceptions, gates, people, running
 from suture.store.database import CONNECTION_LOST, Connection
 from suture.store.places import EmbeddedFailed
 from suture.store.sealing import WrongMasterKey
 from suture.store.version import SchemaOutdated, check_schema
+from suture.views.interfaces import interfaces
 
 out = Console(highlight=False)
 _LARGEST_SKEW_SECONDS = 2.0

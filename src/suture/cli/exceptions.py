@@ -10,14 +10,16 @@ from rich.markup import escape
 from suture.cli.acting import Most, Number, PerSecond, age, agree, at_desk, count, due, me, moment, out, table
 from suture.cli.replay import show_forecasts
 from suture.cli.trouble import UserError
+from suture.commands import exception_queue
+from suture.commands.exception_queue import Retried
+from suture.commands.process_commands import RATE
+from suture.commands.replaying import Forecast
 from suture.core.english import closed
-from suture.operate import queue
-from suture.operate.journey import in_order
-from suture.operate.process_commands import RATE
-from suture.operate.queue import Account, Retried
-from suture.operate.replaying import Forecast
-from suture.operate.runbook import CLASSES, class_of, codes_of
 from suture.store.exceptions import OpenException, Selection
+from suture.views import exceptions
+from suture.views.exceptions import ExceptionAccount
+from suture.views.journey import in_order
+from suture.views.runbook import CLASSES, class_of, codes_of
 
 app = App(
     name="exceptions",
@@ -63,7 +65,7 @@ def list_(
         since=moment(since),
         until=moment(until),
     )
-    found = at_desk(lambda desk: queue.queue(desk.database, chosen, most + 1))
+    found = at_desk(lambda desk: exceptions.queue(desk.database, chosen, most + 1))
     if not found:
         out.print("Nothing waits for a person." if state == "open" else "There is none.")
         return
@@ -100,17 +102,17 @@ def show(number: Number, *, payload: bool = False, reason: str = "") -> None:
     if payload and not reason:
         raise UserError("reading a payload is written to the audit trail: say why with --reason")
     if payload:  # alone, so that it can go into a file and, corrected, back by `edit --payload`
-        sys.stdout.buffer.write(at_desk(lambda desk: queue.payload(desk, me(reason), number)) + b"\n")
+        sys.stdout.buffer.write(at_desk(lambda desk: exceptions.payload(desk, me(reason), number)) + b"\n")
         return
-    _describe(at_desk(lambda desk: queue.account(desk.database, number)))
+    _describe(at_desk(lambda desk: exceptions.account(desk.database, number)))
 
 
-def _describe(told: Account) -> None:
+def _describe(told: ExceptionAccount) -> None:
     one = told.exception
     out.print(f"[bold]Exception {one.number}[/] ({one.state}): {escape(one.reason)}")
     out.print(f"  What to do   {escape(one.remedy) or 'see the runbook'}")
     out.print(f"  Runbook      suture runbook {told.runbook}")
-    if one.state == "open" and queue.is_retriable(one):
+    if one.state == "open" and exceptions.is_retriable(one):
         out.print(f"  Try again    suture exceptions retry {one.number}")
     facts = (
         ("Code", f"{one.code} ({one.outcome})"),
@@ -176,12 +178,12 @@ def retry(
     )
     if selection == Selection():
         raise UserError("name exceptions by number, or choose some by --code, --class, --interface or --since")
-    chosen = at_desk(lambda desk: queue.queue(desk.database, selection, 100_000))
+    chosen = at_desk(lambda desk: exceptions.queue(desk.database, selection, 100_000))
     if not chosen:
         raise UserError("no open exception is chosen by that; `suture exceptions list` shows what there is")
     if len(chosen) > 1 and not yes:
         _agree(chosen, rate)
-    _tell(at_desk(lambda desk: queue.retry(desk, me(), selection, rate)))
+    _tell(at_desk(lambda desk: exception_queue.retry(desk, me(), selection, rate)))
 
 
 def _agree(chosen: list[OpenException], rate: float) -> None:
@@ -224,13 +226,13 @@ def edit(
         raise UserError('say what to correct: --map "system|code=SERVICE", or --payload FILE')
     if map:
         rows = dict(_mapping(row) for row in map)
-        forecasts = at_desk(lambda desk: queue.correct_codes(desk, me(reason), number, rows))
+        forecasts = at_desk(lambda desk: exception_queue.correct_codes(desk, me(reason), number, rows))
     else:
         content = _content(payload or Path("-"))
-        forecasts = at_desk(lambda desk: queue.correct_payload(desk, me(reason), number, content))
+        forecasts = at_desk(lambda desk: exception_queue.correct_payload(desk, me(reason), number, content))
     _corrected(forecasts)
     if retry:
-        _tell(at_desk(lambda desk: queue.retry(desk, me(reason), Selection(numbers=(number,)))))
+        _tell(at_desk(lambda desk: exception_queue.retry(desk, me(reason), Selection(numbers=(number,)))))
     else:
         out.print(f"suture exceptions retry {number} tries it again", style="dim")
 
@@ -265,7 +267,7 @@ def assign(*numbers: Number, to: str) -> None:
     """
     if not numbers:
         raise UserError("name exceptions by number; `suture exceptions list` shows what there is")
-    found = at_desk(lambda desk: queue.assign(desk, me(), numbers, to or None))
+    found = at_desk(lambda desk: exception_queue.assign(desk, me(), numbers, to or None))
     missing = sorted(set(numbers) - set(found))
     if found:
         out.print(f"{count(len(found), 'exception is', 'exceptions are')} {to or 'nobody'}'s.", markup=False)
@@ -286,7 +288,7 @@ def discard(number: Number, *, reason: str, undo: bool = False, leave: bool = Fa
     if undo and leave:
         raise UserError("say --undo or --leave, not both")
     choice = True if undo else False if leave else None
-    became = at_desk(lambda desk: queue.discard(desk, me(reason), number, undo=choice))
+    became = at_desk(lambda desk: exception_queue.discard(desk, me(reason), number, undo=choice))
     out.print(f"Exception {number} is closed; {became}.", markup=False)
 
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from rich.markup import escape
 
+from suture.acting.context import CommandContext
 from suture.bootstrap.settings import current
 from suture.catalogue.load import fingerprint
 from suture.cli.acting import age, at_desk, me, out, table
-from suture.operate import interfaces as operate
-from suture.operate.context import CommandContext
-from suture.operate.interfaces import InterfaceState
+from suture.commands import interfaces as commands
+from suture.views import interfaces as views
+from suture.views.interfaces import InterfaceState
 
 
 def interfaces() -> None:
@@ -17,8 +18,8 @@ def interfaces() -> None:
     read = fingerprint(current()[0].catalogue)
 
     async def look(desk: CommandContext) -> tuple[list[InterfaceState], Sequence[str]]:
-        found = await operate.interfaces(desk.database, desk.catalogue.interfaces)
-        return found, await operate.by_another_catalogue(desk, read)
+        found = await views.interfaces(desk.database, desk.catalogue.interfaces)
+        return found, await views.by_another_catalogue(desk, read)
 
     found, others = at_desk(look)
     table(("interface", "way", "state", "waiting", "why", "owner"), (_row(one) for one in found))
@@ -55,7 +56,7 @@ def pause(interface: str, *, reason: str) -> None:
         interface: Its name in the catalogue; `suture interfaces` lists them.
         reason: Why; others see it.
     """
-    at_desk(lambda desk: operate.pause(desk, me(reason), interface))
+    at_desk(lambda desk: commands.pause(desk, me(reason), interface))
     out.print(f"{interface} is paused. `suture resume {interface}` lets it flow again; nothing is lost meanwhile.")
 
 
@@ -66,5 +67,5 @@ def resume(interface: str, *, reason: str = "") -> None:
         interface: Its name in the catalogue.
         reason: Why; it stands in the audit trail.
     """
-    at_desk(lambda desk: operate.resume(desk, me(reason), interface))
+    at_desk(lambda desk: commands.resume(desk, me(reason), interface))
     out.print(f"{interface} flows again. If its system was away, it is tried at once: suture interfaces")

@@ -8,7 +8,7 @@ from suture.bootstrap.composition import foundation
 from suture.bootstrap.settings import current
 from suture.cli.trouble import UserError
 from suture.core.english import plural
-from suture.operate.journey import Journey, journey_of
+from suture.views.journey import Journey, journey_of
 
 out = Console(highlight=False)
 

@@ -10,6 +10,7 @@ import uvloop
 from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from suture.acting.context import CommandContext
 from suture.bootstrap.composition import check_database, connect_ledger, desk, foundation, ledger_crosswalk
 from suture.bootstrap.settings import current
 from suture.canonical.records import Payer
@@ -17,9 +18,8 @@ from suture.canonical.remittance import Remittance
 from suture.cli.acting import count, me, out
 from suture.cli.trouble import UserError
 from suture.codecs import remittance as codec
+from suture.commands import ledger as commands
 from suture.connectors.port import Ledger, PostedRemittance, RemittanceProgress
-from suture.operate import ledger as operate
-from suture.operate.context import CommandContext
 
 _SHOWN = 3
 
@@ -43,7 +43,7 @@ def rewrite(record: str, *, reason: str) -> None:
 
     async def run() -> str:
         async with _at_ledger() as (acting, ledger):
-            return await operate.write_again(acting, me(reason), ledger, told)
+            return await commands.write_again(acting, me(reason), ledger, told)
 
     out.print(f"{uvloop.run(run())}.", markup=False)
 
@@ -128,7 +128,7 @@ async def _book(told: Remittance, payer: Payer, company: str | None, reason: str
                 bar.update(task, completed=progress.claims)
 
             books = ledger.of_company(company)
-            return await operate.book_remittance(acting, me(reason), books, told, payer, progress=show)
+            return await commands.book_remittance(acting, me(reason), books, told, payer, progress=show)
 
 
 def _bar() -> Progress:

@@ -6,12 +6,12 @@ from importlib.metadata import version
 from cyclopts import App
 from rich.console import Console
 
+from suture.acting.actor import NotPossible
 from suture.bootstrap.settings import SettingsError
 from suture.catalogue import CatalogueError
 from suture.catalogue.registry import ConnectorBroken
 from suture.cli.trouble import UserError
 from suture.core.failure import Failure
-from suture.operate.actor import NotPossible
 from suture.store.database import CONNECTION_LOST
 from suture.store.places import EmbeddedFailed
 from suture.store.sealing import SealBroken

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from rich.markup import escape
 
+from suture.acting.context import CommandContext
 from suture.cli.acting import at_desk, out, table
-from suture.operate.context import CommandContext
-from suture.operate.objectives import WINDOWS, Objective, objectives
+from suture.views.objectives import WINDOWS, Objective, objectives
 
 _FAST = 14.4
 _SLOW = 1.0

@@ -6,11 +6,11 @@ from cyclopts import App, Parameter
 from rich.markup import escape
 
 from suture.access.roles import OF_PEOPLE, ROLES
+from suture.acting.context import CommandContext
 from suture.bootstrap.settings import current
 from suture.cli.acting import at_desk, console_address, me, out, table
-from suture.operate import accounts
-from suture.operate.accounts import Listed
-from suture.operate.context import CommandContext
+from suture.commands import accounts
+from suture.commands.accounts import Listed
 
 app = App(
     name="people",

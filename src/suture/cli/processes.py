@@ -6,13 +6,14 @@ from typing import Literal
 from cyclopts import App
 from rich.markup import escape
 
+from suture.acting.context import CommandContext
 from suture.cli.acting import Most, PerSecond, age, at_desk, count, me, moment, out, table
 from suture.cli.trouble import UserError
-from suture.operate import process_commands
-from suture.operate.context import CommandContext
-from suture.operate.journey import in_order
-from suture.operate.process_commands import RATE, Steered
+from suture.commands import process_commands
+from suture.commands.process_commands import RATE, Steered
 from suture.store.steering import ProcessRow, ProcessSelection
+from suture.views import processes
+from suture.views.journey import in_order
 
 ProcessState = Literal["running", "waiting", "parked", "stuck", "done", "compensating", "compensated", "cancelled"]
 
@@ -44,7 +45,7 @@ def list_(
     selection = ProcessSelection(
         state=state or "", definition=definition, step=step, journey=journey, since=moment(since), until=moment(until)
     )
-    found = at_desk(lambda desk: process_commands.processes(desk.database, selection, most))
+    found = at_desk(lambda desk: processes.processes(desk.database, selection, most))
     if not found:
         out.print("There is none.")
         return
@@ -63,7 +64,7 @@ def show(key: str) -> None:
     Args:
         key: Its key, for example completed_appointment:4711.
     """
-    told = at_desk(lambda desk: process_commands.process(desk.database, key))
+    told = at_desk(lambda desk: processes.process(desk.database, key))
     one = told.process
     held = f" at {one.held_by}" if one.held_by else ""
     way = "on its way back" if one.undoing else f"version {one.version}"

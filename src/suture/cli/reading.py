@@ -4,12 +4,12 @@ import msgspec
 from rich.markdown import Markdown
 from rich.markup import escape
 
+from suture.acting.context import CommandContext
 from suture.cli.acting import Most, at_desk, out, table
 from suture.cli.trouble import UserError
-from suture.operate.context import CommandContext
-from suture.operate.runbook import CLASSES, page
 from suture.store import audit as trail
 from suture.store.audit import Entry, Proof
+from suture.views.runbook import CLASSES, page
 
 
 def runbook(name: str = "") -> None:

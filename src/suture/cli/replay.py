@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from rich.markup import escape
 
+from suture.acting.context import CommandContext
 from suture.cli.acting import Most, Number, PerSecond, agree, at_desk, count, me, moment, out, table
 from suture.cli.trouble import UserError
-from suture.operate import replaying
-from suture.operate.context import CommandContext
-from suture.operate.replaying import RATE, Forecast
+from suture.commands import replaying
+from suture.commands.replaying import RATE, Forecast
 from suture.store.delivery_queue import DeliverySelection, KnownDelivery
 
 _SHOWN = 20

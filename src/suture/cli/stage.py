@@ -20,6 +20,7 @@ import uvloop
 from rich.console import Console
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor, NotPossible
 from suture.backbone.credentials import write_secret
 from suture.backbone.stream import BACKBONE_AWAY, connect
 from suture.bootstrap.composition import (
@@ -38,10 +39,9 @@ from suture.cli.clinic_catalogue import catalogue_text
 from suture.cli.roles import environment_with, platform_roles, revive
 from suture.cli.simulated import Simulated, call
 from suture.cli.trouble import UserError
+from suture.commands import accounts
 from suture.connectors.port import Balance
 from suture.core.failure import Failure
-from suture.operate import accounts
-from suture.operate.actor import Actor, NotPossible
 from suture.simulators.clinic.day import ClinicDay
 from suture.store import appointments
 from suture.store.embedded import free_port

@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 
 from suture.access.oidc import OidcClient, Provider
 from suture.access.rates import Rates
+from suture.acting.actor import NotPossible
+from suture.acting.context import RepairContext
 from suture.bootstrap.composition import Foundation, Systems, bench, connect_systems, desk, ledger_crosswalk
 from suture.bootstrap.settings import SettingsError
+from suture.commands import accounts
 from suture.core.clock import Clock
-from suture.operate import accounts
-from suture.operate.actor import NotPossible
-from suture.operate.objectives import Objective, objectives
-from suture.operate.repairs import RepairContext
-from suture.operate.today import last_days
 from suture.store.journeys import Day
+from suture.views.objectives import Objective, objectives
+from suture.views.today import last_days
 
 T = TypeVar("T")
 _CLIENT_SECRET = "SUTURE_OIDC_CLIENT_SECRET"  # noqa: S105 (its name)

@@ -8,8 +8,8 @@ from starlette.responses import StreamingResponse
 
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest
-from suture.operate.change_marker import pulse
 from suture.store.database import CONNECTION_LOST, Database
+from suture.views.change_marker import pulse
 
 _EVERY_SECONDS = 1.0
 _KEEP_ALIVE_SECONDS = 15.0

@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
-from suture.operate.objectives import Objective
 from suture.store.journeys import Day, Postings
+from suture.views.objectives import Objective
 
 WIDTH, HEIGHT = 600, 150
 _GAP = 0.24

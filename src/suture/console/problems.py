@@ -10,12 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
+from suture.acting.actor import NotAllowed, NotPossible
 from suture.console.context import ConsoleContext
 from suture.console.formats import said
 from suture.console.pages.page import Page
 from suture.console.render import Renderer
 from suture.console.request import PageRequest, visit
-from suture.operate.actor import NotAllowed, NotPossible
 from suture.store.database import CONNECTION_LOST, OUT_OF_ROOM
 
 log = structlog.get_logger()

@@ -5,12 +5,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from suture.operate.journey import StepView, steps_of
-from suture.operate.subjects import Subject
 from suture.store.exceptions import OpenException
 from suture.store.journeys import JourneyRow, Stage
 from suture.store.processes import ProcessView
 from suture.store.steering import ProcessDetail
+from suture.views.journey import StepView, steps_of
+from suture.views.subjects import Subject
 
 _TRACK = ("booked", "completed", "charged", "posted", "paid")
 _ENDED = {"cancelled": "Cancelled", "noshow": "No-show"}

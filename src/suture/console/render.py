@@ -17,9 +17,9 @@ from suture.console.facts import facts_of
 from suture.console.plainly import plainly
 from suture.core import english
 from suture.core.clock import Clock
-from suture.operate.queue import is_retriable
-from suture.operate.runbook import class_of
-from suture.operate.words import Words, document_of, held
+from suture.views.exceptions import is_retriable
+from suture.views.runbook import class_of
+from suture.views.words import Words, document_of, held
 
 
 class Asked(Protocol):

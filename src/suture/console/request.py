@@ -15,11 +15,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from suture.access.roles import ADMINISTRATOR, OF_PEOPLE, ROLES
+from suture.acting.actor import Actor
+from suture.commands import accounts
+from suture.commands.accounts import SESSION_LASTS, Visitor
 from suture.console.context import ConsoleContext
 from suture.console.render import Renderer
-from suture.operate import accounts
-from suture.operate.accounts import SESSION_LASTS, Visitor
-from suture.operate.actor import Actor
 from suture.store.database import CONNECTION_LOST
 
 LARGEST_FORM = 2_000_000

@@ -6,7 +6,7 @@ import msgspec
 from markdown_it import MarkdownIt
 
 from suture.console.plainly import markdown
-from suture.operate.runbook import page
+from suture.views.runbook import page
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 

@@ -13,7 +13,7 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from suture.operate.exporting import Cell, Table
+from suture.views.exports import Cell, Table
 
 CSV, ZIP, XLSX = "text/csv; charset=utf-8", "application/zip", (
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

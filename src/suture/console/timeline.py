@@ -5,10 +5,10 @@ from typing import Literal
 
 import msgspec
 
-from suture.operate.journey import Journey, StepView, steps_of
 from suture.store.events import RecordedEvent
 from suture.store.exceptions import OpenException
 from suture.store.journeys import DeliveryView
+from suture.views.journey import Journey, StepView, steps_of
 
 _ORDER = {"delivery": 0, "step": 1, "event": 2, "resolved": 3}
 

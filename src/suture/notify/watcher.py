@@ -15,10 +15,10 @@ from suture.core.ids import fact_id
 from suture.notify.addressing import Addressing, Reader
 from suture.notify.matters import Matter, burning, line, silence
 from suture.notify.port import Note
-from suture.operate.objectives import objectives
 from suture.store import gates, notices, people
 from suture.store.database import Connection, Database
 from suture.store.notices import Excepted, Row
+from suture.views.objectives import objectives
 
 _EVERY = timedelta(seconds=25)
 _OBJECTIVES_EVERY = timedelta(minutes=3)

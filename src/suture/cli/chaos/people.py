@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any
 
 from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor
 from suture.bootstrap.composition import connect_systems, desk, foundation, ledger_crosswalk
 from suture.bootstrap.settings import SettingsError
 from suture.canonical.records import Payer
@@ -18,11 +19,10 @@ from suture.canonical.remittance import ClaimPayment, ClaimStatus, Remittance
 from suture.cli.chaos.plan import Injury
 from suture.cli.stage import Stage
 from suture.cli.trouble import UserError
+from suture.commands import exception_queue
+from suture.commands.ledger import book_remittance
 from suture.core.failure import Failure, Rejected
 from suture.core.money import Money
-from suture.operate import queue
-from suture.operate.actor import Actor
-from suture.operate.ledger import book_remittance
 from suture.simulators.due import dues
 from suture.simulators.observed import Standing
 from suture.simulators.verdict import Finding
@@ -63,7 +63,7 @@ class People:
     async def retry_what_was_locked(self) -> int:
         """The books are open again: have go on what met the lock. Answers how many that were."""
         async with self._desk() as (acting, _):
-            done = [await queue.retry(acting, _ACTOR, Selection(code=code), rate=500) for code in _LOCKED]
+            done = [await exception_queue.retry(acting, _ACTOR, Selection(code=code), rate=500) for code in _LOCKED]
         return sum(len(one.processes) for one in done)
 
     async def findings(self) -> list[Finding]:

@@ -10,18 +10,18 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from rich.markup import escape
 
+from suture.acting.context import CommandContext, RepairContext
 from suture.catalogue.reconciliation import standard_text
 from suture.cli.acting import Most, Number, age, at_desk, count, due, me, out, table
 from suture.cli.reconcile.running import at_bench, run_all
 from suture.cli.reconcile.showing import describe, describe_days, summarise
-from suture.operate import reconciling, repairs
-from suture.operate.context import CommandContext
-from suture.operate.repairs import RepairContext
-from suture.operate.words import Words
+from suture.commands import reconciliation, repairs
 from suture.reconcile.watch import window
 from suture.store.discrepancies import Discrepancy, Selection
 from suture.store.ledger_snapshot import DailyTotals
 from suture.store.reconciliations import Reconciliation
+from suture.views import discrepancies
+from suture.views.words import Words
 
 app = App(
     name="reconcile",
@@ -55,7 +55,7 @@ def run(
         f"Read {ended.documents:,} documents of {count(len(ended.days), 'day')} ({days}): "
         f"{ended.found} new, {ended.cleared} no more, {ended.explained} known to a person or on their way."
     )
-    left = at_desk(lambda desk: reconciling.summary(desk.database))
+    left = at_desk(lambda desk: discrepancies.summary(desk.database))
     if summarise(left, out, aside=ended.explained):
         sys.exit(1)
 
@@ -87,7 +87,7 @@ def list_(
     )
 
     async def read(desk: CommandContext) -> tuple[list[Discrepancy], list[Reconciliation]]:
-        return await reconciling.listed(desk.database, chosen, most + 1), await reconciling.runs(desk.database)
+        return await discrepancies.listed(desk.database, chosen, most + 1), await discrepancies.runs(desk.database)
 
     found, runs = at_desk(read)
     if not found:
@@ -135,8 +135,8 @@ def show(number: Number) -> None:
         number: Its number in the list.
     """
 
-    async def read(desk: CommandContext) -> tuple[reconciling.Account, Words]:
-        return await reconciling.account(desk, number), Words.of(desk.catalogue)
+    async def read(desk: CommandContext) -> tuple[discrepancies.DiscrepancyAccount, Words]:
+        return await discrepancies.account(desk, number), Words.of(desk.catalogue)
 
     describe(*at_desk(read), out)
 
@@ -180,7 +180,7 @@ def accept(*numbers: Number, reason: str) -> None:
         numbers: Their numbers in the list.
         reason: Why they may stay; it stands in the audit trail and in the close's report.
     """
-    accepted = at_desk(lambda desk: reconciling.accept(desk, me(reason), numbers))
+    accepted = at_desk(lambda desk: reconciliation.accept(desk, me(reason), numbers))
     out.print(f"{count(len(accepted), 'discrepancy', 'discrepancies')} accepted: {reason}", markup=False)
 
 
@@ -196,7 +196,7 @@ def days(*, since: date | None = None, until: date | None = None) -> None:
     async def read(desk: CommandContext) -> Sequence[DailyTotals]:
         today = window(desk.catalogue, desk.clock)[1]
         last = until or today
-        return await reconciling.days(desk.database, since or last - timedelta(days=6), last)
+        return await discrepancies.days(desk.database, since or last - timedelta(days=6), last)
 
     describe_days(at_desk(read), out)
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 import uvloop
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from suture.acting.context import RepairContext
 from suture.bootstrap.composition import (
     Foundation,
     Systems,
@@ -22,10 +23,10 @@ from suture.bootstrap.composition import (
 from suture.bootstrap.settings import current
 from suture.cli.acting import me, out
 from suture.cli.trouble import UserError
-from suture.operate import reconciling
-from suture.operate.repairs import RepairContext
+from suture.commands import reconciliation
 from suture.reconcile.watch import Watch
 from suture.store.reconciliations import Reconciliation
+from suture.views import discrepancies
 
 _LOOK_SECONDS = 0.3
 _PHASES = {"requested": "Taking stock of what was told", "reading": "Reading every side", "comparing": "Comparing"}
@@ -61,7 +62,7 @@ def run_all(first: date | None, last: date | None, *, at_once: bool) -> Reconcil
     async def run() -> Reconciliation:
         async with _connected() as (base, systems):
             acting = bench(base, systems)
-            asked = await reconciling.request(acting.desk, me(), first, last, at_once=at_once)
+            asked = await reconciliation.request(acting.desk, me(), first, last, at_once=at_once)
             with _bar() as tell:
                 return await _until_done(acting, watch(base, systems, acting.desk.recorder), asked, tell)
 
@@ -76,7 +77,7 @@ async def _until_done(
 ) -> Reconciliation:
     while True:
         await watching.take(tell)
-        run = await reconciling.progress(acting.desk.database, asked.id)
+        run = await discrepancies.progress(acting.desk.database, asked.id)
         tell(run)
         if run.state in ("done", "failed"):
             return run

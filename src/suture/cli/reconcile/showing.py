@@ -8,11 +8,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from suture.cli.acting import count
-from suture.operate.daily import BOOKS, Figure, daily
-from suture.operate.reconciling import Account
-from suture.operate.words import Words, document_of
 from suture.store.discrepancies import Summary
 from suture.store.ledger_snapshot import DailyTotals
+from suture.views.daily import BOOKS, Figure, daily
+from suture.views.discrepancies import DiscrepancyAccount
+from suture.views.words import Words, document_of
 
 
 def summarise(left: Sequence[Summary], out: Console, *, aside: int = 0) -> int:
@@ -38,7 +38,7 @@ def summarise(left: Sequence[Summary], out: Console, *, aside: int = 0) -> int:
     return sum(one.count for one in left)
 
 
-def describe(told: Account, said: Words, out: Console) -> None:
+def describe(told: DiscrepancyAccount, said: Words, out: Console) -> None:
     one, rule = told.discrepancy, told.rule
     out.print(f"[bold]Discrepancy {one.number}[/] ({one.state}): {escape(said.describe(one, rule))}")
     out.print(f"  Asked        {escape(rule.asks) if rule else 'by a rule that is no more'} [dim]({one.rule})[/]")
@@ -69,7 +69,7 @@ def _documents(out: Console, title: str, side: str, documents: Sequence[dict[str
         title = ""
 
 
-def _ending(told: Account, said: Words, out: Console) -> None:
+def _ending(told: DiscrepancyAccount, said: Words, out: Console) -> None:
     one = told.discrepancy
     if one.state in ("open", "repairing"):
         remedy = escape(said.remedy(one, told.rule) or said.repair_of(one.repair))

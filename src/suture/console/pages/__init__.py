@@ -1,4 +1,4 @@
-"""The pages, a room each: they ask `operate` and render what it answers. What changes anything is in `doing`."""
+"""The pages, a room each: they ask `views` and render the answers. What changes anything is in `actions`."""
 
 from suture.console.pages import (
     account,

@@ -4,11 +4,11 @@ from starlette.responses import Response
 
 from suture.access import totp
 from suture.access.roles import ROLES
+from suture.acting.actor import NotPossible
+from suture.commands import accounts
 from suture.console.formats import said
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest
-from suture.operate import accounts
-from suture.operate.actor import NotPossible
 
 _HERE = "/account"
 

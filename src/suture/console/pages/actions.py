@@ -1,4 +1,4 @@
-"""What people do: each command comes in by its name, and is allowed, or kept for a second person, in `operate`."""
+"""What people do: each command comes in by its name, and is allowed, or kept for a second person, in `commands`."""
 
 from typing import Any, get_origin
 
@@ -7,13 +7,13 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from suture.acting.actor import NotAllowed, NotPossible
+from suture.commands import approvals
+from suture.commands.table import COMMANDS, Done
 from suture.console.formats import said
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest, fields, number, ours
 from suture.core.failure import Failure
-from suture.operate import approvals
-from suture.operate.actor import NotAllowed, NotPossible
-from suture.operate.commands import COMMANDS, Done
 
 _APPROVALS = "/approvals"
 

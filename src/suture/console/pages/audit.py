@@ -4,8 +4,8 @@ from starlette.responses import Response
 
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest
-from suture.operate import audit_pages
 from suture.store.audit import Selection
+from suture.views import audit_pages
 
 _PAGE = 50
 

@@ -5,12 +5,13 @@ from datetime import timedelta
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
+from suture.acting.actor import NotPossible
+from suture.commands import month_end
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest
-from suture.operate import closing
-from suture.operate.actor import NotPossible
-from suture.operate.report import MOST, CloseReport, gather, page
 from suture.processes.definitions.month_end_close import DEFINITION
+from suture.views import month_close
+from suture.views.report import MOST, CloseReport, gather, page
 
 _STEPS = tuple(step.name for step in DEFINITION.steps)
 
@@ -18,7 +19,7 @@ _STEPS = tuple(step.name for step in DEFINITION.steps)
 async def _list(ask: PageRequest) -> Response:
     today = ask.house.desk.clock.now().astimezone(ask.house.zone).date()
     last = f"{today.replace(day=1) - timedelta(days=1):%Y-%m}"
-    months = await closing.months(ask.house.desk)
+    months = await month_close.months(ask.house.desk)
     standing = {one.month: one.state for one in months}
     return await ask.page("close.html", months=months, last=last, standing=standing.get(last, "open"))
 
@@ -27,10 +28,10 @@ async def _month(ask: PageRequest) -> Response:
     """How far it is; and while it is to be signed, the figures that one signs."""
     month = ask.path("month")
     try:
-        told = await closing.status(ask.house.desk, month)
+        told = await month_close.status(ask.house.desk, month)
     except NotPossible as error:
         raise HTTPException(404, str(error)) from error
-    figures = await gather(ask.house.desk, month) if told.stage in closing.SIGNING else None
+    figures = await gather(ask.house.desk, month) if told.stage in month_end.SIGNING else None
     return await ask.page("close_month.html", told=told, steps=_STEPS, figures=figures, most=MOST)
 
 

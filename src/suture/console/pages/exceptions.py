@@ -7,25 +7,26 @@ from difflib import unified_diff
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from suture.acting.actor import NotPossible
+from suture.commands import accounts, exception_queue
+from suture.commands.process_commands import EFFECTS
+from suture.commands.remedies import Offer, offers
 from suture.console import payload
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest, cursor, number, place
-from suture.operate import accounts, queue
-from suture.operate.actor import NotPossible
-from suture.operate.journey import in_order
-from suture.operate.process_commands import EFFECTS
-from suture.operate.remedies import Offer, offers
-from suture.operate.runbook import CLASSES, codes_of
 from suture.store.exceptions import Cause, OpenException, Selection
+from suture.views import exceptions
+from suture.views.journey import in_order
+from suture.views.runbook import CLASSES, codes_of
 
 _PAGE = 100
 _STATES = ("open", "resolved", "discarded")
 
 
 async def _list(ask: PageRequest) -> Response:
-    desk, causes = ask.house.desk, await queue.causes(ask.house.base.database)
+    desk, causes = ask.house.desk, await exceptions.causes(ask.house.base.database)
     chosen, cause = selection(ask, causes), _cause(ask, causes)
-    found = await queue.page(desk.database, chosen, _place(ask), _PAGE + 1)
+    found = await exceptions.page(desk.database, chosen, _place(ask), _PAGE + 1)
     shown = found[:_PAGE]
     return await ask.page(
         "exceptions.html",
@@ -35,9 +36,9 @@ async def _list(ask: PageRequest) -> Response:
         causes=causes,
         cause=cause,
         offers=await _offers(ask, shown) if cause else [],
-        unmapped=queue.unmapped(shown[0]) if cause and shown else None,
+        unmapped=exceptions.unmapped(shown[0]) if cause and shown else None,
         services=desk.catalogue.services,
-        stakes=await queue.at_stake(desk.database, shown),
+        stakes=await exceptions.at_stake(desk.database, shown),
         more=cursor(shown[-1].opened_at, shown[-1].number) if len(found) > _PAGE else "",
         classes=CLASSES,
         states=_STATES,
@@ -56,14 +57,14 @@ async def _offers(ask: PageRequest, alike: list[OpenException]) -> list[Offer]:
 async def _one(ask: PageRequest) -> Response:
     told = await _account(ask)
     desk, one = ask.house.desk, told.exception
-    stakes = await queue.at_stake(desk.database, [one])
+    stakes = await exceptions.at_stake(desk.database, [one])
     written = [
         name
         for name, record in (in_order(told.process) if told.process else ())
         if name in EFFECTS.get(told.process.definition if told.process else "", ())
         and record.state in ("done", "begun")
     ]
-    forecast = await queue.forecast_retry(desk, Selection(numbers=(one.number,)))
+    forecast = await exception_queue.forecast_retry(desk, Selection(numbers=(one.number,)))
     return await ask.page(
         "exception.html",
         told=told,
@@ -71,7 +72,7 @@ async def _one(ask: PageRequest) -> Response:
         forecast=forecast[0][1:] if forecast else ("", False),
         one=one,
         stake=stakes.get(one.number),
-        unmapped=queue.unmapped(one),
+        unmapped=exceptions.unmapped(one),
         written=written,
         services=desk.catalogue.services,
         people=await accounts.names(desk),
@@ -84,7 +85,7 @@ async def _payload(ask: PageRequest) -> Response:
     reason = (await ask.field("reason")).strip()
     if not reason:
         raise NotPossible("say why you read it: it is patient data, and your reason stands in the audit trail")
-    content = await queue.payload(ask.house.desk, ask.actor(reason), number)
+    content = await exceptions.payload(ask.house.desk, ask.actor(reason), number)
     text = content.decode(errors="replace")
     return await ask.page("correct.html", number=number, content=text, leaves=payload.fields(text), reason=reason)
 
@@ -94,7 +95,7 @@ async def _preview_payload(ask: PageRequest) -> Response:
     number, before = ask.number("number"), (await ask.field("original")).replace("\r\n", "\n")
     content = await ask.field("content") if await ask.field("whole") else await _by_field(ask, before)
     try:
-        words, fits = await queue.preview_payload(ask.house.desk, ask.actor(), number, content.encode()), True
+        words, fits = await exception_queue.preview_payload(ask.house.desk, ask.actor(), number, content.encode()), True
     except NotPossible as error:
         words, fits = str(error), False
     lines = list(unified_diff(before.splitlines(), content.replace("\r\n", "\n").splitlines(), lineterm="", n=1))[2:]
@@ -123,7 +124,7 @@ async def _preview_codes(ask: PageRequest) -> Response:
     """What a new row of the code table would come to, for every exception that lacks it."""
     source, code = await ask.field("source"), await ask.field("code")
     try:
-        forecasts, trouble = await queue.preview_codes(ask.house.desk, {source: code}), ""
+        forecasts, trouble = await exception_queue.preview_codes(ask.house.desk, {source: code}), ""
     except NotPossible as error:
         forecasts, trouble = [], str(error)
     return await ask.page(
@@ -145,13 +146,13 @@ async def _chosen(ask: PageRequest) -> Response:
     if not numbers:
         return await ask.back(await ask.field("back"), "Choose at least one exception first.", bad=True)
     desk, selection = ask.house.desk, Selection(numbers=numbers)
-    forecast = await queue.forecast_retry(desk, selection) if what == "retry" else []
+    forecast = await exception_queue.forecast_retry(desk, selection) if what == "retry" else []
     return await ask.page(
         "chosen.html",
         what=what,
         numbers=numbers,
         forecast=forecast,
-        chosen=await queue.queue(desk.database, selection, len(numbers)),
+        chosen=await exceptions.queue(desk.database, selection, len(numbers)),
         people=await accounts.names(desk),
         back=await ask.field("back"),
     )
@@ -162,9 +163,9 @@ async def _stuck(_: PageRequest) -> Response:
     return RedirectResponse("/exceptions", 308)
 
 
-async def _account(ask: PageRequest) -> queue.Account:
+async def _account(ask: PageRequest) -> exceptions.ExceptionAccount:
     try:
-        return await queue.account(ask.house.base.database, ask.number("number"))
+        return await exceptions.account(ask.house.base.database, ask.number("number"))
     except NotPossible as error:
         raise HTTPException(404, f"There is no exception {ask.path('number')}.") from error
 

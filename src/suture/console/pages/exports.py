@@ -11,8 +11,9 @@ from suture.console.pages import audit, exceptions, reconciliation
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest
 from suture.console.spreadsheet import as_csv, as_xlsx
-from suture.operate import exporting, queue
-from suture.operate.exporting import Table
+from suture.views import exports
+from suture.views.exceptions import causes as causes_of
+from suture.views.exports import Table
 
 _WRITERS = {"csv": as_csv, "xlsx": as_xlsx}
 
@@ -39,20 +40,20 @@ def _file(
 
 
 async def _exceptions(ask: PageRequest) -> list[Table]:
-    causes = await queue.causes(ask.house.base.database)
-    return await exporting.queue(ask.house.desk, ask.actor(), exceptions.selection(ask, causes))
+    causes = await causes_of(ask.house.base.database)
+    return await exports.queue(ask.house.desk, ask.actor(), exceptions.selection(ask, causes))
 
 
 async def _differences(ask: PageRequest) -> list[Table]:
-    return await exporting.differences(ask.house.desk, ask.actor(), reconciliation.selection(ask))
+    return await exports.differences(ask.house.desk, ask.actor(), reconciliation.selection(ask))
 
 
 async def _trail(ask: PageRequest) -> list[Table]:
-    return await exporting.trail(ask.house.desk, ask.actor(), audit.selection(ask))
+    return await exports.trail(ask.house.desk, ask.actor(), audit.selection(ask))
 
 
 async def _month(ask: PageRequest) -> list[Table]:
-    return await exporting.month(ask.house.desk, ask.actor(), ask.path("month"))
+    return await exports.month(ask.house.desk, ask.actor(), ask.path("month"))
 
 
 PAGES = (

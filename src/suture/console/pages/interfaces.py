@@ -8,7 +8,7 @@ from starlette.responses import Response
 from suture.console.pages.page import Page
 from suture.console.plot import burn_bars
 from suture.console.request import PageRequest
-from suture.operate.interfaces import interfaces, record, turned_away
+from suture.views.interfaces import interfaces, record, turned_away
 
 _LOOKS_BACK = timedelta(days=30)
 

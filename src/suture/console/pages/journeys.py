@@ -8,9 +8,9 @@ from suture.console.pages.page import Page
 from suture.console.progress import steps_shown
 from suture.console.request import PageRequest, number
 from suture.console.timeline import timeline
-from suture.operate import deliveries
-from suture.operate.journey import Journey, journey_of
-from suture.operate.live_comparison import standing
+from suture.views import deliveries
+from suture.views.journey import Journey, journey_of
+from suture.views.live_comparison import standing
 
 
 async def _journey(ask: PageRequest) -> Response:

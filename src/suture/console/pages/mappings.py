@@ -3,20 +3,20 @@
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from suture.acting.actor import NotPossible
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest
-from suture.operate import mapping, message_preview
-from suture.operate.actor import NotPossible
+from suture.views import code_tables, message_preview
 
 
 async def _list(ask: PageRequest) -> Response:
-    return await ask.page("mappings.html", tables=await mapping.tables(ask.house.desk))
+    return await ask.page("mappings.html", tables=await code_tables.tables(ask.house.desk))
 
 
 async def _table(ask: PageRequest) -> Response:
     name = ask.path("name")
     try:
-        table = await mapping.table(ask.house.desk, name)
+        table = await code_tables.table(ask.house.desk, name)
     except NotPossible as error:
         raise HTTPException(404, f"There is no code table “{name}”.") from error
     services = sorted(service.code for service in ask.house.base.catalogue.services)
@@ -27,8 +27,8 @@ async def _version(ask: PageRequest) -> Response:
     """What differs between a version and now, and the way back to it."""
     name, version = ask.path("name"), ask.number("version")
     try:
-        table = await mapping.table(ask.house.desk, name)
-        changes = await mapping.diff(ask.house.desk, name, table.version, version)
+        table = await code_tables.table(ask.house.desk, name)
+        changes = await code_tables.diff(ask.house.desk, name, table.version, version)
     except NotPossible as error:
         raise HTTPException(404, str(error).capitalize() + ".") from error
     return await ask.page("mapping_version.html", table=table, version=version, changes=changes)

@@ -3,9 +3,9 @@
 from starlette.responses import Response
 
 from suture.access.roles import OF_PEOPLE, ROLES
+from suture.commands import accounts, approvals, clients, subscriptions, table
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest
-from suture.operate import accounts, approvals, clients, commands, subscribers
 
 
 async def _people(ask: PageRequest) -> Response:
@@ -16,7 +16,7 @@ async def _people(ask: PageRequest) -> Response:
         people=await accounts.listed(desk, ask.actor()),
         clients=known,
         keys=keys,
-        subscriptions=await subscribers.listed(desk),
+        subscriptions=await subscriptions.listed(desk),
         roles={name: ROLES[name] for name in OF_PEOPLE},
         scopes=clients.SCOPES,
     )
@@ -30,7 +30,7 @@ async def _approvals(ask: PageRequest) -> Response:
         asked=asked,
         about={one.number: await approvals.about(ask.house.desk, one) for one in asked},
         decided=[one for one in found if one.state != "asked"],
-        acts={name: command.acts for name, command in commands.COMMANDS.items()},
+        acts={name: command.acts for name, command in table.COMMANDS.items()},
         four_eyes=ask.house.base.catalogue.four_eyes,
     )
 

@@ -3,13 +3,13 @@
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from suture.acting.actor import NotPossible
+from suture.commands.process_commands import EFFECTS
 from suture.console.pages.page import Page
 from suture.console.progress import process_steps
 from suture.console.request import PageRequest, cursor, place
-from suture.operate import process_commands
-from suture.operate.actor import NotPossible
-from suture.operate.journey import in_order
-from suture.operate.process_commands import EFFECTS
+from suture.views import processes
+from suture.views.journey import in_order
 
 _PAGE = 50
 _STATES = ("", "running", "waiting", "parked", "stuck", "compensating", "done", "compensated", "cancelled")
@@ -20,12 +20,12 @@ async def _list(ask: PageRequest) -> Response:
     if state not in _STATES or (definition and definition not in EFFECTS):
         raise HTTPException(404)
     database = ask.house.base.database
-    found = await process_commands.page(database, state, definition, place(ask.query("after")), _PAGE + 1)
+    found = await processes.page(database, state, definition, place(ask.query("after")), _PAGE + 1)
     shown = found[:_PAGE]
     return await ask.page(
         "processes.html",
         processes=shown,
-        unsettled=await process_commands.unsettled(database),
+        unsettled=await processes.unsettled(database),
         state=state,
         definition=definition,
         states=_STATES,
@@ -37,7 +37,7 @@ async def _list(ask: PageRequest) -> Response:
 async def _one(ask: PageRequest) -> Response:
     key = ask.path("key")
     try:
-        told = await process_commands.process(ask.house.base.database, key)
+        told = await processes.process(ask.house.base.database, key)
     except NotPossible as error:
         raise HTTPException(404, f"There is no process {key}.") from error
     process = told.process

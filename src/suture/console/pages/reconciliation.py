@@ -5,13 +5,13 @@ from datetime import timedelta
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from suture.acting.actor import NotPossible
 from suture.catalogue.days import Days
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest
-from suture.operate import reconciling
-from suture.operate.actor import NotPossible
-from suture.operate.daily import daily
 from suture.store.discrepancies import Selection
+from suture.views import discrepancies
+from suture.views.daily import daily
 
 _PAGE = 50
 _DAYS = 14
@@ -21,17 +21,17 @@ _STATES = ("open", "repaired", "accepted")
 async def _list(ask: PageRequest) -> Response:
     desk = ask.house.desk
     chosen = selection(ask)
-    found = await reconciling.page(desk.database, chosen, ask.since("before"), _PAGE + 1)
+    found = await discrepancies.page(desk.database, chosen, ask.since("before"), _PAGE + 1)
     today = Days(desk.catalogue).last_begun(desk.clock.now())
     return await ask.page(
         "reconciliation.html",
         chosen=chosen,
         states=_STATES,
-        summary=await reconciling.summary(desk.database),
+        summary=await discrepancies.summary(desk.database),
         found=found[:_PAGE],
         more=found[_PAGE - 1].number if len(found) > _PAGE else None,
-        runs=await reconciling.newest(desk.database, 5),
-        days=daily(await reconciling.days(desk.database, today - timedelta(days=_DAYS - 1), today)),
+        runs=await discrepancies.newest(desk.database, 5),
+        days=daily(await discrepancies.days(desk.database, today - timedelta(days=_DAYS - 1), today)),
         rules={rule.name: rule for rule in desk.catalogue.reconciliation.standing},
     )
 
@@ -47,7 +47,7 @@ def selection(ask: PageRequest) -> Selection:
 async def _one(ask: PageRequest) -> Response:
     number = ask.number("number")
     try:
-        told = await reconciling.account(ask.house.desk, number)
+        told = await discrepancies.account(ask.house.desk, number)
     except NotPossible as error:
         raise HTTPException(404, f"There is no discrepancy {number}.") from error
     return await ask.page("discrepancy.html", told=told, one=told.discrepancy)

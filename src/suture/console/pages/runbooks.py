@@ -6,7 +6,7 @@ from starlette.responses import Response
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest
 from suture.console.runbook_pages import read
-from suture.operate.runbook import CLASSES
+from suture.views.runbook import CLASSES
 
 
 async def _runbook(ask: PageRequest) -> Response:

@@ -4,7 +4,7 @@ from starlette.responses import RedirectResponse, Response
 
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest
-from suture.operate import search
+from suture.views import search
 
 
 async def _empty(ask: PageRequest) -> Response:

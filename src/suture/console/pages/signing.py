@@ -8,12 +8,12 @@ from starlette.responses import RedirectResponse, Response
 
 from suture.access import oidc
 from suture.access.oidc import Started
+from suture.acting.actor import NotPossible
+from suture.commands import accounts
+from suture.commands.accounts import CodeWanted
 from suture.console.formats import said
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest, ours
-from suture.operate import accounts
-from suture.operate.accounts import CodeWanted
-from suture.operate.actor import NotPossible
 from suture.store.sealing import SealBroken
 
 _TRIES_OF_A_NAME, _TRIES_OF_ALL = 10, 300

@@ -8,10 +8,10 @@ from suture.console.pages.page import Page
 from suture.console.plot import day_bars, plot
 from suture.console.progress import subject_link
 from suture.console.request import PageRequest, cursor, place
-from suture.operate.exception_groups import causes_of
-from suture.operate.interfaces import interfaces
-from suture.operate.today import of_stage, today, waits
 from suture.store.journeys import Stage
+from suture.views.exception_groups import causes_of
+from suture.views.interfaces import interfaces
+from suture.views.today import of_stage, today, waits
 
 _PAGE = 100
 

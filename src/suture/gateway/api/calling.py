@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import Depends, Header, Query, Request
 
 from suture.access.roles import CLIENT
+from suture.acting.actor import Actor
+from suture.acting.context import CommandContext
 from suture.backbone.feed import Feed
 from suture.gateway.api.problems import ApiProblem
-from suture.operate.actor import Actor
-from suture.operate.context import CommandContext
 from suture.store.clients import Caller
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
+from suture.commands.clients import SCOPES
 from suture.gateway.api.guard import VERSION
 from suture.gateway.api.problems import MEDIA_TYPE, Problem
-from suture.operate.clients import SCOPES
 
 _PROBLEMS = {
     "401": "No key, or one that is not in use",

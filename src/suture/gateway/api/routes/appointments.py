@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from suture.acting.actor import Actor
 from suture.gateway.api.calling import Cursor, Limit, TheDesk, cursor_of, parts_of, scoped
 from suture.gateway.api.models import (
     Amount,
@@ -18,7 +19,6 @@ from suture.gateway.api.models import (
     TroubleAnswer,
 )
 from suture.gateway.api.problems import ApiProblem, not_found
-from suture.operate.actor import Actor
 from suture.store import exceptions, journeys
 from suture.store.journeys import JourneyRow
 

@@ -5,14 +5,14 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Depends, Query, Response
 
+from suture.acting.actor import Actor
+from suture.acting.context import CommandContext
 from suture.backbone.feed import BACKBONE_AWAY, Feed, Numbered
 from suture.canonical.cloudevents import encode
 from suture.canonical.events import EVENT_TYPES
 from suture.gateway.api.calling import Cursor, Limit, TheDesk, TheFeed, cursor_of, number_of, parts_of, scoped
 from suture.gateway.api.models import EventPage
 from suture.gateway.api.problems import ApiProblem
-from suture.operate.actor import Actor
-from suture.operate.context import CommandContext
 from suture.store import events as recorded
 
 _MOST_PAGES = 20

@@ -6,16 +6,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from suture.acting.actor import Actor
 from suture.canonical.records import ServiceLine, Visit
+from suture.commands import billing_api
+from suture.commands.billing_api import NotBillable
 from suture.core.money import Money
 from suture.gateway.api.calling import IdempotencyKey, TheDesk, scoped
 from suture.gateway.api.models import Amount, InvoiceAccepted, InvoiceAnswer, InvoiceRequest, PathId, PaymentAnswer
 from suture.gateway.api.problems import ApiProblem, not_found
 from suture.gateway.api.routes.appointments import invoice
-from suture.operate import billing_api
-from suture.operate.actor import Actor
-from suture.operate.billing_api import NotBillable
 from suture.store import journeys
+from suture.views import billing
 
 router = APIRouter(tags=["invoices"])
 Writer = Annotated[Actor, Depends(scoped("invoices:write"))]
@@ -52,7 +53,7 @@ async def read(desk: TheDesk, _: Reader, appointment_id: PathId) -> InvoiceAnswe
 @router.get("/v1/payments/{payment_id}")
 async def payment(desk: TheDesk, _: PaymentReader, payment_id: PathId) -> PaymentAnswer:
     """Read how a payment stands: posted by billing, or applied to its invoice in the ledger."""
-    found = await billing_api.payment(desk, payment_id)
+    found = await billing.payment(desk, payment_id)
     if found is None:
         raise not_found("such payment")
     return PaymentAnswer(

@@ -5,6 +5,10 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from suture.acting.actor import Actor, NotPossible
+from suture.acting.context import CommandContext
+from suture.commands import subscriptions
+from suture.commands.subscriptions import NoSuchSubscription
 from suture.core.ids import fact_id
 from suture.gateway.api.calling import IdempotencyKey, Limit, TheDesk, scoped
 from suture.gateway.api.models import (
@@ -18,10 +22,6 @@ from suture.gateway.api.models import (
     SubscriptionSwitch,
 )
 from suture.gateway.api.problems import ApiProblem, not_found
-from suture.operate import subscribers
-from suture.operate.actor import Actor, NotPossible
-from suture.operate.context import CommandContext
-from suture.operate.subscribers import NoSuchSubscription
 from suture.store.subscriptions import Subscription
 
 router = APIRouter(tags=["subscriptions"])
@@ -41,7 +41,7 @@ async def subscribe(
     key = getattr(request.state, "idempotency_key", None)
     number = fact_id("subscription", manager.name, str(key)) if key else uuid4()
     try:
-        made, secret = await subscribers.subscribe(
+        made, secret = await subscriptions.subscribe(
             desk, manager, number, wanted.url, wanted.types, private=request.app.state.private_webhooks
         )
     except NotPossible as error:
@@ -53,7 +53,7 @@ async def subscribe(
 @router.get("/v1/subscriptions")
 async def page(desk: TheDesk, manager: Manager) -> SubscriptionList:
     """List this client's subscriptions."""
-    return SubscriptionList(subscriptions=[_answer(one) for one in await subscribers.listed(desk, manager.name)])
+    return SubscriptionList(subscriptions=[_answer(one) for one in await subscriptions.listed(desk, manager.name)])
 
 
 @router.get("/v1/subscriptions/{subscription_id}")
@@ -69,7 +69,7 @@ async def switch(
     """Enable or disable a subscription. What waited while it was disabled is delivered then; what was recorded
     meanwhile is read from `GET /v1/events`."""
     await _own(desk, manager, subscription_id)
-    await subscribers.switch(desk, manager, subscription_id, enabled=wanted.state == "enabled")
+    await subscriptions.switch(desk, manager, subscription_id, enabled=wanted.state == "enabled")
     return _answer(await _own(desk, manager, subscription_id))
 
 
@@ -77,7 +77,7 @@ async def switch(
 async def remove(desk: TheDesk, manager: Manager, subscription_id: UUID) -> None:
     """End a subscription. What waited is not delivered any more."""
     try:
-        await subscribers.remove(desk, manager, subscription_id)
+        await subscriptions.remove(desk, manager, subscription_id)
     except NoSuchSubscription as error:
         raise not_found("such subscription") from error
 
@@ -85,14 +85,14 @@ async def remove(desk: TheDesk, manager: Manager, subscription_id: UUID) -> None
 @router.post("/v1/subscriptions/{subscription_id}/secret")
 async def rotate(desk: TheDesk, manager: Manager, subscription_id: UUID, _: IdempotencyKey = None) -> SecretAnswer:
     """Give a subscription another secret; the one before signs beside it for a day."""
-    return SecretAnswer(secret=await subscribers.rotate(desk, manager, await _own(desk, manager, subscription_id)))
+    return SecretAnswer(secret=await subscriptions.rotate(desk, manager, await _own(desk, manager, subscription_id)))
 
 
 @router.get("/v1/subscriptions/{subscription_id}/deliveries")
 async def deliveries(desk: TheDesk, manager: Manager, subscription_id: UUID, limit: Limit = 100) -> DeliveryList:
     """List what became of the events, the newest first."""
     await _own(desk, manager, subscription_id)
-    found = await subscribers.deliveries(desk, subscription_id, most=limit)
+    found = await subscriptions.deliveries(desk, subscription_id, most=limit)
     return DeliveryList(
         deliveries=[
             DeliveryAnswer(
@@ -116,7 +116,7 @@ async def redeliver(
     """Have an event delivered again."""
     found = await _own(desk, manager, subscription_id)
     try:
-        await subscribers.redeliver(desk, manager, subscription_id, event_id)
+        await subscriptions.redeliver(desk, manager, subscription_id, event_id)
     except NoSuchSubscription as error:
         raise not_found("such delivery") from error
     return _answer(found)
@@ -124,7 +124,7 @@ async def redeliver(
 
 async def _own(desk: CommandContext, manager: Actor, number: UUID) -> Subscription:
     try:
-        return await subscribers.one(desk, number, manager.name)
+        return await subscriptions.one(desk, number, manager.name)
     except NoSuchSubscription as error:
         raise not_found("such subscription") from error
 

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from suture.acting.actor import Actor
 from suture.gateway.api.calling import IdempotencyKey, TheDesk, scoped
 from suture.gateway.api.models import ValidationAnswer, ValidationRequest, VerdictAnswer
-from suture.operate import billing_api
-from suture.operate.actor import Actor
+from suture.views import billing
 
 router = APIRouter(tags=["master data"])
 Reader = Annotated[Actor, Depends(scoped("master-data:read"))]
@@ -16,5 +16,5 @@ Reader = Annotated[Actor, Depends(scoped("master-data:read"))]
 @router.post("/v1/validations")
 async def validate(desk: TheDesk, _: Reader, wanted: ValidationRequest, __: IdempotencyKey = None) -> ValidationAnswer:
     """Say of each whether it may be named in a visit, and why not."""
-    verdicts = await billing_api.validate(desk, [(item.kind, item.id) for item in wanted.items])
+    verdicts = await billing.validate(desk, [(item.kind, item.id) for item in wanted.items])
     return ValidationAnswer(items=[VerdictAnswer.model_validate(one) for one in verdicts])

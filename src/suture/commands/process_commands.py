@@ -1,0 +1,92 @@
+"""Processes as people steer them: have them go on, stop them, undo them."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from suture.acting.actor import Actor
+from suture.acting.context import CommandContext, turns
+from suture.processes.definitions import DEFINITIONS
+from suture.store import steering
+from suture.store.database import Connection
+from suture.store.steering import ProcessRow, ProcessSelection
+
+RATE = 20.0
+"""How many processes go on in a second, unless told otherwise."""
+
+EFFECTS = {definition.name: definition.effects for definition in DEFINITIONS}
+
+
+class Steered(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of steering several: those that were, and why others weren't (key, reason)."""
+
+    done: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+async def resume(desk: CommandContext, actor: Actor, keys: Sequence[str], rate: float = RATE) -> Steered:
+    """Have stopped processes go on from the step they stopped at, in the direction they were going."""
+    async with desk.database.transaction() as connection:
+        times = turns(len(keys), desk.clock.now(), rate)
+        done = await steering.resume(connection, list(zip(keys, times, strict=True)))
+        await _sign(desk, connection, actor, "resume", done)
+    because = {
+        "done": "it has ended",
+        "waiting": "it waits for an event",
+        "parked": "it is parked and goes on by itself; `suture interfaces` says what it waits for",
+    }
+    return await _steered(desk, keys, done, because)
+
+
+async def cancel(desk: CommandContext, actor: Actor, keys: Sequence[str]) -> Steered:
+    """End processes where they stand. What they wrote stays written: that was settled by hand."""
+    async with desk.database.transaction() as connection:
+        done = await steering.cancel(connection, keys, desk.clock.now())
+        await _sign(desk, connection, actor, "cancel", done)
+        await desk.recorder.resolve(connection, sorted(done), desk.clock.now(), by=actor.name)
+    return await _steered(desk, keys, done, {"done": "it has ended; `suture processes compensate` undoes it"})
+
+
+async def compensate(desk: CommandContext, actor: Actor, keys: Sequence[str]) -> Steered:
+    """Have processes undo, in reverse, all they did."""
+    async with desk.database.transaction() as connection:
+        done = await steering.compensate(connection, keys, desk.clock.now())
+        await _sign(desk, connection, actor, "compensate", done)
+    return await _steered(
+        desk, keys, done, {"compensating": "it is being undone", "stuck": "its undo is what is stuck"}
+    )
+
+
+async def redo(desk: CommandContext, actor: Actor, key: str, steps: Sequence[str]) -> Steered:
+    """Have steps of a process that is done be done again: an outside system lost what they did. One that is stuck goes
+    on instead."""
+    async with desk.database.transaction() as connection:
+        done = {key} if await steering.redo(connection, key, steps, desk.clock.now()) else set()
+        await _sign(desk, connection, actor, "redo", done)
+    if done:
+        return Steered(done=(key,))
+    return await resume(desk, actor, [key])
+
+
+async def _sign(desk: CommandContext, connection: Connection, actor: Actor, act: str, keys: set[str]) -> None:
+    for key in sorted(keys):
+        await actor.sign(connection, desk, f"process.{act}", f"Process/{key}")
+
+
+async def _steered(desk: CommandContext, keys: Sequence[str], done: set[str], because: dict[str, str]) -> Steered:
+    """What came of it, with the reason for each that did not do as asked."""
+    left = [key for key in keys if key not in done]
+    async with desk.database.connection() as connection:
+        rows = {
+            row.key: row for row in await steering.select(connection, ProcessSelection(keys=tuple(left)), len(left))
+        }
+    refused = tuple((key, _why_not(rows.get(key), because)) for key in left)
+    return Steered(done=tuple(key for key in keys if key in done), refused=refused)
+
+
+def _why_not(row: ProcessRow | None, because: dict[str, str]) -> str:
+    if row is None:
+        return "there is no such process"
+    if not row.released and row.state in ("running", "compensating"):
+        return "a worker has it in hand just now; try again in a moment"
+    return because.get(row.state) or f"it is {row.state}"

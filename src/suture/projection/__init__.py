@@ -1,0 +1,1 @@
+"""What is kept of events for people to look at: a subscriber to the backbone."""

@@ -1,0 +1,1 @@
+"""What people see: read models, asked by console, API and command line alike. Nothing here commands anything."""

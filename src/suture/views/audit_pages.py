@@ -1,0 +1,22 @@
+"""The audit trail as auditors read it: page by page, filtered, and proved whole."""
+
+from suture.acting.actor import Actor
+from suture.acting.context import CommandContext
+from suture.store import audit
+from suture.store.audit import Entry, Proof, Selection
+
+
+async def entries(
+    desk: CommandContext, actor: Actor, selection: Selection, before: int | None, most: int = 50
+) -> list[Entry]:
+    """The entries of a selection, the newest first, before one by its number."""
+    actor.check(desk, "audit.read")
+    async with desk.database.connection() as connection:
+        return await audit.select(connection, selection, before, most)
+
+
+async def prove(desk: CommandContext, actor: Actor) -> Proof:
+    """Whether the whole trail is as it was written."""
+    actor.check(desk, "audit.read")
+    async with desk.database.connection() as connection:
+        return await desk.trail.prove(connection)
