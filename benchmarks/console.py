@@ -23,7 +23,7 @@ import uvloop
 
 from suture.acting.actor import Actor
 from suture.bootstrap.composition import Foundation, desk
-from suture.bootstrap.serving import Server
+from suture.bootstrap.serving import DoorServer
 from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import parse
 from suture.catalogue.write import template
@@ -160,7 +160,7 @@ async def _console(url: str, folder: Path) -> AsyncIterator[tuple[aiohttp.Client
     invitation = await accounts.add(desk(base), actor, "ada", full_name="", email="", roles=["administrator"])
     session = await accounts.accept(desk(base), invitation, "a few words that do well")
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = Server(uvicorn.Config(create_app(base), log_config=None, ws="none"))
+        server = DoorServer(uvicorn.Config(create_app(base), log_config=None, ws="none"))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with aiohttp.ClientSession(address, cookies={"suture": session}) as http:

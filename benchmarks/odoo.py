@@ -25,7 +25,7 @@ from suture.canonical.records import PricedLine
 from suture.connectors.http import HttpClient
 from suture.connectors.odoo.documents import document_rows
 from suture.connectors.odoo.ledger import OdooLedger
-from suture.connectors.odoo.records.company_config import Setting
+from suture.connectors.odoo.records.company_config import CompanyConfig
 from suture.connectors.odoo.records.crosswalk import Memory
 from suture.connectors.odoo.records.names import external_id
 from suture.connectors.odoo.transport.client import Json2, JsonRpc, Odoo, server_version
@@ -101,7 +101,7 @@ class Bench:
     """One server, our connector to it, and a bare client beside it."""
 
     def __init__(
-        self, ledger: OdooLedger, odoo: Odoo, version: str, setting: Setting, analytic: dict[str, int]
+        self, ledger: OdooLedger, odoo: Odoo, version: str, setting: CompanyConfig, analytic: dict[str, int]
     ) -> None:
         self.ledger = ledger
         self.odoo = odoo

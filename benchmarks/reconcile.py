@@ -28,7 +28,7 @@ import uvloop
 from suture.canonical.events import AppointmentCompleted, ChargeCaptured, InvoicePosted, PaymentPosted
 from suture.canonical.records import Charge, JournalFact, Payment, PricedLine, ServiceLine, Visit
 from suture.catalogue import parse
-from suture.catalogue.reconciliation import Reconciliation
+from suture.catalogue.reconciliation import ReconciliationPolicy
 from suture.catalogue.write import template
 from suture.connectors.port import MasterRecord, Span
 from suture.core.clock import ManualClock
@@ -40,7 +40,7 @@ from suture.reconcile.reconciler import Reconciler
 from suture.reconcile.sides import Sides
 from suture.store import discrepancies, reconciliations
 from suture.store.database import Database
-from suture.store.discrepancies import Selection
+from suture.store.discrepancies import DiscrepancySelection
 from suture.store.embedded import EmbeddedPostgres
 from suture.store.reconciliations import Reconciliation as Run
 from suture.store.recorder import Recorder
@@ -180,7 +180,7 @@ async def _measure(url: str) -> dict[str, object]:
 
 def _reconciler(database: Database, sources: Sources, clock: ManualClock) -> Reconciler:
     catalogue = msgspec.structs.replace(
-        parse(template(), "catalogue.yaml"), reconciliation=Reconciliation(every_hours=0)
+        parse(template(), "catalogue.yaml"), reconciliation=ReconciliationPolicy(every_hours=0)
     )
     scheduling, billing = Side(sources, "appointment"), Side(sources, "charge", "claim", "payment")
     ledger = Side(sources, "invoice", "payment", "stock_move", "accrual")
@@ -230,7 +230,7 @@ def _show(run: Run) -> None:
 
 async def _found(database: Database) -> dict[str, int]:
     async with database.connection() as connection:
-        found = await discrepancies.select(connection, Selection(), 10_000)
+        found = await discrepancies.select(connection, DiscrepancySelection(), 10_000)
     rules = [one.rule for one in found]
     return {rule: rules.count(rule) for rule in sorted(set(rules))}
 

@@ -31,7 +31,7 @@ from suture.simulators.serving import serving
 from suture.store import exceptions
 from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.exceptions import Selection
+from suture.store.exceptions import ExceptionSelection
 from suture.store.parties import Parties
 from suture.telemetry import metrics
 from suture.views import discrepancies
@@ -212,7 +212,7 @@ async def gaps(it: Clinic) -> list[tuple[str, str]]:
 async def people_look(it: Clinic) -> list[tuple[str, str]]:
     """Exceptions as they are listed and shown, and the close's report."""
     async with it.base.database.connection() as connection:
-        troubles = await exceptions.select(connection, Selection(state=""), 500)
+        troubles = await exceptions.select(connection, ExceptionSelection(state=""), 500)
     assert len({one.code for one in troubles}) >= 3, troubles
     accounts = [("exception", str(await queue.account(it.base.database, one.number))) for one in troubles]
     month = f"{it.day.day.replace(day=1):%Y-%m}"

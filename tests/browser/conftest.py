@@ -21,7 +21,7 @@ from tests.integration.recovery import House
 from suture.acting.actor import Actor
 from suture.bootstrap.bounds import Bounds
 from suture.bootstrap.composition import Foundation, desk
-from suture.bootstrap.serving import Server
+from suture.bootstrap.serving import DoorServer
 from suture.bootstrap.settings import Secrets, Settings
 from suture.canonical import events as facts
 from suture.canonical.events import Event
@@ -41,8 +41,8 @@ from suture.projection.journeys import JourneyProjection
 from suture.store import delivery_queue, discrepancies, exceptions, gates, steering
 from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.delivery_queue import Settled
-from suture.store.discrepancies import Found
+from suture.store.delivery_queue import SettledDelivery
+from suture.store.discrepancies import FoundDifference
 from suture.store.events import mark_published, unpublished
 from suture.store.exceptions import Trouble
 from suture.store.inbox import Inbox
@@ -239,7 +239,7 @@ class Clinic:
         self.clock.advance(timedelta(milliseconds=8))
         async with self.database.transaction() as connection:
             claimed = (await delivery_queue.claim(connection, [interface], self.clock.now(), 100)).deliveries
-            settled = {item.id: Settled("ingested", f"Appointment/{appointment}") for item in claimed}
+            settled = {item.id: SettledDelivery("ingested", f"Appointment/{appointment}") for item in claimed}
             await delivery_queue.settle(connection, settled, self.clock.now())
         await self._record(self._event(event_type, appointment, data, version, causation_id=answer.receipt))
 
@@ -330,7 +330,7 @@ class Desk:
 async def serving_console(base: Foundation, port: int = 0) -> AsyncIterator[str]:
     """The address of a console."""
     with socket.create_server(("127.0.0.1", port)) as listener:
-        server = Server(create_app(base), Bounds(body_bytes=LARGEST_FORM))
+        server = DoorServer(create_app(base), Bounds(body_bytes=LARGEST_FORM))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:
             await asyncio.sleep(0.01)
@@ -375,11 +375,11 @@ async def night(day: Clinic, people: Desk, notice: Notice) -> House:
     return house
 
 
-def missing_invoice(appointment: str) -> Found:
+def missing_invoice(appointment: str) -> FoundDifference:
     """A charge that Odoo has no invoice for."""
     charge = {"number": f"CH-{appointment}", "state": "posted", "amount": "200.00", "currency": "USD"}
     evidence = {"asked": "a test", "compared": {"billing.charge": [charge], "ledger.invoice": []}, "also": {}}
-    return Found(
+    return FoundDifference(
         rule="charge_not_invoiced",
         what="missing",
         key=appointment,

@@ -28,8 +28,8 @@ from suture.connectors.port import (
     Ledger,
     LedgerPartner,
     LedgerPlan,
-    Place,
-    Product,
+    PlannedFacility,
+    PlannedProduct,
     RemittanceProgress,
     StockOrder,
     TransferOrder,
@@ -266,7 +266,7 @@ class TestOdoo(LedgerConformance):
     async def test_a_new_product_has_no_tax_of_another_company(
         self, ledger: Ledger, connect: Callable[..., Ledger], odoo: Odoo, key: str
     ) -> None:
-        product = Product(code=f"{key}-product", name="New (conformance)")
+        product = PlannedProduct(code=f"{key}-product", name="New (conformance)")
         worker = connect(plan := msgspec.structs.replace(PLAN, products=(*PLAN.products, product)))
         await worker.prepare(plan)
         await worker.close()
@@ -584,7 +584,7 @@ class TestOdoo(LedgerConformance):
             pytest.skip(f"this server has no company named {WEST}")
         west = ledger.of_company(WEST)
         services = tuple(p for p in PLAN.products if not p.taxes)
-        place = Place(code="suture-test-west", name="West (conformance)")
+        place = PlannedFacility(code="suture-test-west", name="West (conformance)")
         plan = msgspec.structs.replace(PLAN, products=services, facilities=(place,))
         if not await odoo.search_everywhere("stock.warehouse", [["company_id.name", "=", WEST]], ["id"]):
             pytest.skip(f"this server's company {WEST} has no warehouse")

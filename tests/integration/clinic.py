@@ -25,7 +25,7 @@ from suture.bootstrap.composition import (
 from suture.bootstrap.settings import Secrets, Settings
 from suture.bootstrap.worker import work
 from suture.catalogue import Catalogue, parse
-from suture.catalogue.reconciliation import Reconciliation, standard_rules
+from suture.catalogue.reconciliation import ReconciliationPolicy, standard_rules
 from suture.cli.clinic_catalogue import catalogue_text
 from suture.connectors.http import HttpClient
 from suture.connectors.odoo.transport.client import Json2
@@ -41,14 +41,14 @@ from suture.simulators.webhooks import WebhookTarget
 from suture.store import discrepancies, reconciliations, statistics
 from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.discrepancies import Discrepancy, Selection
+from suture.store.discrepancies import Discrepancy, DiscrepancySelection
 from suture.store.embedded import free_port
 from suture.store.reconciliations import Reconciliation as Run
 
 KEYS = {name: "whsec_" + "c3V0dXJl" * 4 for name in ("SUTURE_SCHEDULING_SIGNING_KEY", "SUTURE_BILLING_SIGNING_KEY")}
 MASTER = (b"k" * 32).hex()
 TOKENS = {f"SUTURE_{name}": f"{name.lower()}-secret" for name in ("SCHEDULING_TOKEN", "BILLING_TOKEN", "ODOO_API_KEY")}
-AT_ONCE = Reconciliation(
+AT_ONCE = ReconciliationPolicy(
     every_hours=0,
     window_days=60,
     rules=tuple(
@@ -157,7 +157,7 @@ class Clinic:
 
     async def discrepancies(self, state: str = "open") -> list[Discrepancy]:
         async with self.base.database.connection() as connection:
-            return await discrepancies.select(connection, Selection(state=state))
+            return await discrepancies.select(connection, DiscrepancySelection(state=state))
 
     async def by_hand(self, model: str, method: str, ids: Sequence[int] | None = None, **named: Any) -> Any:
         """What a person, who isn't the integration user, does in Odoo."""

@@ -30,7 +30,7 @@ from suture.store import exceptions, processes
 from suture.store import gates as gate_store
 from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.exceptions import OpenException, Selection, Trouble
+from suture.store.exceptions import ExceptionSelection, OpenException, Trouble
 from suture.store.gates import Gate, GateRow, Gates
 from suture.store.inbox import Inbox
 from suture.store.listen import DELIVERIES, GATES, PROCESSES, listen
@@ -333,7 +333,7 @@ async def _drain(ingester: Ingester) -> None:
 
 async def in_queue(database: Database, state: str = "open") -> list[OpenException]:
     async with database.connection() as connection:
-        return await exceptions.select(connection, Selection(state=state))
+        return await exceptions.select(connection, ExceptionSelection(state=state))
 
 
 async def rows(database: Database, query: str, *arguments: object) -> list[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from suture.bootstrap.bounds import Bounds, Excess, RefusalCount
 from suture.bootstrap.composition import Foundation
-from suture.bootstrap.serving import Server
+from suture.bootstrap.serving import DoorServer
 from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import Catalogue
 from suture.console.app import create_app as create_console
@@ -109,7 +109,7 @@ Dial = Callable[[], Awaitable[Line]]
 @asynccontextmanager
 async def running(app: ASGIApp, bounds: Bounds, idle_seconds: int = 5) -> AsyncIterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = Server(app, bounds)
+        server = DoorServer(app, bounds)
         server.config.timeout_keep_alive = idle_seconds
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not (server.started or task.done()):

@@ -22,7 +22,7 @@ from suture.processes.definitions.month_end_close import Accrued
 from suture.store import discrepancies, exceptions, ledger_snapshot
 from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.discrepancies import Found
+from suture.store.discrepancies import FoundDifference
 from suture.store.exceptions import Trouble
 from suture.store.ledger_snapshot import Holding
 from suture.store.processes import StepRecord
@@ -204,7 +204,7 @@ async def reaches_signing(at: CommandContext) -> None:
 
 
 async def differs(at: CommandContext, key: str) -> None:
-    found = Found(
+    found = FoundDifference(
         rule="charge_not_invoiced", what="missing", key=key, appointment=key, facility="MAIN", party="", repair="redo",
         day=date(2026, 2, 10), owner="finance", money=Decimal(200), currency="USD", evidence="{}", fingerprint=key,
     )  # fmt: skip

@@ -17,7 +17,7 @@ import pytest
 
 from suture.bootstrap.servers import FolderInUse, Servers, embedded_servers, sole_supervisor, wipe
 from suture.bootstrap.settings import Settings
-from suture.bootstrap.supervise import Role
+from suture.bootstrap.supervise import RoleProcess
 from suture.store.embedded import EmbeddedFailed, EmbeddedPostgres, free_port, is_free
 
 pytestmark = pytest.mark.timeout(120)
@@ -205,7 +205,7 @@ class TestRole:
     ) -> None:
         now = [1000.0]
         monkeypatch.setattr("suture.bootstrap.supervise.time.monotonic", lambda: now[0])
-        role = Role("sleeper", [sys.executable, "-c", "pass"], {}, tmp_path / "log")
+        role = RoleProcess("sleeper", [sys.executable, "-c", "pass"], {}, tmp_path / "log")
         role.start()
         for _ in range(10):
             assert role.process is not None

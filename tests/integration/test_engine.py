@@ -36,7 +36,7 @@ from suture.store import events, exceptions, processes, steering
 from suture.store.database import Database
 from suture.store.exceptions import OpenException
 from suture.store.gate import Gate, GateRow
-from suture.store.processes import Checkpoint, Claim, ProcessStore, ProcessView
+from suture.store.processes import Checkpoint, ClaimedProcess, ProcessStore, ProcessView
 from suture.store.recorder import Recorder
 
 NAME = "visit"
@@ -726,13 +726,13 @@ class TestCancellation:
 
 
 class TestLeases:
-    async def _claimed(self, bench: Bench, worker: str, lease: float = 30) -> Claim:
+    async def _claimed(self, bench: Bench, worker: str, lease: float = 30) -> ClaimedProcess:
         now = datetime.now(UTC)
         (claim,) = await bench.store.claim(worker, now, now + timedelta(seconds=lease), 1)
         return claim
 
     @staticmethod
-    def _checkpoint(claim: Claim, step: str, **more: Any) -> Checkpoint:
+    def _checkpoint(claim: ClaimedProcess, step: str, **more: Any) -> Checkpoint:
         fact = _event(FACT, StockReturned(appointment="a", number=f"{step} by {claim.fence}"), "a")
         return Checkpoint(
             key=claim.key, fence=claim.fence, state="running", step=step, at=datetime.now(UTC), events=(fact,), **more

@@ -69,7 +69,7 @@ async def test_the_ledgers_own_numbers_lead_to_the_journey(
         held("ledger.by_hand", "INV/2026/00099", "INV/2026/00099", "", 80),
         held("billing.payment", "PMT-1", "BNK1/other", "A-2", 200),
     ]
-    difference = discrepancies.Found(
+    difference = discrepancies.FoundDifference(
         rule="entered_by_hand", what="by_hand", key="INV/2026/00099", appointment="", facility=None, party="", day=None,
         owner="finance", money=None, currency=None, repair="by_hand", evidence="{}", fingerprint="p",
     )  # fmt: skip

@@ -71,7 +71,7 @@ async def test_of_a_hundred_wrong_passwords_at_once_five_are_evaluated(
     assert sum(isinstance(one, Locked) for one in told) == 95
     assert (await acts(desk)).count("person.locked") == 1
     async with desk.database.connection() as connection:
-        (locked,) = await audit.select(connection, audit.Selection(action="person.locked"), None, 10)
+        (locked,) = await audit.select(connection, audit.AuditSelection(action="person.locked"), None, 10)
     assert locked.actor == "unknown", "ada is who was guessed at, not who did it"
     with pytest.raises(Locked):
         await accounts.sign_in(desk, "ada", PASSWORD, HERE)

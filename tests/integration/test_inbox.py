@@ -9,11 +9,11 @@ import pytest
 from suture.store import delivery_queue, inbox
 from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.inbox import Inbox, InboxFull, Receipt, Verdict, receipt_of
+from suture.store.inbox import DeliveryVerdict, Inbox, InboxFull, Receipt, receipt_of
 from suture.store.sealing import MasterKey, SealBroken, Sealed
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
-NEW, KNOWN, CONFLICT = Verdict.NEW, Verdict.KNOWN, Verdict.CONFLICT
+NEW, KNOWN, CONFLICT = DeliveryVerdict.NEW, DeliveryVerdict.KNOWN, DeliveryVerdict.CONFLICT
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def test_a_delivery_id_is_taken_once(
     database: Database,
     vault: Vault,
     deliveries: list[str],
-    verdicts: list[Verdict],
+    verdicts: list[DeliveryVerdict],
     kept: object,
     together,
 ) -> None:

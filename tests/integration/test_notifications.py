@@ -36,7 +36,7 @@ from suture.simulators.serving import serving
 from suture.store import exceptions, gates, notices, people
 from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.exceptions import Selection, Trouble
+from suture.store.exceptions import ExceptionSelection, Trouble
 from suture.store.recorder import Recorder
 
 from .mailing import MailServer
@@ -143,7 +143,9 @@ class Bench:
 
     async def undeliverable(self, state: str = "open") -> list[exceptions.OpenException]:
         async with self.database.connection() as connection:
-            return await exceptions.select(connection, Selection(state=state, code="notification_undeliverable"))
+            return await exceptions.select(
+                connection, ExceptionSelection(state=state, code="notification_undeliverable")
+            )
 
     async def states(self) -> list[tuple[str, str]]:
         async with self.database.connection() as connection:

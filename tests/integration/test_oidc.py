@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.integration.identity_provider import CLIENT, PUBLIC_CLIENT, SECRET, identity_provider, sign_in
 
-from suture.access.oidc import Identity, OidcClient, Provider, SignInRefused, Started, check_claims
+from suture.access.oidc import Identity, OidcClient, Provider, ProviderRefused, Started, check_claims
 from suture.core.clock import ManualClock
 from suture.store.embedded import free_port
 
@@ -39,7 +39,7 @@ async def signed_in(client: OidcClient, login: str) -> Identity:
 
 async def refused(client: OidcClient, started: Started, answer: dict[str, str]) -> str:
     """Why the answer is refused, in words without what is secret."""
-    with pytest.raises(SignInRefused) as caught:
+    with pytest.raises(ProviderRefused) as caught:
         await client.finish(started, answer)
     said = str(caught.value)
     kept = [started.state, started.nonce, started.verifier, answer.get("code")]
@@ -59,7 +59,7 @@ async def test_what_the_id_token_leaves_out_is_read_from_userinfo() -> None:
     async with identity_provider(REDIRECT_URI, in_id_token=False) as issuer, client_of(issuer) as client:
         ada = await signed_in(client, "ada")
         assert (ada.full_name, ada.email, ada.roles) == ("Ada Lovelace", "ada@example.org", ("finance",))
-        with pytest.raises(SignInRefused, match="another person"):
+        with pytest.raises(ProviderRefused, match="another person"):
             await signed_in(client, "eve")
 
 
@@ -71,7 +71,7 @@ async def test_the_provider_signs_in_another_way(algorithm: str) -> None:
 
 async def test_a_signature_by_a_shared_secret_is_refused() -> None:
     async with identity_provider(REDIRECT_URI, algorithm="HS256") as issuer, client_of(issuer) as client:
-        with pytest.raises(SignInRefused, match=r"not signed as it must be \(unsupported_algorithm\)"):
+        with pytest.raises(ProviderRefused, match=r"not signed as it must be \(unsupported_algorithm\)"):
             await signed_in(client, "ada")
 
 
@@ -172,7 +172,7 @@ async def test_an_issuer_that_is_away_is_told() -> None:
     issuer = f"http://127.0.0.1:{free_port()}"
     async with client_of(issuer) as client:
         with pytest.raises(
-            SignInRefused, match=rf"^the identity provider {issuer} does not answer as it should \(ConnectError\)$"
+            ProviderRefused, match=rf"^the identity provider {issuer} does not answer as it should \(ConnectError\)$"
         ):
             await client.start()
 
@@ -181,19 +181,19 @@ async def test_what_another_issuer_publishes_is_refused() -> None:
     async with identity_provider(REDIRECT_URI) as issuer:
         other = issuer.replace("127.0.0.1", "localhost")
         async with client_of(other) as client:
-            with pytest.raises(SignInRefused, match=f"published at {other} is another provider's"):
+            with pytest.raises(ProviderRefused, match=f"published at {other} is another provider's"):
                 await client.start()
 
 
 async def test_what_is_no_provider_is_told() -> None:
     async with identity_provider(REDIRECT_URI) as issuer, client_of(f"{issuer}/no") as client:
-        with pytest.raises(SignInRefused, match=r"does not answer as it should \(status 404\)"):
+        with pytest.raises(ProviderRefused, match=r"does not answer as it should \(status 404\)"):
             await client.start()
 
 
 @pytest.mark.parametrize("issuer", ["http://login.example", "ftp://127.0.0.1", "login.example", ""])
 def test_only_what_is_encrypted_is_trusted(issuer: str) -> None:
-    with pytest.raises(SignInRefused, match="must be https"):
+    with pytest.raises(ProviderRefused, match="must be https"):
         OidcClient(Provider(issuer=issuer, client_id="suture"), REDIRECT_URI, now())
 
 
@@ -226,5 +226,5 @@ def test_what_an_identity_token_claims(changed: dict[str, object], said: str | N
     if said is None:
         check_claims(GOOD | changed, provider, "n", AT)
         return
-    with pytest.raises(SignInRefused, match=said):
+    with pytest.raises(ProviderRefused, match=said):
         check_claims(GOOD | changed, provider, "n", AT)

@@ -24,12 +24,12 @@ from suture.commands import subscriptions
 from suture.core.clock import ManualClock
 from suture.outbound.addresses import AddressRefused, PublicResolver, check_url
 from suture.outbound.fan_out import FanOut
-from suture.outbound.sender import SCHEDULE, Sender
+from suture.outbound.sender import SCHEDULE, SubscriptionSender
 from suture.simulators.serving import serving
 from suture.store import exceptions
 from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.exceptions import Selection
+from suture.store.exceptions import ExceptionSelection
 from suture.store.recorder import Recorder
 from suture.store.subscriptions import claim
 
@@ -67,8 +67,8 @@ class Bench:
         self.fan_out = FanOut(desk.database, desk.clock)
         self.sender = self.another()
 
-    def another(self, *, private: bool = True) -> Sender:
-        return Sender(
+    def another(self, *, private: bool = True) -> SubscriptionSender:
+        return SubscriptionSender(
             database=self.desk.database,
             vault=self.desk.vault,
             recorder=self.desk.recorder,
@@ -192,13 +192,13 @@ async def test_one_that_is_gone_is_disabled_and_a_person_told(it: Bench, databas
     found = await subscriptions.one(it.desk, number)
     assert (found.state, found.reason) == ("disabled", "it answered 410 (gone)")
     async with database.connection() as connection:
-        (trouble,) = await exceptions.select(connection, Selection())
+        (trouble,) = await exceptions.select(connection, ExceptionSelection())
     assert (trouble.code, trouble.owner) == ("subscriber_disabled", "clinic operations")
     await subscriptions.switch(it.desk, Actor("ada", roles=(ADMINISTRATOR,)), number, enabled=True)
     await it.send()
     assert await states(it, number) == ["delivered"], "what waited is delivered once it is enabled"
     async with database.connection() as connection:
-        assert await exceptions.select(connection, Selection()) == []
+        assert await exceptions.select(connection, ExceptionSelection()) == []
 
 
 async def test_one_that_fails_for_days_is_disabled(it: Bench, clock: ManualClock) -> None:

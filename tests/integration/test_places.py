@@ -14,7 +14,7 @@ import pytest
 from suture.bootstrap.servers import wipe
 from suture.store import embedded, places
 from suture.store.embedded import EmbeddedFailed, EmbeddedPostgres
-from suture.store.places import Place, clean
+from suture.store.places import DatabasePlace, clean
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
 SOURCE = Path(__file__).resolve().parents[2] / "src"
@@ -84,12 +84,12 @@ elif sys.argv[1] == "wipe":
 @as_root
 def test_data_of_an_earlier_version_go_along(home: Path) -> None:
     folder = with_data(home / ".suture")
-    place = Place(folder)
+    place = DatabasePlace(folder)
     place.move_in()
     assert (place.data / "PG_VERSION").read_text() == "18"
     assert place.data.is_relative_to(home.parent / "system" / "data")
     assert (place.data / "PG_VERSION").stat().st_uid == 65534
-    again = Place(folder)
+    again = DatabasePlace(folder)
     again.move_in()
     assert again.data == place.data
 
@@ -97,7 +97,7 @@ def test_data_of_an_earlier_version_go_along(home: Path) -> None:
 @as_root
 def test_a_folder_that_the_server_may_enter_keeps_its_data_within(home: Path) -> None:
     folder = with_data(home.parent / "open")
-    place = Place(folder)
+    place = DatabasePlace(folder)
     place.move_in()
     assert place.data == folder / "postgres"
     assert place.note == ""
@@ -106,22 +106,22 @@ def test_a_folder_that_the_server_may_enter_keeps_its_data_within(home: Path) ->
 @as_root
 def test_a_folder_that_was_moved_keeps_its_data_and_a_copy_of_it_may_not_take_them(home: Path) -> None:
     folder = with_data(home / "one")
-    Place(folder).move_in()
+    DatabasePlace(folder).move_in()
     moved = folder.rename(home / "two")
-    Place(moved).move_in()
-    assert (Place(moved).data / "PG_VERSION").exists()
+    DatabasePlace(moved).move_in()
+    assert (DatabasePlace(moved).data / "PG_VERSION").exists()
     copy = Path(shutil.copytree(moved, home / "copy"))
     with pytest.raises(EmbeddedFailed, match=rf"copy is a copy of {moved}"):
-        Place(copy).move_in()
-    Place(copy).leave()
-    assert (Place(moved).data / "PG_VERSION").exists(), "it is not the copy's to remove"
+        DatabasePlace(copy).move_in()
+    DatabasePlace(copy).leave()
+    assert (DatabasePlace(moved).data / "PG_VERSION").exists(), "it is not the copy's to remove"
 
 
 @as_root
 def test_cleaning_finds_what_stands_elsewhere_also_without_its_pointer(home: Path) -> None:
     kept, gone = with_data(home / "kept"), with_data(home / "clone" / ".suture")
     for folder in (kept, gone):
-        Place(folder).move_in()
+        DatabasePlace(folder).move_in()
     (gone / "postgres.place").unlink()
     clean(home / "clone")
     assert [path.read_text() for path in home.parent.glob("system/data/*/belongs-to")] == [str(kept)]

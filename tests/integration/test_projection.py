@@ -17,7 +17,7 @@ from suture.projection.journeys import JourneyProjection
 from suture.store import exceptions, journeys
 from suture.store.database import Database
 from suture.store.exceptions import Trouble
-from suture.store.journeys import JourneyRow, Stage
+from suture.store.journeys import FunnelStage, JourneyRow
 from suture.store.recorder import Recorder
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -171,7 +171,7 @@ async def test_what_was_told_as_completed_and_not_understood_is_completed_and_un
             )
             await exceptions.put(connection, trouble, START)
         funnel = await journeys.funnel(connection, START - timedelta(days=1))
-        unbilled = await journeys.of_stage(connection, START - timedelta(days=1), Stage.UNBILLED, 10)
+        unbilled = await journeys.of_stage(connection, START - timedelta(days=1), FunnelStage.UNBILLED, 10)
         assert (funnel.seen, funnel.to_come, funnel.completed, funnel.charged, funnel.unbilled) == (4, 2, 2, 1, 1)
         assert funnel.unbilled_total == Decimal("120.00"), "as much as recent visits came to"
         assert [row.appointment for row in unbilled] == ["a0"]

@@ -11,7 +11,7 @@ from suture.connectors.billing.rest import RestBilling
 from suture.connectors.guard import Guard
 from suture.connectors.odoo.ledger import OdooLedger
 from suture.connectors.port import Connector
-from suture.connectors.pulse import Pulse, ask
+from suture.connectors.pulse import SystemPulse, ask
 from suture.connectors.scheduling.fhir import FhirScheduling
 from suture.connectors.testing.orders import PLAN
 from suture.core.clock import ManualClock
@@ -114,7 +114,7 @@ async def test_a_breaker_is_tried_by_a_ping_where_no_work_waits(
     clock.advance(timedelta(seconds=15))
     await gates.turn()
     assert (await gate_row(database)).breaker == "half_open", "it doesn't open at a venture"
-    async with running(gates, Pulse({gates(BILLING): await connect("billing", "right")})):
+    async with running(gates, SystemPulse({gates(BILLING): await connect("billing", "right")})):
 
         async def flows() -> bool:
             return (await gate_row(database)).flowing
@@ -133,7 +133,7 @@ async def test_an_idle_system_that_is_gone_is_known_to_be_away_and_told(
     monkeypatch.setattr(pulse, "_TURN_SECONDS", 0.01)
     monkeypatch.setattr(pulse, "_AGAIN_SECONDS", 0.01)
     await gates.turn()
-    async with running(gates, Pulse({gates(BILLING): await connect("gone", "right")})):
+    async with running(gates, SystemPulse({gates(BILLING): await connect("gone", "right")})):
 
         async def is_away() -> bool:
             return (await gate_row(database)).breaker == "open"

@@ -16,7 +16,7 @@ from suture.core.failure import Rejected
 from suture.store import audit, delivery_queue
 from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.exceptions import OpenException, Selection
+from suture.store.exceptions import ExceptionSelection, OpenException
 from suture.views import exceptions
 
 from .recovery import ANN, LEDGER, House, gate_row, make_gates
@@ -68,18 +68,18 @@ class TestListed:
         ],
     )
     async def test_by_what_they_are_oldest_first(self, full: House, selection: dict, codes: list[str]) -> None:
-        found = await exceptions.queue(full.database, Selection(**selection))
+        found = await exceptions.queue(full.database, ExceptionSelection(**selection))
         assert [trouble.code for trouble in found] == codes
 
     async def test_by_when_they_came(self, full: House) -> None:
         hour_ago = full.clock.now() - timedelta(minutes=30)
-        assert len(await exceptions.queue(full.database, Selection(since=hour_ago))) == 1
-        assert len(await exceptions.queue(full.database, Selection(until=hour_ago))) == 3
+        assert len(await exceptions.queue(full.database, ExceptionSelection(since=hour_ago))) == 1
+        assert len(await exceptions.queue(full.database, ExceptionSelection(until=hour_ago))) == 3
 
     async def test_by_number(self, full: House) -> None:
         numbers = [trouble.number for trouble in await full.exceptions()]
         assert len(set(numbers)) == 4
-        (found,) = await exceptions.queue(full.database, Selection(numbers=(numbers[1],)))
+        (found,) = await exceptions.queue(full.database, ExceptionSelection(numbers=(numbers[1],)))
         assert found.code == "code_unmapped"
 
 
@@ -130,7 +130,7 @@ class TestRetried:
         await house.deliver(notice())
         await house.ingest()
         number = await house.stick(A1, capture_charge="done")
-        retried = await exception_queue.retry(house.desk, ANN, Selection(numbers=(number,)))
+        retried = await exception_queue.retry(house.desk, ANN, ExceptionSelection(numbers=(number,)))
         assert (retried.processes, retried.deliveries, retried.refused) == ((A1,), (), ())
         assert await house.rows("SELECT state, step, due_at FROM process") == [
             ("running", "post_invoice", house.clock.now())
@@ -143,7 +143,7 @@ class TestRetried:
         await house.ingest()
         for key in keys:
             await house.stick(key)
-        retried = await exception_queue.retry(house.desk, ANN, Selection(code="period_locked"), rate=2)
+        retried = await exception_queue.retry(house.desk, ANN, ExceptionSelection(code="period_locked"), rate=2)
         assert len(retried.processes) == 5
         due = await house.rows("SELECT due_at FROM process ORDER BY key")
         assert [(at - house.clock.now()).total_seconds() for (at,) in due] == [0, 0.5, 1, 1.5, 2]
@@ -154,7 +154,7 @@ class TestRetried:
         await house.deliver(odd(notice))
         await house.ingest()
         number = (await one(house)).number
-        retried = await exception_queue.retry(house.desk, ANN, Selection(numbers=(number,)))
+        retried = await exception_queue.retry(house.desk, ANN, ExceptionSelection(numbers=(number,)))
         assert retried.deliveries == ()
         ((refused, reason),) = retried.refused
         assert refused == number
@@ -168,7 +168,7 @@ class TestRetried:
         await house.ingest()
         trouble = await one(house)
         await exception_queue.correct_codes(house.desk, ANN, trouble.number, {ODD: "OV-EST"})
-        retried = await exception_queue.retry(house.desk, ANN, Selection(numbers=(trouble.number,)))
+        retried = await exception_queue.retry(house.desk, ANN, ExceptionSelection(numbers=(trouble.number,)))
         assert retried.deliveries == (trouble.delivery,)
         await house.ingest()
         assert await house.states() == ["ingested"]
@@ -185,7 +185,7 @@ class TestRetried:
         await exception_queue.correct_codes(house.desk, ANN, number, {ODD: "OV-EST"})
         await house.deliver(odd(notice))  # the sender sent it again, under an id of its own
         await house.ingest()
-        retried = await exception_queue.retry(house.desk, ANN, Selection(numbers=(number,)))
+        retried = await exception_queue.retry(house.desk, ANN, ExceptionSelection(numbers=(number,)))
         assert (len(retried.deliveries), retried.refused) == (1, ())
         await house.ingest()
         assert await house.exceptions() == []
@@ -196,7 +196,7 @@ class TestRetried:
         await house.ingest()
         number = await house.stick(A1)
         await house.rows("UPDATE process SET state = 'running', released = false")
-        retried = await exception_queue.retry(house.desk, ANN, Selection(numbers=(number,)))
+        retried = await exception_queue.retry(house.desk, ANN, ExceptionSelection(numbers=(number,)))
         assert retried.refused == ((number, "a worker has it in hand just now; try again in a moment"),)
 
     async def test_what_has_nothing_to_try_again_says_so(self, house: House, notice) -> None:
@@ -205,7 +205,7 @@ class TestRetried:
             await house.ingest()
         trouble = await one(house)
         assert (trouble.code, trouble.owner) == ("told_differently", "clinic operations")
-        retried = await exception_queue.retry(house.desk, ANN, Selection(numbers=(trouble.number,)))
+        retried = await exception_queue.retry(house.desk, ANN, ExceptionSelection(numbers=(trouble.number,)))
         assert retried.refused == ((trouble.number, "there is nothing to try again: decide, then discard it"),)
 
     async def test_a_paused_interface_says_how_it_is_resumed(self, house: House) -> None:
@@ -216,7 +216,7 @@ class TestRetried:
         await gates.turn()
         assert (await gate_row(house.database, LEDGER)).paused_at is not None
         trouble = await one(house)
-        retried = await exception_queue.retry(house.desk, ANN, Selection(numbers=(trouble.number,)))
+        retried = await exception_queue.retry(house.desk, ANN, ExceptionSelection(numbers=(trouble.number,)))
         assert retried.refused == ((trouble.number, f"`suture resume {LEDGER}` lets the interface flow again"),)
 
 
@@ -227,7 +227,7 @@ class TestAssigned:
         number = (await one(house)).number
         assert await exception_queue.assign(house.desk, ANN, [number, 99], "bob") == [number]
         assert (await one(house)).assignee == "bob"
-        assert len(await exceptions.queue(house.database, Selection(assignee="bob"))) == 1
+        assert len(await exceptions.queue(house.database, ExceptionSelection(assignee="bob"))) == 1
         await exception_queue.assign(house.desk, ANN, [number], None)
         assert (await one(house)).assignee is None
         assert await house.acts() == [("ann", "exception.assign", f"Exception/{number}")] * 2
@@ -343,7 +343,7 @@ class TestCorrected:
         better = msgspec.json.encode(notice("completed", version=4))
         (forecast,) = await exception_queue.correct_payload(house.desk, ANN, trouble.number, better)
         assert (forecast.verdict, forecast.subject) == ("would take effect", "Appointment/a1")
-        await exception_queue.retry(house.desk, ANN, Selection(numbers=(trouble.number,)))
+        await exception_queue.retry(house.desk, ANN, ExceptionSelection(numbers=(trouble.number,)))
         await house.ingest()
         assert await house.told() == [("completed", 4, False)]
         assert await house.exceptions() == []
@@ -363,7 +363,7 @@ class TestCorrected:
             better = msgspec.json.encode(notice("completed", version=version))
             await exception_queue.correct_payload(house.desk, ANN, number, better)
         assert msgspec.json.decode(await exceptions.payload(house.desk, ANN, number)) == notice("completed", version=6)
-        await exception_queue.retry(house.desk, ANN, Selection(numbers=(number,)))
+        await exception_queue.retry(house.desk, ANN, ExceptionSelection(numbers=(number,)))
         await house.ingest()
         assert await house.told() == [("completed", 6, False)]
 
@@ -382,7 +382,7 @@ class TestCorrected:
         number = (await one(house)).number
         better = msgspec.json.encode(notice("completed", version=4))
         await exception_queue.correct_payload(house.desk, ANN, number, better)
-        await exception_queue.retry(house.desk, ANN, Selection(numbers=(number,)))
+        await exception_queue.retry(house.desk, ANN, ExceptionSelection(numbers=(number,)))
         with pytest.raises(NotPossible, match="delivery 1 is received"):
             await exception_queue.correct_payload(house.desk, ANN, number, better)
         await house.ingest()
@@ -453,7 +453,7 @@ async def test_every_act_is_in_the_trail_and_the_trail_is_whole(house: House, no
     await exception_queue.correct_codes(house.desk, ANN, codes, {ODD: "OV-EST"})
     better = msgspec.json.encode(notice("completed", appointment="a3"))
     await exception_queue.correct_payload(house.desk, ANN, broken, better)
-    await exception_queue.retry(house.desk, ANN, Selection(numbers=(codes, broken, stuck)))
+    await exception_queue.retry(house.desk, ANN, ExceptionSelection(numbers=(codes, broken, stuck)))
     await house.stick(A1, capture_charge="done")
     await process_commands.resume(house.desk, ANN, [A1])
     await house.stick(A1, capture_charge="done")

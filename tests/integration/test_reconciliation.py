@@ -264,7 +264,7 @@ async def noticed(it: Clinic, code: str) -> list[OpenException]:
     async with asyncio.timeout(60):
         while True:
             async with it.base.database.connection() as connection:
-                found = await exceptions.select(connection, exceptions.Selection(code=code))
+                found = await exceptions.select(connection, exceptions.ExceptionSelection(code=code))
             if found:
                 return found
             await asyncio.sleep(0.2)

@@ -14,7 +14,7 @@ from suture.core.clock import SystemClock
 from suture.store import audit, cursors, exceptions
 from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.exceptions import OpenException, Selection
+from suture.store.exceptions import ExceptionSelection, OpenException
 from suture.views.exceptions import queue
 
 ADA = Actor("ada", "deleted by mistake", (ADMINISTRATOR,))
@@ -34,7 +34,7 @@ async def posted(it: Clinic, appointment: str) -> list[int]:
 
 
 async def deletions(it: Clinic) -> list[OpenException]:
-    return await queue(it.base.database, Selection(code="deleted_in_odoo"))
+    return await queue(it.base.database, ExceptionSelection(code="deleted_in_odoo"))
 
 
 async def test_a_deleted_invoice_is_written_again_by_its_exception(
@@ -61,7 +61,7 @@ async def test_a_deleted_invoice_is_written_again_by_its_exception(
     assert await deletions(it) == []
     async with it.base.database.connection() as connection:
         assert [entry.action for entry in await audit.newest(connection, f"Record/{name}")] == ["ledger.forget"]
-        (closed,) = await exceptions.select(connection, Selection(numbers=(gone.number,), state=""))
+        (closed,) = await exceptions.select(connection, ExceptionSelection(numbers=(gone.number,), state=""))
     assert (closed.state, closed.resolved_by) == ("resolved", "ada")
 
 

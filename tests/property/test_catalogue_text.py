@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suture.catalogue import CatalogueError, Problem, parse
+from suture.catalogue import CatalogueError, CatalogueProblem, parse
 from suture.catalogue.write import template
 
 LINES = template().splitlines()
@@ -16,7 +16,7 @@ SCRAPS = st.sampled_from(
 )
 
 
-def problems(text: str) -> list[Problem]:
+def problems(text: str) -> list[CatalogueProblem]:
     try:
         parse(text, "c.yaml")
     except CatalogueError as error:

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from suture.canonical.events import Event
 from suture.core.ids import fact_id
-from suture.ingest.ordering import Told, fold
+from suture.ingest.ordering import ToldStatus, fold
 from suture.store.appointments import State
 
 STATUSES = ("booked", "arrived", "fulfilled", "cancelled", "noshow")
 
 
-def told(subject: str, version: int, status: str) -> Told:
+def told(subject: str, version: int, status: str) -> ToldStatus:
     now = datetime(2026, 3, 2, tzinfo=UTC)
     event = Event(
         id=fact_id(subject, str(version)),
@@ -31,11 +31,11 @@ def told(subject: str, version: int, status: str) -> Told:
         data=msgspec.Raw(b"{}"),
         sequence=version,
     )
-    return Told(event, status)
+    return ToldStatus(event, status)
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> tuple[list[Told], list[list[Told]]]:
+def histories(draw: st.DrawFn) -> tuple[list[ToldStatus], list[list[ToldStatus]]]:
     """What was made, in order; and how it arrived: in any order, some of it twice, in any batches."""
     made = [
         told(subject, version, draw(st.sampled_from(STATUSES)))
@@ -49,11 +49,11 @@ def histories(draw: st.DrawFn) -> tuple[list[Told], list[list[Told]]]:
 
 
 @given(histories())
-def test_the_end_is_that_of_the_right_order(history: tuple[list[Told], list[list[Told]]]) -> None:
+def test_the_end_is_that_of_the_right_order(history: tuple[list[ToldStatus], list[list[ToldStatus]]]) -> None:
     made, batches = history
     known: dict[str, State] = {}
     recorded: set[UUID] = set()
-    took_effect: list[Told] = []
+    took_effect: list[ToldStatus] = []
     for batch in batches:
         folded = fold(known, batch)
         assert not folded.contradictions

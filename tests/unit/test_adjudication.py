@@ -12,7 +12,7 @@ from suture.connectors.odoo.documents.matching import Item
 from suture.connectors.odoo.remittances.adjudication import AdjustmentLine, Standpoint, adjudge
 from suture.connectors.odoo.remittances.reversing import Early, Paid, takes_back, undone_by
 from suture.connectors.odoo.remittances.said import Said, read, said_of
-from suture.connectors.odoo.remittances.standing import Adjusted, Standing
+from suture.connectors.odoo.remittances.standing import Adjusted, StandingClaim
 from suture.connectors.testing.orders import DAY, a_claim, a_reversal, usd
 
 AMOUNTS = st.decimals(min_value=0, max_value=1000, places=2)
@@ -40,14 +40,14 @@ def an_item(line: int, amount: str, *, residual: str = "0", settled: bool = True
     )
 
 
-def stands(line: int, *, whole: bool = True, **told: str) -> Standing:
+def stands(line: int, *, whole: bool = True, **told: str) -> StandingClaim:
     """What stands of a claim, in an entry of its own."""
     claim = a_claim("A", **told)
     own = claim.own_adjustments if whole else ()
     adjusted = tuple(Adjusted(400910, f"Claim A-claim, {one.code}", one.amount.amount, None) for one in own)
     share = claim.patient_responsibility.amount if whole else Decimal(0)
     amount = claim.paid.amount + sum((one.amount for one in adjusted), Decimal(0)) + share
-    return Standing(
+    return StandingClaim(
         line,
         an_item(line, str(-amount)),
         share=an_item(line + 100, str(share)) if share else None,

@@ -35,7 +35,7 @@ from suture.processes.definition import AwaitEvent, Step
 from suture.processes.definitions import DEFINITIONS, ROUTES, completed_appointment, posted_payment
 from suture.processes.run import Outcome, Run
 from suture.processes.toolbox import Toolbox
-from suture.store.processes import Claim, Journal, StepRecord
+from suture.store.processes import ClaimedProcess, Journal, StepRecord
 
 DEFINITION = completed_appointment.DEFINITION
 NOW = datetime(2026, 3, 9, 3, tzinfo=UTC)  # still the 8th in New York
@@ -166,7 +166,7 @@ class Played:
         self.facts: list[tuple[str, msgspec.Struct]] = []
 
     def run(self) -> Run[Visit]:
-        claim = Claim(
+        claim = ClaimedProcess(
             started_at=NOW,
             **dict.fromkeys(("definition", "subject", "correlation_id", "state", "step"), ""),
             **dict.fromkeys(("version", "attempt", "fence"), 0),

@@ -9,7 +9,7 @@ import pytest
 from suture.canonical.events import EVENT_TYPES
 from suture.console import facts, funnel, plot, progress
 from suture.store.events import RecordedEvent
-from suture.store.journeys import Funnel, JourneyRow, Postings, Stage
+from suture.store.journeys import Funnel, FunnelStage, JourneyRow, Postings
 from suture.views.today import fitting_span
 
 NOON = datetime(2026, 7, 14, 12, tzinfo=UTC)
@@ -102,7 +102,7 @@ def test_an_empty_funnel_can_be_drawn() -> None:
 
 def test_every_figure_of_the_funnel_has_its_stage_and_words() -> None:
     figures = {name for name in Funnel.__struct_fields__ if Funnel.__annotations__[name] is int}
-    assert figures == {stage.value for stage in Stage} == {stage.value for stage in progress.STAGES}
+    assert figures == {stage.value for stage in FunnelStage} == {stage.value for stage in progress.STAGES}
 
 
 @pytest.mark.parametrize(

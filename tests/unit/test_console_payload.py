@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suture.console import payload
-from suture.console.payload import Changed, Field
+from suture.console.payload import Changed, PayloadField
 
 TOLD = '{"type": "x", "data": {"entry": [{"price": 10.10, "paid": false}, {"code": "007", "none": null}], "more": []}}'
 
@@ -21,12 +21,12 @@ JSON = st.recursive(
 
 def test_its_leaves_stand_in_its_order_as_they_were_written() -> None:
     assert payload.fields(TOLD) == [
-        Field("type", "x"),
-        Field("data.entry[0].price", "10.10"),
-        Field("data.entry[0].paid", "false"),
-        Field("data.entry[1].code", "007"),
-        Field("data.entry[1].none", "null"),
-        Field("data.more", "[]"),
+        PayloadField("type", "x"),
+        PayloadField("data.entry[0].price", "10.10"),
+        PayloadField("data.entry[0].paid", "false"),
+        PayloadField("data.entry[1].code", "007"),
+        PayloadField("data.entry[1].none", "null"),
+        PayloadField("data.more", "[]"),
     ]
 
 

@@ -43,7 +43,7 @@ def test_a_moment_has_its_zone_and_as_many_digits_as_it_likes(text: str, told: d
         *((text, None) for text in ("", "0000", "2026-13", "2026-02-30", "1985-", "²026")),
     ],
 )
-def test_a_partial_date_is_all_the_days_that_it_may_mean(text: str, told: fhir.Held | None) -> None:
+def test_a_partial_date_is_all_the_days_that_it_may_mean(text: str, told: fhir.HeldResource | None) -> None:
     assert fhir.days(text, NEW_YORK) == told
 
 

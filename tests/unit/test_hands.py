@@ -6,15 +6,15 @@ import msgspec
 import pytest
 
 from suture.commands.hands import in_hands_of
-from suture.store.audit import Entry
+from suture.store.audit import AuditEntry
 
 
-def act(told: str) -> Entry:
+def act(told: str) -> AuditEntry:
     """``ada invite ben`` or, approved by another, ``ada+cem invite ben``."""
     who, what, whom = told.split()
     actor, _, approver = who.partition("+")
     detail = {"approved_by": approver, "detail": None} if approver else {"roles": ["finance"]}
-    return Entry(
+    return AuditEntry(
         id=1,
         at=datetime(2026, 3, 2, tzinfo=UTC),
         actor=actor,

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suture.connectors.odoo.records.articles import Article
-from suture.connectors.odoo.stock.lots import Held, Taken, allot, lots_for, without
+from suture.connectors.odoo.stock.lots import HeldLot, TakenLot, allot, lots_for, without
 from suture.connectors.testing.orders import a_kit
 from suture.core.failure import Rejected
 
-LATE = Held(product=1, lot=10, name="LATE", quantity=Decimal(5), expires="2031-01-01", since="2026-01-01")
-SOON = Held(product=1, lot=11, name="SOON", quantity=Decimal(2), expires="2030-01-01", since="2026-02-01")
-EVER = Held(product=1, lot=12, name="EVER", quantity=Decimal(9), since="2025-01-01")
+LATE = HeldLot(product=1, lot=10, name="LATE", quantity=Decimal(5), expires="2031-01-01", since="2026-01-01")
+SOON = HeldLot(product=1, lot=11, name="SOON", quantity=Decimal(2), expires="2030-01-01", since="2026-02-01")
+EVER = HeldLot(product=1, lot=12, name="EVER", quantity=Decimal(9), since="2025-01-01")
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,12 @@ def test_what_expires_first_is_taken_first(wanted: int, taken: list[tuple[str, i
 
 
 def test_without_expiry_what_came_first_is_taken_first() -> None:
-    newer = Held(product=1, lot=9, name="NEWER", quantity=Decimal(9), since="2026-05-01")
+    newer = HeldLot(product=1, lot=9, name="NEWER", quantity=Decimal(9), since="2026-05-01")
     assert [one.name for one in allot(Decimal(3), [newer, EVER])] == ["EVER"]
 
 
 def test_what_one_visit_takes_is_not_there_for_the_next() -> None:
-    left = without({1: [LATE, SOON]}, [Taken(11, "SOON", Decimal(2)), Taken(10, "LATE", Decimal(1))])
+    left = without({1: [LATE, SOON]}, [TakenLot(11, "SOON", Decimal(2)), TakenLot(10, "LATE", Decimal(1))])
     assert [(one.name, one.quantity) for one in allot(Decimal(9), left[1])] == [("LATE", Decimal(4))]
 
 
@@ -51,7 +51,7 @@ def test_too_little_in_known_lots_is_refused_and_untracked_articles_need_none() 
 
 @given(st.integers(1, 60), st.lists(st.integers(0, 20), max_size=6))
 def test_no_lot_gives_more_than_it_holds(wanted: int, quantities: list[int]) -> None:
-    held = [Held(product=1, lot=n, name=str(n), quantity=Decimal(q)) for n, q in enumerate(quantities)]
+    held = [HeldLot(product=1, lot=n, name=str(n), quantity=Decimal(q)) for n, q in enumerate(quantities)]
     taken = allot(Decimal(wanted), held)
     assert sum(one.quantity for one in taken) == min(wanted, sum(quantities))
     assert all(0 < one.quantity <= held[one.lot].quantity for one in taken)

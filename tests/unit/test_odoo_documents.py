@@ -12,16 +12,16 @@ from suture.connectors.odoo.documents.entries import accrual, payment
 from suture.connectors.odoo.documents.matching import Item
 from suture.connectors.odoo.documents.posting import Locks, parse_day, read_locks
 from suture.connectors.odoo.records.articles import Article
-from suture.connectors.odoo.records.company_config import Setting, Stock, choose_journals
+from suture.connectors.odoo.records.company_config import CompanyConfig, Stock, choose_journals
 from suture.connectors.odoo.records.names import external_id
 from suture.connectors.odoo.setup.prepare import product_columns, product_row
 from suture.connectors.odoo.stock.transfers import picking
 from suture.connectors.odoo.transport.client import Row
-from suture.connectors.port import Product
+from suture.connectors.port import PlannedProduct
 from suture.connectors.testing.orders import PAYER, a_kit, an_accrual, an_invoice, billed_to_payer, usd
 from suture.core.failure import Rejected
 
-SETTING = Setting(
+SETTING = CompanyConfig(
     company=1,
     company_currency=2,
     cash_basis=False,
@@ -118,7 +118,7 @@ def test_a_stock_move_has_a_name_on_17_only(version: int, named: bool) -> None:
 
 @pytest.mark.parametrize("version", [17, 19])
 def test_a_product_row_fits_its_columns(version: int) -> None:
-    row = product_row(Product(code="G", name="Gloves", stocked=True), SETTING, version)
+    row = product_row(PlannedProduct(code="G", name="Gloves", stocked=True), SETTING, version)
     columns = product_columns(version)
     assert len(row) == len(columns)
     assert dict(zip(columns, row, strict=True))["taxes_id/.id"] == ""

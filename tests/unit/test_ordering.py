@@ -7,7 +7,7 @@ import pytest
 
 from suture.canonical.events import AppointmentArrived, Event
 from suture.core.ids import fact_id
-from suture.ingest.ordering import Told, fold
+from suture.ingest.ordering import ToldStatus, fold
 from suture.store.appointments import State
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -17,7 +17,7 @@ def at(minute: str) -> datetime | None:
     return NOON + timedelta(minutes=float(minute)) if minute else None
 
 
-def told(text: str) -> Told:
+def told(text: str) -> ToldStatus:
     """``a3:arrived@5`` is appointment a's version 3, which puts it in the state arrived and was changed at minute 5."""
     name, _, rest = text.partition(":")
     status, _, minute = rest.partition("@")
@@ -36,7 +36,7 @@ def told(text: str) -> Told:
         data=msgspec.Raw(msgspec.json.encode(AppointmentArrived(appointment=name[0]))),
         sequence=version,
     )
-    return Told(event, status, at(minute))
+    return ToldStatus(event, status, at(minute))
 
 
 def known_as(text: str) -> dict[str, State]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from suture.console.spreadsheet import as_csv, as_xlsx
-from suture.views.exports import Table
+from suture.views.exports import ExportTable
 
 ZONE = ZoneInfo("America/New_York")
 _SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -32,8 +32,8 @@ TYPED = [
 ]
 
 
-def table(*rows: tuple[object, ...]) -> Table:
-    return Table(name="A table", columns=tuple(f"c{n}" for n in range(len(rows[0]))), rows=rows)  # type: ignore[arg-type]
+def table(*rows: tuple[object, ...]) -> ExportTable:
+    return ExportTable(name="A table", columns=tuple(f"c{n}" for n in range(len(rows[0]))), rows=rows)  # type: ignore[arg-type]
 
 
 def read_csv(content: bytes) -> list[list[str]]:
@@ -77,8 +77,10 @@ def test_amounts_are_numbers_and_times_have_a_zone() -> None:
 
 
 def test_several_tables_are_several_sheets_or_an_archive_of_files() -> None:
-    content, kind = as_csv([table(("a",)), Table(name="Other", columns=("x",), rows=[])], ZONE)
+    content, kind = as_csv([table(("a",)), ExportTable(name="Other", columns=("x",), rows=[])], ZONE)
     assert kind == "application/zip"
     assert zipfile.ZipFile(io.BytesIO(content)).namelist() == ["a-table.csv", "other.csv"]
-    book = zipfile.ZipFile(io.BytesIO(as_xlsx([table(("a",)), Table(name="Other", columns=("x",), rows=[])], ZONE)[0]))
+    book = zipfile.ZipFile(
+        io.BytesIO(as_xlsx([table(("a",)), ExportTable(name="Other", columns=("x",), rows=[])], ZONE)[0])
+    )
     assert {"xl/worksheets/sheet1.xml", "xl/worksheets/sheet2.xml"} <= set(book.namelist())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.conftest import Notice
 
 from suture.catalogue import Catalogue
-from suture.views.message_preview import Trial, Way, explain
+from suture.views.message_preview import FieldOutcome, Trial, explain
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 INTERFACE = "scheduling-appointments"
@@ -21,7 +21,7 @@ def trial(catalogue: Catalogue, notice: Notice) -> Trial:
     return explain(catalogue, INTERFACE, msgspec.json.encode(notice()), NOW)
 
 
-def way(trial: Trial, path: str) -> Way:
+def way(trial: Trial, path: str) -> FieldOutcome:
     return next(one for one in trial.ways if one.path.endswith(path))
 
 

@@ -48,7 +48,7 @@ _NOT_HONOURED = {
 }
 
 
-class SignInRefused(Exception):
+class ProviderRefused(Exception):
     """The provider, or what it said, can't be trusted to say who signs in; the message says why, and no secret."""
 
 
@@ -96,7 +96,7 @@ class _Published(msgspec.Struct, frozen=True):
     def check(self, issuer: str) -> None:
         """A document that names another issuer would let that one answer in this one's place."""
         if self.issuer != issuer:
-            raise SignInRefused(f"what is published at {issuer} is another provider's: {self.issuer[:200]}")
+            raise ProviderRefused(f"what is published at {issuer} is another provider's: {self.issuer[:200]}")
         for url in (self.authorization_endpoint, self.token_endpoint, self.jwks_uri, self.userinfo_endpoint):
             _check_address(url or issuer)
 
@@ -131,7 +131,7 @@ class OidcClient:
         await self._http.aclose()
 
     async def start(self) -> Started:
-        """Begin: `url` is where the browser goes. Keep the rest until it comes back. Raises `SignInRefused`."""
+        """Begin: `url` is where the browser goes. Keep the rest until it comes back. Raises `ProviderRefused`."""
         published = await self._discover()
         state, nonce, verifier = new_secret(), new_secret(), new_secret()
         async with self._oauth(published) as oauth:
@@ -141,7 +141,7 @@ class OidcClient:
         return Started(url, state, nonce, verifier)
 
     async def finish(self, started: Started, answer: Mapping[str, str]) -> Identity:
-        """Who it was, by the parameters with which the browser came back. Raises `SignInRefused`."""
+        """Who it was, by the parameters with which the browser came back. Raises `ProviderRefused`."""
         published = await self._discover()
         _check_answer(started, answer, published)
         tokens = await self._exchange(started, answer["code"], published)
@@ -160,9 +160,9 @@ class OidcClient:
                 )
         except OAuthError as error:
             why = _NOT_HONOURED.get(error.error, "it does not say more")
-            raise SignInRefused(f"the identity provider does not honour the code ({error.error}): {why}") from error
+            raise ProviderRefused(f"the identity provider does not honour the code ({error.error}): {why}") from error
         if not isinstance(tokens.get("id_token"), str):
-            raise SignInRefused("the identity provider gave no identity token: is `openid` among the scopes?")
+            raise ProviderRefused("the identity provider gave no identity token: is `openid` among the scopes?")
         return tokens
 
     async def _verified(self, token: str, published: _Published) -> dict[str, Any]:
@@ -176,7 +176,7 @@ class OidcClient:
                 return _opened(token, await self._key_set(published))
         except (JoseError, ValueError, KeyError) as error:
             why = error.error if isinstance(error, JoseError) else type(error).__name__
-            raise SignInRefused(f"the identity token is not signed as it must be ({why})") from error
+            raise ProviderRefused(f"the identity token is not signed as it must be ({why})") from error
 
     async def _key_set(self, published: _Published) -> KeySet:
         if self._keys is None:
@@ -192,7 +192,7 @@ class OidcClient:
             return claims
         told = await self._json(published.userinfo_endpoint, f"Bearer {access_token}")
         if told.get("sub") != claims["sub"]:
-            raise SignInRefused("the identity provider tells of another person than the one who signed in")
+            raise ProviderRefused("the identity provider tells of another person than the one who signed in")
         return claims | {name: told[name] for name in missing if name in told}
 
     async def _discover(self) -> _Published:
@@ -202,7 +202,7 @@ class OidcClient:
             try:
                 published = msgspec.convert(told, _Published)
             except msgspec.ValidationError as error:
-                raise SignInRefused(f"{issuer} does not publish what an identity provider must: {error}") from error
+                raise ProviderRefused(f"{issuer} does not publish what an identity provider must: {error}") from error
             published.check(issuer)
             self._published = published
         return self._published
@@ -228,8 +228,8 @@ class OidcClient:
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError) as error:
             raise self._away(type(error).__name__) from error
 
-    def _away(self, why: str) -> SignInRefused:
-        return SignInRefused(f"the identity provider {self._provider.issuer} does not answer as it should ({why})")
+    def _away(self, why: str) -> ProviderRefused:
+        return ProviderRefused(f"the identity provider {self._provider.issuer} does not answer as it should ({why})")
 
     def _oauth(self, published: _Published) -> AsyncOAuth2Client:
         """A client for one sign-in: authlib's keeps the token that it fetched, which is one person's."""
@@ -265,21 +265,21 @@ def _check_address(url: str) -> None:
     """What goes over a network is encrypted; loopback, for trying things out, need not be."""
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        raise SignInRefused(f"the identity provider's address must be https: {url[:200]}")
+        raise ProviderRefused(f"the identity provider's address must be https: {url[:200]}")
 
 
 def _check_answer(started: Started, answer: Mapping[str, str], published: _Published) -> None:
     """The browser's answer is to what was begun here, and from whom was asked (RFC 9207)."""
     if answer.get("state") != started.state:
-        raise SignInRefused("this answer is not to a sign-in that was begun here: begin again")
+        raise ProviderRefused("this answer is not to a sign-in that was begun here: begin again")
     unnamed = "" if published.authorization_response_iss_parameter_supported else published.issuer
     if answer.get("iss", unnamed) != published.issuer:
-        raise SignInRefused("another identity provider answered than was asked")
+        raise ProviderRefused("another identity provider answered than was asked")
     if "error" in answer:
         more = f" ({answer['error_description'][:200]})" if answer.get("error_description") else ""
-        raise SignInRefused(f"the identity provider refused: {answer['error'][:60]}{more}")
+        raise ProviderRefused(f"the identity provider refused: {answer['error'][:60]}{more}")
     if not answer.get("code"):
-        raise SignInRefused("the identity provider answered without a code")
+        raise ProviderRefused("the identity provider answered without a code")
 
 
 def _opened(token: str, keys: KeySet) -> dict[str, Any]:
@@ -288,7 +288,7 @@ def _opened(token: str, keys: KeySet) -> dict[str, Any]:
 
 def check_claims(claims: dict[str, Any], provider: Provider, nonce: str, now: datetime) -> None:
     """The ID token is from this provider, for us, of this sign-in, and valid now (Core 1.0, section 3.1.3.7). Raises
-    `SignInRefused`."""
+    `ProviderRefused`."""
     registry = jwt.JWTClaimsRegistry(
         now=int(now.timestamp()),
         leeway=_LEEWAY_SECONDS,
@@ -302,12 +302,12 @@ def check_claims(claims: dict[str, Any], provider: Provider, nonce: str, now: da
     try:
         registry.validate(claims)
     except MissingClaimError as error:
-        raise SignInRefused(f"{_NOT_FOR_THIS}: it lacks {error.claim}") from error
+        raise ProviderRefused(f"{_NOT_FOR_THIS}: it lacks {error.claim}") from error
     except ClaimError as error:
         why = _WRONG.get(error.claim, f"it has a {error.claim} that can't be understood")
-        raise SignInRefused(f"{_NOT_FOR_THIS}: {why}") from error
+        raise ProviderRefused(f"{_NOT_FOR_THIS}: {why}") from error
     if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and claims.get("azp") != provider.client_id:
-        raise SignInRefused(f"{_NOT_FOR_THIS}: {_WRONG['aud']}")
+        raise ProviderRefused(f"{_NOT_FOR_THIS}: {_WRONG['aud']}")
 
 
 def _identity(claims: Mapping[str, Any], roles_claim: str) -> Identity:

@@ -18,7 +18,7 @@ class Allowance(msgspec.Struct, frozen=True):
     reset: int
 
 
-class Rates:
+class CallRates:
     """Buckets by client. Each gateway process has its own: several let through as many times more."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ _SECONDS = 2.0
 _IDLE_SECONDS = 15.0
 
 
-class Numbered(msgspec.Struct, frozen=True):
+class NumberedEvent(msgspec.Struct, frozen=True):
     """An event and its number in the stream."""
 
     number: int
@@ -47,7 +47,7 @@ class Feed:
         info = await (await self._stream()).stream_info(STREAM)
         return int(info.state.last_seq)
 
-    async def after(self, number: int, types: Collection[str], most: int) -> list[Numbered]:
+    async def after(self, number: int, types: Collection[str], most: int) -> list[NumberedEvent]:
         """Events after a number, of these types (none: of all), oldest first."""
         jetstream = await self._stream()
         config = ConsumerConfig(
@@ -67,7 +67,7 @@ class Feed:
             reader = await jetstream.pull_subscribe_bind(consumer=info.name, stream=STREAM)
             messages = await reader.fetch(pending, timeout=_SECONDS)
             await reader.unsubscribe()
-            return [Numbered(one.metadata.sequence.stream, decode(one.data)) for one in messages]
+            return [NumberedEvent(one.metadata.sequence.stream, decode(one.data)) for one in messages]
         finally:
             await jetstream.delete_consumer(STREAM, info.name)
 
@@ -79,4 +79,4 @@ class Feed:
             return self._jetstream
 
 
-__all__ = ["BACKBONE_AWAY", "Feed", "Numbered"]
+__all__ = ["BACKBONE_AWAY", "Feed", "NumberedEvent"]

@@ -13,7 +13,7 @@ from suture.backbone.publish import Publisher
 from suture.backbone.stream import BACKBONE_AWAY, connect, ensure_stream, going_on
 from suture.store import events
 from suture.store.database import DATABASE_AWAY, Database
-from suture.store.events import Outgoing
+from suture.store.events import UnpublishedEvent
 from suture.telemetry import metrics
 
 log = structlog.get_logger()
@@ -59,11 +59,11 @@ class Relay:
         finally:
             await client.close()
 
-    async def _unpublished(self) -> list[Outgoing]:
+    async def _unpublished(self) -> list[UnpublishedEvent]:
         async with self._database.connection() as connection:
             return await events.unpublished(connection, _BATCH)
 
-    async def _mark_published(self, outgoing: list[Outgoing]) -> None:
+    async def _mark_published(self, outgoing: list[UnpublishedEvent]) -> None:
         async with self._database.connection() as connection:
             await events.mark_published(connection, [item.seq for item in outgoing])
 

@@ -21,14 +21,22 @@ from suture.catalogue.manifest import Role
 from suture.catalogue.model import System
 from suture.catalogue.registry import loaded
 from suture.connectors.guard import Guard
-from suture.connectors.port import AdjustmentAccount, Billing, Ledger, LedgerPlan, Place, Product, Scheduling
+from suture.connectors.port import (
+    Billing,
+    Ledger,
+    LedgerPlan,
+    PlannedAdjustment,
+    PlannedFacility,
+    PlannedProduct,
+    Scheduling,
+)
 from suture.connectors.port.connecting import Connecting
 from suture.core.clock import Clock, SystemClock
 from suture.processes.definitions import AWAITED, ROUTES
 from suture.reconcile.discrepancy_recorder import DiscrepancyRecorder
 from suture.reconcile.reconciler import Reconciler
 from suture.reconcile.sides import Sides
-from suture.reconcile.watch import Watch
+from suture.reconcile.watch import ReconciliationWatch
 from suture.store.anchor import Anchor
 from suture.store.crosswalk import Crosswalk
 from suture.store.data_keys import Vault
@@ -185,8 +193,8 @@ def ledger_crosswalk(base: "Foundation") -> Callable[[str], Crosswalk]:
 
 def ledger_plan(catalogue: Catalogue, company: str | None = None) -> LedgerPlan:
     """What the catalogue wants to stand in the books of a company, by name (None: the system's own)."""
-    services = (Product(code=s.code, name=s.name, taxes=s.taxes) for s in catalogue.services)
-    articles = (Product(code=a.code, name=a.name, stocked=True, lots=a.lots) for a in catalogue.products)
+    services = (PlannedProduct(code=s.code, name=s.name, taxes=s.taxes) for s in catalogue.services)
+    articles = (PlannedProduct(code=a.code, name=a.name, stocked=True, lots=a.lots) for a in catalogue.products)
     places = (place for place in catalogue.facilities if place.company == company)
     ledger = catalogue.ledger
     return LedgerPlan(
@@ -202,14 +210,14 @@ def ledger_plan(catalogue: Catalogue, company: str | None = None) -> LedgerPlan:
         rounding_limit=ledger.rounding_limit,
         payment_term_days=ledger.payment_term_days,
         adjustments={
-            reason: AdjustmentAccount(account=told.account, name=told.name, kind=told.kind)
+            reason: PlannedAdjustment(account=told.account, name=told.name, kind=told.kind)
             for reason, told in ledger.adjustments.items()
         },
         sale_journal=ledger.sale_journal,
         bank_journal=ledger.bank_journal,
         general_journal=ledger.general_journal,
         products=(*services, *articles),
-        facilities=tuple(Place(code=place.code, name=place.name) for place in places),
+        facilities=tuple(PlannedFacility(code=place.code, name=place.name) for place in places),
     )
 
 
@@ -243,9 +251,9 @@ def bench(base: Foundation, systems: Systems) -> RepairContext:
     )
 
 
-def watch(base: Foundation, systems: Systems, records: Recorder) -> Watch:
+def watch(base: Foundation, systems: Systems, records: Recorder) -> ReconciliationWatch:
     """Reconciles on schedule and on request."""
-    return Watch(
+    return ReconciliationWatch(
         database=base.database,
         reconciler=reconciler(base, systems, records),
         recorder=records,

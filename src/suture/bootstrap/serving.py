@@ -13,7 +13,7 @@ _TICKS_A_LOOK = 10
 """The server ticks ten times a second."""
 
 
-class Server(uvicorn.Server):
+class DoorServer(uvicorn.Server):
     """Told to stop, it first has an application end its streams (`state.leave`, where it has one): they would be waited
     for otherwise. Once a second it ends what took longer than `bounds` allow."""
 

@@ -18,7 +18,7 @@ _STEADY_SECONDS = 10.0
 _LOOK_SECONDS = 1.0
 
 
-class Role:
+class RoleProcess:
     """One role's process. `output` gets its logs."""
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], output: Path) -> None:
@@ -73,7 +73,7 @@ def role_command(name: str) -> list[str]:
     return [sys.executable, "-m", "suture", name]
 
 
-def stop_all(roles: Sequence[Role]) -> None:
+def stop_all(roles: Sequence[RoleProcess]) -> None:
     """Stop roles, all at once, within a bounded time; one that won't is killed (its leases end by themselves)."""
     for role in roles:
         role.ask_to_stop()

@@ -28,11 +28,11 @@ from suture.catalogue.days import Days
 from suture.catalogue.manifest import Role
 from suture.catalogue.model import Interface, ServiceIndex, System
 from suture.connectors.guard import Guard
-from suture.connectors.pulse import Pulse
+from suture.connectors.pulse import SystemPulse
 from suture.ingest.ingester import Ingester
 from suture.ingest.polling import Poller
 from suture.outbound.fan_out import FanOut
-from suture.outbound.sender import Sender
+from suture.outbound.sender import SubscriptionSender
 from suture.processes.closing import Closing
 from suture.processes.definitions import DEFINITIONS
 from suture.processes.engine import PostgresEngine
@@ -93,10 +93,10 @@ def make_gates(base: Foundation, recorder: Recorder, worker: str) -> Gates:
     )
 
 
-def make_pulse(base: Foundation, systems: Systems, gates: Gates) -> Pulse:
+def make_pulse(base: Foundation, systems: Systems, gates: Gates) -> SystemPulse:
     """Asks every connected system, by the gate of the interface through which we write to it."""
     connected = (systems.scheduling, systems.billing, systems.ledger)
-    return Pulse({gates(_outbound(base.catalogue, system.name)[0]): system for system in connected})
+    return SystemPulse({gates(_outbound(base.catalogue, system.name)[0]): system for system in connected})
 
 
 def guards(catalogue: Catalogue, gates: Gates) -> Callable[[str, System], Guard]:
@@ -195,7 +195,7 @@ async def work(base: Foundation) -> None:
             database=base.database,
             replicas=base.settings.replicas,
         )
-        sender = Sender(
+        sender = SubscriptionSender(
             database=base.database,
             vault=base.vault,
             recorder=records,

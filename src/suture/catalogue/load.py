@@ -29,7 +29,7 @@ NEEDED: tuple[Role, ...] = ("scheduling", "billing", "ledger")
 _OWN_FIELDS = frozenset(field.name for field in msgspec.structs.fields(System)) - {"settings"}
 
 
-class Problem(msgspec.Struct, frozen=True):
+class CatalogueProblem(msgspec.Struct, frozen=True):
     """One thing to mend. `line` counts from 1."""
 
     file: str
@@ -43,7 +43,7 @@ class Problem(msgspec.Struct, frozen=True):
 class CatalogueError(Exception):
     """The catalogue can't be used as it stands. Mend the lines it names and run `suture check`."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[CatalogueProblem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
 
@@ -53,10 +53,12 @@ def load(path: Path) -> Catalogue:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise CatalogueError([Problem(str(path), 1, "there is no such file; `suture init` writes one")]) from error
+        raise CatalogueError(
+            [CatalogueProblem(str(path), 1, "there is no such file; `suture init` writes one")]
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
-        raise CatalogueError([Problem(str(path), 1, f"it can't be read: {reason or 'not UTF-8'}")]) from error
+        raise CatalogueError([CatalogueProblem(str(path), 1, f"it can't be read: {reason or 'not UTF-8'}")]) from error
     return parse(text, str(path))
 
 
@@ -80,7 +82,7 @@ def parse(text: str, file: str) -> Catalogue:
     except msgspec.ValidationError as error:
         raise CatalogueError([_located(tree, file, str(error))]) from error
     catalogue = _with_settings(catalogue, tree, file)
-    problems = [Problem(file, _line(tree, path), message) for path, message in _contradictions(catalogue)]
+    problems = [CatalogueProblem(file, _line(tree, path), message) for path, message in _contradictions(catalogue)]
     if problems:
         raise CatalogueError(sorted(problems, key=lambda problem: problem.line))
     return catalogue
@@ -119,13 +121,15 @@ def _with_settings(catalogue: Catalogue, tree: Any, file: str) -> Catalogue:
     """With each system's own settings as its connector wants them. Raises `CatalogueError`, also where there is no such
     connector: nothing else can be said of the catalogue then."""
     systems: dict[str, System] = {}
-    problems: list[Problem] = []
+    problems: list[CatalogueProblem] = []
     for name, system in catalogue.systems.items():
         try:
             settings = _settings(system)
             systems[name] = msgspec.structs.replace(system, settings=settings)
         except ConnectorBroken as error:
-            raise CatalogueError([Problem(file, _line(tree, ("systems", name, "kind")), str(error))]) from error
+            raise CatalogueError(
+                [CatalogueProblem(file, _line(tree, ("systems", name, "kind")), str(error))]
+            ) from error
         except msgspec.ValidationError as error:
             text, _, path = str(error).partition(" - at `$.")
             field = _UNKNOWN_FIELD.search(text)
@@ -133,7 +137,7 @@ def _with_settings(catalogue: Catalogue, tree: Any, file: str) -> Catalogue:
             where = ".".join(part for part in ("systems", name, path.rstrip("`")) if part)
             if manifest := manifests().get(system.kind):
                 text = _said(text, manifest.settings, [path.rstrip("`")])
-            problems.append(Problem(file, _line(tree, place), f"{where}: {text}"))
+            problems.append(CatalogueProblem(file, _line(tree, place), f"{where}: {text}"))
     if problems:
         raise CatalogueError(sorted(problems, key=lambda problem: problem.line))
     return msgspec.structs.replace(catalogue, systems=systems)
@@ -149,16 +153,18 @@ def _settings(system: System) -> Any:
     return msgspec.convert(system.settings or {}, manifest.settings, strict=False)
 
 
-def _unreadable(error: Exception, text: str, file: str) -> Problem:
+def _unreadable(error: Exception, text: str, file: str) -> CatalogueProblem:
     """What the YAML reader stumbled over, where it stumbled if it says so."""
     if isinstance(error, MarkedYAMLError):
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        return Problem(file, line, f"not YAML: {error.problem}")
+        return CatalogueProblem(file, line, f"not YAML: {error.problem}")
     if isinstance(error, ReaderError):
-        return Problem(file, text.count("\n", 0, error.position) + 1, "not YAML: a character that it does not allow")
+        return CatalogueProblem(
+            file, text.count("\n", 0, error.position) + 1, "not YAML: a character that it does not allow"
+        )
     if isinstance(error, RecursionError):
-        return Problem(file, 1, "not a catalogue: nested too deeply, or in itself")
-    return Problem(file, 1, f"not YAML: {error}")
+        return CatalogueProblem(file, 1, "not a catalogue: nested too deeply, or in itself")
+    return CatalogueProblem(file, 1, f"not YAML: {error}")
 
 
 def _contradictions(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -297,7 +303,7 @@ def _is_share(share: Decimal) -> bool:
     return share.is_finite() and 0 <= share <= 1
 
 
-def _located(tree: Any, file: str, message: str) -> Problem:
+def _located(tree: Any, file: str, message: str) -> CatalogueProblem:
     """msgspec's message with its ``$.a.b[0]`` path turned into a line."""
     text, _, path = message.partition(" - at `")
     steps: list[str | int] = []
@@ -307,7 +313,7 @@ def _located(tree: Any, file: str, message: str) -> Problem:
     unknown = _UNKNOWN_FIELD.search(text)
     line = _line(tree, (*steps, unknown[1]) if unknown else tuple(steps))
     text = _said(text, Catalogue, steps)
-    return Problem(file, line, f"{where}: {text}" if where else text)
+    return CatalogueProblem(file, line, f"{where}: {text}" if where else text)
 
 
 def _said(text: str, of: Any, steps: Sequence[str | int]) -> str:

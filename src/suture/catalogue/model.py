@@ -12,7 +12,7 @@ from suture.canonical.records import Component, PricedLine, ServiceLine
 from suture.catalogue.acts import Act
 from suture.catalogue.manifest import Manifest, Role
 from suture.catalogue.notifications import Notifications
-from suture.catalogue.reconciliation import Reconciliation
+from suture.catalogue.reconciliation import ReconciliationPolicy
 from suture.catalogue.registry import manifests
 from suture.core.money import Money, total
 
@@ -205,7 +205,7 @@ class AdjustmentAccount(_Part, frozen=True, kw_only=True):
     kind: Literal["contractual", "denial", "provider"] = "contractual"
 
 
-class Ledger(_Part, frozen=True, kw_only=True):
+class LedgerSettings(_Part, frozen=True, kw_only=True):
     """Account and journal codes in the ledger. A missing account is created; an empty journal is found by its type.
 
     `adjustments` are by X12 group and reason (``CO-45``), by group (``CO``), and for what a payer keeps beside its
@@ -250,9 +250,9 @@ class Catalogue(_Part, frozen=True, kw_only=True):
     code_tables: dict[str, CodeTable]
     products: tuple[Product, ...]
     services: tuple[Service, ...]
-    ledger: Ledger
+    ledger: LedgerSettings
     compensation: Compensation
-    reconciliation: Reconciliation = Reconciliation()
+    reconciliation: ReconciliationPolicy = ReconciliationPolicy()
     notifications: Notifications = Notifications()
     four_eyes: tuple[Act, ...] = ()
 

@@ -88,7 +88,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return (self.right or self.left).system
 
 
-class Reconciliation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReconciliationPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How both sides are compared: every `every_hours` hours (0: only when asked), all days of the last `window_days`
     and every older one in which something changed. `due_hours` is by when a discrepancy is to be decided. Without
     `rules` the standard ones hold."""

@@ -15,7 +15,7 @@ from suture.commands.exception_queue import Retried
 from suture.commands.process_commands import RATE
 from suture.commands.replaying import Forecast
 from suture.core.english import closed
-from suture.store.exceptions import OpenException, Selection
+from suture.store.exceptions import ExceptionSelection, OpenException
 from suture.views import exceptions
 from suture.views.exceptions import ExceptionAccount
 from suture.views.journey import in_order
@@ -54,7 +54,7 @@ def list_(
         until: Only those opened before then.
         most: How many at most.
     """
-    chosen = Selection(
+    chosen = ExceptionSelection(
         state="" if state == "all" else state,
         code=code,
         codes=_of_class(kind)[0],
@@ -167,7 +167,7 @@ def retry(
         rate: How many a second.
         yes: Don't ask before trying more than one.
     """
-    selection = Selection(
+    selection = ExceptionSelection(
         numbers=numbers,
         code=code,
         codes=_of_class(kind)[0],
@@ -176,7 +176,7 @@ def retry(
         since=moment(since),
         until=moment(until),
     )
-    if selection == Selection():
+    if selection == ExceptionSelection():
         raise UserError("name exceptions by number, or choose some by --code, --class, --interface or --since")
     chosen = at_desk(lambda desk: exceptions.queue(desk.database, selection, 100_000))
     if not chosen:
@@ -232,7 +232,7 @@ def edit(
         forecasts = at_desk(lambda desk: exception_queue.correct_payload(desk, me(reason), number, content))
     _corrected(forecasts)
     if retry:
-        _tell(at_desk(lambda desk: exception_queue.retry(desk, me(reason), Selection(numbers=(number,)))))
+        _tell(at_desk(lambda desk: exception_queue.retry(desk, me(reason), ExceptionSelection(numbers=(number,)))))
     else:
         out.print(f"suture exceptions retry {number} tries it again", style="dim")
 

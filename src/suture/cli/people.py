@@ -10,7 +10,7 @@ from suture.acting.context import CommandContext
 from suture.bootstrap.settings import current
 from suture.cli.acting import at_desk, console_address, me, out, table
 from suture.commands import accounts
-from suture.commands.accounts import Listed
+from suture.commands.accounts import ListedPerson
 
 app = App(
     name="people",
@@ -64,7 +64,7 @@ def _show(token: str) -> None:
 def list_() -> None:
     """List people, their roles, and whether they are signed in."""
 
-    async def read(desk: CommandContext) -> list[Listed]:
+    async def read(desk: CommandContext) -> list[ListedPerson]:
         return await accounts.listed(desk, me())
 
     known = at_desk(read)
@@ -78,7 +78,7 @@ def list_() -> None:
     table(("name", "called", "roles", "signs in by", "signed in"), rows)
 
 
-def _way(one: Listed) -> str:
+def _way(one: ListedPerson) -> str:
     person = one.person
     if person.disabled_at is not None:
         return f"disabled {person.disabled_at:%Y-%m-%d}"
@@ -88,7 +88,7 @@ def _way(one: Listed) -> str:
     return ", ".join(ways) or "an invitation, not used yet"
 
 
-def _seen(one: Listed) -> str:
+def _seen(one: ListedPerson) -> str:
     if one.sessions is None:
         return "no"
     where = "" if one.sessions.count == 1 else f" in {one.sessions.count} places"

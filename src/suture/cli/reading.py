@@ -8,7 +8,7 @@ from suture.acting.context import CommandContext
 from suture.cli.acting import Most, at_desk, out, table
 from suture.cli.trouble import UserError
 from suture.store import audit as trail
-from suture.store.audit import Entry, Proof
+from suture.store.audit import AuditEntry, Proof
 from suture.views.runbook import CLASSES, page
 
 
@@ -35,7 +35,7 @@ def audit(*, subject: str = "", most: Most = 50, verify: bool = False) -> None:
         verify: Check that no entry was changed, taken out, slipped in or deleted; exit status 2 where one was.
     """
 
-    async def read(desk: CommandContext) -> tuple[list[Entry], Proof | None]:
+    async def read(desk: CommandContext) -> tuple[list[AuditEntry], Proof | None]:
         async with desk.database.connection() as connection:
             proof = await desk.trail.prove(connection) if verify else None
             return await trail.newest(connection, subject, most), proof
@@ -51,7 +51,7 @@ def audit(*, subject: str = "", most: Most = 50, verify: bool = False) -> None:
         out.print(proof.words)
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
+def _row(entry: AuditEntry) -> tuple[str, ...]:
     told = (entry.actor, entry.action, entry.subject, entry.reason or "-", _more(msgspec.json.decode(entry.detail)))
     return (str(entry.id), f"{entry.at:%Y-%m-%d %H:%M:%S}", *map(escape, told))
 

@@ -21,7 +21,7 @@ from suture.bootstrap.composition import check_master_key, missing_secrets
 from suture.bootstrap.logs import configure_logs
 from suture.bootstrap.servers import embedded_servers, settle_master_key, sole_supervisor
 from suture.bootstrap.settings import Secrets, Settings, current
-from suture.bootstrap.supervise import Role, role_command, stop_all
+from suture.bootstrap.supervise import RoleProcess, role_command, stop_all
 from suture.catalogue import Catalogue, load
 from suture.cli.trouble import UserError
 from suture.store.embedded import free_port
@@ -82,7 +82,7 @@ def _say_where(settings: Settings) -> None:
     out.print(f"Logs      {settings.data_dir / 'log'}    (Ctrl-C stops)", markup=False)
 
 
-def revive(roles: Sequence[Role]) -> list[str]:
+def revive(roles: Sequence[RoleProcess]) -> list[str]:
     """Start again the roles that ended; answers what happened, a line for each."""
     return [f"{role.name} had ended and was started again; see its log" for role in roles if role.revive()]
 
@@ -123,13 +123,13 @@ def environment_with(extra: dict[str, str]) -> dict[str, str]:
     return {**os.environ, **extra}
 
 
-def platform_roles(settings: Settings, environment: dict[str, str], reading_url: str) -> list[Role]:
+def platform_roles(settings: Settings, environment: dict[str, str], reading_url: str) -> list[RoleProcess]:
     """Gateway, console and as many workers as the settings say. All but workers enter NATS as readers."""
     logs = settings.data_dir.resolve() / "log"
     gateways = [f"gateway-{number}" for number in range(2, settings.gateways + 1)]
     names = ["gateway", *gateways, "console", *(f"worker-{number}" for number in range(1, settings.workers + 1))]
     return [
-        Role(
+        RoleProcess(
             name,
             role_command(name.partition("-")[0]),
             environment | _door(settings, names, name) | _backbone(name, reading_url),
@@ -242,7 +242,7 @@ def _serve(
     from suture.bootstrap.composition import check_database, foundation
     from suture.bootstrap.monitor import monitored
     from suture.bootstrap.presence import present
-    from suture.bootstrap.serving import Server
+    from suture.bootstrap.serving import DoorServer
     from suture.store.sealing import WrongMasterKey
 
     settings, secrets = _begin(role)
@@ -262,7 +262,7 @@ def _serve(
                 if role == "console":
                     out.print(f"Console   http://{settings.host}:{listener.getsockname()[1]}/")
                 async with present(base, role):
-                    await Server(create_app(base), bounds).serve(sockets=[listener])
+                    await DoorServer(create_app(base), bounds).serve(sockets=[listener])
 
     uvloop.run(run())
     sys.exit(0)

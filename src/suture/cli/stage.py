@@ -33,7 +33,7 @@ from suture.bootstrap.composition import (
 )
 from suture.bootstrap.servers import Servers, embedded_servers, settle_master_key, sole_supervisor, wipe
 from suture.bootstrap.settings import SETTINGS_FILE, Secrets, Settings
-from suture.bootstrap.supervise import Role, Supervisor, role_command, stop_all
+from suture.bootstrap.supervise import RoleProcess, Supervisor, role_command, stop_all
 from suture.catalogue import load
 from suture.cli.clinic_catalogue import catalogue_text
 from suture.cli.roles import environment_with, platform_roles, revive
@@ -90,7 +90,7 @@ class Stage:
         self.options = options
         self.day = day
         self.processes: dict[str, int] = {}
-        self.roles: list[Role] = []
+        self.roles: list[RoleProcess] = []
         self.balances: Sequence[Balance] = ()  # Odoo's trial balance before the day
         self.simulated = Simulated(options.folder / "log")
         self.revived: list[str] = []

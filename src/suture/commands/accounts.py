@@ -47,7 +47,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
         return Actor(self.name, reason, self.roles, signed_in=True)
 
 
-class Listed(msgspec.Struct, frozen=True):
+class ListedPerson(msgspec.Struct, frozen=True):
     person: Person
     sessions: Seen | None
 
@@ -124,11 +124,11 @@ async def enable(desk: CommandContext, actor: Actor, name: str) -> None:
             raise NotPossible(f"there is no person {name} who is disabled; `suture people list` shows all")
 
 
-async def listed(desk: CommandContext, actor: Actor) -> list[Listed]:
+async def listed(desk: CommandContext, actor: Actor) -> list[ListedPerson]:
     actor.check(desk, "people.read")
     async with desk.database.connection() as connection:
         seen = {one.person: one for one in await people.sessions(connection, desk.clock.now())}
-        return [Listed(one, seen.get(one.name)) for one in await people.listed(connection)]
+        return [ListedPerson(one, seen.get(one.name)) for one in await people.listed(connection)]
 
 
 async def are_any(desk: CommandContext) -> bool:

@@ -18,7 +18,7 @@ from suture.processes.definitions import DEFINITIONS
 from suture.store import corrections, delivery_queue, exceptions
 from suture.store import steering as process_store
 from suture.store.delivery_queue import Delivery, DeliverySelection
-from suture.store.exceptions import OpenException, Selection
+from suture.store.exceptions import ExceptionSelection, OpenException
 from suture.store.steering import ProcessDetail
 from suture.views import discrepancies
 from suture.views.exceptions import MOST_ALIKE, UNMAPPED, ExceptionAccount, account, exception_of, queue, unmapped
@@ -36,7 +36,7 @@ class Retried(msgspec.Struct, frozen=True, kw_only=True):
     refused: tuple[tuple[int, str], ...] = ()
 
 
-async def forecast_retry(desk: CommandContext, selection: Selection) -> list[tuple[OpenException, str, bool]]:
+async def forecast_retry(desk: CommandContext, selection: ExceptionSelection) -> list[tuple[OpenException, str, bool]]:
     """What retrying a selection would come to, each with a word on it and whether it would do anything. Nothing is
     changed."""
     chosen = await queue(desk.database, msgspec.structs.replace(selection, state="open"), most=MOST_ALIKE)
@@ -54,7 +54,7 @@ def _expected(one: OpenException, forecast: Forecast | None) -> tuple[str, bool]
 
 
 async def retry(
-    desk: CommandContext, actor: Actor, selection: Selection, rate: float = process_commands.RATE
+    desk: CommandContext, actor: Actor, selection: ExceptionSelection, rate: float = process_commands.RATE
 ) -> Retried:
     """Have the processes of exceptions go on, and their deliveries read again, `rate` a second."""
     actor.check(desk, "process.resume", "delivery.replay")
@@ -153,7 +153,7 @@ async def preview_codes(desk: CommandContext, rows: Mapping[str, str]) -> list[F
     Nothing is changed."""
     mapping.check(desk.catalogue, mapping.SERVICES, rows)
     async with desk.database.connection() as connection:
-        alike = await exceptions.select(connection, Selection(code=UNMAPPED), MOST_ALIKE)
+        alike = await exceptions.select(connection, ExceptionSelection(code=UNMAPPED), MOST_ALIKE)
     concerned = [one.delivery for one in alike if one.delivery is not None and unmapped(one) in rows]
     if not concerned:
         return []

@@ -11,7 +11,7 @@ from suture.acting.actor import NotPossible
 from suture.acting.context import CommandContext
 from suture.store import guesses, people
 from suture.store.database import Connection
-from suture.store.guesses import Limit, Taken
+from suture.store.guesses import CountedTry, GuessLimit
 
 _NOBODY = "unknown"
 """By whom the trail says that somebody or an address was locked: whoever guessed is not who was guessed at."""
@@ -38,18 +38,18 @@ async def was_right(desk: CommandContext, connection: Connection, name: str, add
     await guesses.succeeded(connection, [here, everywhere], place, desk.clock.now())
 
 
-def _limits(desk: CommandContext, name: str, address: str) -> tuple[Limit, Limit, Limit]:
+def _limits(desk: CommandContext, name: str, address: str) -> tuple[GuessLimit, GuessLimit, GuessLimit]:
     def key(*parts: str) -> bytes:
         return desk.vault.fingerprint("\0".join(("guess", *parts)).encode())
 
     return (
-        Limit(key("name", name, "address", address), _OF_A_NAME_HERE, timedelta(hours=1)),
-        Limit(key("name", name), _OF_A_NAME, timedelta(minutes=15)),
-        Limit(key("address", address), _OF_AN_ADDRESS, timedelta(minutes=15)),
+        GuessLimit(key("name", name, "address", address), _OF_A_NAME_HERE, timedelta(hours=1)),
+        GuessLimit(key("name", name), _OF_A_NAME, timedelta(minutes=15)),
+        GuessLimit(key("address", address), _OF_AN_ADDRESS, timedelta(minutes=15)),
     )
 
 
-async def _note(desk: CommandContext, connection: Connection, name: str, address: str, taken: list[Taken]) -> None:
+async def _note(desk: CommandContext, connection: Connection, name: str, address: str, taken: list[CountedTry]) -> None:
     here, everywhere, place = taken
     told = []
     known = (here.locked_until or everywhere.locked_until) and await people.one(connection, name)

@@ -7,7 +7,7 @@ import msgspec
 
 from suture.acting.actor import NotPossible
 from suture.store import audit
-from suture.store.audit import Entry
+from suture.store.audit import AuditEntry
 from suture.store.database import Connection
 
 _GIVEN = {
@@ -31,7 +31,7 @@ async def apart(connection: Connection, one: str, other: str) -> None:
             )
 
 
-def in_hands_of(maker: str, acts: Iterable[Entry]) -> frozenset[str]:
+def in_hands_of(maker: str, acts: Iterable[AuditEntry]) -> frozenset[str]:
     """The accounts that only this person, or accounts in this person's hands, stand for; by the audit trail, oldest
     first. What a provider tells of itself is nobody's doing."""
     held: dict[str, frozenset[str]] = {}
@@ -50,7 +50,7 @@ class _Detail(msgspec.Struct, frozen=True):
     approved_by: str = ""
 
 
-def _approver(act: Entry) -> str:
+def _approver(act: AuditEntry) -> str:
     """Who stood for an act beside who did it."""
     try:
         return msgspec.json.decode(act.detail, type=_Detail).approved_by

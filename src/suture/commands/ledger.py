@@ -27,8 +27,8 @@ from suture.core.failure import Rejected
 from suture.core.ids import fact_id
 from suture.store import events, exceptions, finding
 from suture.store.crosswalk import Crosswalk
-from suture.store.exceptions import OpenException, Selection, Trouble
-from suture.store.finding import Numbered
+from suture.store.exceptions import ExceptionSelection, OpenException, Trouble
+from suture.store.finding import KnownNumber
 from suture.store.parties import Parties
 
 DELETED = "deleted_in_odoo"
@@ -67,7 +67,7 @@ async def write_again(desk: CommandContext, actor: Actor, ledger: Ledger, told: 
 
 async def _record_of(desk: CommandContext, number: int) -> str:
     async with desk.database.connection() as connection:
-        found = await exceptions.select(connection, Selection(numbers=(number,), state=""), 1)
+        found = await exceptions.select(connection, ExceptionSelection(numbers=(number,), state=""), 1)
     if not found:
         raise NotPossible(f"there is no exception {number}; `suture exceptions list` shows what there is")
     named = _NAMED.search(found[0].reason) if found[0].code == DELETED else None
@@ -79,7 +79,7 @@ async def _record_of(desk: CommandContext, number: int) -> str:
 async def _deletions_of(desk: CommandContext, name: str) -> list[OpenException]:
     """The open exceptions that say that this very record is gone."""
     async with desk.database.connection() as connection:
-        found = await exceptions.select(connection, Selection(code=DELETED), 10_000)
+        found = await exceptions.select(connection, ExceptionSelection(code=DELETED), 10_000)
     return [one for one in found if f"[{name}]" in one.reason]
 
 
@@ -168,14 +168,14 @@ async def _keep_numbers(desk: CommandContext, remittance: Remittance, posted: Po
         await finding.put(connection, (one for one in named if one.appointment in known))
 
 
-def _numbers_of(remittance: Remittance, posted: PostedRemittance) -> Iterator[Numbered]:
+def _numbers_of(remittance: Remittance, posted: PostedRemittance) -> Iterator[KnownNumber]:
     """What the payer calls the remittance and its claims, and the ledger the entries. What is no code may be a name."""
     for claim in remittance.claims:
         entries = {*posted.numbers[:1], *posted.of_visits.get(claim.appointment, ())}
         told = [("remittance", remittance.number), ("claim", claim.claim), *(("bank entry", one) for one in entries)]
         for kind, number in told:
             if is_code(number) and is_code(claim.appointment):
-                yield Numbered(number, kind, claim.appointment)
+                yield KnownNumber(number, kind, claim.appointment)
 
 
 def _settled(one: SettledInvoice) -> InvoiceSettled:

@@ -12,7 +12,7 @@ from suture.catalogue.model import Catalogue
 from suture.store import corrections
 from suture.store.corrections import merged
 from suture.store.database import Connection
-from suture.views.code_tables import Change, changes, table_named, version_at
+from suture.views.code_tables import RowChange, changes, table_named, version_at
 
 SERVICES = "services"
 
@@ -33,7 +33,7 @@ async def set_rows(desk: CommandContext, actor: Actor, name: str, rows: Mapping[
         await correct(connection, desk, actor, name, rows)
 
 
-async def roll_back(desk: CommandContext, actor: Actor, name: str, version: int) -> list[Change]:
+async def roll_back(desk: CommandContext, actor: Actor, name: str, version: int) -> list[RowChange]:
     """Make a table what it was in a version; answers what changed. That is a new version: nothing is taken out of the
     history."""
     known = table_named(desk.catalogue, name)

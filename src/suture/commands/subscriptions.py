@@ -10,7 +10,7 @@ from suture.acting.context import CommandContext
 from suture.canonical.events import EVENT_TYPES
 from suture.outbound.addresses import AddressRefused, check_url
 from suture.store import subscriptions
-from suture.store.subscriptions import Delivered, Secrets, Subscription
+from suture.store.subscriptions import Delivered, SigningSecrets, Subscription
 
 _BOTH_VALID = timedelta(hours=24)
 
@@ -34,7 +34,7 @@ async def subscribe(
     secret = new_signing_secret()
     async with desk.database.transaction() as connection:
         now = await actor.sign(connection, desk, "subscription.add", _subject(number), {"types": list(types)})
-        sealed = await subscriptions.seal(desk.vault, number, Secrets(secret), now)
+        sealed = await subscriptions.seal(desk.vault, number, SigningSecrets(secret), now)
         await subscriptions.add(
             connection, number, client=actor.name, url=url, types=sorted(set(types)), sealed=sealed, now=now
         )
@@ -82,7 +82,7 @@ async def rotate(desk: CommandContext, actor: Actor, found: Subscription) -> str
     before = await subscriptions.secrets_of(desk.vault, found)
     async with desk.database.transaction() as connection:
         now = await actor.sign(connection, desk, "subscription.rotate", _subject(found.id))
-        sealed = await subscriptions.seal(desk.vault, found.id, Secrets(secret, before.current), now)
+        sealed = await subscriptions.seal(desk.vault, found.id, SigningSecrets(secret, before.current), now)
         await subscriptions.reseal(connection, found.id, sealed, now + _BOTH_VALID)
     return secret
 

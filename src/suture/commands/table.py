@@ -25,7 +25,7 @@ from suture.commands import (
 )
 from suture.commands.exception_queue import Retried
 from suture.commands.process_commands import Steered
-from suture.store.exceptions import Selection
+from suture.store.exceptions import ExceptionSelection
 from suture.views import exceptions
 
 Rate = Annotated[float, msgspec.Meta(gt=0, le=1000)]
@@ -45,7 +45,7 @@ class Exceptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     numbers: tuple[Number, ...]
 
 
-class Retry(Exceptions, frozen=True, kw_only=True):
+class RetryExceptions(Exceptions, frozen=True, kw_only=True):
     rate: Rate = process_commands.RATE
 
 
@@ -94,13 +94,13 @@ class Named(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     name: str
 
 
-class Span(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReconciliationSpan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     first: date | None = None
     last: date | None = None
     now: bool = False
 
 
-class Discrepancy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OneDiscrepancy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     number: Number
 
 
@@ -140,10 +140,10 @@ class ClientKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     key: str = ""
 
 
-async def _retry(bench: RepairContext, actor: Actor, told: Retry) -> Done:
+async def _retry(bench: RepairContext, actor: Actor, told: RetryExceptions) -> Done:
     if not told.numbers:
         raise NotPossible("choose what is to be retried")
-    done: Retried = await exception_queue.retry(bench.desk, actor, Selection(numbers=told.numbers), told.rate)
+    done: Retried = await exception_queue.retry(bench.desk, actor, ExceptionSelection(numbers=told.numbers), told.rate)
     processes, deliveries = len(done.processes), len(done.deliveries)
     parts = [_count(processes, "process goes on", "", "processes go on")] if processes else []
     parts += [_count(deliveries, "delivery is read again", "", "deliveries are read again")] if deliveries else []
@@ -192,7 +192,7 @@ async def _map(bench: RepairContext, actor: Actor, told: MapCode) -> Done:
     words = f"from now on {told.source} means {told.code}"
     if not numbers:
         return Done(words)
-    retried = await _retry(bench, actor, Retry(numbers=numbers))
+    retried = await _retry(bench, actor, RetryExceptions(numbers=numbers))
     return Done(f"{words}; {retried.words}")
 
 
@@ -200,7 +200,7 @@ async def _bill_patient(bench: RepairContext, actor: Actor, told: Exceptions) ->
     _because(actor)
     for number in told.numbers:
         await exception_queue.bill_patient(bench.desk, actor, number)
-    retried = await _retry(bench, actor, Retry(numbers=told.numbers))
+    retried = await _retry(bench, actor, RetryExceptions(numbers=told.numbers))
     return Done(f"{_count(len(told.numbers), 'visit')} billed to the patient; {retried.words}")
 
 
@@ -246,16 +246,16 @@ async def _unpause(bench: RepairContext, actor: Actor, told: Named) -> Done:
     return Done(f"{told.name} flows again")
 
 
-async def _reconcile(bench: RepairContext, actor: Actor, told: Span) -> Done:
+async def _reconcile(bench: RepairContext, actor: Actor, told: ReconciliationSpan) -> Done:
     run = await reconciliation.request(bench.desk, actor, told.first, told.last, at_once=told.now)
     return Done(f"run {run.id} over {run.first} to {run.last} was asked for; a worker takes it up at once")
 
 
-async def _repair(bench: RepairContext, actor: Actor, told: Discrepancy) -> Done:
+async def _repair(bench: RepairContext, actor: Actor, told: OneDiscrepancy) -> Done:
     return Done(await repairs.repair(bench, actor, told.number))
 
 
-async def _verify(bench: RepairContext, actor: Actor, told: Discrepancy) -> Done:
+async def _verify(bench: RepairContext, actor: Actor, told: OneDiscrepancy) -> Done:
     actor.check(bench.desk, "discrepancy.repair")
     found = await repairs.verify(bench, told.number)
     return Done(
@@ -356,7 +356,7 @@ class Command(msgspec.Struct, frozen=True):
 
 
 COMMANDS: Mapping[str, Command] = {
-    "exceptions.retry": Command(Retry, ("process.resume", "delivery.replay"), _retry),
+    "exceptions.retry": Command(RetryExceptions, ("process.resume", "delivery.replay"), _retry),
     "exceptions.assign": Command(Assign, ("exception.assign",), _assign),
     "exceptions.discard": Command(Discard, ("exception.discard",), _discard),
     "exceptions.comment": Command(Comment, ("exception.comment",), _comment),
@@ -371,9 +371,9 @@ COMMANDS: Mapping[str, Command] = {
     "processes.compensate": Command(Processes, ("process.compensate",), _compensate),
     "interfaces.pause": Command(Named, ("interface.pause",), _pause),
     "interfaces.resume": Command(Named, ("interface.resume",), _unpause),
-    "reconciliation.run": Command(Span, ("reconciliation.run",), _reconcile),
-    "discrepancies.repair": Command(Discrepancy, ("discrepancy.repair",), _repair),
-    "discrepancies.verify": Command(Discrepancy, ("discrepancy.repair",), _verify),
+    "reconciliation.run": Command(ReconciliationSpan, ("reconciliation.run",), _reconcile),
+    "discrepancies.repair": Command(OneDiscrepancy, ("discrepancy.repair",), _repair),
+    "discrepancies.verify": Command(OneDiscrepancy, ("discrepancy.repair",), _verify),
     "discrepancies.accept": Command(Exceptions, ("discrepancy.accept",), _accept),
     "close.start": Command(Month, ("period.freeze",), _freeze),
     "close.sign": Command(Signed, ("period.sign",), _sign),

@@ -23,7 +23,7 @@ _AGAIN_SECONDS = 3.0
 _TURN_SECONDS = 1.0
 
 
-class Pulse:
+class SystemPulse:
     """Asks systems, each by the gate of the interface through which we write to it, every `every` seconds and whenever
     its breaker wants to be tried and no work does so."""
 

@@ -11,7 +11,7 @@ from suture.core.money import Money, total
 from suture.store.events import RecordedEvent
 
 
-class Account(msgspec.Struct, kw_only=True):
+class VisitAccount(msgspec.Struct, kw_only=True):
     """What was charged, invoiced and paid. `reversed_by` is the credit note's number, empty for a cancelled draft."""
 
     charge: Charge | None = None
@@ -33,16 +33,16 @@ class Account(msgspec.Struct, kw_only=True):
         return self.invoice.total - applied
 
 
-def account_of(recorded: Iterable[RecordedEvent]) -> Account:
+def account_of(recorded: Iterable[RecordedEvent]) -> VisitAccount:
     """The account that effective events add up to."""
-    account = Account()
+    account = VisitAccount()
     for event in recorded:
         if not event.stale:
             _tell(account, payload(event))
     return account
 
 
-def _tell(account: Account, data: object) -> None:
+def _tell(account: VisitAccount, data: object) -> None:
     match data:
         case facts.ChargeCaptured():
             account.charge, account.voided = data.charge, False

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from suture.bootstrap.composition import Foundation
 from suture.bootstrap.monitor import readiness
 from suture.console.context import ConsoleContext
-from suture.console.live import Pulse
+from suture.console.live import ChangeListener
 from suture.console.pages import PAGES
 from suture.console.problems import Problems, guarded
 from suture.console.render import Renderer
@@ -44,7 +44,7 @@ def create_app(base: Foundation) -> FastAPI:
     pages keep open, before the server stops."""
     house = ConsoleContext(base)
     renderer = Renderer(base.catalogue, base.clock)
-    problems, pulse = Problems(renderer), Pulse(base.database, house.leaving)
+    problems, pulse = Problems(renderer), ChangeListener(base.database, house.leaving)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from suture.access.oidc import OidcClient, Provider
-from suture.access.rates import Rates
+from suture.access.rates import CallRates
 from suture.acting.actor import NotPossible
 from suture.acting.context import RepairContext
 from suture.bootstrap.composition import Foundation, Systems, bench, connect_systems, desk, ledger_crosswalk
@@ -69,7 +69,7 @@ class ConsoleContext:
         self.address = (settings.console_url or f"http://{settings.host}:{settings.console_port}").rstrip("/")
         self.is_secure = self.address.startswith("https:")
         self.leaving = asyncio.Event()
-        self.tries = Rates()
+        self.tries = CallRates()
         self._systems: Systems | None = None
         self._provider: OidcClient | None = None
         self.objectives: Fresh[list[Objective]] = Fresh(self._objectives, base.clock, timedelta(minutes=1))

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import msgspec
 
-from suture.store.journeys import Funnel, Stage
+from suture.store.journeys import Funnel, FunnelStage
 
 _TALLEST = 92.0
 _THINNEST = 1.5
@@ -17,7 +17,7 @@ class Slice(msgspec.Struct, frozen=True):
     """One stage: its figures, its share of the first stage, and its outline in a 100 by 100 box that leads over to
     the next stage's height."""
 
-    stage: Stage
+    stage: FunnelStage
     count: int
     money: Decimal | None
     share: float
@@ -26,12 +26,12 @@ class Slice(msgspec.Struct, frozen=True):
 
 def slices(funnel: Funnel) -> list[Slice]:
     """The funnel's stages from booked to paid."""
-    figures: tuple[tuple[Stage, int, Decimal | None], ...] = (
-        (Stage.SEEN, funnel.seen, None),
-        (Stage.COMPLETED, funnel.completed, None),
-        (Stage.CHARGED, funnel.charged, funnel.charge_total),
-        (Stage.POSTED, funnel.posted, funnel.invoice_total),
-        (Stage.PAID, funnel.paid, funnel.invoice_total - funnel.residual),
+    figures: tuple[tuple[FunnelStage, int, Decimal | None], ...] = (
+        (FunnelStage.SEEN, funnel.seen, None),
+        (FunnelStage.COMPLETED, funnel.completed, None),
+        (FunnelStage.CHARGED, funnel.charged, funnel.charge_total),
+        (FunnelStage.POSTED, funnel.posted, funnel.invoice_total),
+        (FunnelStage.PAID, funnel.paid, funnel.invoice_total - funnel.residual),
     )
     shares = [count / funnel.seen if funnel.seen else 0.0 for _, count, _ in figures]
     outlines = [_outline(*pair) for pair in pairwise((*shares, shares[-1]))]

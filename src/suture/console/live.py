@@ -15,7 +15,7 @@ _EVERY_SECONDS = 1.0
 _KEEP_ALIVE_SECONDS = 15.0
 
 
-class Pulse:
+class ChangeListener:
     """Looks while somebody listens, however many."""
 
     def __init__(self, database: Database, leaving: asyncio.Event) -> None:

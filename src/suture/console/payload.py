@@ -12,7 +12,7 @@ import msgspec
 _MOST = 400
 
 
-class Field(msgspec.Struct, frozen=True):
+class PayloadField(msgspec.Struct, frozen=True):
     """A leaf: its place, such as ``data.entry[3].resource.status``, and its value as text."""
 
     place: str
@@ -31,10 +31,10 @@ class _Number(str):
     """A number as it was written."""
 
 
-def fields(content: str) -> list[Field]:
+def fields(content: str) -> list[PayloadField]:
     """The leaves of a payload, in its order; none where it is no JSON, or has more than a person would read."""
     try:
-        found = [Field(place, _text(value)) for place, value in _leaves(_read(content), "")]
+        found = [PayloadField(place, _text(value)) for place, value in _leaves(_read(content), "")]
     except (ValueError, RecursionError):
         return []
     return found if len(found) <= _MOST else []

@@ -24,7 +24,7 @@ _PLAIN = {status.phrase for status in HTTPStatus}
 _UNAVAILABLE = CONNECTION_LOST + OUT_OF_ROOM + (TimeoutError,)
 
 
-class Problem(msgspec.Struct, frozen=True):
+class ProblemPage(msgspec.Struct, frozen=True):
     """What a problem's page says. `lasting` ones don't mend themselves, so the page does not look again."""
 
     title: str
@@ -33,28 +33,28 @@ class Problem(msgspec.Struct, frozen=True):
     lasting: bool = True
 
 
-_NOT_FOUND = Problem(
+_NOT_FOUND = ProblemPage(
     "Not found",
     "There is no such page.",
     "Check the id in the search box, or start from Today. An appointment is known once its first delivery was ingested;"
     " a delivery that could not be understood is among the exceptions.",
 )
-_DATABASE_AWAY = Problem(
+_DATABASE_AWAY = ProblemPage(
     "The database is away",
     "The console is up, and can't read from PostgreSQL at the moment. Deliveries are refused with “try later” and"
     " senders keep them, so nothing is lost.",
     "This page looks again by itself. If it stays, run “suture doctor” on the server: it tells what can't be reached.",
     lasting=False,
 )
-_BROKEN = Problem(
+_BROKEN = ProblemPage(
     "This page broke",
     "That is a defect in the console, or its schema is behind. The ledger is not concerned.",
     "Run “suture doctor” on the server; if it finds nothing, report the page's address and the time below.",
 )
-_REFUSED = Problem("That can't be done here", "The console does not answer such a request.", "Go back to Today.")
+_REFUSED = ProblemPage("That can't be done here", "The console does not answer such a request.", "Go back to Today.")
 
 
-_NOT_YOURS = Problem(
+_NOT_YOURS = ProblemPage(
     "That is not for your roles",
     "Your roles don't allow this.",
     "Ask somebody who has one that does, or an administrator for it."
@@ -68,7 +68,7 @@ class Problems:
     def __init__(self, renderer: Renderer) -> None:
         self._render = renderer.page
 
-    def page(self, status: int, problem: Problem, detail: str = "", ask: PageRequest | None = None) -> Response:
+    def page(self, status: int, problem: ProblemPage, detail: str = "", ask: PageRequest | None = None) -> Response:
         response: Response = self._render("problem.html", ask, status=status, problem=problem, detail=detail)
         if not problem.lasting:
             response.headers["Retry-After"] = "2"

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import msgspec
 
 from suture.store.exceptions import OpenException
-from suture.store.journeys import JourneyRow, Stage
+from suture.store.journeys import FunnelStage, JourneyRow
 from suture.store.processes import ProcessView
 from suture.store.steering import ProcessDetail
 from suture.views.journey import StepView, steps_of
@@ -32,18 +32,20 @@ class StageText(msgspec.Struct, frozen=True):
     system: str = ""
 
 
-STAGES: dict[Stage, StageText] = {
-    Stage.SEEN: StageText("Booked", "Every appointment that moved today, whatever became of it.", "scheduling"),
-    Stage.TO_COME: StageText("Still to come", "Booked or arrived, and not over yet.", "scheduling"),
-    Stage.COMPLETED: StageText("Completed", "The visit took place and stands.", "scheduling"),
-    Stage.CANCELLED: StageText("Cancelled", "Called off. Nothing is billed; what was, is reversed.", "scheduling"),
-    Stage.NO_SHOW: StageText("No-show", "The patient did not come. Nothing is billed.", "scheduling"),
-    Stage.CHARGED: StageText("Charged", "Billing holds the charge.", "billing"),
-    Stage.POSTED: StageText("Posted", "The ledger holds a posted invoice.", "ledger"),
-    Stage.PAID: StageText("Paid", "The ledger has the invoice as paid.", "ledger"),
-    Stage.UNBILLED: StageText("Unbilled", "Completed and not charged: under way, or stuck."),
-    Stage.UNPOSTED: StageText("Unposted", "Charged and not in the ledger: under way, or stuck."),
-    Stage.UNPAID: StageText("Unpaid", "Posted, and something is still open on the invoice."),
+STAGES: dict[FunnelStage, StageText] = {
+    FunnelStage.SEEN: StageText("Booked", "Every appointment that moved today, whatever became of it.", "scheduling"),
+    FunnelStage.TO_COME: StageText("Still to come", "Booked or arrived, and not over yet.", "scheduling"),
+    FunnelStage.COMPLETED: StageText("Completed", "The visit took place and stands.", "scheduling"),
+    FunnelStage.CANCELLED: StageText(
+        "Cancelled", "Called off. Nothing is billed; what was, is reversed.", "scheduling"
+    ),
+    FunnelStage.NO_SHOW: StageText("No-show", "The patient did not come. Nothing is billed.", "scheduling"),
+    FunnelStage.CHARGED: StageText("Charged", "Billing holds the charge.", "billing"),
+    FunnelStage.POSTED: StageText("Posted", "The ledger holds a posted invoice.", "ledger"),
+    FunnelStage.PAID: StageText("Paid", "The ledger has the invoice as paid.", "ledger"),
+    FunnelStage.UNBILLED: StageText("Unbilled", "Completed and not charged: under way, or stuck."),
+    FunnelStage.UNPOSTED: StageText("Unposted", "Charged and not in the ledger: under way, or stuck."),
+    FunnelStage.UNPAID: StageText("Unpaid", "Posted, and something is still open on the invoice."),
 }
 
 

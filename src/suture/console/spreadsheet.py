@@ -13,7 +13,7 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from suture.views.exports import Cell, Table
+from suture.views.exports import Cell, ExportTable
 
 CSV, ZIP, XLSX = "text/csv; charset=utf-8", "application/zip", (
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -23,7 +23,7 @@ _LONGEST_CELL = 32_767
 _WIDEST = 60
 
 
-def as_csv(tables: Sequence[Table], zone: ZoneInfo) -> tuple[bytes, str]:
+def as_csv(tables: Sequence[ExportTable], zone: ZoneInfo) -> tuple[bytes, str]:
     """The file, and its media type: one table as it is, several in an archive."""
     if len(tables) == 1:
         return _csv(tables[0], zone), CSV
@@ -34,7 +34,7 @@ def as_csv(tables: Sequence[Table], zone: ZoneInfo) -> tuple[bytes, str]:
     return packed.getvalue(), ZIP
 
 
-def as_xlsx(tables: Sequence[Table], zone: ZoneInfo) -> tuple[bytes, str]:
+def as_xlsx(tables: Sequence[ExportTable], zone: ZoneInfo) -> tuple[bytes, str]:
     """The file, a sheet a table, and its media type."""
     written = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
@@ -57,7 +57,7 @@ class _Styles:
         self.head, self.moment, self.day, self.amounts = head, moment, day, amounts
 
 
-def _csv(table: Table, zone: ZoneInfo) -> bytes:
+def _csv(table: ExportTable, zone: ZoneInfo) -> bytes:
     """With a mark by which spreadsheets know that it is UTF-8."""
     written = io.StringIO()
     writer = csv.writer(written)
@@ -81,7 +81,7 @@ def _text(cell: Cell, zone: ZoneInfo) -> str:
     return str(cell)
 
 
-def _sheet(sheet: Worksheet, table: Table, zone: ZoneInfo, styles: _Styles) -> None:
+def _sheet(sheet: Worksheet, table: ExportTable, zone: ZoneInfo, styles: _Styles) -> None:
     for column, name in enumerate(table.columns):
         timed = any(isinstance(row[column], datetime) for row in table.rows)
         sheet.write_string(0, column, f"{name} ({zone.key})" if timed else name, styles.head)

@@ -13,7 +13,7 @@ from suture.views.journey import Journey, StepView, steps_of
 _ORDER = {"delivery": 0, "step": 1, "event": 2, "resolved": 3}
 
 
-class Entry(msgspec.Struct, frozen=True):
+class TimelineEntry(msgspec.Struct, frozen=True):
     """One thing that happened, when Suture learned of it or did it."""
 
     at: datetime
@@ -22,15 +22,15 @@ class Entry(msgspec.Struct, frozen=True):
     what: DeliveryView | StepView | RecordedEvent | OpenException
 
 
-def timeline(journey: Journey) -> list[Entry]:
+def timeline(journey: Journey) -> list[TimelineEntry]:
     """Everything in the order of Suture's own clock; a step stands before the events that it made true."""
-    entries = [Entry(delivery.received_at, "delivery", "inbox", delivery) for delivery in journey.deliveries]
-    entries += [Entry(event.recorded_at, "event", _system(event.type), event) for event in journey.events]
+    entries = [TimelineEntry(delivery.received_at, "delivery", "inbox", delivery) for delivery in journey.deliveries]
+    entries += [TimelineEntry(event.recorded_at, "event", _system(event.type), event) for event in journey.events]
     for process in journey.processes:
         settled = (step for step in steps_of(process) if step.at is not None and step.state != "skipped")
-        entries += [Entry(step.at, "step", "process", step) for step in settled if step.at is not None]
+        entries += [TimelineEntry(step.at, "step", "process", step) for step in settled if step.at is not None]
     entries += [
-        Entry(item.resolved_at, "resolved", "process", item)
+        TimelineEntry(item.resolved_at, "resolved", "process", item)
         for item in journey.exceptions
         if item.resolved_at is not None
     ]

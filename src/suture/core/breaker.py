@@ -4,7 +4,7 @@ from collections import deque
 from typing import Protocol
 
 
-class Limit(Protocol):
+class FailureLimit(Protocol):
     """At least `count` bad outcomes within `within` seconds, and at least `share` (0 to 1) of all outcomes."""
 
     @property
@@ -18,7 +18,7 @@ class Limit(Protocol):
 class Window:
     """Outcomes of the last seconds. Pure: the caller says what time it is (seconds, any origin, never backwards)."""
 
-    def __init__(self, limit: Limit) -> None:
+    def __init__(self, limit: FailureLimit) -> None:
         self._limit = limit
         self._outcomes: deque[tuple[float, bool]] = deque()
         self._bad = 0

@@ -25,10 +25,10 @@ from suture.bootstrap.settings import SettingsError
 from suture.catalogue import Catalogue, Interface
 from suture.gateway.api import create_api
 from suture.gateway.api.guard import LARGEST_BODY
-from suture.gateway.hints import HINTS_PATH, MOST_BYTES, Hints
+from suture.gateway.hints import HINTS_PATH, MOST_BYTES, HintReceiver
 from suture.gateway.refusals import Refusals
 from suture.store.database import DATABASE_AWAY
-from suture.store.inbox import Inbox, InboxFull, Receipt, Verdict, receipt_of
+from suture.store.inbox import DeliveryVerdict, Inbox, InboxFull, Receipt, receipt_of
 from suture.store.sealing import WrongMasterKey
 from suture.telemetry import metrics, tracing
 
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 _API = "/v1/"
 _HOOKS = "/v1/hooks/"
 _LONGEST_ID = 200
-_RESULTS = {Verdict.NEW: "accepted", Verdict.KNOWN: "duplicate", Verdict.CONFLICT: "conflict"}
+_RESULTS = {DeliveryVerdict.NEW: "accepted", DeliveryVerdict.KNOWN: "duplicate", DeliveryVerdict.CONFLICT: "conflict"}
 _PATIENCE_SECONDS = 10.0
 """How long a sender waits for the commit; then it is told to come again. If it was committed after all, it is known."""
 
@@ -57,7 +57,7 @@ class Door(msgspec.Struct, frozen=True):
 def create_app(base: Foundation) -> ASGIApp:
     """The gateway's application. Raises `SettingsError` where a signing key is missing or unusable."""
     doors = {name: _door(name, i, base) for name, i in base.catalogue.interfaces.items() if i.signing_keys}
-    hints, api = Hints(base), create_api(base)
+    hints, api = HintReceiver(base), create_api(base)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -120,7 +120,7 @@ class Hooks:
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, scope: Scope, receive: Receive) -> "Answer":
+    async def _answer(self, scope: Scope, receive: Receive) -> "ReadyAnswer":
         door = self._doors.get(scope["path"].removeprefix(_HOOKS))
         if door is None:
             return _problem(404, "no_such_interface", "The catalogue has no inbound interface of this name.")
@@ -136,7 +136,7 @@ class Hooks:
             metrics.count("suture_deliveries_total", door.name, "not_taken")
             return _problem(503, "try_later", "The delivery was not taken; send it again.", (b"retry-after", b"2"))
 
-    async def _take(self, door: Door, headers: Mapping[bytes, bytes], receive: Receive) -> "Answer":
+    async def _take(self, door: Door, headers: Mapping[bytes, bytes], receive: Receive) -> "ReadyAnswer":
         body = await _bounded_body(headers, receive, door.most_bytes)
         now, prefix = self._clock.now(), _prefix(headers)
         try:
@@ -194,13 +194,13 @@ async def _bounded_body(headers: Mapping[bytes, bytes], receive: Receive, most: 
             return body
 
 
-def _receipt(receipt: Receipt) -> "Answer":
-    if receipt.verdict is Verdict.CONFLICT:
+def _receipt(receipt: Receipt) -> "ReadyAnswer":
+    if receipt.verdict is DeliveryVerdict.CONFLICT:
         return _problem(409, "id_reused", "This delivery id was used for another body before. It is kept for review.")
     return _with_length(202, b'{"receipt":"%s"}' % str(receipt.receipt).encode(), b"application/json")
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ReadyAnswer(msgspec.Struct, frozen=True):
     """A response, ready to be sent."""
 
     status: int
@@ -208,11 +208,11 @@ class Answer(msgspec.Struct, frozen=True):
     headers: list[tuple[bytes, bytes]]
 
 
-def _with_length(status: int, body: bytes, kind: bytes, *more: tuple[bytes, bytes]) -> Answer:
-    return Answer(status, body, [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *more])
+def _with_length(status: int, body: bytes, kind: bytes, *more: tuple[bytes, bytes]) -> ReadyAnswer:
+    return ReadyAnswer(status, body, [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *more])
 
 
-def _problem(status: int, code: str, detail: str, *headers: tuple[bytes, bytes]) -> Answer:
+def _problem(status: int, code: str, detail: str, *headers: tuple[bytes, bytes]) -> ReadyAnswer:
     """An RFC 9457 problem."""
     body = msgspec.json.encode(
         {"type": f"urn:suture:problem:{code}", "status": status, "title": code, "detail": detail}

@@ -21,7 +21,7 @@ MOST_BYTES = 1 << 20
 log = structlog.get_logger()
 
 
-class Hints:
+class HintReceiver:
     """Takes hints for the interfaces of the catalogue that have a secret for them (an ASGI application)."""
 
     def __init__(self, base: Foundation) -> None:

@@ -28,7 +28,7 @@ class _Data(msgspec.Struct, frozen=True):
     payment: _Payment
 
 
-class _Webhook(msgspec.Struct, frozen=True):
+class _PaymentWebhook(msgspec.Struct, frozen=True):
     type: str
     timestamp: datetime
     data: _Data
@@ -67,7 +67,7 @@ def _subject(body: bytes) -> str | None:
 
 def _decoded(body: bytes, context: Context) -> Understood:
     try:
-        webhook = msgspec.json.decode(body, type=_Webhook)
+        webhook = msgspec.json.decode(body, type=_PaymentWebhook)
     except UNREADABLE as error:
         raise NotUnderstood.invalid(error, _REMEDY) from error
     if webhook.type != "payment.posted":

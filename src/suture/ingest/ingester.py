@@ -20,12 +20,12 @@ from suture.core.clock import Clock
 from suture.core.failure import Rejected
 from suture.ingest import billing_payment, fhir_appointment, ledger_change
 from suture.ingest.decoding import Context, NotUnderstood, Understood, make_event
-from suture.ingest.ordering import Told, fold
+from suture.ingest.ordering import ToldStatus, fold
 from suture.store import appointments, corrections, delivery_queue, exceptions
 from suture.store import events as stored_events
 from suture.store.data_keys import Vault
 from suture.store.database import DATABASE_AWAY, Connection, Database
-from suture.store.delivery_queue import Delivery, Settled
+from suture.store.delivery_queue import Delivery, SettledDelivery
 from suture.store.exceptions import Trouble
 from suture.store.gate import Gate
 from suture.store.parties import Parties, Party, kind_of
@@ -78,11 +78,11 @@ class _Heard:
         yield from (event.subject for event in events if kind_of(event.subject) in ("Appointment", "Payment"))
 
     @property
-    def settled(self) -> Settled:
+    def settled(self) -> SettledDelivery:
         subjects = [event.subject for part in self.parts for event in part.events]
         if self.refusals:
-            return Settled("excepted", self.refusals[0].subject)
-        return Settled("ingested", subjects[0] if subjects else None)
+            return SettledDelivery("excepted", self.refusals[0].subject)
+        return SettledDelivery("ingested", subjects[0] if subjects else None)
 
 
 class Ingester:
@@ -266,7 +266,7 @@ class Ingester:
         of the rest came too late."""
         await self._refuse_strangers(connection, heard)
         told = [
-            Told(event, part.appointment_status, part.changed_at)
+            ToldStatus(event, part.appointment_status, part.changed_at)
             for one in heard
             for part in one.parts
             for event in part.events
@@ -329,7 +329,7 @@ class Ingester:
         )
         now = self._clock.now()
         async with self._database.transaction() as connection:
-            if await delivery_queue.settle(connection, {delivery.id: Settled("excepted")}, now):
+            if await delivery_queue.settle(connection, {delivery.id: SettledDelivery("excepted")}, now):
                 await self._except(connection, delivery, broken, now)
 
     def _gate(self, delivery: Delivery) -> Gate:
@@ -391,7 +391,7 @@ def _linked(event: Event, heard: "_Heard", catalogue: Catalogue) -> Trouble:
     )
 
 
-def _is_ingested(settled: Settled) -> bool:
+def _is_ingested(settled: SettledDelivery) -> bool:
     return settled.state == "ingested"
 
 

@@ -14,7 +14,7 @@ _SKEW = timedelta(seconds=5)
 """How far apart the clocks of a source's servers may be."""
 
 
-class Told(msgspec.Struct, frozen=True):
+class ToldStatus(msgspec.Struct, frozen=True):
     """An appointment's event with the status that it puts the appointment in, and when its source changed it, where it
     says."""
 
@@ -31,7 +31,7 @@ class Folded(msgspec.Struct, frozen=True):
     contradictions: dict[UUID, NotUnderstood]
 
 
-def fold(known: Mapping[str, State], told: Iterable[Told]) -> Folded:
+def fold(known: Mapping[str, State], told: Iterable[ToldStatus]) -> Folded:
     """Put events in the order of their versions, however they arrived.
 
     `known` is how each subject stands. A lower version is stale. A version that says to be of another time than its
@@ -59,7 +59,7 @@ def fold(known: Mapping[str, State], told: Iterable[Told]) -> Folded:
     return Folded(frozenset(stale), states, contradictions)
 
 
-def _contradicts(item: Told, sequence: int, before: State) -> bool:
+def _contradicts(item: ToldStatus, sequence: int, before: State) -> bool:
     if sequence == before.sequence:
         return item.status != before.status
     if item.changed_at is None or before.changed_at is None:

@@ -22,7 +22,7 @@ from suture.store.data_keys import Vault
 from suture.store.database import DATABASE_AWAY, Database
 from suture.store.exceptions import Trouble
 from suture.store.recorder import Recorder
-from suture.store.subscriptions import Secrets, Subscription, Waiting
+from suture.store.subscriptions import SigningSecrets, Subscription, Waiting
 from suture.telemetry import metrics
 
 log = structlog.get_logger()
@@ -38,7 +38,7 @@ _LOOK_SECONDS = 1.0
 _CLEAR_EVERY = timedelta(hours=1)
 
 
-class Sender:
+class SubscriptionSender:
     """A worker's loop. A subscriber is one worker's at a time, by a lease."""
 
     def __init__(
@@ -104,7 +104,7 @@ class Sender:
 
     async def _keys(self, to: Subscription) -> list[bytes]:
         """The current key, and the one before for as long as it holds."""
-        secrets: Secrets = await subscriptions.secrets_of(self._vault, to)
+        secrets: SigningSecrets = await subscriptions.secrets_of(self._vault, to)
         previous = secrets.previous if to.previous_until and self._clock.now() < to.previous_until else None
         return [decode_secret(secret) for secret in (secrets.current, previous) if secret]
 

@@ -16,11 +16,11 @@ import structlog
 from suture.catalogue.manifest import Role
 from suture.core.clock import Clock
 from suture.processes.definition import Definition
-from suture.processes.step_runner import Advance, LeaseLost, Responsibility, Setting
+from suture.processes.step_runner import Advance, LeaseLost, Responsibility, RunnerContext
 from suture.store.database import DATABASE_AWAY, Database
 from suture.store.events import EventFinder
 from suture.store.gate import Gate
-from suture.store.processes import Claim, ProcessStore
+from suture.store.processes import ClaimedProcess, ProcessStore
 
 log = structlog.get_logger()
 
@@ -57,7 +57,7 @@ class PostgresEngine:
         self._store = store
         self._shut_out = shut_out
         self._definitions = {definition.name: definition for definition in definitions}
-        self._setting = Setting(
+        self._setting = RunnerContext(
             find=EventFinder(database).find,
             store=store,
             toolbox=toolbox,
@@ -71,7 +71,7 @@ class PostgresEngine:
         self._clock = clock
         self._slots = slots
         self._lease = lease
-        self._held: dict[str, Claim] = {}
+        self._held: dict[str, ClaimedProcess] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._looks_at = _FAR_OFF
@@ -114,7 +114,7 @@ class PostgresEngine:
             return _LONGEST_SLEEP
         return min(max((due - self._clock.now()).total_seconds(), _SHORTEST_SLEEP), _LONGEST_SLEEP)
 
-    def _begin(self, claim: Claim) -> None:
+    def _begin(self, claim: ClaimedProcess) -> None:
         older = self._tasks.get(claim.key)
         if older is not None:  # our own lease ran out under us: the older run must not go on beside the new one
             older.cancel()
@@ -129,7 +129,7 @@ class PostgresEngine:
             self._wake.set()
         del self._tasks[key], self._held[key]
 
-    async def _work(self, claim: Claim) -> None:
+    async def _work(self, claim: ClaimedProcess) -> None:
         try:
             due = await Advance(claim, self._definitions.get(claim.definition), self._setting).run()
             if due is not None and due < self._looks_at:

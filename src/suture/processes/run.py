@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from suture.store.processes import Claim, Journal
+from suture.store.processes import ClaimedProcess, Journal
 
 Input = TypeVar("Input", bound=msgspec.Struct)
 Result = TypeVar("Result", bound=msgspec.Struct)
@@ -14,7 +14,7 @@ Result = TypeVar("Result", bound=msgspec.Struct)
 class Run(Generic[Input]):
     """One process as its steps see it: its input, the results so far and the time."""
 
-    def __init__(self, claim: Claim, input_type: type[Input], journal: Journal, now: datetime) -> None:
+    def __init__(self, claim: ClaimedProcess, input_type: type[Input], journal: Journal, now: datetime) -> None:
         self.key = claim.key
         self.input: Input = msgspec.json.decode(claim.input, type=input_type)
         self.now = now

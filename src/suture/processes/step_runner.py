@@ -24,7 +24,7 @@ from suture.processes.run import Outcome, Run
 from suture.store.database import DATABASE_AWAY
 from suture.store.exceptions import Trouble
 from suture.store.gate import Gate
-from suture.store.processes import Checkpoint, Claim, Journal, ProcessStore, Saved, StepRecord
+from suture.store.processes import Checkpoint, ClaimedProcess, Journal, ProcessStore, Saved, StepRecord
 from suture.telemetry import metrics, tracing
 
 log = structlog.get_logger()
@@ -68,7 +68,7 @@ class Responsibility(msgspec.Struct, frozen=True):
         return self.retry_by_step.get(step, self.retry)
 
 
-class Setting(msgspec.Struct, frozen=True, kw_only=True):
+class RunnerContext(msgspec.Struct, frozen=True, kw_only=True):
     """What every process of a worker shares. `toolbox` is handed to each step; `jitter` answers in [0, 1).
 
     `find` answers an event's data by (correlation id, type), None where it wasn't recorded yet; `gates` the gate of an
@@ -92,7 +92,7 @@ class Advance:
     be undone at all?) and undone.
     """
 
-    def __init__(self, claim: Claim, definition: Definition[Any] | None, setting: Setting) -> None:
+    def __init__(self, claim: ClaimedProcess, definition: Definition[Any] | None, setting: RunnerContext) -> None:
         self._claim = claim
         self._definition = definition
         self._setting = setting
@@ -490,7 +490,7 @@ class Advance:
         )
 
 
-def _unknown_definition(claim: Claim) -> Rejected:
+def _unknown_definition(claim: ClaimedProcess) -> Rejected:
     return Rejected(
         "unknown_definition",
         f"no worker here knows the process {claim.definition!r}",

@@ -17,12 +17,12 @@ from suture.core.failure import Rejected
 from suture.store import finding
 from suture.store.database import Database
 from suture.store.exceptions import Trouble
-from suture.store.finding import Numbered
+from suture.store.finding import KnownNumber
 from suture.store.journeys import JourneyRow, upsert
 from suture.store.recorder import Recorder
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class JourneyChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one event changes of its journey. Unset fields stay."""
 
     milestone: str
@@ -39,8 +39,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     completes: bool = False
 
 
-def _invoice_posted(data: facts.InvoicePosted) -> Change:
-    return Change(
+def _invoice_posted(data: facts.InvoicePosted) -> JourneyChange:
+    return JourneyChange(
         milestone="posted",
         invoice_number=data.number,
         invoice_total=data.total.amount,
@@ -50,55 +50,57 @@ def _invoice_posted(data: facts.InvoicePosted) -> Change:
     )
 
 
-def _invoice_paid(data: facts.InvoicePaid) -> Change:
-    return Change(
+def _invoice_paid(data: facts.InvoicePaid) -> JourneyChange:
+    return JourneyChange(
         milestone="paid" if not data.residual else "part_paid",
         residual=data.residual.amount,
         payment_state=data.payment_state,
     )
 
 
-def _charge_captured(data: facts.ChargeCaptured) -> Change:
+def _charge_captured(data: facts.ChargeCaptured) -> JourneyChange:
     total = data.charge.total
-    return Change(milestone="charged", charge_total=total.amount, currency=total.currency)
+    return JourneyChange(milestone="charged", charge_total=total.amount, currency=total.currency)
 
 
-def _invoice_settled(data: facts.InvoiceSettled) -> Change:
-    return Change(milestone="settled_by_person", residual=data.residual.amount, payment_state=data.payment_state)
+def _invoice_settled(data: facts.InvoiceSettled) -> JourneyChange:
+    return JourneyChange(milestone="settled_by_person", residual=data.residual.amount, payment_state=data.payment_state)
 
 
-def _payment_posted(data: facts.PaymentPosted) -> Change:
-    return Change(milestone="payment_received", payment=(data.payment.payment, data.payment.amount.amount))
+def _payment_posted(data: facts.PaymentPosted) -> JourneyChange:
+    return JourneyChange(milestone="payment_received", payment=(data.payment.payment, data.payment.amount.amount))
 
 
 _EXCEPTION = "suture.exception.raised.v1"
-_CHANGES: dict[str, Callable[[Any], Change]] = {
-    "suture.appointment.booked.v1": lambda d: Change(milestone="booked", status="booked", start_at=d.start),
-    "suture.appointment.rescheduled.v1": lambda d: Change(milestone="rescheduled", status="booked", start_at=d.start),
-    "suture.appointment.arrived.v1": lambda _: Change(milestone="arrived", status="arrived"),
-    "suture.appointment.completed.v1": lambda d: Change(
+_CHANGES: dict[str, Callable[[Any], JourneyChange]] = {
+    "suture.appointment.booked.v1": lambda d: JourneyChange(milestone="booked", status="booked", start_at=d.start),
+    "suture.appointment.rescheduled.v1": lambda d: JourneyChange(
+        milestone="rescheduled", status="booked", start_at=d.start
+    ),
+    "suture.appointment.arrived.v1": lambda _: JourneyChange(milestone="arrived", status="arrived"),
+    "suture.appointment.completed.v1": lambda d: JourneyChange(
         milestone="completed", status="fulfilled", day=d.visit.day, completes=True
     ),
-    "suture.appointment.cancelled.v1": lambda _: Change(milestone="cancelled", status="cancelled"),
-    "suture.appointment.no_show.v1": lambda _: Change(milestone="no_show", status="noshow"),
-    "suture.eligibility.verified.v1": lambda _: Change(milestone="eligible"),
-    "suture.eligibility.unknown.v1": lambda _: Change(milestone="eligibility_unknown"),
+    "suture.appointment.cancelled.v1": lambda _: JourneyChange(milestone="cancelled", status="cancelled"),
+    "suture.appointment.no_show.v1": lambda _: JourneyChange(milestone="no_show", status="noshow"),
+    "suture.eligibility.verified.v1": lambda _: JourneyChange(milestone="eligible"),
+    "suture.eligibility.unknown.v1": lambda _: JourneyChange(milestone="eligibility_unknown"),
     "suture.charge.captured.v1": _charge_captured,
-    "suture.charge.voided.v1": lambda _: Change(milestone="charge_voided"),
-    "suture.invoice.drafted.v1": lambda _: Change(milestone="invoiced"),
+    "suture.charge.voided.v1": lambda _: JourneyChange(milestone="charge_voided"),
+    "suture.invoice.drafted.v1": lambda _: JourneyChange(milestone="invoiced"),
     "suture.invoice.posted.v1": _invoice_posted,
-    "suture.invoice.cancelled.v1": lambda _: Change(
+    "suture.invoice.cancelled.v1": lambda _: JourneyChange(
         milestone="invoice_cancelled", payment_state="reversed", residual=Decimal(0)
     ),
     "suture.invoice.paid.v1": _invoice_paid,
     "suture.payment.posted.v1": _payment_posted,
-    "suture.stock.consumed.v1": lambda _: Change(milestone="stocked"),
-    "suture.stock.returned.v1": lambda _: Change(milestone="stock_returned"),
-    "suture.compensation.accrued.v1": lambda _: Change(milestone="accrued"),
-    "suture.compensation.reversed.v1": lambda _: Change(milestone="accrual_reversed"),
-    "suture.invoice.changed_by_person.v1": lambda _: Change(milestone="changed_by_person"),
+    "suture.stock.consumed.v1": lambda _: JourneyChange(milestone="stocked"),
+    "suture.stock.returned.v1": lambda _: JourneyChange(milestone="stock_returned"),
+    "suture.compensation.accrued.v1": lambda _: JourneyChange(milestone="accrued"),
+    "suture.compensation.reversed.v1": lambda _: JourneyChange(milestone="accrual_reversed"),
+    "suture.invoice.changed_by_person.v1": lambda _: JourneyChange(milestone="changed_by_person"),
     "suture.invoice.settled.v1": _invoice_settled,
-    _EXCEPTION: lambda _: Change(milestone="exception"),
+    _EXCEPTION: lambda _: JourneyChange(milestone="exception"),
 }
 """Event type: what it changes. Types that aren't here concern no appointment."""
 
@@ -194,10 +196,10 @@ _NUMBERS: dict[str, Callable[[Any], tuple[tuple[str, str], ...]]] = {
 """Event type: the numbers that it tells, by which people look for its journey. A patient's is a reference."""
 
 
-def numbers_of(events: Sequence[Event]) -> list[Numbered]:
+def numbers_of(events: Sequence[Event]) -> list[KnownNumber]:
     """The numbers that events tell of their appointments."""
     return [
-        Numbered(number, kind, event.correlation_id)
+        KnownNumber(number, kind, event.correlation_id)
         for event in events
         if event.type in _NUMBERS
         for kind, number in _NUMBERS[event.type](event.payload())
@@ -224,7 +226,7 @@ def merge(events: Sequence[Event]) -> list[JourneyRow]:
     return [rows[key] for key in sorted(rows)]
 
 
-def _apply(row: JourneyRow, event: Event, change: Change) -> JourneyRow:
+def _apply(row: JourneyRow, event: Event, change: JourneyChange) -> JourneyRow:
     newest = change.status is not None and (event.sequence or 0) >= row.sequence
     told: dict[str, Any] = {
         name: value

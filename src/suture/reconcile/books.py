@@ -21,7 +21,7 @@ _APPOINTMENT = "scheduling.appointment"
 _CREDITS = frozenset({"correction", "credit"})
 
 
-class Entry(msgspec.Struct, frozen=True):
+class BookEntry(msgspec.Struct, frozen=True):
     """Where a kind of document is kept: its book, whether it counts as one, and the sign of its amount."""
 
     book: str
@@ -29,23 +29,23 @@ class Entry(msgspec.Struct, frozen=True):
     sign: int = 1
 
 
-ENTRIES: dict[str, dict[str, Entry]] = {
-    "scheduling": {"appointment": Entry(_APPOINTMENT)},
+ENTRIES: dict[str, dict[str, BookEntry]] = {
+    "scheduling": {"appointment": BookEntry(_APPOINTMENT)},
     "billing": {
-        "charge": Entry("billing.charge"),
-        "claim": Entry("billing.claim"),
-        "payment": Entry("billing.payment"),
+        "charge": BookEntry("billing.charge"),
+        "claim": BookEntry("billing.claim"),
+        "payment": BookEntry("billing.payment"),
     },
     "ledger": {
-        "invoice": Entry("ledger.invoice"),
-        "patient_invoice": Entry("ledger.invoice", counts=0),
-        "correction": Entry("ledger.invoice", counts=0, sign=-1),
-        "credit": Entry("ledger.invoice", counts=0, sign=-1),
-        "payment": Entry("ledger.payment"),
-        "stock_move": Entry("ledger.stock_move"),
-        "accrual": Entry("ledger.accrual"),
-        "alteration": Entry("ledger.alteration"),
-        "by_hand": Entry("ledger.by_hand"),
+        "invoice": BookEntry("ledger.invoice"),
+        "patient_invoice": BookEntry("ledger.invoice", counts=0),
+        "correction": BookEntry("ledger.invoice", counts=0, sign=-1),
+        "credit": BookEntry("ledger.invoice", counts=0, sign=-1),
+        "payment": BookEntry("ledger.payment"),
+        "stock_move": BookEntry("ledger.stock_move"),
+        "accrual": BookEntry("ledger.accrual"),
+        "alteration": BookEntry("ledger.alteration"),
+        "by_hand": BookEntry("ledger.by_hand"),
     },
 }
 """By side and kind. What else a ledger tells of (write-offs, remittances, …) has no counterpart to be compared with."""

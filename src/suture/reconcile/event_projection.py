@@ -12,7 +12,7 @@ from suture.catalogue.days import Days
 from suture.catalogue.model import ServiceIndex
 from suture.core.money import Money
 from suture.reconcile.books import COMPLETED
-from suture.store.events import Outgoing
+from suture.store.events import UnpublishedEvent
 from suture.store.ledger_snapshot import Holding, Price
 
 APPOINTMENT, CHARGE, INVOICE, PAYMENT = (f"suture.{kind}" for kind in ("appointment", "charge", "invoice", "payment"))
@@ -122,7 +122,7 @@ class EventProjection:
         )
 
 
-def prices(recorded: Iterable[Outgoing]) -> list[Price]:
+def prices(recorded: Iterable[UnpublishedEvent]) -> list[Price]:
     """What services were charged, by facility and currency."""
     charged = [one for one in recorded if one.event.type == "suture.charge.captured.v1"]
     return [

@@ -11,7 +11,7 @@ from suture.catalogue import Catalogue
 from suture.catalogue.manifest import Role
 from suture.catalogue.registry import first_called
 from suture.reconcile.differences import Difference
-from suture.store.discrepancies import Found
+from suture.store.discrepancies import FoundDifference
 from suture.store.ledger_snapshot import Holding
 
 _SHOWN = (
@@ -29,11 +29,11 @@ def by_key(documents: Iterable[Holding]) -> dict[str, list[Holding]]:
     return found
 
 
-def found(one: Difference, documents: Mapping[str, Sequence[Holding]], catalogue: Catalogue) -> Found:
+def found(one: Difference, documents: Mapping[str, Sequence[Holding]], catalogue: Catalogue) -> FoundDifference:
     """A difference as it is kept."""
     rule, pair = one.rule, one.pair
     seen = [*documents.get(one.key, ()), *(documents.get(one.appointment, ()) if one.appointment != one.key else ())]
-    return Found(
+    return FoundDifference(
         rule=rule.name,
         what=one.what,
         key=one.key,

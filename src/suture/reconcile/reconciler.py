@@ -24,7 +24,7 @@ from suture.reconcile.rule_engine import Compared, compare, suspects
 from suture.reconcile.sides import Sides
 from suture.store import discrepancies, events, ledger_snapshot, reconciliations
 from suture.store.database import Connection, Database
-from suture.store.reconciliations import Progress, Reconciliation
+from suture.store.reconciliations import Reconciliation, RunProgress
 
 log = structlog.get_logger()
 
@@ -69,7 +69,7 @@ class Reconciler:
             await self._compare(run, tell)
         return await self._told(run.id, tell)
 
-    async def look(self, keys: Sequence[str], appointments: Sequence[str], day: date | None = None) -> Progress:
+    async def look(self, keys: Sequence[str], appointments: Sequence[str], day: date | None = None) -> RunProgress:
         """Look at a few keys again, on all sides, now: what differs no more is closed, what does is told. What is of no
         appointment is found by its `day`, or is master data."""
         await self.fold(None)
@@ -135,12 +135,12 @@ class Reconciler:
             position += len(part)
             async with self._database.transaction() as connection:
                 await ledger_snapshot.total_days(connection, part[0], part[-1], self._clock.now())
-                await reconciliations.advance(connection, run.id, "reading", position, Progress(documents=documents))
+                await reconciliations.advance(connection, run.id, "reading", position, RunProgress(documents=documents))
             await self._told(run.id, tell)
         documents = await self._sides.read_master_data()
         await self._analyze()
         async with self._database.transaction() as connection:
-            await reconciliations.advance(connection, run.id, "comparing", 0, Progress(documents=documents))
+            await reconciliations.advance(connection, run.id, "comparing", 0, RunProgress(documents=documents))
 
     async def _compare(self, run: Reconciliation, tell: Tell) -> None:
         position, rules = run.position, [_at_once(rule) if run.at_once else rule for rule in self._rules]
@@ -157,7 +157,7 @@ class Reconciler:
             await reconciliations.advance(connection, run.id, "comparing", position, progress)
             await self._finish(connection, run.id)
 
-    async def _compare_part(self, span: tuple[date, date], rules: Sequence[Rule]) -> Progress:
+    async def _compare_part(self, span: tuple[date, date], rules: Sequence[Rule]) -> RunProgress:
         """First what is dated together, which is quick; then the keys that seem to differ, or did, wherever they are
         dated; then, since work goes on while sides are read, what still differs once more from all sides.
 
@@ -168,7 +168,7 @@ class Reconciler:
             doubted = await suspects(connection, rules, now, span, self._days.westernmost(now))
             keys = sorted(doubted | {key for one in known for key in (one.key, one.appointment) if key})
         if not keys:
-            return Progress()
+            return RunProgress()
         async with self._database.transaction() as connection:
             await ledger_snapshot.scope_keys(connection, keys)
             compared = await self._differences(connection, span, rules)
@@ -192,7 +192,7 @@ class Reconciler:
         for first in range(0, len(appointments), _LOOKED_AT_ONCE):
             await self._sides.read_appointments(appointments[first : first + _LOOKED_AT_ONCE])
 
-    async def _tell(self, connection: Connection, compared: Compared, span: tuple[date, date] | None) -> Progress:
+    async def _tell(self, connection: Connection, compared: Compared, span: tuple[date, date] | None) -> RunProgress:
         """Open what differs and nobody knows of, close what differs no more."""
         now = self._clock.now()
         known = await self._teller.explained(connection, compared.told, now - _ON_ITS_WAY)
@@ -201,7 +201,7 @@ class Reconciler:
         documents = evidence.by_key(await ledger_snapshot.documents(connection, keys))
         opened = await self._teller.open(connection, told, documents, now)
         cleared = await self._teller.close(connection, compared.raw, span, now)
-        return Progress(found=opened, cleared=cleared, explained=len(compared.told) - len(told))
+        return RunProgress(found=opened, cleared=cleared, explained=len(compared.told) - len(told))
 
     async def _finish(self, connection: Connection, number: int) -> None:
         now = self._clock.now()

@@ -26,7 +26,7 @@ _LOOK_SECONDS = 30.0
 _FAILED_SECONDS = 60.0
 
 
-class Watch:
+class ReconciliationWatch:
     """A worker's loop. One run at a time over all workers; a run that a worker left is gone on with by another."""
 
     def __init__(

@@ -24,7 +24,7 @@ _SIGNED = "audit.signed"
 """The act from which on entries are signed, in a trail that an earlier version began."""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One act. `detail` is JSON and holds references only; `reason` is the person's own words."""
 
     id: int
@@ -50,7 +50,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.encode((*told, self.detail, self.previous.hex()))
 
 
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
+class AuditSelection(msgspec.Struct, frozen=True, kw_only=True):
     """Which entries: all conditions hold together, empty ones for all. `action` and `subject` may be the first part of
     one (``exception``, ``Exception/``)."""
 
@@ -81,7 +81,7 @@ class Trail:
         """Append an entry in this transaction; one writer at a time. Its head is kept once that is committed."""
         await connection.execute(_SQL["lock"])
         last = await connection.fetchrow(_SQL["last"])
-        entry = Entry(
+        entry = AuditEntry(
             id=last["id"] + 1 if last else 1,
             at=at,
             actor=actor,
@@ -102,7 +102,7 @@ class Trail:
     async def prove(self, connection: Connection) -> "Proof":
         """Whether the whole trail is as it was written."""
         heads = {} if self._anchor is None else self._anchor.heads()
-        link = _Link(self._key, heads)
+        link = _ProofLink(self._key, heads)
         async for entry in _all(connection):
             fault = link.fault(entry)
             if fault is not None:
@@ -171,7 +171,7 @@ _FAULTS = {
 }
 
 
-class _Link:
+class _ProofLink:
     """Where a proof stands: the entries so far are as they were written."""
 
     def __init__(self, key: bytes, heads: dict[int, str]) -> None:
@@ -181,7 +181,7 @@ class _Link:
         self._previous = _FIRST
         self._signed = False
 
-    def fault(self, entry: Entry) -> Fault | None:
+    def fault(self, entry: AuditEntry) -> Fault | None:
         """What is wrong with the entry that comes next."""
         head = self._heads.get(self.number + 1)
         as_kept = head is None or head == entry.hash.hex()
@@ -197,24 +197,24 @@ class _Link:
             return Fault.REHASHED
         return None if as_kept else Fault.REPLACED
 
-    def _unsigned_fault(self, entry: Entry, as_kept: bool) -> Fault | None:
+    def _unsigned_fault(self, entry: AuditEntry, as_kept: bool) -> Fault | None:
         if entry.hash != entry.unsigned():
             return Fault.CHANGED
         if self._signed or not as_kept:
             return Fault.REHASHED
         return None if entry.previous == self._previous else Fault.GONE
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: AuditEntry) -> None:
         self._signed = self._signed or hmac.compare_digest(entry.hash, entry.signed(self._key))
         self.number, self._previous = entry.id, entry.hash
 
 
-async def newest(connection: Connection, subject: str = "", most: int = 50) -> list[Entry]:
+async def newest(connection: Connection, subject: str = "", most: int = 50) -> list[AuditEntry]:
     """The latest entries (about `subject`), newest first."""
     return [_entry(row) for row in await connection.fetch(_SQL["newest"], subject, most)]
 
 
-async def select(connection: Connection, selection: Selection, before: int | None, most: int) -> list[Entry]:
+async def select(connection: Connection, selection: AuditSelection, before: int | None, most: int) -> list[AuditEntry]:
     """The entries of a selection, newest first, before one by its number."""
     rows = await connection.fetch(
         _SQL["select"], selection.actor, selection.action, selection.subject, before, selection.until, most
@@ -222,12 +222,12 @@ async def select(connection: Connection, selection: Selection, before: int | Non
     return [_entry(row) for row in rows]
 
 
-async def of_acts(connection: Connection, acts: Sequence[str]) -> list[Entry]:
+async def of_acts(connection: Connection, acts: Sequence[str]) -> list[AuditEntry]:
     """All entries of these acts, oldest first."""
     return [_entry(row) for row in await connection.fetch(_SQL["of_acts"], list(acts))]
 
 
-async def _all(connection: Connection) -> AsyncIterator[Entry]:
+async def _all(connection: Connection) -> AsyncIterator[AuditEntry]:
     last = 0
     while rows := await connection.fetch(_SQL["page"], last, _PAGE):
         for row in rows:
@@ -235,5 +235,5 @@ async def _all(connection: Connection) -> AsyncIterator[Entry]:
         last = rows[-1]["id"]
 
 
-def _entry(row: Record) -> Entry:
-    return Entry(**dict(row))
+def _entry(row: Record) -> AuditEntry:
+    return AuditEntry(**dict(row))

@@ -78,14 +78,14 @@ def _delivery(row: Record) -> Delivery:
     )
 
 
-class Settled(msgspec.Struct, frozen=True):
+class SettledDelivery(msgspec.Struct, frozen=True):
     """What became of a delivery: ``ingested``, or an exception (``excepted``); and whom it is about, where known."""
 
     state: str
     subject: str | None = None
 
 
-async def settle(connection: Connection, settled: Mapping[int, Settled], at: datetime) -> int:
+async def settle(connection: Connection, settled: Mapping[int, SettledDelivery], at: datetime) -> int:
     """Say of each delivery what became of it; answers how many of them still waited for that."""
     rows = await connection.fetch(
         _SQL["settle"],

@@ -13,7 +13,7 @@ from suture.store.database import Connection, sql
 _SQL = sql("discrepancies")
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class FoundDifference(msgspec.Struct, frozen=True, kw_only=True):
     """A difference to be opened. `what` is ``missing``, ``unexpected``, ``twice``, ``differs``, ``changed``,
     ``deleted`` or ``overdue``; `money` is what is at stake; `evidence` what both sides hold (JSON); `fingerprint` tells
     the same evidence from another."""
@@ -72,7 +72,7 @@ class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
     proof: Any
 
 
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
+class DiscrepancySelection(msgspec.Struct, frozen=True, kw_only=True):
     """Which discrepancies: all conditions hold together, empty ones for all. ``open`` includes what is being repaired;
     `about` is a key or an appointment."""
 
@@ -96,7 +96,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     oldest: datetime
 
 
-class Settled(msgspec.Struct, frozen=True, kw_only=True):
+class SettledDiscrepancies(msgspec.Struct, frozen=True, kw_only=True):
     """Closed discrepancies of a rule, by how they were closed."""
 
     rule: str
@@ -105,9 +105,9 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     money: Decimal
 
 
-async def put(connection: Connection, found: Sequence[Found], at: datetime, due: datetime) -> list[Opened]:
+async def put(connection: Connection, found: Sequence[FoundDifference], at: datetime, due: datetime) -> list[Opened]:
     """Open what isn't open yet; answers all that stand now, those that a person accepted as they are left out."""
-    columns = [[getattr(one, name) for one in found] for name in Found.__struct_fields__]
+    columns = [[getattr(one, name) for one in found] for name in FoundDifference.__struct_fields__]
     return [Opened(**dict(row)) for row in await connection.fetch(_SQL["open"], *columns, at, due)]
 
 
@@ -140,7 +140,7 @@ async def begin_repair(connection: Connection, number: int, by: str) -> bool:
     return await connection.fetchval(_SQL["repairing"], number, by) is not None
 
 
-async def select(connection: Connection, selection: Selection, most: int = 1000) -> list[Discrepancy]:
+async def select(connection: Connection, selection: DiscrepancySelection, most: int = 1000) -> list[Discrepancy]:
     """The discrepancies of a selection, oldest first."""
     rows = await connection.fetch(
         _SQL["select"],
@@ -156,7 +156,9 @@ async def select(connection: Connection, selection: Selection, most: int = 1000)
     return [_discrepancy(row) for row in rows]
 
 
-async def page(connection: Connection, selection: Selection, before: int | None, most: int) -> list[Discrepancy]:
+async def page(
+    connection: Connection, selection: DiscrepancySelection, before: int | None, most: int
+) -> list[Discrepancy]:
     """Discrepancies of a selection's state, rule and owner, the newest first, before one by its number."""
     rows = await connection.fetch(_SQL["page"], selection.state, selection.rule, selection.owner, before, most)
     return [_discrepancy(row) for row in rows]
@@ -171,8 +173,8 @@ async def summary(connection: Connection, first: date | None = None, last: date 
     return [Summary(**dict(row)) for row in await connection.fetch(_SQL["summary"], first, last)]
 
 
-async def settled(connection: Connection, first: date, last: date) -> list[Settled]:
-    return [Settled(**dict(row)) for row in await connection.fetch(_SQL["settled"], first, last)]
+async def settled(connection: Connection, first: date, last: date) -> list[SettledDiscrepancies]:
+    return [SettledDiscrepancies(**dict(row)) for row in await connection.fetch(_SQL["settled"], first, last)]
 
 
 def _discrepancy(row: Record) -> Discrepancy:

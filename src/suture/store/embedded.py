@@ -18,7 +18,7 @@ import psutil
 
 from suture.core.interrupts import interrupts_wait
 from suture.store.logfiles import last_lines, log_file
-from suture.store.places import EmbeddedFailed, Place, own, programs, server_user, wheel_programs
+from suture.store.places import DatabasePlace, EmbeddedFailed, own, programs, server_user, wheel_programs
 
 _START_SECONDS = 60
 _STOP_SECONDS = 30
@@ -52,7 +52,7 @@ class EmbeddedPostgres:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
-        self._place = Place(self._folder)
+        self._place = DatabasePlace(self._folder)
         self._log = self._folder / "log" / "postgres.log"
         self._child: subprocess.Popen[bytes] | None = None
 

@@ -33,7 +33,7 @@ class EventFinder:
         return [found.get(key) for key in wanted]
 
 
-class Outgoing(msgspec.Struct, frozen=True):
+class UnpublishedEvent(msgspec.Struct, frozen=True):
     """An event that the backbone has not confirmed, with its place in our order."""
 
     seq: int
@@ -52,17 +52,17 @@ async def latest_of_type(connection: Connection, event_type: str, journeys: Sequ
     return {row["correlation_id"]: msgspec.json.decode(row["data"], type=EVENT_TYPES[event_type]) for row in rows}
 
 
-async def after(connection: Connection, seq: int, types: Sequence[str], most: int) -> list[Outgoing]:
+async def after(connection: Connection, seq: int, types: Sequence[str], most: int) -> list[UnpublishedEvent]:
     """Effective events of these types with a later number, in the order in which they were recorded. A number is given
     before its transaction ends: one that is lower may come later."""
     rows = await connection.fetch(_SQL["after"], seq, list(types), most)
-    return [Outgoing(row["seq"], _event(row)) for row in rows]
+    return [UnpublishedEvent(row["seq"], _event(row)) for row in rows]
 
 
-async def unpublished(connection: Connection, most: int) -> list[Outgoing]:
+async def unpublished(connection: Connection, most: int) -> list[UnpublishedEvent]:
     """Events that the backbone has not confirmed, in the order they were recorded."""
     rows = await connection.fetch(_SQL["unpublished"], most)
-    return [Outgoing(row["seq"], _event(row)) for row in rows]
+    return [UnpublishedEvent(row["seq"], _event(row)) for row in rows]
 
 
 def _event(row: Record) -> Event:

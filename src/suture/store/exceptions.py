@@ -107,7 +107,7 @@ def cause_key(code: str, reason: str, owner: str, interface: str | None) -> str:
     return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
 
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
+class ExceptionSelection(msgspec.Struct, frozen=True, kw_only=True):
     """Which exceptions: all conditions hold together, empty ones for all."""
 
     numbers: tuple[int, ...] = ()
@@ -170,7 +170,7 @@ async def assign(connection: Connection, numbers: Sequence[int], assignee: str |
     return [row["number"] for row in await connection.fetch(_SQL["assign"], numbers, assignee)]
 
 
-async def select(connection: Connection, selection: Selection, most: int = 1000) -> list[OpenException]:
+async def select(connection: Connection, selection: ExceptionSelection, most: int = 1000) -> list[OpenException]:
     """The exceptions of a selection, oldest first."""
     rows = await connection.fetch(
         _SQL["select"],
@@ -182,7 +182,7 @@ async def select(connection: Connection, selection: Selection, most: int = 1000)
 
 
 async def page(
-    connection: Connection, selection: Selection, after: tuple[datetime, int] | None, most: int
+    connection: Connection, selection: ExceptionSelection, after: tuple[datetime, int] | None, most: int
 ) -> list[OpenException]:
     """The exceptions of a selection, oldest first, after a place in that order."""
     at, number = after or (None, 0)
@@ -238,7 +238,7 @@ async def count_overdue(connection: Connection, now: datetime) -> int:
     return count
 
 
-def _conditions(selection: Selection) -> tuple[object, ...]:
+def _conditions(selection: ExceptionSelection) -> tuple[object, ...]:
     """What the statements ask of a selection, but for its numbers, in their order."""
     return (
         selection.state,

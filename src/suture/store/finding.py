@@ -10,7 +10,7 @@ from suture.store.database import Connection, sql
 _SQL = sql("finding")
 
 
-class Numbered(msgspec.Struct, frozen=True, order=True):
+class KnownNumber(msgspec.Struct, frozen=True, order=True):
     """A number, what it is the number of, and the appointment that this belongs to."""
 
     number: str
@@ -33,11 +33,11 @@ async def in_ledger(connection: Connection, number: str, most: int, *, beginning
     return [InLedger(**dict(row)) for row in await connection.fetch(_SQL["in_ledger"], number, beginning, most)]
 
 
-async def put(connection: Connection, numbers: Iterable[Numbered]) -> None:
+async def put(connection: Connection, numbers: Iterable[KnownNumber]) -> None:
     """Keep numbers; those that are known already change nothing."""
     known = sorted(set(numbers))
     if known:
-        columns = [[getattr(one, name) for one in known] for name in Numbered.__struct_fields__]
+        columns = [[getattr(one, name) for one in known] for name in KnownNumber.__struct_fields__]
         await connection.execute(_SQL["put"], *columns)
 
 
@@ -46,12 +46,12 @@ async def heard_of(connection: Connection, appointments: Iterable[str]) -> set[s
     return {row["appointment"] for row in await connection.fetch(_SQL["heard_of"], sorted(set(appointments)))}
 
 
-async def called(connection: Connection, number: str) -> list[Numbered]:
-    return [Numbered(**dict(row)) for row in await connection.fetch(_SQL["called"], number)]
+async def called(connection: Connection, number: str) -> list[KnownNumber]:
+    return [KnownNumber(**dict(row)) for row in await connection.fetch(_SQL["called"], number)]
 
 
-async def starting_with(connection: Connection, prefix: str, most: int) -> list[Numbered]:
-    return [Numbered(**dict(row)) for row in await connection.fetch(_SQL["starting_with"], prefix, most)]
+async def starting_with(connection: Connection, prefix: str, most: int) -> list[KnownNumber]:
+    return [KnownNumber(**dict(row)) for row in await connection.fetch(_SQL["starting_with"], prefix, most)]
 
 
 async def journey_of_identity(connection: Connection, identity: UUID) -> str | None:

@@ -11,7 +11,7 @@ _SQL = sql("guesses")
 _KEPT = timedelta(days=2)
 
 
-class Limit(msgspec.Struct, frozen=True):
+class GuessLimit(msgspec.Struct, frozen=True):
     """`free` tries of something, then a pause that begins at a minute and doubles up to `longest`."""
 
     key: bytes
@@ -19,14 +19,14 @@ class Limit(msgspec.Struct, frozen=True):
     longest: timedelta
 
 
-class Taken(msgspec.Struct, frozen=True):
+class CountedTry(msgspec.Struct, frozen=True):
     """A try that is counted: how many there were in vain, this one included, and until when the next must wait."""
 
     failures: int
     locked_until: datetime | None
 
 
-async def take(connection: Connection, limits: Sequence[Limit], now: datetime) -> list[Taken] | None:
+async def take(connection: Connection, limits: Sequence[GuessLimit], now: datetime) -> list[CountedTry] | None:
     """Count a try by each limit, in one order for all; None where one of them is locked, and nothing is counted then
     if the transaction is given up."""
     taken = []
@@ -34,7 +34,7 @@ async def take(connection: Connection, limits: Sequence[Limit], now: datetime) -
         row = await connection.fetchrow(_SQL["take"], limit.key, now, limit.free, limit.longest.total_seconds())
         if row is None:
             return None
-        taken.append((limit.key, Taken(row["failures"], row["locked_until"])))
+        taken.append((limit.key, CountedTry(row["failures"], row["locked_until"])))
     order = {limit.key: place for place, limit in enumerate(limits)}
     return [one for _, one in sorted(taken, key=lambda pair: order[pair[0]])]
 

@@ -23,7 +23,7 @@ class Kept(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Standing(Enum):
+class KeyStanding(Enum):
     """What is known of a key that can't be taken."""
 
     UNDER_WAY = "under_way"
@@ -37,7 +37,7 @@ class Answers:
         self._database = database
         self._vault = vault
 
-    async def begin(self, client: str, key: UUID, content: bytes, now: datetime) -> Kept | Standing | None:
+    async def begin(self, client: str, key: UUID, content: bytes, now: datetime) -> Kept | KeyStanding | None:
         """Take a key for a call of this content. None: it is the caller's to answer; else what is known of it."""
         printed = self._vault.fingerprint(content)
         async with self._database.connection() as connection:
@@ -45,11 +45,11 @@ class Answers:
                 return None
             row = await connection.fetchrow(_SQL["known"], client, key)
         if row is None:
-            return Standing.UNDER_WAY
+            return KeyStanding.UNDER_WAY
         if row["print"] != printed:
-            return Standing.OTHER_BODY
+            return KeyStanding.OTHER_BODY
         if row["status"] is None:
-            return Standing.UNDER_WAY
+            return KeyStanding.UNDER_WAY
         opened = await self._vault.open(Sealed(row["key_id"], row["box"]), _binding(client, key))
         return msgspec.msgpack.decode(opened, type=Kept)
 

@@ -25,7 +25,7 @@ class InboxFull(Exception):
     """More deliveries wait for their commit than it is good to keep in memory. Send them again in a while."""
 
 
-class Verdict(Enum):
+class DeliveryVerdict(Enum):
     NEW = "new"
     KNOWN = "known"
     CONFLICT = "conflict"
@@ -35,7 +35,7 @@ class Receipt(msgspec.Struct, frozen=True):
     """Answer to a delivery. The same delivery always gets the same `receipt`."""
 
     receipt: UUID
-    verdict: Verdict
+    verdict: DeliveryVerdict
 
 
 class _Accepting(msgspec.Struct, frozen=True):
@@ -109,11 +109,11 @@ class Inbox:
     def _receipt(item: _Accepting, new: set[UUID], conflicts: set[tuple[UUID, bytes]]) -> Receipt:
         """The first of a new delivery takes it from `new`; the next in the same batch is known."""
         if (item.receipt, item.fingerprint) in conflicts:
-            return Receipt(item.receipt, Verdict.CONFLICT)
+            return Receipt(item.receipt, DeliveryVerdict.CONFLICT)
         if item.receipt in new:
             new.remove(item.receipt)
-            return Receipt(item.receipt, Verdict.NEW)
-        return Receipt(item.receipt, Verdict.KNOWN)
+            return Receipt(item.receipt, DeliveryVerdict.NEW)
+        return Receipt(item.receipt, DeliveryVerdict.KNOWN)
 
     async def _insert(self, connection: Connection, batch: Sequence[_Accepting]) -> set[UUID]:
         rows = await connection.fetch(

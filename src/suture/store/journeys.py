@@ -36,7 +36,7 @@ class JourneyRow(msgspec.Struct, frozen=True, kw_only=True):
     known_at: datetime | None = None
 
 
-class Stage(StrEnum):
+class FunnelStage(StrEnum):
     """A part of the funnel, named as its figure in `Funnel`."""
 
     SEEN = "seen"
@@ -129,7 +129,7 @@ async def recent(connection: Connection, most: int) -> list[JourneyRow]:
 
 
 async def of_stage(
-    connection: Connection, since: datetime, stage: Stage, most: int, after: tuple[datetime, str] | None = None
+    connection: Connection, since: datetime, stage: FunnelStage, most: int, after: tuple[datetime, str] | None = None
 ) -> list[JourneyRow]:
     """The journeys behind a figure of the funnel, those that moved last first, after a place in that order."""
     at, appointment = after or (None, "")

@@ -71,7 +71,7 @@ def _installed() -> Path:
     return Path(wheel.origin).parents[1]
 
 
-class Place:
+class DatabasePlace:
     """Where the Postgres of one data folder keeps its data, and which programs its user can run."""
 
     def __init__(self, folder: Path) -> None:
@@ -164,7 +164,7 @@ class Place:
         owner = self._owner(place)
         if owner is None or owner == self._folder:
             return
-        if Place(owner).data == self.data:
+        if DatabasePlace(owner).data == self.data:
             raise EmbeddedFailed(
                 f"{self._folder} is a copy of {owner}, and the database in {place} is the other's: remove "
                 f"{self._pointer} to begin with an empty one, or choose the other folder by SUTURE_DATA_DIR"
@@ -272,7 +272,7 @@ def clean(folder: Path) -> None:
     the programs, once nobody's data are left beside it."""
     folder = folder.resolve()
     for place in _places():
-        owner = Place._owner(place)
+        owner = DatabasePlace._owner(place)
         if owner is not None and owner.is_relative_to(folder):
             shutil.rmtree(place, ignore_errors=True)
     if not any(_places()):

@@ -46,7 +46,7 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 Journal = dict[str, StepRecord]
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
+class ClaimedProcess(msgspec.Struct, frozen=True, kw_only=True):
     """A process in a worker's hands until its lease ends.
 
     `in_doubt`: the worker before fell silent, and a step may have been begun. `round` counts how often steps that had
@@ -125,7 +125,7 @@ class ProcessStore:
         lease_until: datetime,
         most: int,
         definitions: Sequence[str] | None = None,
-    ) -> list[Claim]:
+    ) -> list[ClaimedProcess]:
         """Take up to `most` due processes; nobody else gets them before `lease_until`.
 
         Of definitions that aren't named here (None: any), only those that have waited long for somebody who knows them.
@@ -134,7 +134,7 @@ class ProcessStore:
             rows = await connection.fetch(_SQL["claim"], now, most, worker, lease_until, definitions)
         return [_claim(dict(row)) for row in rows]
 
-    async def renew(self, held: Sequence[Claim], lease_until: datetime) -> None:
+    async def renew(self, held: Sequence[ClaimedProcess], lease_until: datetime) -> None:
         """Keep what is held until `lease_until`."""
         held = sorted(held, key=lambda claim: claim.key)
         async with self._database.connection() as connection:
@@ -200,9 +200,9 @@ def _hold(checkpoint: Checkpoint) -> tuple[str, int]:
     return checkpoint.key, checkpoint.fence
 
 
-def _claim(row: dict[str, Any]) -> Claim:
+def _claim(row: dict[str, Any]) -> ClaimedProcess:
     journal = msgspec.json.decode(row.pop("journal"), type=Journal)
-    return Claim(journal=journal, **row)
+    return ClaimedProcess(journal=journal, **row)
 
 
 class ProcessView(msgspec.Struct, frozen=True, kw_only=True):

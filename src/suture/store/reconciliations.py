@@ -36,7 +36,7 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     at_once: bool = False
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class RunProgress(msgspec.Struct, frozen=True, kw_only=True):
     """What a part of a run came to."""
 
     documents: int = 0
@@ -95,7 +95,7 @@ async def begin(connection: Connection, number: int, days: Sequence[date], at: d
     await connection.execute(_SQL["begin"], number, list(days), at)
 
 
-async def advance(connection: Connection, number: int, state: str, position: int, progress: Progress) -> None:
+async def advance(connection: Connection, number: int, state: str, position: int, progress: RunProgress) -> None:
     """A part is done: what it came to counts with it, or not at all."""
     told = (progress.documents, progress.found, progress.cleared, progress.explained)
     await connection.execute(_SQL["advance"], number, state, position, *told)

@@ -10,7 +10,7 @@ from suture.store.database import Connection, sql
 _SQL = sql("statistics")
 
 
-class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
+class UnsettledCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What is still on its way: deliveries, processes running, processes waiting, events not yet published.
 
     A process that waits for what an exception of its journey holds back isn't on its way.
@@ -42,7 +42,7 @@ class Latencies(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
+class HeldBack(msgspec.Struct, frozen=True, kw_only=True):
     """An exception by the appointment or payment that it holds back: open, or discarded for a reason."""
 
     key: str | None
@@ -55,8 +55,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
-async def unsettled(connection: Connection) -> Unsettled:
-    return Unsettled(**dict(await connection.fetchrow(_SQL["unsettled"]) or {}))
+async def unsettled(connection: Connection) -> UnsettledCounts:
+    return UnsettledCounts(**dict(await connection.fetchrow(_SQL["unsettled"]) or {}))
 
 
 async def facts_by_type(connection: Connection) -> dict[str, int]:
@@ -84,5 +84,5 @@ def _percentiles(values: Sequence[Sequence[float]] | None) -> tuple[float, ...]:
     return tuple(round(float(value), 2) for value in values[0]) if values and values[0] else ()
 
 
-async def held(connection: Connection) -> list[Held]:
-    return [Held(**dict(row)) for row in await connection.fetch(_SQL["held"])]
+async def held(connection: Connection) -> list[HeldBack]:
+    return [HeldBack(**dict(row)) for row in await connection.fetch(_SQL["held"])]

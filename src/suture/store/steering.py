@@ -50,7 +50,7 @@ class ProcessDetail(ProcessRow, frozen=True, kw_only=True):
     journal: Journal
 
 
-class Unsettled(msgspec.Struct, frozen=True):
+class UnsettledProcesses(msgspec.Struct, frozen=True):
     definition: str
     state: str
     count: int
@@ -89,9 +89,9 @@ async def page(
     return [ProcessRow(**dict(row)) for row in rows]
 
 
-async def unsettled(connection: Connection) -> list[Unsettled]:
+async def unsettled(connection: Connection) -> list[UnsettledProcesses]:
     """How many processes are not done, by definition and state."""
-    return [Unsettled(**dict(row)) for row in await connection.fetch(_SQL["unsettled"])]
+    return [UnsettledProcesses(**dict(row)) for row in await connection.fetch(_SQL["unsettled"])]
 
 
 async def one(connection: Connection, key: str) -> ProcessDetail | None:

@@ -14,7 +14,7 @@ from suture.store.sealing import Sealed
 _SQL = sql("subscriptions")
 
 
-class Secrets(msgspec.Struct, frozen=True):
+class SigningSecrets(msgspec.Struct, frozen=True):
     """``whsec_`` secrets: the current one, and the one before, which signs beside it until it ends."""
 
     current: str
@@ -60,13 +60,13 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     answer: str
 
 
-async def seal(vault: Vault, number: UUID, secrets: Secrets, now: datetime) -> Sealed:
+async def seal(vault: Vault, number: UUID, secrets: SigningSecrets, now: datetime) -> Sealed:
     key = await vault.key_for(now)
     return key.seal(msgspec.json.encode(secrets), _binding(number))
 
 
-async def secrets_of(vault: Vault, subscription: Subscription) -> Secrets:
-    return msgspec.json.decode(await vault.open(subscription.sealed, _binding(subscription.id)), type=Secrets)
+async def secrets_of(vault: Vault, subscription: Subscription) -> SigningSecrets:
+    return msgspec.json.decode(await vault.open(subscription.sealed, _binding(subscription.id)), type=SigningSecrets)
 
 
 async def add(

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
-_NOTHING: AbstractContextManager["Span | None"] = nullcontext()
+_NOTHING: AbstractContextManager["TraceSpan | None"] = nullcontext()
 
 
-class Span(Protocol):
+class TraceSpan(Protocol):
     """As far as it is used here."""
 
     def set_attribute(self, key: str, value: Any) -> None: ...
@@ -59,18 +59,18 @@ def shutdown() -> None:
     _now.provider = _now.tracer = None
 
 
-def span(name: str, journey: str, **attributes: str | int) -> AbstractContextManager[Span | None]:
+def span(name: str, journey: str, **attributes: str | int) -> AbstractContextManager[TraceSpan | None]:
     """Around a piece of work for a journey. Free where tracing is off."""
     return _NOTHING if _now.tracer is None else _begun(name, journey, attributes)
 
 
-def within(name: str, **attributes: str | int) -> AbstractContextManager[Span | None]:
+def within(name: str, **attributes: str | int) -> AbstractContextManager[TraceSpan | None]:
     """Around a piece of work inside of a span; nothing where there is none."""
     return _NOTHING if _now.tracer is None else _nested(name, attributes)
 
 
 @contextmanager
-def _begun(name: str, journey: str, attributes: dict[str, str | int]) -> Iterator[Span]:
+def _begun(name: str, journey: str, attributes: dict[str, str | int]) -> Iterator[TraceSpan]:
     from opentelemetry import trace
 
     digest = hashlib.sha256(journey.encode()).digest()
@@ -87,7 +87,7 @@ def _begun(name: str, journey: str, attributes: dict[str, str | int]) -> Iterato
 
 
 @contextmanager
-def _nested(name: str, attributes: dict[str, str | int]) -> Iterator[Span | None]:
+def _nested(name: str, attributes: dict[str, str | int]) -> Iterator[TraceSpan | None]:
     from opentelemetry import trace
 
     if not trace.get_current_span().get_span_context().is_valid:

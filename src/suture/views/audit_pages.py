@@ -3,12 +3,12 @@
 from suture.acting.actor import Actor
 from suture.acting.context import CommandContext
 from suture.store import audit
-from suture.store.audit import Entry, Proof, Selection
+from suture.store.audit import AuditEntry, AuditSelection, Proof
 
 
 async def entries(
-    desk: CommandContext, actor: Actor, selection: Selection, before: int | None, most: int = 50
-) -> list[Entry]:
+    desk: CommandContext, actor: Actor, selection: AuditSelection, before: int | None, most: int = 50
+) -> list[AuditEntry]:
     """The entries of a selection, the newest first, before one by its number."""
     actor.check(desk, "audit.read")
     async with desk.database.connection() as connection:

@@ -12,7 +12,7 @@ from suture.store import corrections
 from suture.store.corrections import CodeCorrection, merged
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class CodeRow(msgspec.Struct, frozen=True, kw_only=True):
     """What a source's code means here, and who said so (None: the catalogue)."""
 
     source: str
@@ -20,7 +20,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     correction: CodeCorrection | None = None
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class RowChange(msgspec.Struct, frozen=True, kw_only=True):
     """A row in which two versions differ; empty: there is none."""
 
     source: str
@@ -32,7 +32,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """A version of a table, and what it changed of the one before."""
 
     number: int
-    change: Change
+    change: RowChange
     actor: str
     reason: str
     at: datetime
@@ -43,7 +43,7 @@ class TableView(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     table: CodeTable
-    rows: list[Row]
+    rows: list[CodeRow]
     versions: list[Version]
 
     @property
@@ -66,12 +66,14 @@ async def table(desk: CommandContext, name: str) -> TableView:
     return TableView(
         name=name,
         table=known,
-        rows=[Row(source=source, code=code, correction=newest.get(source)) for source, code in sorted(rows.items())],
+        rows=[
+            CodeRow(source=source, code=code, correction=newest.get(source)) for source, code in sorted(rows.items())
+        ],
         versions=_versions(known.rows, history)[::-1],
     )
 
 
-async def diff(desk: CommandContext, name: str, before: int, after: int) -> list[Change]:
+async def diff(desk: CommandContext, name: str, before: int, after: int) -> list[RowChange]:
     """The rows in which two versions differ, by source. Raises `NotPossible` where there is no such version."""
     known = table_named(desk.catalogue, name)
     async with desk.database.connection() as connection:
@@ -79,10 +81,10 @@ async def diff(desk: CommandContext, name: str, before: int, after: int) -> list
     return changes(version_at(known, history, before), version_at(known, history, after))
 
 
-def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[RowChange]:
     """The rows in which two tables differ, by source."""
     return [
-        Change(source=source, before=before.get(source, ""), after=after.get(source, ""))
+        RowChange(source=source, before=before.get(source, ""), after=after.get(source, ""))
         for source in sorted(before.keys() | after.keys())
         if before.get(source) != after.get(source)
     ]
@@ -91,7 +93,7 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]
 def _versions(rows: Mapping[str, str], history: list[CodeCorrection]) -> list[Version]:
     known, found = dict(rows), []
     for one in history:
-        change = Change(source=one.source, before=known.get(one.source, ""), after=one.code)
+        change = RowChange(source=one.source, before=known.get(one.source, ""), after=one.code)
         found.append(Version(number=one.id, change=change, actor=one.actor, reason=one.reason, at=one.at))
         known[one.source] = one.code
     return found

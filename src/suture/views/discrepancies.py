@@ -10,9 +10,9 @@ from suture.catalogue.reconciliation import Rule
 from suture.reconcile import sisters
 from suture.reconcile.watch import window
 from suture.store import audit, discrepancies, exceptions, ledger_snapshot, reconciliations
-from suture.store.audit import Entry
+from suture.store.audit import AuditEntry
 from suture.store.database import Connection, Database
-from suture.store.discrepancies import Discrepancy, Selection, Summary
+from suture.store.discrepancies import Discrepancy, DiscrepancySelection, Summary
 from suture.store.exceptions import Closed, OpenException
 from suture.store.ledger_snapshot import DailyTotals
 from suture.store.reconciliations import Reconciliation
@@ -24,7 +24,7 @@ class DiscrepancyAccount(msgspec.Struct, frozen=True, kw_only=True):
     discrepancy: Discrepancy
     rule: Rule | None
     exceptions: list[OpenException]
-    acts: list[Entry]
+    acts: list[AuditEntry]
 
 
 async def progress(database: Database, number: int) -> Reconciliation:
@@ -48,13 +48,15 @@ async def newest(database: Database, most: int) -> list[Reconciliation]:
         return await reconciliations.newest(connection, most)
 
 
-async def listed(database: Database, selection: Selection, most: int = 200) -> list[Discrepancy]:
+async def listed(database: Database, selection: DiscrepancySelection, most: int = 200) -> list[Discrepancy]:
     """The discrepancies of a selection, oldest first."""
     async with database.connection() as connection:
         return await discrepancies.select(connection, selection, most)
 
 
-async def page(database: Database, selection: Selection, before: int | None, most: int = 50) -> list[Discrepancy]:
+async def page(
+    database: Database, selection: DiscrepancySelection, before: int | None, most: int = 50
+) -> list[Discrepancy]:
     """Discrepancies page by page, the newest first."""
     async with database.connection() as connection:
         return await discrepancies.page(connection, selection, before, most)
@@ -89,7 +91,7 @@ async def look_again(connection: Connection, desk: CommandContext, closed: Close
     if not sisters.is_sister(closed.code, closed.process) or not closed.subject:
         return
     about = closed.subject.removeprefix("Appointment/").removeprefix("Entry/")
-    found = await discrepancies.select(connection, Selection(about=about))
+    found = await discrepancies.select(connection, DiscrepancySelection(about=about))
     if found:
         today = window(desk.catalogue, desk.clock)[1]
         days = [one.day or today for one in found]
@@ -97,7 +99,7 @@ async def look_again(connection: Connection, desk: CommandContext, closed: Close
 
 
 async def one(connection: Connection, number: int) -> Discrepancy:
-    found = await discrepancies.select(connection, Selection(numbers=(number,), state=""), 1)
+    found = await discrepancies.select(connection, DiscrepancySelection(numbers=(number,), state=""), 1)
     if not found:
         raise NotPossible(f"there is no discrepancy {number}; `suture reconcile list` shows what there is")
     return found[0]

@@ -9,7 +9,7 @@ import msgspec
 from suture.store.exceptions import OpenException, cause_key
 
 
-class Cause(msgspec.Struct, frozen=True, kw_only=True):
+class ExceptionGroup(msgspec.Struct, frozen=True, kw_only=True):
     """Exceptions that one remedy mends, oldest first."""
 
     code: str
@@ -29,13 +29,13 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
         return self.exceptions[0].opened_at
 
 
-def causes_of(open_exceptions: Iterable[OpenException]) -> list[Cause]:
+def causes_of(open_exceptions: Iterable[OpenException]) -> list[ExceptionGroup]:
     """Exceptions grouped by what one remedy mends, the most frequent cause first, then the oldest."""
     alike: dict[tuple[str, str, str, str, str, str | None], list[OpenException]] = defaultdict(list)
     for item in open_exceptions:
         alike[item.code, item.outcome, item.reason, item.remedy, item.owner, item.interface].append(item)
     causes = [
-        Cause(
+        ExceptionGroup(
             code=code,
             outcome=outcome,
             reason=reason,

@@ -12,10 +12,10 @@ from suture.acting.context import CommandContext
 from suture.processes.definitions import DEFINITIONS
 from suture.store import audit, delivery_queue, exceptions
 from suture.store import steering as process_store
-from suture.store.audit import Entry
+from suture.store.audit import AuditEntry
 from suture.store.database import Connection, Database
 from suture.store.delivery_queue import DeliverySelection, KnownDelivery
-from suture.store.exceptions import Cause, OpenException, Selection
+from suture.store.exceptions import Cause, ExceptionSelection, OpenException
 from suture.store.steering import ProcessDetail
 from suture.views.runbook import class_of
 
@@ -38,17 +38,17 @@ class ExceptionAccount(msgspec.Struct, frozen=True, kw_only=True):
     runbook: str
     delivery: KnownDelivery | None
     process: ProcessDetail | None
-    acts: list[Entry]
+    acts: list[AuditEntry]
 
 
-async def queue(database: Database, selection: Selection, most: int = 200) -> list[OpenException]:
+async def queue(database: Database, selection: ExceptionSelection, most: int = 200) -> list[OpenException]:
     """The exceptions of a selection, oldest first."""
     async with database.connection() as connection:
         return await exceptions.select(connection, selection, most)
 
 
 async def page(
-    database: Database, selection: Selection, after: tuple[datetime, int] | None, most: int
+    database: Database, selection: ExceptionSelection, after: tuple[datetime, int] | None, most: int
 ) -> list[OpenException]:
     """The exceptions of a selection page by page, oldest first."""
     async with database.connection() as connection:
@@ -97,7 +97,7 @@ def unmapped(one: OpenException) -> str | None:
 
 async def unmapped_alike(desk: CommandContext, source: str) -> tuple[int, ...]:
     """The numbers of the open exceptions that fell through the code table for want of a row for this code."""
-    alike = await queue(desk.database, Selection(code=UNMAPPED), MOST_ALIKE)
+    alike = await queue(desk.database, ExceptionSelection(code=UNMAPPED), MOST_ALIKE)
     return tuple(one.number for one in alike if unmapped(one) == source)
 
 
@@ -109,7 +109,7 @@ async def at_stake(database: Database, chosen: Iterable[OpenException]) -> dict[
 
 
 async def exception_of(connection: Connection, number: int) -> OpenException:
-    found = await exceptions.select(connection, Selection(numbers=(number,), state=""), 1)
+    found = await exceptions.select(connection, ExceptionSelection(numbers=(number,), state=""), 1)
     if not found:
         raise NotPossible(f"there is no exception {number}; `suture exceptions list` shows what there is")
     return found[0]

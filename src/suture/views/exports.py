@@ -11,7 +11,7 @@ from suture.acting.actor import Actor, NotPossible
 from suture.acting.context import CommandContext
 from suture.core.money import Money
 from suture.store import audit, discrepancies, exceptions
-from suture.store.audit import Entry
+from suture.store.audit import AuditEntry
 from suture.store.database import Connection
 from suture.store.discrepancies import Discrepancy
 from suture.store.exceptions import OpenException
@@ -24,7 +24,7 @@ MOST = 50_000
 Cell = str | int | Decimal | date | datetime | None
 
 
-class Table(msgspec.Struct, frozen=True, kw_only=True):
+class ExportTable(msgspec.Struct, frozen=True, kw_only=True):
     """Rows under the names of their columns."""
 
     name: str
@@ -32,7 +32,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     rows: Sequence[tuple[Cell, ...]]
 
 
-async def queue(desk: CommandContext, actor: Actor, selection: exceptions.Selection) -> list[Table]:
+async def queue(desk: CommandContext, actor: Actor, selection: exceptions.ExceptionSelection) -> list[ExportTable]:
     """The exceptions of a selection, oldest first."""
     async with desk.database.transaction() as connection:
         found = await exceptions.select(connection, selection, MOST + 1)
@@ -41,7 +41,9 @@ async def queue(desk: CommandContext, actor: Actor, selection: exceptions.Select
     return [_exceptions(found, stakes)]
 
 
-async def differences(desk: CommandContext, actor: Actor, selection: discrepancies.Selection) -> list[Table]:
+async def differences(
+    desk: CommandContext, actor: Actor, selection: discrepancies.DiscrepancySelection
+) -> list[ExportTable]:
     """The differences of a selection, oldest first."""
     async with desk.database.transaction() as connection:
         found = await discrepancies.select(connection, selection, MOST + 1)
@@ -51,7 +53,7 @@ async def differences(desk: CommandContext, actor: Actor, selection: discrepanci
     return [_differences([(one, said.describe(one, rules.get(one.rule))) for one in found])]
 
 
-async def trail(desk: CommandContext, actor: Actor, selection: audit.Selection) -> list[Table]:
+async def trail(desk: CommandContext, actor: Actor, selection: audit.AuditSelection) -> list[ExportTable]:
     """The entries of the audit trail of a selection, the newest first."""
     actor.check(desk, "audit.read")
     async with desk.database.transaction() as connection:
@@ -60,7 +62,7 @@ async def trail(desk: CommandContext, actor: Actor, selection: audit.Selection) 
     return [_acts("Trail", found)]
 
 
-async def month(desk: CommandContext, actor: Actor, name: str) -> list[Table]:
+async def month(desk: CommandContext, actor: Actor, name: str) -> list[ExportTable]:
     """A month's report as tables. Raises `NotPossible` where its close was never begun."""
     report = await gather(desk, name)
     async with desk.database.transaction() as connection:
@@ -91,8 +93,8 @@ async def _taken(
     await actor.sign(connection, desk, "table.export", f"Table/{what}", {"chosen": told, "rows": rows})
 
 
-def _exceptions(found: Sequence[OpenException], stakes: dict[int, Money]) -> Table:
-    return Table(
+def _exceptions(found: Sequence[OpenException], stakes: dict[int, Money]) -> ExportTable:
+    return ExportTable(
         name="Exceptions",
         columns=(
             *(
@@ -123,8 +125,8 @@ def _exceptions(found: Sequence[OpenException], stakes: dict[int, Money]) -> Tab
     )
 
 
-def _differences(found: Sequence[tuple[Discrepancy, str]]) -> Table:
-    return Table(
+def _differences(found: Sequence[tuple[Discrepancy, str]]) -> ExportTable:
+    return ExportTable(
         name="Differences",
         columns=(
             *("No.", "State", "What", "Rule", "Key", "Appointment", "Facility", "Party", "Day", "At stake", "Currency"),
@@ -141,8 +143,8 @@ def _differences(found: Sequence[tuple[Discrepancy, str]]) -> Table:
     )
 
 
-def _acts(name: str, found: Sequence[Entry]) -> Table:
-    return Table(
+def _acts(name: str, found: Sequence[AuditEntry]) -> ExportTable:
+    return ExportTable(
         name=name,
         columns=("No.", "When", "Who", "Act", "About", "Why", "More", "Hash"),
         rows=[
@@ -152,8 +154,8 @@ def _acts(name: str, found: Sequence[Entry]) -> Table:
     )
 
 
-def _sides(report: CloseReport, said: Words) -> Table:
-    return Table(
+def _sides(report: CloseReport, said: Words) -> ExportTable:
+    return ExportTable(
         name="Both sides",
         columns=(
             *("Facility", "Milestone", "Currency", "Source", "Documents there", "Amount there"),
@@ -169,8 +171,8 @@ def _sides(report: CloseReport, said: Words) -> Table:
     )
 
 
-def _reasons(report: CloseReport) -> Table:
-    return Table(
+def _reasons(report: CloseReport) -> ExportTable:
+    return ExportTable(
         name="Why they differ",
         columns=("Facility", "Milestone", "Currency", "Key", "In the source", "In the target", "Why"),
         rows=[
@@ -181,9 +183,9 @@ def _reasons(report: CloseReport) -> Table:
     )
 
 
-def _unbilled(report: CloseReport) -> Table:
+def _unbilled(report: CloseReport) -> ExportTable:
     work = report.accrued.work if report.accrued else ()
-    return Table(
+    return ExportTable(
         name="Not billed",
         columns=("Facility", "Practitioner", "Visits", "Accrued", "Currency"),
         rows=[(one.facility, one.practitioner, one.visits, one.amount.amount, one.amount.currency) for one in work],

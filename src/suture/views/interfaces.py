@@ -9,7 +9,7 @@ import msgspec
 from suture.acting.context import CommandContext
 from suture.catalogue.model import Interface
 from suture.store import audit, gates, gauges, running
-from suture.store.audit import Entry
+from suture.store.audit import AuditEntry
 from suture.store.database import Database
 from suture.store.gate import GateRow
 from suture.store.gauges import Conflict, Refusal, Traffic
@@ -55,18 +55,18 @@ async def interfaces(database: Database, known: Mapping[str, Interface]) -> list
     ]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class InterfaceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What an interface did lately: its last days, its refusals at the door, and what people did to it."""
 
     days: list[Traffic]
     refusals: list[Refusal]
-    acts: list[Entry]
+    acts: list[AuditEntry]
 
 
-async def record(database: Database, name: str, now: datetime, zone: ZoneInfo) -> Record:
+async def record(database: Database, name: str, now: datetime, zone: ZoneInfo) -> InterfaceRecord:
     since = start_of_day(now, zone) - timedelta(days=6)
     async with database.connection() as connection:
-        return Record(
+        return InterfaceRecord(
             days=await gauges.traffic(connection, name, since, zone.key),
             refusals=await gauges.refusals(connection, name, since.date()),
             acts=await audit.newest(connection, f"Interface/{name}", 20),

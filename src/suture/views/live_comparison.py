@@ -12,7 +12,7 @@ from suture.core.failure import Failure
 _PATIENCE_SECONDS = 15
 
 
-class Side(msgspec.Struct, frozen=True, kw_only=True):
+class SystemSide(msgspec.Struct, frozen=True, kw_only=True):
     """What a system holds, or why it can't be asked (`trouble`)."""
 
     system: str
@@ -20,7 +20,9 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str = ""
 
 
-async def standing(bench: RepairContext, appointment: str, facility: str | None, payments: Sequence[str]) -> list[Side]:
+async def standing(
+    bench: RepairContext, appointment: str, facility: str | None, payments: Sequence[str]
+) -> list[SystemSide]:
     """Ask scheduling, billing and the ledger at once, each for a bounded time."""
     ledger = bench.ledger_of(facility)
     return list(
@@ -32,11 +34,11 @@ async def standing(bench: RepairContext, appointment: str, facility: str | None,
     )
 
 
-async def _ask(system: str, facts: AsyncIterator[JournalFact]) -> Side:
+async def _ask(system: str, facts: AsyncIterator[JournalFact]) -> SystemSide:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            return Side(system=system, documents=tuple([fact async for fact in facts]))
+            return SystemSide(system=system, documents=tuple([fact async for fact in facts]))
     except TimeoutError:
-        return Side(system=system, trouble=f"{system} did not answer within {_PATIENCE_SECONDS} seconds")
+        return SystemSide(system=system, trouble=f"{system} did not answer within {_PATIENCE_SECONDS} seconds")
     except Failure as failure:
-        return Side(system=system, trouble=failure.message)
+        return SystemSide(system=system, trouble=failure.message)

@@ -26,7 +26,7 @@ LARGEST = 200_000
 _MOST_FIELDS = 400
 
 
-class Way(msgspec.Struct, frozen=True, kw_only=True):
+class FieldOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """A field of the message by its path (``entry[0].resource.status``), and what came of it: `becomes` names fields of
     events. `effect` is ``maps``, ``required`` (any other value makes it mean nothing: `why`), or ``unused``."""
 
@@ -43,7 +43,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     events: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     refusal: NotUnderstood | None = None
-    ways: tuple[Way, ...] = ()
+    ways: tuple[FieldOutcome, ...] = ()
     truncated: bool = False
 
 
@@ -80,7 +80,7 @@ _Leaf = tuple[tuple[str | int, ...], Any]
 _Reader = Callable[[Catalogue, bytes], Understood]
 
 
-def _way(catalogue: Catalogue, read: _Reader, message: Any, leaf: _Leaf, outcome: dict[str, str]) -> Way:
+def _way(catalogue: Catalogue, read: _Reader, message: Any, leaf: _Leaf, outcome: dict[str, str]) -> FieldOutcome:
     path, value = leaf
     differs: set[str] = set()
     refused: NotUnderstood | None = None
@@ -100,7 +100,7 @@ def _way(catalogue: Catalogue, read: _Reader, message: Any, leaf: _Leaf, outcome
         effect = "maps"
     elif refused and not understood:
         effect = "required"
-    return Way(
+    return FieldOutcome(
         path=_written(path),
         value=json.dumps(value, ensure_ascii=False),
         effect=effect,

@@ -6,10 +6,10 @@ import msgspec
 
 from suture.acting.actor import NotPossible
 from suture.store import audit, exceptions, steering
-from suture.store.audit import Entry
+from suture.store.audit import AuditEntry
 from suture.store.database import Database
 from suture.store.exceptions import OpenException
-from suture.store.steering import ProcessDetail, ProcessRow, ProcessSelection, Unsettled
+from suture.store.steering import ProcessDetail, ProcessRow, ProcessSelection, UnsettledProcesses
 
 
 class ProcessAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +17,7 @@ class ProcessAccount(msgspec.Struct, frozen=True, kw_only=True):
 
     process: ProcessDetail
     exceptions: list[OpenException]
-    acts: list[Entry]
+    acts: list[AuditEntry]
 
 
 async def processes(database: Database, selection: ProcessSelection, most: int = 100) -> list[ProcessRow]:
@@ -33,7 +33,7 @@ async def page(
         return await steering.page(connection, state, definition, after, most)
 
 
-async def unsettled(database: Database) -> list[Unsettled]:
+async def unsettled(database: Database) -> list[UnsettledProcesses]:
     """How many processes are not done, by definition and state."""
     async with database.connection() as connection:
         return await steering.unsettled(connection)

@@ -13,8 +13,8 @@ from suture.acting.actor import Actor, NotPossible
 from suture.acting.context import CommandContext
 from suture.store import discrepancies, exceptions, finding, journeys
 from suture.store import steering as process_store
-from suture.store.exceptions import Selection
-from suture.store.finding import InLedger, Numbered
+from suture.store.exceptions import ExceptionSelection
+from suture.store.finding import InLedger, KnownNumber
 from suture.views import patients
 from suture.views.journey import journey_of
 
@@ -23,7 +23,7 @@ _MOST_HELD = 20
 _KINDS = ("Appointment/", "Delivery/")
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
     """What a number may mean: a page's path, what it is called, and what of it has the number."""
 
     path: str
@@ -31,7 +31,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
 
 
-async def find(desk: CommandContext, text: str, most: int = 20) -> list[Found]:
+async def find(desk: CommandContext, text: str, most: int = 20) -> list[SearchHit]:
     """Everything that is called so; where nothing is, the appointments whose id starts so."""
     asked = cleaned(text)
     if not asked:
@@ -43,7 +43,7 @@ async def find(desk: CommandContext, text: str, most: int = 20) -> list[Found]:
         alike = await journeys.starting_with(connection, asked, most)
         numbered = await finding.starting_with(connection, asked, most)
         held = await finding.in_ledger(connection, asked, most, beginning=True)
-    found = {one: Found(path=f"/journeys/{one}", title=one, kind="appointment") for one in alike}
+    found = {one: SearchHit(path=f"/journeys/{one}", title=one, kind="appointment") for one in alike}
     for item in numbered:
         found.setdefault(item.appointment, _of_number(item))
     for one in held:
@@ -52,7 +52,7 @@ async def find(desk: CommandContext, text: str, most: int = 20) -> list[Found]:
     return list(found.values())[:most]
 
 
-async def find_patient(desk: CommandContext, actor: Actor, system: str, value: str) -> list[Found]:
+async def find_patient(desk: CommandContext, actor: Actor, system: str, value: str) -> list[SearchHit]:
     """The appointments of the patient whom a source calls so. It is an act, with a reason."""
     if not actor.reason:
         raise NotPossible("say why you look a patient up: it stands in the audit trail")
@@ -71,11 +71,11 @@ def cleaned(text: str) -> str:
     return asked
 
 
-async def _journeys(desk: CommandContext, asked: str) -> list[Found]:
+async def _journeys(desk: CommandContext, asked: str) -> list[SearchHit]:
     of_itself = await journey_of(desk.database, asked)
     waits = of_itself is not None and all(one.subject == f"Remittance/{asked}" for one in of_itself.events)
     if of_itself is not None and not waits:
-        return [Found(path=f"/journeys/{asked}", title=asked, kind="appointment")]
+        return [SearchHit(path=f"/journeys/{asked}", title=asked, kind="appointment")]
     async with desk.database.connection() as connection:
         numbered = await finding.called(connection, asked)
         journey = await finding.journey_of_identity(connection, identity) if (identity := _uuid(asked)) else None
@@ -85,44 +85,44 @@ async def _journeys(desk: CommandContext, asked: str) -> list[Found]:
     known = {one.path for one in found}
     found += [told for one in held if one.appointment and (told := _of_ledger(one)).path not in known]
     if journey is not None:
-        found.append(Found(path=f"/journeys/{journey}", title=journey, kind="receipt or event"))
+        found.append(SearchHit(path=f"/journeys/{journey}", title=journey, kind="receipt or event"))
     if delivery is not None:
-        found.append(Found(path=f"/journeys/{delivery}", title=delivery, kind="delivery"))
+        found.append(SearchHit(path=f"/journeys/{delivery}", title=delivery, kind="delivery"))
     if waits:  # what is told under a remittance's own number are its exceptions, and no appointment
-        found.append(Found(path=f"/journeys/{asked}", title=asked, kind="exceptions of the remittance"))
+        found.append(SearchHit(path=f"/journeys/{asked}", title=asked, kind="exceptions of the remittance"))
     return found
 
 
-async def _others(desk: CommandContext, asked: str) -> list[Found]:
+async def _others(desk: CommandContext, asked: str) -> list[SearchHit]:
     found = []
     number = asked.removeprefix("#").removeprefix("no. ")
     async with desk.database.connection() as connection:
         if number.isdecimal() and len(number) < 18:
-            told = await exceptions.select(connection, Selection(numbers=(int(number),), state=""), 1)
+            told = await exceptions.select(connection, ExceptionSelection(numbers=(int(number),), state=""), 1)
             found += [
-                Found(path=f"/exceptions/{one.number}", title=f"Exception {one.number}", kind="exception")
+                SearchHit(path=f"/exceptions/{one.number}", title=f"Exception {one.number}", kind="exception")
                 for one in told
             ]
         if await process_store.one(connection, asked) is not None:
-            found.append(Found(path=f"/processes/{asked}", title=asked, kind="process"))
+            found.append(SearchHit(path=f"/processes/{asked}", title=asked, kind="process"))
         held = await finding.in_ledger(connection, asked, _MOST_HELD)
         loose = [one.key for one in held if not one.appointment]
         differences = await discrepancies.of_keys(connection, loose, []) if loose else []
     return found + [
-        Found(
+        SearchHit(
             path=f"/reconciliation/{one.number}", title=f"Difference {one.number} ({asked})", kind="in the ledger alone"
         )
         for one in differences
     ]
 
 
-def _of_ledger(one: InLedger) -> Found:
-    return Found(path=f"/journeys/{one.appointment}", title=f"{one.appointment} ({one.number})", kind=one.kind)
+def _of_ledger(one: InLedger) -> SearchHit:
+    return SearchHit(path=f"/journeys/{one.appointment}", title=f"{one.appointment} ({one.number})", kind=one.kind)
 
 
-def _of_number(one: Numbered) -> Found:
+def _of_number(one: KnownNumber) -> SearchHit:
     title = f"{one.appointment} ({one.number})" if one.kind != "patient" else one.appointment
-    return Found(path=f"/journeys/{one.appointment}", title=title, kind=one.kind)
+    return SearchHit(path=f"/journeys/{one.appointment}", title=title, kind=one.kind)
 
 
 def _uuid(text: str) -> UUID | None:

@@ -10,8 +10,8 @@ from suture.acting.context import CommandContext
 from suture.catalogue.model import Catalogue
 from suture.store import discrepancies, exceptions
 from suture.store.database import Connection
-from suture.store.discrepancies import Selection as Differences
-from suture.store.exceptions import Selection as Exceptions
+from suture.store.discrepancies import DiscrepancySelection as Differences
+from suture.store.exceptions import ExceptionSelection as Exceptions
 from suture.views.words import Words
 
 Kind = Literal["exception", "discrepancy", "process", "period", "interface", "codes", "person", "client", ""]

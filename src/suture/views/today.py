@@ -9,7 +9,7 @@ from suture.store import exceptions, gauges, journeys
 from suture.store.database import Database
 from suture.store.exceptions import OpenException
 from suture.store.gauges import Wait
-from suture.store.journeys import Day, Funnel, JourneyRow, Postings, Stage
+from suture.store.journeys import Day, Funnel, FunnelStage, JourneyRow, Postings
 
 _SPANS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200))
 _MOST_SPANS = 60
@@ -41,7 +41,7 @@ class Today(msgspec.Struct, frozen=True, kw_only=True):
 class StageList(msgspec.Struct, frozen=True, kw_only=True):
     """The journeys behind one figure of the funnel. `count` is that figure; the list may be shorter."""
 
-    stage: Stage
+    stage: FunnelStage
     since: datetime
     count: int
     journeys: list[JourneyRow]
@@ -86,7 +86,7 @@ async def of_stage(
     database: Database,
     now: datetime,
     zone: ZoneInfo,
-    stage: Stage,
+    stage: FunnelStage,
     *,
     after: tuple[datetime, str] | None = None,
     most: int = 100,

@@ -19,7 +19,7 @@ from suture.simulators.clinic.day import ClinicDay
 from suture.simulators.observed import Observed, Standing
 from suture.simulators.verdict import judge
 from suture.store import statistics
-from suture.store.statistics import Held
+from suture.store.statistics import HeldBack
 
 _SYSTEMS = ("scheduling", "billing", "odoo")
 
@@ -54,7 +54,7 @@ async def conclude(
     )
 
 
-def _foreseen(held: Held, day: ClinicDay, people: People) -> bool:
+def _foreseen(held: HeldBack, day: ClinicDay, people: People) -> bool:
     """Whether the day's plan says that a person must look at it: its payer refuses the patient; or it is about what
     people did meanwhile."""
     if held.code == "changed_in_odoo":
@@ -63,7 +63,7 @@ def _foreseen(held: Held, day: ClinicDay, people: People) -> bool:
     return held.code == "coverage_refused" and held.key in refused
 
 
-async def _held(stage: Stage) -> list[Held]:
+async def _held(stage: Stage) -> list[HeldBack]:
     connection = await asyncpg.connect(stage.servers.database_url)
     try:
         return await statistics.held(connection)

@@ -27,7 +27,7 @@ from suture.simulators.due import dues
 from suture.simulators.observed import Standing
 from suture.simulators.verdict import Finding
 from suture.store.database import DATABASE_AWAY
-from suture.store.exceptions import Selection
+from suture.store.exceptions import ExceptionSelection
 
 _ACTOR = Actor("ada", "a day of chaos", (ADMINISTRATOR,))
 _BURST = 3000
@@ -63,7 +63,9 @@ class People:
     async def retry_what_was_locked(self) -> int:
         """The books are open again: have go on what met the lock. Answers how many that were."""
         async with self._desk() as (acting, _):
-            done = [await exception_queue.retry(acting, _ACTOR, Selection(code=code), rate=500) for code in _LOCKED]
+            done = [
+                await exception_queue.retry(acting, _ACTOR, ExceptionSelection(code=code), rate=500) for code in _LOCKED
+            ]
         return sum(len(one.processes) for one in done)
 
     async def findings(self) -> list[Finding]:

@@ -12,7 +12,7 @@ from suture.cli.chaos.monkey import Done
 from suture.simulators.clinic.day import ClinicDay
 from suture.simulators.due import dues
 from suture.simulators.verdict import Finding, Verdict
-from suture.store.statistics import Held
+from suture.store.statistics import HeldBack
 
 _FAULTS = ("lost", "doubled", "half_done", "wrong", "out_of_order")
 _SHOWN = 10
@@ -44,7 +44,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     expected: dict[str, int]
     found: dict[str, int]
     exceptions: dict[str, int]
-    unexpected: list[Held]
+    unexpected: list[HeldBack]
     verdict: Verdict
     revived: list[str]
     backbone: dict[str, int]

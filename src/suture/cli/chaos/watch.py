@@ -11,7 +11,7 @@ from suture.cli.chaos.measure import AWAY
 from suture.cli.stage import Stage
 from suture.cli.trouble import UserError
 from suture.store import exceptions, statistics
-from suture.store.statistics import Unsettled
+from suture.store.statistics import UnsettledCounts
 
 _LOOK_SECONDS = 1.0
 _LINE_SECONDS = 5.0
@@ -25,7 +25,7 @@ class Progress(msgspec.Struct, frozen=True):
 
     counts: dict[str, int]
     open_count: int
-    unsettled: Unsettled
+    unsettled: UnsettledCounts
 
     @property
     def nothing_left(self) -> bool:

@@ -12,13 +12,13 @@ from rich.table import Table
 from suture.cli.stage import Stage
 from suture.store import exceptions, statistics
 from suture.store.database import Connection, Database
-from suture.store.statistics import Unsettled
+from suture.store.statistics import UnsettledCounts
 
 _INTERVAL = 1.0
 _GIVE_UP_SECONDS = 180.0
 _CALM_LOOKS = 2
 _LINE_SECONDS = 5.0
-_NOTHING_LEFT = Unsettled(deliveries=0, processes=0, waiting=0, events=0)
+_NOTHING_LEFT = UnsettledCounts(deliveries=0, processes=0, waiting=0, events=0)
 
 _ROWS = (
     ("booked", "suture.appointment.booked.v1"),
@@ -90,7 +90,7 @@ async def _until_settled(stage: Stage, database: Database, show: Callable[[_Prog
 
 async def _is_settled(stage: Stage, connection: Connection) -> bool:
     """The outside systems have told all they have to tell, and nothing of ours is on its way."""
-    left: Unsettled = await statistics.unsettled(connection)
+    left: UnsettledCounts = await statistics.unsettled(connection)
     if left != _NOTHING_LEFT:
         return False
     scheduling, billing = await asyncio.gather(

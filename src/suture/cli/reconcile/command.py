@@ -17,7 +17,7 @@ from suture.cli.reconcile.running import at_bench, run_all
 from suture.cli.reconcile.showing import describe, describe_days, summarise
 from suture.commands import reconciliation, repairs
 from suture.reconcile.watch import window
-from suture.store.discrepancies import Discrepancy, Selection
+from suture.store.discrepancies import Discrepancy, DiscrepancySelection
 from suture.store.ledger_snapshot import DailyTotals
 from suture.store.reconciliations import Reconciliation
 from suture.views import discrepancies
@@ -82,7 +82,7 @@ def list_(
         until: Only those dated on this day or earlier.
         most: How many at most.
     """
-    chosen = Selection(
+    chosen = DiscrepancySelection(
         state="" if state == "all" else state, rule=rule, owner=owner, about=about, first=since, last=until
     )
 
@@ -91,7 +91,7 @@ def list_(
 
     found, runs = at_desk(read)
     if not found:
-        out.print(_nothing(runs, whole=chosen == Selection()) if state == "open" else "There is none.")
+        out.print(_nothing(runs, whole=chosen == DiscrepancySelection()) if state == "open" else "There is none.")
         return
     table(("no.", "rule", "what", "about", "day", "money", "age", "due", "owner", "repair"), map(_row, found[:most]))
     if len(found) > most:

@@ -24,7 +24,7 @@ from suture.bootstrap.settings import current
 from suture.cli.acting import me, out
 from suture.cli.trouble import UserError
 from suture.commands import reconciliation
-from suture.reconcile.watch import Watch
+from suture.reconcile.watch import ReconciliationWatch
 from suture.store.reconciliations import Reconciliation
 from suture.views import discrepancies
 
@@ -73,7 +73,7 @@ def run_all(first: date | None, last: date | None, *, at_once: bool) -> Reconcil
 
 
 async def _until_done(
-    acting: RepairContext, watching: Watch, asked: Reconciliation, tell: Callable[[Reconciliation], None]
+    acting: RepairContext, watching: ReconciliationWatch, asked: Reconciliation, tell: Callable[[Reconciliation], None]
 ) -> Reconciliation:
     while True:
         await watching.take(tell)

@@ -1,6 +1,6 @@
 """FHIR R4 JSON: values, resources, and a Bundle whose references can be followed. Pure."""
 
-from suture.codecs.fhir.bundle import Contents, Held, Read, Target, decoder, entries_of, newest
+from suture.codecs.fhir.bundle import Contents, HeldResource, Read, Target, decoder, entries_of, newest
 from suture.codecs.fhir.resources import (
     Account,
     Address,
@@ -42,7 +42,7 @@ __all__ = [
     "Coverage",
     "Encounter",
     "HealthcareService",
-    "Held",
+    "HeldResource",
     "HumanName",
     "Identifier",
     "Link",

@@ -30,7 +30,7 @@ _ETAG = re.compile('^W/|"')
 Tree = dict[str, Any]
 
 
-class Held(msgspec.Struct, frozen=True):
+class HeldResource(msgspec.Struct, frozen=True):
     """A resource as it stands in a bundle: its place, where it says who it is, and what contains it (itself, unless it
     is contained). `transient` is an id that was made up for this bundle (a ``urn:`` as `fullUrl`, and no id beside it):
     references within it mean the resource, and the next bundle calls it something else. `base` is the server whose
@@ -62,7 +62,7 @@ class Target(msgspec.Struct, frozen=True):
 
     kind: str
     id: str
-    held: Held | None = None
+    held: HeldResource | None = None
     base: str = ""
 
     @property
@@ -80,7 +80,7 @@ class Read(msgspec.Struct, Generic[R], frozen=True):
     can be read: `resource` has what can."""
 
     resource: R
-    held: Held
+    held: HeldResource
     fault: msgspec.ValidationError | None = None
 
     @property
@@ -101,8 +101,8 @@ class Contents:
     is newer than that."""
 
     def __init__(self, entries: list[Any], about: type[Resource] = Resource) -> None:
-        self._kinds: dict[str, list[Held]] = defaultdict(list)
-        self._urls: dict[str, Held] = {}
+        self._kinds: dict[str, list[HeldResource]] = defaultdict(list)
+        self._urls: dict[str, HeldResource] = {}
         every = [held for place, entry in enumerate(entries) if (held := _held(entry, place)) is not None]
         self._bases = {base for held in every if (base := _base(held.url))}
         bases = {base for held in every if held.kind == about.__name__ and (base := _base(held.url))} or self._bases
@@ -116,11 +116,11 @@ class Contents:
             self._urls.setdefault(_unversioned(here.url), here)
         self._urls.pop("", None)
 
-    def held(self, kind: type[Resource]) -> list[Held]:
+    def held(self, kind: type[Resource]) -> list[HeldResource]:
         """Every resource of a type, as it stands."""
         return list(self._kinds[kind.__name__])
 
-    def deleted(self, kind: type[Resource]) -> list[Held]:
+    def deleted(self, kind: type[Resource]) -> list[HeldResource]:
         """What was deleted of a type."""
         return [one for one in self._gone.values() if one.kind == kind.__name__]
 
@@ -136,16 +136,16 @@ class Contents:
         """The records of a type all of which can be read."""
         return [one for one in self.of(kind) if one.fault is None]
 
-    def _newest(self, kind: type[Resource]) -> list[Held]:
-        same: dict[object, list[Held]] = {}
+    def _newest(self, kind: type[Resource]) -> list[HeldResource]:
+        same: dict[object, list[HeldResource]] = {}
         for place, held in enumerate(self._kinds[kind.__name__]):
             same.setdefault(held.reference if held.id else place, []).append(held)
         return [newest(versions) for versions in same.values()]
 
-    def read(self, held: Held, kind: type[R]) -> Read[R]:
+    def read(self, held: HeldResource, kind: type[R]) -> Read[R]:
         return self.as_far_as_readable(held, kind).whole()
 
-    def as_far_as_readable(self, held: Held, kind: type[R]) -> Read[R]:
+    def as_far_as_readable(self, held: HeldResource, kind: type[R]) -> Read[R]:
         """A resource without the elements that can't be read, and with the reason."""
         tree = _present(held.tree)
         try:
@@ -154,7 +154,7 @@ class Contents:
             sound = {name: value for name, value in tree.items() if soft(kind, {name: value})}
             return Read(msgspec.convert(sound, kind, strict=False), held, fault)
 
-    def target(self, reference: Reference, within: Held, *, kind: str = "") -> Target | None:
+    def target(self, reference: Reference, within: HeldResource, *, kind: str = "") -> Target | None:
         """Whom a reference means that stands `within` a resource; None where that can't be told. `kind` is the one
         type that it may mean where it doesn't say."""
         text = reference.reference.strip()
@@ -167,7 +167,7 @@ class Contents:
             return logical or found
         return self._elsewhere(found)
 
-    def _literal(self, text: str, within: Held, kind: str) -> Target | None:
+    def _literal(self, text: str, within: HeldResource, kind: str) -> Target | None:
         if text.startswith("#"):
             return _contained(text[1:], within)
         literal = _LITERAL.fullmatch(text)
@@ -233,7 +233,7 @@ def entries_of(data: Tree) -> list[Any]:
     return entries[::-1] if data.get("type") == "history" else entries
 
 
-def _held(entry: Any, place: int) -> Held | None:
+def _held(entry: Any, place: int) -> HeldResource | None:
     """The resource of an entry, or its deletion; the answer to a request has none."""
     if not isinstance(entry, Mapping):
         return None
@@ -244,21 +244,21 @@ def _held(entry: Any, place: int) -> Held | None:
     if not isinstance(tree, dict) or not kind:
         return None
     if identity:
-        return Held(kind, identity, tree, url, place=place)
+        return HeldResource(kind, identity, tree, url, place=place)
     literal = _LITERAL.fullmatch(url)
     if literal is None and url.startswith("urn:"):
-        return Held(kind, url.rpartition(":")[2], tree, url, transient=True, place=place)
-    return Held(kind, literal["id"] if literal else "", tree, url, place=place)
+        return HeldResource(kind, url.rpartition(":")[2], tree, url, transient=True, place=place)
+    return HeldResource(kind, literal["id"] if literal else "", tree, url, place=place)
 
 
-def _deleted(entry: Mapping[str, Any], place: int) -> Held | None:
+def _deleted(entry: Mapping[str, Any], place: int) -> HeldResource | None:
     """A record that was deleted, by its address; its version and time are the answer's."""
     answer = entry.get("response")
     meta = {"versionId": _ETAG.sub("", _text(answer, "etag")), "lastUpdated": _text(answer, "lastModified")}
     for url in (_text(entry, "fullUrl"), _text(entry.get("request"), "url")):
         literal = _LITERAL.fullmatch(url)
         if literal is not None and not literal["version"]:
-            return Held(literal["kind"], literal["id"], {"meta": meta}, url, gone=True, place=place)
+            return HeldResource(literal["kind"], literal["id"], {"meta": meta}, url, gone=True, place=place)
     return None
 
 
@@ -267,7 +267,7 @@ def _text(tree: Any, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _contained(identity: str, within: Held) -> Target | None:
+def _contained(identity: str, within: HeldResource) -> Target | None:
     root = within.root or within.tree
     if not identity:
         return Target(str(root.get("resourceType", "")), str(root.get("id", "")), base=within.base)
@@ -275,11 +275,11 @@ def _contained(identity: str, within: Held) -> Target | None:
     for tree in contained if isinstance(contained, list) else ():
         if isinstance(tree, dict) and str(tree.get("id", "")).lstrip("#") == identity:
             kind = str(tree.get("resourceType", ""))
-            return Target(kind, "", Held(kind, "", tree, root=root, base=within.base))
+            return Target(kind, "", HeldResource(kind, "", tree, root=root, base=within.base))
     return None
 
 
-def _of(held: Held) -> Target:
+def _of(held: HeldResource) -> Target:
     return Target(held.kind, held.id, held, held.base)
 
 
@@ -296,11 +296,11 @@ def _unversioned(url: str) -> str:
     return url.partition("/_history/")[0].rstrip("/")
 
 
-def _meta(held: Held) -> Meta:
+def _meta(held: HeldResource) -> Meta:
     return next(iter(soft(Meta, _present(held.tree.get("meta")))), Meta())
 
 
-def newest(same: Sequence[Held]) -> Held:
+def newest(same: Sequence[HeldResource]) -> HeldResource:
     """The newest of what a bundle says of one record: by `meta.lastUpdated`, then by version, then the last."""
 
     def age(place: int) -> tuple[datetime, int, int]:
@@ -309,7 +309,7 @@ def newest(same: Sequence[Held]) -> Held:
     return same[0] if len(same) == 1 else same[max(range(len(same)), key=age)]
 
 
-def _is_newer(held: Held, gone: Held) -> bool:
+def _is_newer(held: HeldResource, gone: HeldResource) -> bool:
     """Whether a record was made anew after its deletion: by time, where both have one; by version; else by place."""
     updated, deleted = _updated(held), _updated(gone)
     if updated is not None and deleted is not None and updated != deleted:
@@ -318,16 +318,16 @@ def _is_newer(held: Held, gone: Held) -> bool:
     return version > last if -1 not in (version, last) else held.place > gone.place
 
 
-def _updated(held: Held) -> datetime | None:
+def _updated(held: HeldResource) -> datetime | None:
     return moment(_meta(held).last_updated)
 
 
-def _version(held: Held) -> int:
+def _version(held: HeldResource) -> int:
     version = _meta(held).version_id
     return int(version) if version.isascii() and version.isdigit() else -1
 
 
-def _is_called(held: Held, wanted: Identifier) -> bool:
+def _is_called(held: HeldResource, wanted: Identifier) -> bool:
     names = soft(Identifier, held.tree.get("identifier"))
     return any(one.value == wanted.value and wanted.system in ("", one.system) for one in names)
 

@@ -11,7 +11,7 @@ from suture.connectors.odoo.accruals import compensation, unbilled
 from suture.connectors.odoo.manifest import OdooSettings
 from suture.connectors.odoo.reading import balances, changes, facts, master_data
 from suture.connectors.odoo.receivables import adjustments, credits, duplicate_payments, invoices, payments, refunds
-from suture.connectors.odoo.records.crosswalk import Crosswalk, Memory
+from suture.connectors.odoo.records.crosswalk import LedgerCrosswalk, Memory
 from suture.connectors.odoo.records.names import external_id, kind_of
 from suture.connectors.odoo.remittances.posting import post as post_remittance
 from suture.connectors.odoo.server import Access, Flow, OdooServer, TransportName
@@ -26,6 +26,7 @@ from suture.connectors.port import (
     CreditOrder,
     DocumentKind,
     DraftedInvoice,
+    GoodsReceipt,
     Health,
     InvoiceOrder,
     LedgerEntry,
@@ -35,7 +36,6 @@ from suture.connectors.port import (
     OpenItem,
     PostedInvoice,
     PostedRemittance,
-    Receipt,
     RefundOrder,
     Registered,
     RemittanceProgress,
@@ -107,7 +107,7 @@ class OdooLedger:
         guard: Guard | None = None,
         timeout: float = 120,
         clock: Clock | None = None,
-        crosswalk: Crosswalk | None = None,
+        crosswalk: LedgerCrosswalk | None = None,
     ) -> "OdooLedger":
         """A ledger that connects at first use.
 
@@ -154,7 +154,7 @@ class OdooLedger:
         return await self._server.do(_DRAFT, self._company, order)
 
     async def post_invoice(self, appointment: str, expected: Money) -> PostedInvoice:
-        return await self._server.do(_POST, self._company, invoices.Posting(appointment, expected))
+        return await self._server.do(_POST, self._company, invoices.InvoicePosting(appointment, expected))
 
     async def credit_invoice(self, order: CreditOrder) -> LedgerEntry:
         return await self._server.do(_CREDIT, self._company, order)
@@ -231,7 +231,7 @@ class OdooLedger:
         await self._server.ping()
 
     async def facts(self, span: Span | None = None) -> AsyncIterator[JournalFact]:
-        chosen = facts.Selection() if span is None else facts.dated(span)
+        chosen = facts.DocumentSelection() if span is None else facts.dated(span)
         async for fact in facts.facts(await self._server.books(self._company), chosen):
             yield fact
 
@@ -266,7 +266,7 @@ class OdooLedger:
     async def running_low(self) -> Sequence[RunningLow]:
         return await procurement.running_low(await self._server.books(self._company))
 
-    async def receipts(self, since: date) -> AsyncIterator[Receipt]:
+    async def receipts(self, since: date) -> AsyncIterator[GoodsReceipt]:
         async for receipt in procurement.receipts(await self._server.books(self._company), since):
             yield receipt
 

@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from suture.connectors.http import HttpClient
 from suture.connectors.odoo.documents.posting import period_locked
 from suture.connectors.odoo.documents.session import CompanySession, unwrap
-from suture.connectors.odoo.records.crosswalk import Crosswalk
+from suture.connectors.odoo.records.crosswalk import LedgerCrosswalk
 from suture.connectors.odoo.records.names import external_id
 from suture.connectors.odoo.transport.client import (
     JSON2_SINCE,
@@ -52,7 +52,7 @@ class Flow(Generic[Item, Result]):
     abreast: int = 2
 
 
-class _Order(NamedTuple):
+class _GatheredOrder(NamedTuple):
     company: str | None
     item: Any
 
@@ -79,7 +79,7 @@ class OdooServer:
         organisation: str,
         plan: Callable[[str | None], LedgerPlan | None],
         clock: Clock,
-        crosswalk: Crosswalk,
+        crosswalk: LedgerCrosswalk,
     ) -> None:
         self.http = http
         self.version = ""
@@ -93,14 +93,14 @@ class OdooServer:
         self._major = 0
         self._books: dict[str | None, CompanySession] = {}
         self._connecting = asyncio.Lock()
-        self._gathered: dict[Flow[Any, Any], Gather[_Order, Any]] = {}
+        self._gathered: dict[Flow[Any, Any], Gather[_GatheredOrder, Any]] = {}
 
     async def do(self, flow: Flow[Item, Result], company: str | None, item: Item) -> Result:
         """One order's result, done together with others that come now. Raises its own failure alone."""
         gather = self._gathered.get(flow)
         if gather is None:
             gather = self._gathered[flow] = self._gather(flow)
-        outcome: Result | Failure = await gather(_Order(company, item))
+        outcome: Result | Failure = await gather(_GatheredOrder(company, item))
         return unwrap(outcome)
 
     async def books(self, company: str | None) -> CompanySession:
@@ -127,8 +127,8 @@ class OdooServer:
             self._transport = self._speak(self._major)
         return self._transport
 
-    def _gather(self, flow: Flow[Any, Any]) -> Gather[_Order, Any]:
-        async def flush(orders: Sequence[_Order]) -> Sequence[Any]:
+    def _gather(self, flow: Flow[Any, Any]) -> Gather[_GatheredOrder, Any]:
+        async def flush(orders: Sequence[_GatheredOrder]) -> Sequence[Any]:
             books = await self.books(orders[0].company)
             items = [order.item for order in orders]
             with writes_noted():

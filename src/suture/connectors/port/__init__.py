@@ -30,16 +30,16 @@ from suture.connectors.port.documents import (
     WriteOffOrder,
 )
 from suture.connectors.port.ledger import Ledger
-from suture.connectors.port.parties import Discrepancy, LedgerPartner, Registered, Role
-from suture.connectors.port.plan import AdjustmentAccount, LedgerPlan, Place, Product
+from suture.connectors.port.parties import LedgerPartner, PartyDiscrepancy, Registered, Role
+from suture.connectors.port.plan import LedgerPlan, PlannedAdjustment, PlannedFacility, PlannedProduct
 from suture.connectors.port.reading import (
     Balance,
     ChangeKind,
     ChangePage,
+    GoodsReceipt,
     LedgerChange,
     MasterRecord,
     OpenItem,
-    Receipt,
     RunningLow,
     Span,
 )
@@ -47,7 +47,6 @@ from suture.connectors.port.system import Connector, Health
 
 __all__ = [
     "AccrualOrder",
-    "AdjustmentAccount",
     "AppliedPayment",
     "Balance",
     "Billing",
@@ -55,9 +54,9 @@ __all__ = [
     "ChangePage",
     "Connector",
     "CreditOrder",
-    "Discrepancy",
     "DocumentKind",
     "DraftedInvoice",
+    "GoodsReceipt",
     "Health",
     "InvoiceOrder",
     "Ledger",
@@ -69,11 +68,12 @@ __all__ = [
     "OpenClaim",
     "OpenItem",
     "Part",
-    "Place",
+    "PartyDiscrepancy",
+    "PlannedAdjustment",
+    "PlannedFacility",
+    "PlannedProduct",
     "PostedInvoice",
     "PostedRemittance",
-    "Product",
-    "Receipt",
     "RefundOrder",
     "Registered",
     "RemittanceProgress",

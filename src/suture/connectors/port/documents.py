@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from suture.canonical.records import Component, PricedLine
-from suture.connectors.port.parties import Discrepancy, LedgerPartner
+from suture.connectors.port.parties import LedgerPartner, PartyDiscrepancy
 from suture.core.money import Money
 
 Part = Literal["", "patient"]
@@ -46,7 +46,7 @@ class DraftedInvoice(msgspec.Struct, frozen=True, kw_only=True):
     invoice: int
     total: Money
     patient_invoice: int | None = None
-    discrepancies: tuple[Discrepancy, ...] = ()
+    discrepancies: tuple[PartyDiscrepancy, ...] = ()
 
 
 class PostedInvoice(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from suture.connectors.port.documents import (
 )
 from suture.connectors.port.parties import LedgerPartner, Registered
 from suture.connectors.port.plan import LedgerPlan
-from suture.connectors.port.reading import Balance, ChangePage, MasterRecord, OpenItem, Receipt, RunningLow, Span
+from suture.connectors.port.reading import Balance, ChangePage, GoodsReceipt, MasterRecord, OpenItem, RunningLow, Span
 from suture.connectors.port.system import Connector
 from suture.core.money import Money
 
@@ -277,7 +277,7 @@ class Ledger(Connector, Protocol):
         """
         ...
 
-    def receipts(self, since: date) -> AsyncIterator[Receipt]:
+    def receipts(self, since: date) -> AsyncIterator[GoodsReceipt]:
         """Goods that came in and were validated since a day, the oldest first. Odoo: incoming `stock.picking`."""
         ...
 

@@ -52,7 +52,7 @@ class LedgerPartner(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
+class PartyDiscrepancy(msgspec.Struct, frozen=True, kw_only=True):
     """A record of ours that a person changed or deleted in the ledger: what we would write was not written.
 
     `fields` are the ledger's field names, never their content.
@@ -69,4 +69,4 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
 
     reference: str
     partner: int
-    discrepancy: Discrepancy | None = None
+    discrepancy: PartyDiscrepancy | None = None

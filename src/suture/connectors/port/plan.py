@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 
-class Product(msgspec.Struct, frozen=True, kw_only=True):
+class PlannedProduct(msgspec.Struct, frozen=True, kw_only=True):
     """A service or a stocked article. `stocked` articles are counted; services are not.
 
     `lots` says that each unit belongs to a lot that must be named when it moves. `taxes` are names of sales taxes.
@@ -18,14 +18,14 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     taxes: tuple[str, ...] = ()
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class PlannedFacility(msgspec.Struct, frozen=True, kw_only=True):
     """A facility: an analytic account and a stock location in the ledger."""
 
     code: str
     name: str
 
 
-class AdjustmentAccount(msgspec.Struct, frozen=True, kw_only=True):
+class PlannedAdjustment(msgspec.Struct, frozen=True, kw_only=True):
     """Where amounts go that a payer adjusts away for one reason. `kind` decides the type of an account that is made."""
 
     account: str
@@ -57,9 +57,9 @@ class LedgerPlan(msgspec.Struct, frozen=True, kw_only=True):
     rounding_account: str = ""
     rounding_limit: Decimal = Decimal("0.05")
     payment_term_days: int = 0
-    adjustments: dict[str, AdjustmentAccount] = {}
+    adjustments: dict[str, PlannedAdjustment] = {}
     sale_journal: str = ""
     bank_journal: str = ""
     general_journal: str = ""
-    products: tuple[Product, ...] = ()
-    facilities: tuple[Place, ...] = ()
+    products: tuple[PlannedProduct, ...] = ()
+    facilities: tuple[PlannedFacility, ...] = ()

@@ -61,7 +61,7 @@ class RunningLow(msgspec.Struct, frozen=True, kw_only=True):
     ordered: Decimal
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+class GoodsReceipt(msgspec.Struct, frozen=True, kw_only=True):
     """Goods that came in and were validated: product code and quantity received."""
 
     number: str

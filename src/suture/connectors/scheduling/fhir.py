@@ -54,12 +54,12 @@ class _Meta(msgspec.Struct, frozen=True, rename="camel"):
     last_updated: _Instant | None = None
 
 
-class _Actor(msgspec.Struct, frozen=True):
+class _ActorReference(msgspec.Struct, frozen=True):
     reference: str = ""
 
 
 class _Participant(msgspec.Struct, frozen=True):
-    actor: _Actor = _Actor()
+    actor: _ActorReference = _ActorReference()
 
 
 class _Appointment(msgspec.Struct, frozen=True):
@@ -76,15 +76,15 @@ class _Kind(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _AccountCoverage(msgspec.Struct, frozen=True):
-    coverage: _Actor = _Actor()
+    coverage: _ActorReference = _ActorReference()
 
 
 class _Paying(msgspec.Struct, frozen=True):
     """What leads from a visit to who pays: Encounter.account, Account.coverage, Coverage.payor."""
 
-    account: tuple[_Actor, ...] = ()
+    account: tuple[_ActorReference, ...] = ()
     coverage: tuple[_AccountCoverage, ...] = ()
-    payor: tuple[_Actor, ...] = ()
+    payor: tuple[_ActorReference, ...] = ()
 
     def references(self) -> list[str]:
         return [one.reference for one in (*self.account, *(c.coverage for c in self.coverage), *self.payor)]

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from suture.canonical.remittance import ClaimPayment, Remittance
-from suture.connectors.port import AdjustmentAccount, Ledger, LedgerPlan
+from suture.connectors.port import Ledger, LedgerPlan, PlannedAdjustment
 from suture.connectors.testing.orders import (
     DAY,
     OTHER_PAYER,
@@ -39,7 +39,7 @@ async def at_the_desk(ledger: Ledger, key: str, amount: str) -> None:
     await ledger.apply_payment(a_payment(key, amount, payer=None), partner=an_invoice(key).partner)
 
 
-def plan_with(**accounts: AdjustmentAccount | None) -> LedgerPlan:
+def plan_with(**accounts: PlannedAdjustment | None) -> LedgerPlan:
     """The plan with other accounts for reasons (``CO_45``), or without one."""
     told = {code.replace("_", "-"): account for code, account in accounts.items()}
     adjustments = {code: account for code, account in (PLAN.adjustments | told).items() if account}

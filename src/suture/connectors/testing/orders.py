@@ -13,13 +13,13 @@ from suture.canonical.records import Component, JournalFact, Payment, PricedLine
 from suture.canonical.remittance import Adjustment, ClaimPayment, ProviderAdjustment, Remittance
 from suture.connectors.port import (
     AccrualOrder,
-    AdjustmentAccount,
     InvoiceOrder,
     Ledger,
     LedgerPartner,
     LedgerPlan,
-    Place,
-    Product,
+    PlannedAdjustment,
+    PlannedFacility,
+    PlannedProduct,
     StockOrder,
 )
 from suture.core.failure import Failure, Retriable, Unknown
@@ -34,20 +34,20 @@ PLAN = LedgerPlan(
     compensation_liability_account="230000",
     clearing_account="101403",
     adjustments={
-        "CO-45": AdjustmentAccount(account="400910", name="Contractual adjustments (conformance)"),
-        "CO-29": AdjustmentAccount(account="659910", name="Denials: filed too late (conformance)", kind="denial"),
-        "OA-23": AdjustmentAccount(account="", name="Left open: another payer's to pay"),
-        "PLB-WO": AdjustmentAccount(account="659920", name="Recoupments (conformance)", kind="provider"),
+        "CO-45": PlannedAdjustment(account="400910", name="Contractual adjustments (conformance)"),
+        "CO-29": PlannedAdjustment(account="659910", name="Denials: filed too late (conformance)", kind="denial"),
+        "OA-23": PlannedAdjustment(account="", name="Left open: another payer's to pay"),
+        "PLB-WO": PlannedAdjustment(account="659920", name="Recoupments (conformance)", kind="provider"),
     },
     products=(
-        Product(code="SUTURE-TEST-VISIT", name="Visit (conformance)"),
-        Product(code="SUTURE-TEST-TAXED", name="Certificate, taxed (conformance)", taxes=("15%",)),
-        Product(code="SUTURE-TEST-VACCINE", name="Vaccine, by lot (conformance)", stocked=True, lots=True),
-        Product(code="SUTURE-TEST-LAB", name="Laboratory (conformance)"),
-        Product(code="SUTURE-TEST-GLOVES", name="Gloves (conformance)", stocked=True),
-        Product(code="SUTURE-TEST-SYRINGE", name="Syringe (conformance)", stocked=True),
+        PlannedProduct(code="SUTURE-TEST-VISIT", name="Visit (conformance)"),
+        PlannedProduct(code="SUTURE-TEST-TAXED", name="Certificate, taxed (conformance)", taxes=("15%",)),
+        PlannedProduct(code="SUTURE-TEST-VACCINE", name="Vaccine, by lot (conformance)", stocked=True, lots=True),
+        PlannedProduct(code="SUTURE-TEST-LAB", name="Laboratory (conformance)"),
+        PlannedProduct(code="SUTURE-TEST-GLOVES", name="Gloves (conformance)", stocked=True),
+        PlannedProduct(code="SUTURE-TEST-SYRINGE", name="Syringe (conformance)", stocked=True),
     ),
-    facilities=(Place(code="suture-test-north", name="North (conformance)"),),
+    facilities=(PlannedFacility(code="suture-test-north", name="North (conformance)"),),
 )
 DAY = datetime.now(UTC).date() - timedelta(days=2)
 LATER = DAY + timedelta(days=400)

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest
-from suture.store.audit import Selection
+from suture.store.audit import AuditSelection
 from suture.views import audit_pages
 
 _PAGE = 50
@@ -18,9 +18,9 @@ async def _list(ask: PageRequest) -> Response:
     )
 
 
-def selection(ask: PageRequest) -> Selection:
+def selection(ask: PageRequest) -> AuditSelection:
     """Which entries a list's address names."""
-    return Selection(actor=ask.query("actor"), action=ask.query("action"), subject=ask.query("subject"))
+    return AuditSelection(actor=ask.query("actor"), action=ask.query("action"), subject=ask.query("subject"))
 
 
 async def _proof(ask: PageRequest) -> Response:

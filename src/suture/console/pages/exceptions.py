@@ -14,7 +14,7 @@ from suture.commands.remedies import Offer, offers
 from suture.console import payload
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest, cursor, number, place
-from suture.store.exceptions import Cause, OpenException, Selection
+from suture.store.exceptions import Cause, ExceptionSelection, OpenException
 from suture.views import exceptions
 from suture.views.journey import in_order
 from suture.views.runbook import CLASSES, codes_of
@@ -64,7 +64,7 @@ async def _one(ask: PageRequest) -> Response:
         if name in EFFECTS.get(told.process.definition if told.process else "", ())
         and record.state in ("done", "begun")
     ]
-    forecast = await exception_queue.forecast_retry(desk, Selection(numbers=(one.number,)))
+    forecast = await exception_queue.forecast_retry(desk, ExceptionSelection(numbers=(one.number,)))
     return await ask.page(
         "exception.html",
         told=told,
@@ -145,7 +145,7 @@ async def _chosen(ask: PageRequest) -> Response:
     what = str(form.get("what", "retry"))
     if not numbers:
         return await ask.back(await ask.field("back"), "Choose at least one exception first.", bad=True)
-    desk, selection = ask.house.desk, Selection(numbers=numbers)
+    desk, selection = ask.house.desk, ExceptionSelection(numbers=numbers)
     forecast = await exception_queue.forecast_retry(desk, selection) if what == "retry" else []
     return await ask.page(
         "chosen.html",
@@ -181,18 +181,20 @@ def _cause(ask: PageRequest, causes: Sequence[Cause]) -> Cause | None:
     return next((one for one in causes if one.key == ask.query("cause")), None)
 
 
-def selection(ask: PageRequest, causes: Sequence[Cause]) -> Selection:
+def selection(ask: PageRequest, causes: Sequence[Cause]) -> ExceptionSelection:
     """Which exceptions a list's address names; of a cause that there is no more, none."""
     if ask.query("cause"):
         cause = _cause(ask, causes)
         if cause is None:
-            return Selection(code="-")
-        return Selection(code=cause.code, owner=cause.owner, interface=cause.interface or "", reason=cause.reason)
+            return ExceptionSelection(code="-")
+        return ExceptionSelection(
+            code=cause.code, owner=cause.owner, interface=cause.interface or "", reason=cause.reason
+        )
     state, name = ask.query("state", "open"), ask.query("class")
     if state not in _STATES or (name and name not in CLASSES):
         raise HTTPException(404)
     codes, others = codes_of(name) if name else ((), ())
-    return Selection(
+    return ExceptionSelection(
         state=state,
         code=ask.query("code"),
         codes=codes,

@@ -13,13 +13,13 @@ from suture.console.request import PageRequest
 from suture.console.spreadsheet import as_csv, as_xlsx
 from suture.views import exports
 from suture.views.exceptions import causes as causes_of
-from suture.views.exports import Table
+from suture.views.exports import ExportTable
 
 _WRITERS = {"csv": as_csv, "xlsx": as_xlsx}
 
 
 def _file(
-    name: str, read: Callable[[PageRequest], Awaitable[list[Table]]]
+    name: str, read: Callable[[PageRequest], Awaitable[list[ExportTable]]]
 ) -> Callable[[PageRequest], Awaitable[Response]]:
     """Answers the tables as a file in the form that was asked for; `name` may name parts of the path."""
 
@@ -39,20 +39,20 @@ def _file(
     return answer
 
 
-async def _exceptions(ask: PageRequest) -> list[Table]:
+async def _exceptions(ask: PageRequest) -> list[ExportTable]:
     causes = await causes_of(ask.house.base.database)
     return await exports.queue(ask.house.desk, ask.actor(), exceptions.selection(ask, causes))
 
 
-async def _differences(ask: PageRequest) -> list[Table]:
+async def _differences(ask: PageRequest) -> list[ExportTable]:
     return await exports.differences(ask.house.desk, ask.actor(), reconciliation.selection(ask))
 
 
-async def _trail(ask: PageRequest) -> list[Table]:
+async def _trail(ask: PageRequest) -> list[ExportTable]:
     return await exports.trail(ask.house.desk, ask.actor(), audit.selection(ask))
 
 
-async def _month(ask: PageRequest) -> list[Table]:
+async def _month(ask: PageRequest) -> list[ExportTable]:
     return await exports.month(ask.house.desk, ask.actor(), ask.path("month"))
 
 

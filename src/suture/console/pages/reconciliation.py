@@ -9,7 +9,7 @@ from suture.acting.actor import NotPossible
 from suture.catalogue.days import Days
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest
-from suture.store.discrepancies import Selection
+from suture.store.discrepancies import DiscrepancySelection
 from suture.views import discrepancies
 from suture.views.daily import daily
 
@@ -36,12 +36,12 @@ async def _list(ask: PageRequest) -> Response:
     )
 
 
-def selection(ask: PageRequest) -> Selection:
+def selection(ask: PageRequest) -> DiscrepancySelection:
     """Which differences a list's address names."""
     state = ask.query("state", "open")
     if state not in _STATES:
         raise HTTPException(404)
-    return Selection(state=state, rule=ask.query("rule"), owner=ask.query("owner"))
+    return DiscrepancySelection(state=state, rule=ask.query("rule"), owner=ask.query("owner"))
 
 
 async def _one(ask: PageRequest) -> Response:

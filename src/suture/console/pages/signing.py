@@ -122,7 +122,7 @@ async def _to_provider(ask: PageRequest) -> Response:
         return RedirectResponse("/sign-in", 303)
     try:
         started = await ask.house.provider().start()
-    except oidc.SignInRefused as error:
+    except oidc.ProviderRefused as error:
         return await _asked(ask, "/", said(error), status=503)
     response = RedirectResponse(started.url, 303)
     _keep(ask, response, _UNDER_WAY, _Way(started, ours(ask.query("next", "/"))), _ANSWER_WITHIN)
@@ -137,7 +137,7 @@ async def _from_provider(ask: PageRequest) -> Response:
         identity = await ask.house.provider().finish(way.started, dict(ask.request.query_params))
         issuer = ask.house.base.settings.oidc_issuer or ""
         token = await accounts.sign_in_by_provider(ask.house.desk, issuer, identity)
-    except (oidc.SignInRefused, NotPossible) as error:
+    except (oidc.ProviderRefused, NotPossible) as error:
         return await _asked(ask, "/", said(error), status=403)
     response = ask.signed_in(token, way.next)
     response.delete_cookie(_UNDER_WAY, path="/")

@@ -8,7 +8,7 @@ from suture.console.pages.page import Page
 from suture.console.plot import day_bars, plot
 from suture.console.progress import subject_link
 from suture.console.request import PageRequest, cursor, place
-from suture.store.journeys import Stage
+from suture.store.journeys import FunnelStage
 from suture.views.exception_groups import causes_of
 from suture.views.interfaces import interfaces
 from suture.views.today import of_stage, today, waits
@@ -39,7 +39,7 @@ async def _today(ask: PageRequest) -> Response:
 async def _stage(ask: PageRequest) -> Response:
     """The journeys behind one figure of the day."""
     try:
-        stage = Stage(ask.query("stage", Stage.SEEN))
+        stage = FunnelStage(ask.query("stage", FunnelStage.SEEN))
     except ValueError as error:
         raise HTTPException(404) from error
     house = ask.house

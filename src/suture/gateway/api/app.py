@@ -15,7 +15,7 @@ from suture.gateway.api import problems
 from suture.gateway.api.asynchronous import asyncapi_document
 from suture.gateway.api.deprecations import DEPRECATED, Deprecation
 from suture.gateway.api.describing import openapi_document
-from suture.gateway.api.guard import BodyLimit, Guard
+from suture.gateway.api.guard import ApiGuard, BodyLimit
 from suture.gateway.api.problems import ApiProblem
 from suture.gateway.api.routes import ROUTERS
 
@@ -31,7 +31,7 @@ def create_api(
     api.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
         api.include_router(router)
-    api.add_middleware(BaseHTTPMiddleware, dispatch=Guard(base, deprecated))
+    api.add_middleware(BaseHTTPMiddleware, dispatch=ApiGuard(base, deprecated))
     api.add_middleware(BodyLimit)
     api.add_exception_handler(ApiProblem, problems.on_problem)
     api.add_exception_handler(HTTPException, problems.on_http)

@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from suture.access.rates import Allowance, Rates
+from suture.access.rates import Allowance, CallRates
 from suture.access.tokens import digest
 from suture.bootstrap.composition import Foundation
 from suture.gateway.api.deprecations import Deprecation, deprecation_of
@@ -18,7 +18,7 @@ from suture.gateway.api.problems import ApiProblem, response
 from suture.store import clients
 from suture.store.clients import Caller
 from suture.store.database import DATABASE_AWAY
-from suture.store.idempotency import Answers, Kept, Standing
+from suture.store.idempotency import Answers, Kept, KeyStanding
 from suture.store.sealing import WrongMasterKey
 from suture.telemetry import metrics
 
@@ -37,12 +37,12 @@ _TIDY_EVERY = timedelta(hours=1)
 Next = Callable[[Request], Awaitable[Response]]
 
 
-class Guard:
+class ApiGuard:
     """HTTP middleware of the API."""
 
     def __init__(self, base: Foundation, deprecated: tuple[Deprecation, ...]) -> None:
         self._base = base
-        self._rates = Rates()
+        self._rates = CallRates()
         self._answers = Answers(base.database, base.vault)
         self._deprecated = deprecated
         self._tidied_at: datetime | None = None
@@ -115,9 +115,9 @@ class Guard:
         match known:
             case Kept():
                 return Response(known.body, known.status, {"Idempotent-Replayed": "true"}, known.media_type)
-            case Standing.OTHER_BODY:
+            case KeyStanding.OTHER_BODY:
                 raise ApiProblem(422, "key_reused", "This Idempotency-Key was used for another request.")
-            case Standing.UNDER_WAY:
+            case KeyStanding.UNDER_WAY:
                 raise ApiProblem(
                     409, "under_way", "The request of this Idempotency-Key is under way.", headers={"Retry-After": "1"}
                 )

@@ -32,36 +32,36 @@ Moment = Annotated[
 ]
 
 
-class Model(BaseModel):
+class ApiModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Answer(BaseModel):
+class ApiAnswer(BaseModel):
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
 
-class Amount(Answer):
+class Amount(ApiAnswer):
     amount: Decimal
     currency: Annotated[str, Field(examples=["USD"])]
 
 
-class IdentifierQuery(Model):
+class IdentifierQuery(ApiModel):
     """What a source calls a patient (FHIR R4 Identifier)."""
 
     system: Annotated[str, StringConstraints(min_length=1, max_length=200), Field(examples=["urn:harbour:mrn"])]
     value: Annotated[str, StringConstraints(min_length=1, max_length=200), Field(examples=["M-4711"])]
 
 
-class PatientSearch(Model):
+class PatientSearch(ApiModel):
     identifier: IdentifierQuery
 
 
-class IdentifierAnswer(Answer):
+class IdentifierAnswer(ApiAnswer):
     system: str
     value: str
 
 
-class PatientAnswer(Answer):
+class PatientAnswer(ApiAnswer):
     """As the system of record told last. Reading it is written to the audit trail."""
 
     id: str
@@ -76,11 +76,11 @@ class PatientAnswer(Answer):
     country: str | None
 
 
-class PatientList(Answer):
+class PatientList(ApiAnswer):
     patients: list[PatientAnswer]
 
 
-class TroubleAnswer(Answer):
+class TroubleAnswer(ApiAnswer):
     """What holds an appointment up, and who decides about it."""
 
     number: int
@@ -90,7 +90,7 @@ class TroubleAnswer(Answer):
     opened_at: datetime
 
 
-class InvoiceAnswer(Answer):
+class InvoiceAnswer(ApiAnswer):
     appointment: str
     number: str
     total: Amount | None
@@ -99,7 +99,7 @@ class InvoiceAnswer(Answer):
     posted_at: datetime | None
 
 
-class AppointmentAnswer(Answer):
+class AppointmentAnswer(ApiAnswer):
     """`milestones` says when each was reached."""
 
     id: str
@@ -116,12 +116,12 @@ class AppointmentDetail(AppointmentAnswer):
     open_exceptions: list[TroubleAnswer]
 
 
-class AppointmentPage(Answer):
+class AppointmentPage(ApiAnswer):
     appointments: list[AppointmentAnswer]
     next: str | None
 
 
-class LineRequest(Model):
+class LineRequest(ApiModel):
     """One service as delivered. `unit_price` is for a price that was agreed for this visit; billing's holds else."""
 
     service: Code
@@ -129,7 +129,7 @@ class LineRequest(Model):
     unit_price: Quantity | None = None
 
 
-class InvoiceRequest(Model):
+class InvoiceRequest(ApiModel):
     """A completed visit that is to be billed. Whom it names must be known (`POST /v1/validations`)."""
 
     appointment: Id
@@ -142,14 +142,14 @@ class InvoiceRequest(Model):
     lines: Annotated[list[LineRequest], Field(min_length=1, max_length=100)]
 
 
-class InvoiceAccepted(Answer):
+class InvoiceAccepted(ApiAnswer):
     """It goes its way: eligibility, charge, invoice. `status` is where to see how far it is."""
 
     appointment: str
     status: str
 
 
-class PaymentAnswer(Answer):
+class PaymentAnswer(ApiAnswer):
     payment: str
     appointment: str
     amount: Amount
@@ -160,23 +160,23 @@ class PaymentAnswer(Answer):
     applied_at: datetime | None
 
 
-class ValidationItem(Model):
+class ValidationItem(ApiModel):
     kind: Literal["patient", "practitioner", "payer", "facility", "service"]
     id: Code
 
 
-class ValidationRequest(Model):
+class ValidationRequest(ApiModel):
     items: Annotated[list[ValidationItem], Field(min_length=1, max_length=200)]
 
 
-class VerdictAnswer(Answer):
+class VerdictAnswer(ApiAnswer):
     kind: Literal["patient", "practitioner", "payer", "facility", "service"]
     id: str
     usable: bool
     reason: str
 
 
-class ValidationAnswer(Answer):
+class ValidationAnswer(ApiAnswer):
     items: list[VerdictAnswer]
 
 
@@ -193,7 +193,7 @@ class CloudEvent(BaseModel):
     data: dict[str, object]
 
 
-class EventPage(Answer):
+class EventPage(ApiAnswer):
     """`next` is where to go on: also where there is no more yet."""
 
     events: list[CloudEvent]
@@ -203,7 +203,7 @@ class EventPage(Answer):
 EventType = Annotated[str, StringConstraints(pattern=r"^suture\.[a-z_.0-9]{1,80}$")]
 
 
-class SubscriptionRequest(Model):
+class SubscriptionRequest(ApiModel):
     """Where events go, as Standard Webhooks. Without `types`, all of them."""
 
     url: Annotated[
@@ -212,11 +212,11 @@ class SubscriptionRequest(Model):
     types: Annotated[list[EventType], Field(max_length=60)] = []
 
 
-class SubscriptionSwitch(Model):
+class SubscriptionSwitch(ApiModel):
     state: Literal["enabled", "disabled"]
 
 
-class SubscriptionAnswer(Answer):
+class SubscriptionAnswer(ApiAnswer):
     id: str
     url: str
     types: list[str]
@@ -232,17 +232,17 @@ class SubscriptionMade(SubscriptionAnswer):
     secret: str
 
 
-class SubscriptionList(Answer):
+class SubscriptionList(ApiAnswer):
     subscriptions: list[SubscriptionAnswer]
 
 
-class SecretAnswer(Answer):
+class SecretAnswer(ApiAnswer):
     """The new secret, shown this once; the one before signs beside it for a day."""
 
     secret: str
 
 
-class DeliveryAnswer(Answer):
+class DeliveryAnswer(ApiAnswer):
     event: str
     type: str
     state: Literal["waiting", "delivered", "given_up"]
@@ -252,5 +252,5 @@ class DeliveryAnswer(Answer):
     answer: str
 
 
-class DeliveryList(Answer):
+class DeliveryList(ApiAnswer):
     deliveries: list[DeliveryAnswer]

@@ -12,7 +12,7 @@ from suture.core.codes import is_code
 from suture.core.money import LARGEST, unusable
 from suture.ingest.decoding import NotUnderstood
 from suture.ingest.fhir_appointment.encounter import is_within
-from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, records_of, says
+from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, ToldDelivery, records_of, says
 
 BILLED, _UNCERTAIN = "billable", ("unknown", "")
 _NOT_BILLED = frozenset({"planned", "not-billable", "aborted", "billed", "entered-in-error"})
@@ -22,14 +22,14 @@ _FINEST = Decimal("1e-6")
 Item = fhir.Read[fhir.ChargeItem]
 
 
-def service_lines(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter]) -> tuple[ServiceLine, ...]:
+def service_lines(told: ToldDelivery, patient: str, encounter: fhir.Read[fhir.Encounter]) -> tuple[ServiceLine, ...]:
     """The visit's services. Raises `NotUnderstood`."""
     ours = [item for item in _once(told, patient, encounter) if _is_ours(told, item, patient, encounter)]
     lines = (_service_line(told, item.resource) for item in ours if _is_billed(item))
     return tuple(line for line in lines if line.quantity and line.factor)
 
 
-def _once(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter]) -> Iterator[Item]:
+def _once(told: ToldDelivery, patient: str, encounter: fhir.Read[fhir.Encounter]) -> Iterator[Item]:
     """Each item once, as it is newest: what is sent twice is charged once. Raises `NotUnderstood`."""
     found: dict[object, list[Item]] = {}
     for place, item in enumerate(told.contents.every(fhir.ChargeItem)):
@@ -51,7 +51,7 @@ def _differs(one: Item, other: Item) -> bool:
     return one.resource != other.resource or (unread and one.held.tree != other.held.tree)
 
 
-def _is_ours(told: Told, item: Item, patient: str, encounter: fhir.Read[fhir.Encounter]) -> bool:
+def _is_ours(told: ToldDelivery, item: Item, patient: str, encounter: fhir.Read[fhir.Encounter]) -> bool:
     """Whether an item is of this visit; one that doesn't say is where the delivery tells of no other. Raises
     `NotUnderstood`."""
     context, subject = item.resource.context, item.resource.subject
@@ -86,7 +86,7 @@ def _is_billed(item: Item) -> bool:
     return True
 
 
-def _service_line(told: Told, item: fhir.ChargeItem) -> ServiceLine:
+def _service_line(told: ToldDelivery, item: fhir.ChargeItem) -> ServiceLine:
     currency = told.context.catalogue.organisation.currency
     price = item.price_override
     if price is not None and price.currency not in ("", currency):
@@ -132,7 +132,7 @@ def _price(amount: Decimal | None, currency: str) -> Decimal:
     return amount
 
 
-def _service(told: Told, code: fhir.CodeableConcept) -> str:
+def _service(told: ToldDelivery, code: fhir.CodeableConcept) -> str:
     """Our own code, by the code table: by system and code, else by the code alone. Raises `NotUnderstood`."""
     rows = told.context.catalogue.code_tables[_CODE_TABLE].rows
     codings = [coding for coding in code.coding if coding.code]

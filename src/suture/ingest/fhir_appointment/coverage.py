@@ -13,7 +13,7 @@ import msgspec
 from suture.canonical.records import Payer
 from suture.codecs import fhir
 from suture.ingest.decoding import NotUnderstood
-from suture.ingest.fhir_appointment.told import SAY_WHICH, Told, covers, distinct, named, records_of, says
+from suture.ingest.fhir_appointment.told import SAY_WHICH, ToldDelivery, covers, distinct, named, records_of, says
 
 _ACTIVE, _UNCONFIRMED = ("active", ""), "draft"
 _STATUSES = (*_ACTIVE, _UNCONFIRMED, "cancelled", "entered-in-error")
@@ -59,7 +59,7 @@ class _Cover(msgspec.Struct, frozen=True):
         return _ROLES[self.payors[0].kind] if self.payors else 0
 
 
-def billed(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter], day: date) -> Billed:
+def billed(told: ToldDelivery, patient: str, encounter: fhir.Read[fhir.Encounter], day: date) -> Billed:
     """Who is billed for a visit on a day. Raises `NotUnderstood`."""
     accounts = _accounts(told, patient, encounter)
     covers_ = _applying(told, patient, accounts, day)
@@ -98,7 +98,7 @@ def _may_be_first(every: Iterable[T], number: Callable[[T], int | None]) -> list
     return [one for one in every if number(one) == lowest or (number(one) is None and lowest > _FIRST)] or every
 
 
-def _billed(told: Told, patient: str, payor: fhir.Target, cover: _Cover | None) -> Billed:
+def _billed(told: ToldDelivery, patient: str, payor: fhir.Target, cover: _Cover | None) -> Billed:
     reference = named(payor, "payer_unclear")
     if payor.kind != "Organization":
         return Billed(guarantor=None if reference in records_of(told, patient) else payor)
@@ -110,7 +110,7 @@ def _billed(told: Told, patient: str, payor: fhir.Target, cover: _Cover | None) 
     return Billed(payer, presumed=Payer(reference=payer, name=displayed))
 
 
-def _name(told: Told, payor: fhir.Target) -> str:
+def _name(told: ToldDelivery, payor: fhir.Target) -> str:
     """What an Organization is called, where the delivery has it and it can be read."""
     if payor.held is None:
         return ""
@@ -118,7 +118,7 @@ def _name(told: Told, payor: fhir.Target) -> str:
     return found[0].name if found else ""
 
 
-def _applying(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]], day: date) -> list[_Cover]:
+def _applying(told: ToldDelivery, patient: str, accounts: list[fhir.Read[fhir.Account]], day: date) -> list[_Cover]:
     """The coverages of the patient that are active and cover the day: those that the visit is billed to by its
     accounts, where these say so. Raises `NotUnderstood`."""
     priorities = _priorities(told, accounts)
@@ -139,7 +139,7 @@ def _applying(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]],
     return [_cover(told, one.whole(), patient, priorities) for one in found]
 
 
-def _check_nobody_elses(told: Told, patient: str, day: date) -> None:
+def _check_nobody_elses(told: ToldDelivery, patient: str, day: date) -> None:
     """A visit whose one patient is covered by nothing, beside a coverage of somebody else that applies: a record that
     was merged, a parent's policy, or nothing to do with it. A person can tell."""
     others = [
@@ -153,7 +153,7 @@ def _check_nobody_elses(told: Told, patient: str, day: date) -> None:
         )
 
 
-def _cover(told: Told, read: fhir.Read[fhir.Coverage], patient: str, priorities: Priorities) -> _Cover:
+def _cover(told: ToldDelivery, read: fhir.Read[fhir.Coverage], patient: str, priorities: Priorities) -> _Cover:
     """A coverage with those whom its payors mean. One payor that can't be told may be the insurer: unless an insurer is
     named beside it, nobody may be billed in its place. Nor by a coverage that may be somebody else's."""
     targets = [told.follow(payor, read.held) for payor in read.resource.payor]
@@ -165,7 +165,7 @@ def _cover(told: Told, read: fhir.Read[fhir.Coverage], patient: str, priorities:
     return _Cover(read, priorities.get(key), _foremost(distinct(known)), unclear)
 
 
-def _known(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> list[fhir.Read[fhir.Coverage]]:
+def _known(told: ToldDelivery, accounts: list[fhir.Read[fhir.Account]]) -> list[fhir.Read[fhir.Coverage]]:
     """The coverages of the delivery, and those that accounts hold in themselves instead of naming one."""
     known = {_key(one.held): one for one in told.contents.of(fhir.Coverage)}
     for account in accounts:
@@ -177,7 +177,7 @@ def _known(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> list[fhir.Rea
     return list(known.values())
 
 
-def _key(held: fhir.Held) -> object:
+def _key(held: fhir.HeldResource) -> object:
     """What a coverage is known by; one without an id, such as a contained one, by being itself."""
     return held.reference if held.id else id(held.tree)
 
@@ -194,7 +194,7 @@ def _check_none_lacks(
         )
 
 
-def _is_of(told: Told, read: fhir.Read[fhir.Coverage], patient: str) -> bool | None:
+def _is_of(told: ToldDelivery, read: fhir.Read[fhir.Coverage], patient: str) -> bool | None:
     """Whether a coverage is the patient's; None where that can't be told. One that names nobody is, where the delivery
     tells of no other visit."""
     if not says(read.resource.beneficiary):
@@ -209,7 +209,7 @@ def _foremost(payors: list[fhir.Target]) -> list[fhir.Target]:
     return [one for one in payors if _ROLES[one.kind] == best]
 
 
-def _accounts(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter]) -> list[fhir.Read[fhir.Account]]:
+def _accounts(told: ToldDelivery, patient: str, encounter: fhir.Read[fhir.Encounter]) -> list[fhir.Read[fhir.Account]]:
     """The accounts that the visit is billed to: the Encounter's; where it names none, the patient's. Raises
     `NotUnderstood` where the Encounter names one that can't be told, or none that can be billed to: no other one
     stands in for it."""
@@ -226,7 +226,7 @@ def _accounts(told: Told, patient: str, encounter: fhir.Read[fhir.Encounter]) ->
     return usable
 
 
-def _may_be_of(told: Told, account: fhir.Read[fhir.Account], patient: str) -> bool:
+def _may_be_of(told: ToldDelivery, account: fhir.Read[fhir.Account], patient: str) -> bool:
     """Whether an account that the visit doesn't name is its patient's; one that doesn't say whose it is may be, where
     the delivery tells of no other visit."""
     targets = [told.follow(one, account.held) for one in account.resource.subject]
@@ -234,7 +234,7 @@ def _may_be_of(told: Told, account: fhir.Read[fhir.Account], patient: str) -> bo
     return told.alone if not targets else any(one is not None and one.reference in ours for one in targets)
 
 
-def _priorities(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> Priorities:
+def _priorities(told: ToldDelivery, accounts: list[fhir.Read[fhir.Account]]) -> Priorities:
     """The coverages that accounts name, each with its priority there; one that can't be told is one that lacks."""
     found: Priorities = {}
     for account in accounts:
@@ -247,7 +247,7 @@ def _priorities(told: Told, accounts: list[fhir.Read[fhir.Account]]) -> Prioriti
     return found
 
 
-def _of_guarantors(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]], day: date) -> Billed:
+def _of_guarantors(told: ToldDelivery, patient: str, accounts: list[fhir.Read[fhir.Account]], day: date) -> Billed:
     """Who answers for the account where no coverage does; the patient where nobody else does."""
     answering = [
         (one.party, account.held)
@@ -264,7 +264,7 @@ def _of_guarantors(told: Told, patient: str, accounts: list[fhir.Read[fhir.Accou
     return _billed(told, patient, known[0], None) if known else Billed()
 
 
-def _check_none_ended(told: Told, patient: str, accounts: list[fhir.Read[fhir.Account]], day: date) -> None:
+def _check_none_ended(told: ToldDelivery, patient: str, accounts: list[fhir.Read[fhir.Account]], day: date) -> None:
     """An active coverage whose time is over may have been renewed: nobody said that the patient pays."""
     for one in _known(told, accounts):
         last = fhir.days(one.resource.period.end, told.zone)

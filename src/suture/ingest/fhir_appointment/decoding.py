@@ -22,7 +22,7 @@ from suture.catalogue.days import Days
 from suture.codecs import fhir
 from suture.ingest.decoding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 from suture.ingest.fhir_appointment import charges, coverage, encounter, facility, participants, people
-from suture.ingest.fhir_appointment.told import REMEDY, Told, check_id
+from suture.ingest.fhir_appointment.told import REMEDY, ToldDelivery, check_id
 from suture.store.parties import Party
 
 _NUMBER = re.compile("[0-9]{1,18}")
@@ -35,7 +35,7 @@ Data = msgspec.Struct
 Parties = tuple[tuple[Party, ...], tuple[Party, ...]]
 
 
-class _Webhook(msgspec.Struct, frozen=True):
+class _AppointmentWebhook(msgspec.Struct, frozen=True):
     type: str
     timestamp: str
     data: dict[str, Any]
@@ -50,7 +50,7 @@ class _Said(msgspec.Struct, frozen=True):
     presumed: tuple[Party, ...] = ()
 
 
-class _Order(msgspec.Struct, frozen=True):
+class _ToldOrder(msgspec.Struct, frozen=True):
     """The place of what is told among all that is told of the appointment. `changed_at` is when the source changed it,
     or where it doesn't say, told of it; `version` what tells two changes of one moment apart."""
 
@@ -59,7 +59,7 @@ class _Order(msgspec.Struct, frozen=True):
     version: str = ""
 
 
-_WEBHOOK = fhir.decoder(_Webhook)
+_WEBHOOK = fhir.decoder(_AppointmentWebhook)
 
 
 def decode(body: bytes, context: Context) -> Understood:
@@ -97,7 +97,7 @@ def _nothing(contents: fhir.Contents) -> NotUnderstood:
     return error
 
 
-def _about(webhook: _Webhook, appointments: list[fhir.Held]) -> list[fhir.Held]:
+def _about(webhook: _AppointmentWebhook, appointments: list[fhir.HeldResource]) -> list[fhir.HeldResource]:
     """The appointments that a delivery tells of: where there are several, those that its type means and the others
     from whose status something follows, each version once."""
     if len(appointments) == 1:
@@ -107,14 +107,18 @@ def _about(webhook: _Webhook, appointments: list[fhir.Held]) -> list[fhir.Held]:
     return telling or list(versions.values())
 
 
-def _kind(webhook: _Webhook, held: fhir.Held) -> str:
+def _kind(webhook: _AppointmentWebhook, held: fhir.HeldResource) -> str:
     """What is told of an appointment of several, as a webhook's type: the delivery's own, or what its status says."""
     status = str(held.tree.get("status"))
     return webhook.type if status in _STATUSES.get(webhook.type, ()) else _BY_STATUS.get(status, "")
 
 
 def _read(
-    webhook: _Webhook, contents: fhir.Contents, context: Context, held: fhir.Held, appointments: list[fhir.Held]
+    webhook: _AppointmentWebhook,
+    contents: fhir.Contents,
+    context: Context,
+    held: fhir.HeldResource,
+    appointments: list[fhir.HeldResource],
 ) -> Understood | NotUnderstood:
     """What is told of one appointment, or why that isn't understood; either names the appointment."""
     alone = len({one.reference for one in appointments}) == 1
@@ -125,7 +129,7 @@ def _read(
         if sent_at is None:
             raise NotUnderstood("invalid_payload", "the webhook's timestamp is not a time with its zone", REMEDY)
         read = contents.read(held, fhir.Appointment)
-        return _understood(kind, Told(context, contents, read, sent_at, alone))
+        return _understood(kind, ToldDelivery(context, contents, read, sent_at, alone))
     except UNREADABLE as error:
         refusal = NotUnderstood.invalid(error, REMEDY)
     except NotUnderstood as error:
@@ -135,7 +139,7 @@ def _read(
     return refusal
 
 
-def _subject(held: fhir.Held) -> str | None:
+def _subject(held: fhir.HeldResource) -> str | None:
     """How an appointment may be called where nothing is understood of it: by an id that holds beyond this delivery, or
     by a number that only its underscores keep from being one."""
     numbered = any(letter.isdigit() for letter in held.id) and fhir.is_id(held.id.replace("_", "-"))
@@ -143,7 +147,7 @@ def _subject(held: fhir.Held) -> str | None:
     return f"Appointment/{held.id}" if shown else None
 
 
-def _check_own_id(held: fhir.Held) -> None:
+def _check_own_id(held: fhir.HeldResource) -> None:
     if _subject(held) is not None and not fhir.is_id(held.id):
         raise NotUnderstood(
             "id_invalid",
@@ -161,7 +165,7 @@ def _check_own_id(held: fhir.Held) -> None:
         )
 
 
-def _understood(kind: str, told: Told) -> Understood:
+def _understood(kind: str, told: ToldDelivery) -> Understood:
     if kind not in _EVENTS:
         raise NotUnderstood("unknown_type", "the webhook's type is not one of the contract's", REMEDY)
     event_type, build = _EVENTS[kind]
@@ -203,36 +207,36 @@ def _understood(kind: str, told: Told) -> Understood:
     )
 
 
-def _order(told: Told) -> _Order:
+def _order(told: ToldDelivery) -> _ToldOrder:
     """By version number; where the source's versions are no numbers by the time of the change, else by when it was
     sent. Raises `NotUnderstood`."""
     meta = told.appointment.meta
     at = _believed(told, fhir.moment(meta.last_updated)) or _believed(told, told.sent_at)
     if _NUMBER.fullmatch(meta.version_id):
-        return _Order(int(meta.version_id), at)
+        return _ToldOrder(int(meta.version_id), at)
     if at is None:
         raise NotUnderstood(
             "no_version",
             "neither Appointment.meta (versionId, lastUpdated) nor the webhook's timestamp says what came first",
             REMEDY,
         )
-    return _Order((at - _EPOCH) // timedelta(microseconds=1), at, meta.version_id or "unversioned")
+    return _ToldOrder((at - _EPOCH) // timedelta(microseconds=1), at, meta.version_id or "unversioned")
 
 
-def _believed(told: Told, when: datetime | None) -> datetime | None:
+def _believed(told: ToldDelivery, when: datetime | None) -> datetime | None:
     plausible = when is not None and _FIRST_SERVERS <= when <= told.context.received_at + _AHEAD
     return when if plausible else None
 
 
-def _booked(told: Told) -> _Said:
+def _booked(told: ToldDelivery) -> _Said:
     return _booking(told, AppointmentBooked)
 
 
-def _rescheduled(told: Told) -> _Said:
+def _rescheduled(told: ToldDelivery) -> _Said:
     return _booking(told, AppointmentRescheduled)
 
 
-def _booking(told: Told, kind: type[AppointmentBooked]) -> _Said:
+def _booking(told: ToldDelivery, kind: type[AppointmentBooked]) -> _Said:
     place = facility.facility(told)
     data = kind(
         appointment=told.id,
@@ -244,7 +248,7 @@ def _booking(told: Told, kind: type[AppointmentBooked]) -> _Said:
     return _Said(data, place, tuple(_named(told, data.patient)))
 
 
-def _completed(told: Told) -> _Said:
+def _completed(told: ToldDelivery) -> _Said:
     finished = encounter.encounter(told)
     place = facility.facility(told, finished)
     told = msgspec.structs.replace(told, place=place)
@@ -275,7 +279,7 @@ def _completed(told: Told) -> _Said:
     )
 
 
-def _billed_person(told: Told, visit: Visit) -> Iterator[Party]:
+def _billed_person(told: ToldDelivery, visit: Visit) -> Iterator[Party]:
     """The record of whoever gets the bill without a payer, who needs a name for it. Raises `NotUnderstood`."""
     reference = visit.guarantor or visit.patient
     if visit.payer is not None:
@@ -286,7 +290,9 @@ def _billed_person(told: Told, visit: Visit) -> Iterator[Party]:
         yield record
 
 
-def _presumed_practitioner(told: Told, finished: fhir.Read[fhir.Encounter], reference: str) -> Iterator[Practitioner]:
+def _presumed_practitioner(
+    told: ToldDelivery, finished: fhir.Read[fhir.Encounter], reference: str
+) -> Iterator[Practitioner]:
     """A practitioner of whom the delivery has no record, by what Appointment or Encounter call them: to be used as long
     as no record was told."""
     named = [(one.actor, told.read.held) for one in told.appointment.participant]
@@ -298,7 +304,7 @@ def _presumed_practitioner(told: Told, finished: fhir.Read[fhir.Encounter], refe
             return
 
 
-def _named(told: Told, reference: str) -> Iterator[Party]:
+def _named(told: ToldDelivery, reference: str) -> Iterator[Party]:
     """The record of someone whom an event names, where the delivery has it. Raises `msgspec.ValidationError`."""
     resource, record = _PEOPLE[reference.partition("/")[0]]
     same = [held for held in told.contents.held(resource) if held.reference == reference]
@@ -306,7 +312,7 @@ def _named(told: Told, reference: str) -> Iterator[Party]:
         yield record(told, told.contents.read(fhir.newest(same), resource))
 
 
-def _people(told: Told) -> Iterator[Party]:
+def _people(told: ToldDelivery) -> Iterator[Party]:
     """Everyone of whom the delivery has a record that can be named and read: what is told beside the visit."""
     for kind in ("Patient", "Practitioner"):
         ours = [one for one in told.contents.held(_PEOPLE[kind][0]) if not one.transient and not one.base]
@@ -315,7 +321,7 @@ def _people(told: Told) -> Iterator[Party]:
                 yield from _named(told, reference)
 
 
-def _links(told: Told) -> Iterator[PatientLinked]:
+def _links(told: ToldDelivery) -> Iterator[PatientLinked]:
     """What patients' records say of other records of the same person (FHIR R4 Patient.link)."""
     for read in told.contents.readable(fhir.Patient):
         for link in fhir.soft(fhir.Link, read.resource.link):
@@ -328,18 +334,18 @@ def _links(told: Told) -> Iterator[PatientLinked]:
                 yield PatientLinked(patient=f"Patient/{read.id}", other=other.reference, link=link.type)
 
 
-def _only_named(kind: type[Any]) -> Callable[[Told], _Said]:
+def _only_named(kind: type[Any]) -> Callable[[ToldDelivery], _Said]:
     """What undoes or precedes a visit needs no more than the appointment."""
     return lambda told: _Said(kind(appointment=told.id), facility.facility_or_none(told))
 
 
-_PEOPLE: dict[str, tuple[type[Any], Callable[[Told, fhir.Read[Any]], Party]]] = {
+_PEOPLE: dict[str, tuple[type[Any], Callable[[ToldDelivery, fhir.Read[Any]], Party]]] = {
     "Patient": (fhir.Patient, people.patient),
     "Practitioner": (fhir.Practitioner, people.practitioner),
     "RelatedPerson": (fhir.RelatedPerson, people.related_person),
 }
 
-_EVENTS: dict[str, tuple[str, Callable[[Told], _Said]]] = {
+_EVENTS: dict[str, tuple[str, Callable[[ToldDelivery], _Said]]] = {
     "appointment.booked": ("suture.appointment.booked.v1", _booked),
     "appointment.rescheduled": ("suture.appointment.rescheduled.v1", _rescheduled),
     "appointment.arrived": ("suture.appointment.arrived.v1", _only_named(AppointmentArrived)),

@@ -5,7 +5,7 @@ from datetime import datetime, time, timedelta
 from suture.codecs import fhir
 from suture.core.english import plural
 from suture.ingest.decoding import NotUnderstood
-from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, records_of
+from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, ToldDelivery, records_of
 
 _NOTHING_TOOK_PLACE = frozenset({"cancelled", "entered-in-error"})
 _DEEPEST = 8
@@ -15,7 +15,7 @@ _FURTHEST = timedelta(days=5 * 366)
 """How far a visit may be from the moment in which it is told: past ones are billed late, planned ones lie ahead."""
 
 
-def encounter(told: Told) -> fhir.Read[fhir.Encounter]:
+def encounter(told: ToldDelivery) -> fhir.Read[fhir.Encounter]:
     """The finished Encounter of the Appointment. Raises `NotUnderstood`."""
     every = [one for one in told.contents.readable(fhir.Encounter) if one.resource.status not in _NOTHING_TOOK_PLACE]
     ours = [one for one in every if _names(told, one)]
@@ -40,7 +40,7 @@ def encounter(told: Told) -> fhir.Read[fhir.Encounter]:
     return finished[0]
 
 
-def is_within(told: Told, target: fhir.Target, whole: fhir.Read[fhir.Encounter]) -> bool:
+def is_within(told: ToldDelivery, target: fhir.Target, whole: fhir.Read[fhir.Encounter]) -> bool:
     """Whether an Encounter is the visit's or a part of it that has no appointment of its own (`Encounter.partOf`)."""
     here: fhir.Target | None = target
     for _ in range(_DEEPEST):
@@ -53,7 +53,7 @@ def is_within(told: Told, target: fhir.Target, whole: fhir.Read[fhir.Encounter])
     return False
 
 
-def times(told: Told, read: fhir.Read[fhir.Encounter]) -> tuple[datetime, datetime]:
+def times(told: ToldDelivery, read: fhir.Read[fhir.Encounter]) -> tuple[datetime, datetime]:
     """When the visit began and ended. A time that the Encounter doesn't tell is the Appointment's; a day without a time
     is that day at the clinic. Raises `NotUnderstood`."""
     period, appointment = read.resource.period, told.appointment
@@ -78,7 +78,7 @@ def times(told: Told, read: fhir.Read[fhir.Encounter]) -> tuple[datetime, dateti
     return begun, ended
 
 
-def start(told: Told) -> datetime:
+def start(told: ToldDelivery) -> datetime:
     """When a planned visit is to begin. Raises `NotUnderstood`."""
     if not told.appointment.start:
         raise NotUnderstood("no_start", "a booked Appointment has no start", REMEDY)
@@ -89,7 +89,7 @@ def start(told: Told) -> datetime:
     return planned
 
 
-def check_plausible(told: Told, when: datetime, ahead: timedelta) -> None:
+def check_plausible(told: ToldDelivery, when: datetime, ahead: timedelta) -> None:
     """Years that a default or a slip of the keyboard makes, such as 0001, 1900 or 2090, are not believed."""
     now = told.context.received_at
     if not now - _OLDEST <= when <= now + ahead:
@@ -102,7 +102,7 @@ def check_plausible(told: Told, when: datetime, ahead: timedelta) -> None:
         )
 
 
-def _names(told: Told, read: fhir.Read[fhir.Encounter]) -> bool:
+def _names(told: ToldDelivery, read: fhir.Read[fhir.Encounter]) -> bool:
     """Whether an Encounter is of this Appointment."""
     for reference in read.resource.appointment:
         target = told.follow(reference, read.held, "Appointment")
@@ -111,7 +111,7 @@ def _names(told: Told, read: fhir.Read[fhir.Encounter]) -> bool:
     return False
 
 
-def _may_be_of_patient(told: Told, read: fhir.Read[fhir.Encounter]) -> bool:
+def _may_be_of_patient(told: ToldDelivery, read: fhir.Read[fhir.Encounter]) -> bool:
     """Whether an Encounter that names no Appointment may be of this one's patient."""
     subject = told.follow(read.resource.subject, read.held)
     if subject is None or subject.kind != "Patient" or not subject.id:
@@ -121,13 +121,13 @@ def _may_be_of_patient(told: Told, read: fhir.Read[fhir.Encounter]) -> bool:
     return not patients or bool(records_of(told, subject.reference) & patients)
 
 
-def _explain_unreadable(told: Told) -> None:
+def _explain_unreadable(told: ToldDelivery) -> None:
     """Raises `msgspec.ValidationError` where an Encounter that can't be read may be the one that is missing."""
     for one in told.contents.of(fhir.Encounter):
         one.whole()
 
 
-def _exact(told: Told, text: str, planned: datetime | None) -> datetime | None:
+def _exact(told: ToldDelivery, text: str, planned: datetime | None) -> datetime | None:
     """A moment as written; of a day the planned moment where that is on it, else its noon where the clinic is."""
     exact = fhir.moment(text)
     if exact is not None:
@@ -140,5 +140,5 @@ def _exact(told: Told, text: str, planned: datetime | None) -> datetime | None:
     return datetime.combine(span[0], time(12), told.zone) if span[0] == span[1] else None
 
 
-def _same_day(told: Told, one: datetime, other: datetime) -> bool:
+def _same_day(told: ToldDelivery, one: datetime, other: datetime) -> bool:
     return fhir.local_day(one, told.zone) == fhir.local_day(other, told.zone)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from suture.codecs import fhir
 from suture.core.codes import is_code
 from suture.ingest.decoding import NotUnderstood
-from suture.ingest.fhir_appointment.told import SAY_WHICH, Told
+from suture.ingest.fhir_appointment.told import SAY_WHICH, ToldDelivery
 
 _DEEPEST = 12
 """How many places may lie around another: a room in a ward in a wing in a house."""
 
 
-def facility(told: Told, encounter: fhir.Read[fhir.Encounter] | None = None) -> str:
+def facility(told: ToldDelivery, encounter: fhir.Read[fhir.Encounter] | None = None) -> str:
     """The catalogue's code of the place where it took place; where it was to, if nothing says. Raises
     `NotUnderstood`."""
     codes: list[str] = []
@@ -33,7 +33,7 @@ def facility(told: Told, encounter: fhir.Read[fhir.Encounter] | None = None) -> 
     )
 
 
-def facility_or_none(told: Told) -> str | None:
+def facility_or_none(told: ToldDelivery) -> str | None:
     """The place where it can be told: what undoes a visit needs none."""
     try:
         return facility(told)
@@ -41,7 +41,7 @@ def facility_or_none(told: Told) -> str | None:
         return None
 
 
-def _of_appointment(told: Told) -> list[fhir.Target]:
+def _of_appointment(told: ToldDelivery) -> list[fhir.Target]:
     """The places among the participants. One that is known by an identifier alone is as good."""
     found: list[fhir.Target] = []
     for participant in told.appointment.participant:
@@ -50,14 +50,14 @@ def _of_appointment(told: Told) -> list[fhir.Target]:
     return found
 
 
-def _of_encounter(told: Told, encounter: fhir.Read[fhir.Encounter] | None) -> list[fhir.Target]:
+def _of_encounter(told: ToldDelivery, encounter: fhir.Read[fhir.Encounter] | None) -> list[fhir.Target]:
     if encounter is None:
         return []
     places = [one for one in encounter.resource.location if one.status not in ("planned", "reserved")]
     return [target for one in places for target in _places(told, one.location, encounter.held, "Location")]
 
 
-def _only_one(told: Told) -> list[fhir.Target]:
+def _only_one(told: ToldDelivery) -> list[fhir.Target]:
     """A delivery's only Location, where nothing names another."""
     if _of_appointment(told):
         return []
@@ -65,7 +65,9 @@ def _only_one(told: Told) -> list[fhir.Target]:
     return [fhir.Target("Location", held[0].id, held[0])] if len(held) == 1 else []
 
 
-def _places(told: Told, reference: fhir.Reference, within: fhir.Held, kind: str = "") -> Iterator[fhir.Target]:
+def _places(
+    told: ToldDelivery, reference: fhir.Reference, within: fhir.HeldResource, kind: str = ""
+) -> Iterator[fhir.Target]:
     target = told.follow(reference, within, kind)
     if target is None and (kind or reference.type.rpartition("/")[2]) == "Location":
         for identifier in fhir.soft(fhir.Identifier, reference.identifier):
@@ -78,7 +80,7 @@ def _places(told: Told, reference: fhir.Reference, within: fhir.Held, kind: str 
         yield target
 
 
-def _known(told: Told, place: fhir.Target, codes: list[str]) -> str | None:
+def _known(told: ToldDelivery, place: fhir.Target, codes: list[str]) -> str | None:
     """The catalogue's code of a place, or of the nearest around it that the catalogue knows."""
     here: fhir.Target | None = place
     for _ in range(_DEEPEST):

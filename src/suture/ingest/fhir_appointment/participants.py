@@ -8,7 +8,16 @@ from suture.codecs import fhir
 from suture.ingest.decoding import NotUnderstood
 from suture.ingest.fhir_appointment.charges import BILLED
 from suture.ingest.fhir_appointment.encounter import is_within
-from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, Told, distinct, following, named, records_of, says
+from suture.ingest.fhir_appointment.told import (
+    REMEDY,
+    SAY_WHICH,
+    ToldDelivery,
+    distinct,
+    following,
+    named,
+    records_of,
+    says,
+)
 
 _PRIMARY, _ATTENDER = "PPRF", "ATND"
 """v3-ParticipationType: who mainly performed, and who was responsible."""
@@ -24,7 +33,7 @@ class _Actor(msgspec.Struct, frozen=True):
     participant: fhir.AppointmentParticipant
 
 
-def patient(told: Told, encounter: Encounter = None) -> str:
+def patient(told: ToldDelivery, encounter: Encounter = None) -> str:
     """The one who received care: the Encounter's subject, or the only patient who was to come. Raises
     `NotUnderstood`."""
     actors, unclear = _actors(told, "Patient")
@@ -58,7 +67,7 @@ def patient(told: Told, encounter: Encounter = None) -> str:
     raise NotUnderstood("no_patient", "no participant of the Appointment is a Patient", REMEDY)
 
 
-def practitioner(told: Told, encounter: Encounter = None) -> str:
+def practitioner(told: ToldDelivery, encounter: Encounter = None) -> str:
     """The one whose work is billed: the Encounter's primary performer; else who took part and performed what is
     charged; where nothing says who did, the practitioner who was to come. Who declined is never the one. Raises
     `NotUnderstood`."""
@@ -81,7 +90,7 @@ def practitioner(told: Told, encounter: Encounter = None) -> str:
     raise NotUnderstood("no_practitioner", "a completed Appointment names no Practitioner who took part", REMEDY)
 
 
-def _performed(told: Told, encounter: Encounter, actors: Sequence[_Actor]) -> list[fhir.Target]:
+def _performed(told: ToldDelivery, encounter: Encounter, actors: Sequence[_Actor]) -> list[fhir.Target]:
     """Those who may have performed. Raises `NotUnderstood` where nobody can tell whom the Encounter or a charge names,
     unless another says it."""
     there, lost = _performers(told, encounter)
@@ -143,7 +152,7 @@ def _foremost(actors: Sequence[_Actor]) -> list[fhir.Target]:
     return _narrowed(actors, (_is_needed, _accepted, _typed_primary))
 
 
-def planned_practitioner(told: Told) -> str | None:
+def planned_practitioner(told: ToldDelivery) -> str | None:
     """The practitioner of a booking, where there is one who can be told: nothing is billed by it."""
     try:
         return practitioner(told)
@@ -161,7 +170,7 @@ def _willing(target: fhir.Target, declined: frozenset[str]) -> str:
     return named(target, "practitioner_unclear")
 
 
-def _actors(told: Told, kind: str) -> tuple[list[_Actor], bool]:
+def _actors(told: ToldDelivery, kind: str) -> tuple[list[_Actor], bool]:
     """The participants of a kind who didn't decline, and whether one is named in a way that can't be followed."""
     found, unclear = [], False
     for participant in told.appointment.participant:
@@ -180,7 +189,7 @@ def _may_be(actor: fhir.Reference, kind: str) -> bool:
     return said == kind or (not said and bool(actor.reference or actor.identifier))
 
 
-def _declined(told: Told, kind: str) -> frozenset[str]:
+def _declined(told: ToldDelivery, kind: str) -> frozenset[str]:
     """Those who declined, and didn't accept too."""
     accepted = {actor.target.reference for actor in _actors(told, kind)[0]}
     refused = [
@@ -192,7 +201,7 @@ def _declined(told: Told, kind: str) -> frozenset[str]:
     return frozenset(one.reference for one in people if one is not None) - accepted
 
 
-def _person(told: Told, target: fhir.Target | None, kind: str) -> fhir.Target | None:
+def _person(told: ToldDelivery, target: fhir.Target | None, kind: str) -> fhir.Target | None:
     """Whom a target is or stands for: a PractitionerRole stands for its Practitioner."""
     if target is None or target.kind != "PractitionerRole" or kind != "Practitioner":
         return target
@@ -200,7 +209,7 @@ def _person(told: Told, target: fhir.Target | None, kind: str) -> fhir.Target | 
     return None if role is None else told.follow(role.resource.practitioner, role.held, "Practitioner")
 
 
-def _subject(told: Told, encounter: Encounter) -> fhir.Target | None:
+def _subject(told: ToldDelivery, encounter: Encounter) -> fhir.Target | None:
     """The Encounter's patient; None where it names none, or a group. Raises `NotUnderstood` where it names somebody
     whom nobody can tell: the one who was to come may be another."""
     if encounter is None or not says(encounter.resource.subject):
@@ -215,7 +224,7 @@ def _subject(told: Told, encounter: Encounter) -> fhir.Target | None:
     return target if target.kind == "Patient" else None
 
 
-def _performers(told: Told, encounter: Encounter) -> tuple[list[_Performer], list[frozenset[str]]]:
+def _performers(told: ToldDelivery, encounter: Encounter) -> tuple[list[_Performer], list[frozenset[str]]]:
     """The practitioners of the Encounter with the codes of their roles, and the roles of those who may have performed
     and are named in a way that can't be followed."""
     found: list[_Performer] = []
@@ -232,7 +241,7 @@ def _performers(told: Told, encounter: Encounter) -> tuple[list[_Performer], lis
     return found, lost
 
 
-def _charges(told: Told, encounter: Encounter) -> list[fhir.Read[fhir.ChargeItem]]:
+def _charges(told: ToldDelivery, encounter: Encounter) -> list[fhir.Read[fhir.ChargeItem]]:
     """The charge items of the Encounter; one that names none is where the delivery tells of no other visit."""
     if encounter is None:
         return []
@@ -240,20 +249,20 @@ def _charges(told: Told, encounter: Encounter) -> list[fhir.Read[fhir.ChargeItem
     return [item for item in items if _is_of(told, item, encounter)]
 
 
-def _is_of(told: Told, item: fhir.Read[fhir.ChargeItem], encounter: fhir.Read[fhir.Encounter]) -> bool:
+def _is_of(told: ToldDelivery, item: fhir.Read[fhir.ChargeItem], encounter: fhir.Read[fhir.Encounter]) -> bool:
     target = told.follow(item.resource.context, item.held, "Encounter")
     if target is not None and target.kind == "Encounter":
         return is_within(told, target, encounter)
     return told.alone and not says(item.resource.context)
 
 
-def _charged(told: Told, encounter: Encounter, found: list[fhir.Target]) -> list[fhir.Target]:
+def _charged(told: ToldDelivery, encounter: Encounter, found: list[fhir.Target]) -> list[fhir.Target]:
     """Of several patients the one to whom everything is charged."""
     subjects = [(item.resource.subject, item.held, "Patient") for item in _charges(told, encounter)]
     return _among(found, following(told, subjects))
 
 
-def _charge_performers(told: Told, encounter: Encounter) -> tuple[list[fhir.Target], bool]:
+def _charge_performers(told: ToldDelivery, encounter: Encounter) -> tuple[list[fhir.Target], bool]:
     """The practitioners who performed what is billed, and whether one is named in a way that can't be followed."""
     found, lost = [], False
     for item in _charges(told, encounter):

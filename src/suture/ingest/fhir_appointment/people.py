@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from suture.canonical.records import Identifier, Patient, Practitioner, RelatedPerson
 from suture.codecs import fhir
 from suture.core.places import country_code, state_code
-from suture.ingest.fhir_appointment.told import Told, check_id, covers
+from suture.ingest.fhir_appointment.told import ToldDelivery, check_id, covers
 
 _NAMES = ("official", "usual", "", "temp", "nickname", "anonymous", "maiden", "old")
 _ADDRESSES = ("billing", "home", "", "work", "temp", "old")
@@ -20,7 +20,7 @@ _LAST = 99
 N = TypeVar("N", fhir.HumanName, fhir.Address)
 
 
-def patient(told: Told, read: fhir.Read[fhir.Patient]) -> Patient:
+def patient(told: ToldDelivery, read: fhir.Read[fhir.Patient]) -> Patient:
     return Patient(
         birth_date=_birth_date(told, read.resource.birth_date),
         language=_language(read.resource.communication),
@@ -28,12 +28,12 @@ def patient(told: Told, read: fhir.Read[fhir.Patient]) -> Patient:
     )
 
 
-def related_person(told: Told, read: fhir.Read[fhir.RelatedPerson]) -> RelatedPerson:
+def related_person(told: ToldDelivery, read: fhir.Read[fhir.RelatedPerson]) -> RelatedPerson:
     """Someone who answers for a patient's bill."""
     return RelatedPerson(**_person(told, read))
 
 
-def practitioner(told: Told, read: fhir.Read[fhir.Practitioner]) -> Practitioner:
+def practitioner(told: ToldDelivery, read: fhir.Read[fhir.Practitioner]) -> Practitioner:
     name = _name_of(told, read.resource)
     whole = name.text or " ".join(filter(None, (*name.prefix, *name.given, name.family)))
     return Practitioner(
@@ -43,7 +43,7 @@ def practitioner(told: Told, read: fhir.Read[fhir.Practitioner]) -> Practitioner
     )
 
 
-def _person(told: Told, read: fhir.Read[Any]) -> dict[str, Any]:
+def _person(told: ToldDelivery, read: fhir.Read[Any]) -> dict[str, Any]:
     kind = read.held.kind
     check_id(read.id, kind)
     family, given = _names(_name_of(told, read.resource))
@@ -64,12 +64,12 @@ def _names(name: fhir.HumanName) -> tuple[str, str]:
     return name.family, given
 
 
-def _name_of(told: Told, person: fhir.Person) -> fhir.HumanName:
+def _name_of(told: ToldDelivery, person: fhir.Person) -> fhir.HumanName:
     said = [one for one in person.name if one.text or one.family or any(one.given)]
     return _current(told, said, lambda one: (_place(_NAMES, one.use),)) or fhir.HumanName()
 
 
-def _address_of(told: Told, person: fhir.Person) -> fhir.Address:
+def _address_of(told: ToldDelivery, person: fhir.Person) -> fhir.Address:
     said = [one for one in person.address if one.text or any(one.line) or one.city or one.postal_code]
     order: Callable[[fhir.Address], tuple[int, ...]] = lambda one: (  # noqa: E731
         _place(_ADDRESSES, one.use),
@@ -78,14 +78,14 @@ def _address_of(told: Told, person: fhir.Person) -> fhir.Address:
     return _current(told, said, order) or fhir.Address()
 
 
-def _current(told: Told, said: Sequence[N], order: Callable[[N], tuple[int, ...]]) -> N | None:
+def _current(told: ToldDelivery, said: Sequence[N], order: Callable[[N], tuple[int, ...]]) -> N | None:
     """The one to use now: none that is over or yet to come, unless there is no other."""
     today = fhir.local_day(told.context.received_at, told.zone)
     holding = [one for one in said if one.use != "old" and _holds(told, one.period, today)]
     return min(holding or said, key=order, default=None)
 
 
-def _holds(told: Told, period: Any, today: date) -> bool:
+def _holds(told: ToldDelivery, period: Any, today: date) -> bool:
     return all(covers(one, today, told.zone) for one in fhir.soft(fhir.Period, period)) if period else True
 
 
@@ -112,7 +112,7 @@ def _identifiers(told: Any) -> tuple[Identifier, ...]:
     return tuple(Identifier(one.system, one.value) for one in fhir.soft(fhir.Identifier, told) if one.value)
 
 
-def _birth_date(told: Told, text: Any) -> date | None:
+def _birth_date(told: ToldDelivery, text: Any) -> date | None:
     """A whole day; a year or a month is none."""
     span = fhir.days(text, told.zone) if isinstance(text, str) else None
     return span[0] if span is not None and span[0] == span[1] else None

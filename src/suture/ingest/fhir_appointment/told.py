@@ -24,7 +24,7 @@ R = TypeVar("R", bound=fhir.Resource)
 K = TypeVar("K")
 
 
-class Told(msgspec.Struct, frozen=True):
+class ToldDelivery(msgspec.Struct, frozen=True):
     """`alone` where the delivery tells of no other Appointment: then what names none can only be of this one. `place`
     is the facility, once it is known: days are its own."""
 
@@ -47,7 +47,7 @@ class Told(msgspec.Struct, frozen=True):
     def zone(self) -> ZoneInfo:
         return Days(self.context.catalogue).zone_of(self.place)
 
-    def follow(self, reference: fhir.Reference, within: fhir.Held, kind: str = "") -> fhir.Target | None:
+    def follow(self, reference: fhir.Reference, within: fhir.HeldResource, kind: str = "") -> fhir.Target | None:
         return self.contents.target(reference, within, kind=kind)
 
     def resource(self, target: fhir.Target | None, kind: type[R]) -> fhir.Read[R] | None:
@@ -57,7 +57,7 @@ class Told(msgspec.Struct, frozen=True):
         return self.contents.read(target.held, kind)
 
 
-def records_of(told: Told, patient: str) -> frozenset[str]:
+def records_of(told: ToldDelivery, patient: str) -> frozenset[str]:
     """A patient's references: the record named, those that it replaces and those that replace it (Patient.link)."""
     known, found = _replacements(told), {patient}
     while more := {other for one in found for other in known.get(one, ())} - found:
@@ -65,7 +65,7 @@ def records_of(told: Told, patient: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _replacements(told: Told) -> dict[str, set[str]]:
+def _replacements(told: ToldDelivery) -> dict[str, set[str]]:
     linked: dict[str, set[str]] = {}
     for read in told.contents.readable(fhir.Patient):
         for link in fhir.soft(fhir.Link, read.resource.link):
@@ -119,7 +119,9 @@ def covers(period: fhir.Period, day: date, zone: ZoneInfo) -> bool:
     return (first is None or first[0] <= day) and (last is None or day <= last[1])
 
 
-def following(told: Told, references: Iterable[tuple[fhir.Reference, fhir.Held, str]]) -> Iterator[fhir.Target]:
+def following(
+    told: ToldDelivery, references: Iterable[tuple[fhir.Reference, fhir.HeldResource, str]]
+) -> Iterator[fhir.Target]:
     """Whom references mean, as far as that can be told."""
     for reference, within, kind in references:
         target = told.follow(reference, within, kind)

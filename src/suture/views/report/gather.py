@@ -11,9 +11,9 @@ from suture.acting.context import CommandContext
 from suture.catalogue.reconciliation import Rule
 from suture.processes.definitions.month_end_close import Accrued, correlation_of
 from suture.store import audit, discrepancies, exceptions, ledger_snapshot, reconciliations
-from suture.store.audit import Entry
+from suture.store.audit import AuditEntry
 from suture.store.database import Connection
-from suture.store.discrepancies import Discrepancy, Selection
+from suture.store.discrepancies import Discrepancy, DiscrepancySelection
 from suture.store.exceptions import OpenException
 from suture.store.ledger_snapshot import DailyTotals
 from suture.store.periods import first_of, last_of
@@ -59,7 +59,7 @@ class CloseReport(msgspec.Struct, frozen=True, kw_only=True):
     settled: list[tuple[Discrepancy, str]]
     exceptions: list[OpenException]
     run: Reconciliation | None
-    acts: list[Entry]
+    acts: list[AuditEntry]
     digest: str
 
 
@@ -78,7 +78,7 @@ async def gather(desk: CommandContext, month: str) -> CloseReport:
     said = Words.of(desk.catalogue)
     async with desk.database.connection() as connection:
         tallies = await ledger_snapshot.daily_totals(connection, first, last)
-        closed = await discrepancies.select(connection, Selection(state="", first=first, last=last), _MOST)
+        closed = await discrepancies.select(connection, DiscrepancySelection(state="", first=first, last=last), _MOST)
         waiting = await exceptions.of_days(connection, first, last, desk.catalogue.organisation.timezone, _MOST)
         run = await reconciliations.of_correlation(connection, correlation_of(month, told.period.round))
         acts = await audit.newest(connection, f"Period/{month}")

@@ -13,7 +13,7 @@ import msgspec
 
 from suture.canonical.records import PricedLine
 from suture.connectors.odoo.records.articles import PATIENT_SHARE, ROUNDING, Article
-from suture.connectors.odoo.records.company_config import Setting, product_id
+from suture.connectors.odoo.records.company_config import CompanyConfig, product_id
 from suture.connectors.odoo.records.names import external_id, line_id, source
 from suture.connectors.odoo.transport.client import Row
 from suture.connectors.port import CreditOrder, InvoiceOrder
@@ -62,7 +62,7 @@ def table(documents: Sequence[Document]) -> Table:
 
 def invoices(
     order: InvoiceOrder,
-    setting: Setting,
+    setting: CompanyConfig,
     analytic: Row,
     articles: Mapping[str, Article],
     organisation: str,

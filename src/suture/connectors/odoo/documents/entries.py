@@ -7,7 +7,7 @@ from decimal import Decimal
 from suture.canonical.records import Payment
 from suture.connectors.odoo.documents.document_rows import Document, analytic_cell, plain
 from suture.connectors.odoo.documents.matching import Item
-from suture.connectors.odoo.records.company_config import Setting
+from suture.connectors.odoo.records.company_config import CompanyConfig
 from suture.connectors.odoo.records.names import external_id, line_id, mark, source
 from suture.connectors.odoo.transport.client import Row
 from suture.connectors.port import AccrualOrder, RefundOrder, TransferOrder, UnbilledOrder, WriteOffOrder
@@ -22,7 +22,7 @@ class EntryBuilder:
         self,
         kind: str,
         key: str,
-        setting: Setting,
+        setting: CompanyConfig,
         organisation: str,
         *,
         on: date,
@@ -88,7 +88,9 @@ class EntryBuilder:
         return Document(self._head, "line_ids", tuple(self._lines))
 
 
-def accrual(order: AccrualOrder, setting: Setting, analytic: Row, practitioner: int, organisation: str) -> Document:
+def accrual(
+    order: AccrualOrder, setting: CompanyConfig, analytic: Row, practitioner: int, organisation: str
+) -> Document:
     """The practitioner's compensation: expense against liability to that practitioner, the expense analytic."""
     entry = EntryBuilder(
         "accrual",
@@ -137,7 +139,7 @@ def reversal(kind: str, key: str, posted: Row, lines: Sequence[Row], *, on: date
     return Document(head, "line_ids", turned)
 
 
-def payment(received: Payment, item: Item, payer: int, setting: Setting, organisation: str) -> Document:
+def payment(received: Payment, item: Item, payer: int, setting: CompanyConfig, organisation: str) -> Document:
     """Money received, in the name of who paid: the clearing account against the item's own receivable account.
 
     An entry rather than an `account.payment`, because that makes an entry only where an outstanding account is set (18
@@ -164,7 +166,7 @@ def _named(item: Item, appointment: str) -> str:
     return f"{item.number}, appointment {appointment}" if item.number else f"appointment {appointment}"
 
 
-def write_off(order: WriteOffOrder, amount: Money, item: Item, setting: Setting, organisation: str) -> Document:
+def write_off(order: WriteOffOrder, amount: Money, item: Item, setting: CompanyConfig, organisation: str) -> Document:
     """What nobody will pay: the write-off account, or that of an adjustment, against the item."""
     entry = EntryBuilder(
         "writeoff", order.key, setting, organisation, on=order.on, journal="general", currency=amount.currency
@@ -177,7 +179,7 @@ def write_off(order: WriteOffOrder, amount: Money, item: Item, setting: Setting,
     return entry.document()
 
 
-def refund(order: RefundOrder, item: Item, setting: Setting, organisation: str) -> Document:
+def refund(order: RefundOrder, item: Item, setting: CompanyConfig, organisation: str) -> Document:
     """Money paid back out of a credit: the receivable against the clearing account."""
     entry = EntryBuilder(
         "refund", order.key, setting, organisation, on=order.on, journal="bank", currency=order.amount.currency
@@ -188,7 +190,7 @@ def refund(order: RefundOrder, item: Item, setting: Setting, organisation: str) 
     return entry.document()
 
 
-def transfer(order: TransferOrder, item: Item, patient: int, setting: Setting, organisation: str) -> Document:
+def transfer(order: TransferOrder, item: Item, patient: int, setting: CompanyConfig, organisation: str) -> Document:
     """What the payer leaves to the patient: from its receivable to the patient's."""
     entry = EntryBuilder(
         "transfer", order.key, setting, organisation, on=order.on, journal="general", currency=order.amount.currency
@@ -200,7 +202,7 @@ def transfer(order: TransferOrder, item: Item, patient: int, setting: Setting, o
     return entry.document()
 
 
-def unbilled(order: UnbilledOrder, setting: Setting, analytics: Sequence[Row], organisation: str) -> Document:
+def unbilled(order: UnbilledOrder, setting: CompanyConfig, analytics: Sequence[Row], organisation: str) -> Document:
     """Income for completed work that is not billed yet, analytic line by line, against accrued income."""
     currency = order.lines[0].amount.currency
     entry = EntryBuilder(

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 from suture.connectors.odoo.documents.document_rows import Document, table
 from suture.connectors.odoo.documents.posting import MOVE_FIELDS, Poster, fingerprinted, own_date, parse_day
 from suture.connectors.odoo.records.articles import Articles
-from suture.connectors.odoo.records.company_config import Setting, read_setting
-from suture.connectors.odoo.records.crosswalk import Crosswalk
+from suture.connectors.odoo.records.company_config import CompanyConfig, read_setting
+from suture.connectors.odoo.records.crosswalk import LedgerCrosswalk
 from suture.connectors.odoo.records.external_ids import Finder
-from suture.connectors.odoo.records.parties import Parties
+from suture.connectors.odoo.records.parties import PartyWriter
 from suture.connectors.odoo.transport.client import Odoo, Row
 from suture.connectors.port import LedgerPlan
 from suture.core.clock import Clock
@@ -31,21 +31,21 @@ class CompanySession:
     """Everything is bound to one company. `setting` is read at first use and again after `prepare`."""
 
     def __init__(
-        self, odoo: Odoo, organisation: str, clock: Clock, plan: LedgerPlan | None, crosswalk: Crosswalk
+        self, odoo: Odoo, organisation: str, clock: Clock, plan: LedgerPlan | None, crosswalk: LedgerCrosswalk
     ) -> None:
         self.odoo = odoo
         self.organisation = organisation
         self.crosswalk = crosswalk
         self.clock = clock
         self.finder = Finder(odoo, crosswalk)
-        self.parties = Parties(odoo, self.finder, crosswalk)
+        self.parties = PartyWriter(odoo, self.finder, crosswalk)
         self.articles = Articles(odoo, self.finder)
         self.poster = Poster(odoo, clock)
         self.plan = plan
-        self._setting: Setting | None = None
+        self._setting: CompanyConfig | None = None
         self._fresh: dict[int, tuple[Row, datetime]] = {}
 
-    async def setting(self) -> Setting:
+    async def setting(self) -> CompanyConfig:
         if self._setting is None:
             self._setting = await read_setting(self.odoo, self.finder, self.plan)
         return self._setting

@@ -46,7 +46,7 @@ NO_FACILITY = "none"
 """Where the lines of an invoice are booked to no facility."""
 
 
-class Selection(msgspec.Struct, frozen=True):
+class DocumentSelection(msgspec.Struct, frozen=True):
     """Which documents, as domains: journal entries and invoices, and transfers (None: none of them)."""
 
     moves: tuple[Any, ...] = ()
@@ -55,25 +55,25 @@ class Selection(msgspec.Struct, frozen=True):
     """Appointments and payments, where only theirs are wanted."""
 
 
-def dated(span: Span) -> Selection:
+def dated(span: Span) -> DocumentSelection:
     """What is dated within a span. A transfer is of the day for which it was planned, at noon: when it was put through
     is another matter."""
     last = span.last + timedelta(days=1)
-    return Selection(
+    return DocumentSelection(
         moves=(["date", ">=", span.first.isoformat()], ["date", "<=", span.last.isoformat()]),
         pickings=(["scheduled_date", ">=", f"{span.first} 00:00:00"], ["scheduled_date", "<", f"{last} 00:00:00"]),
     )
 
 
-def keyed(appointments: Sequence[str], payments: Sequence[str]) -> Selection:
-    return Selection(
+def keyed(appointments: Sequence[str], payments: Sequence[str]) -> DocumentSelection:
+    return DocumentSelection(
         moves=(["ref", "in", [*appointments, *payments]],),
         pickings=(["origin", "in", list(appointments)],),
         keys=(appointments, payments),
     )
 
 
-async def facts(books: CompanySession, selection: Selection) -> AsyncIterator[JournalFact]:
+async def facts(books: CompanySession, selection: DocumentSelection) -> AsyncIterator[JournalFact]:
     setting = await books.setting()
     reading = _Reading(books, setting.company, setting.codes())
     async for page in reading.pages(selection):
@@ -111,7 +111,7 @@ class _Reading:
         self._common = [["company_id", "=", company]]
         self._facilities: dict[int, str] | None = None
 
-    async def pages(self, selection: Selection) -> AsyncIterator[list[Row]]:
+    async def pages(self, selection: DocumentSelection) -> AsyncIterator[list[Row]]:
         """Ours, and what people copied of ours. Credit notes are read with what they credit."""
         domain = [
             *(["invoice_origin", "in", list(self._marks)], ["move_type", "in", ["out_invoice", "entry"]]),
@@ -316,7 +316,7 @@ class _Reading:
                 of = "" if fact.kind == "payment" else fact.key
                 yield msgspec.structs.replace(fact, kind="alteration", state=what, open=None, of=of, detail=fact.kind)
 
-    async def strangers(self, selection: Selection) -> AsyncIterator[list[JournalFact]]:
+    async def strangers(self, selection: DocumentSelection) -> AsyncIterator[list[JournalFact]]:
         """Invoices and credit notes that somebody entered by hand for contacts of ours, and that are about nothing of
         ours."""
         types = [kind for kind in _BY_HAND if kind != "entry"]

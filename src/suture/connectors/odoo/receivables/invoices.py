@@ -18,7 +18,7 @@ from suture.core.failure import Failure, Rejected
 from suture.core.money import Money, round_money, total
 
 
-class Posting(msgspec.Struct, frozen=True):
+class InvoicePosting(msgspec.Struct, frozen=True):
     appointment: str
     expected: Money
 
@@ -137,7 +137,7 @@ def _difference(order: InvoiceOrder, rows: Sequence[Row]) -> Decimal:
     return (order.total.rounded() - _together(rows, order.total.currency)).amount
 
 
-async def post(books: CompanySession, postings: Sequence[Posting]) -> Sequence[PostedInvoice | Failure]:
+async def post(books: CompanySession, postings: Sequence[InvoicePosting]) -> Sequence[PostedInvoice | Failure]:
     """A visit's parts together: one whose total is all that is expected has no other part."""
     parts = await books.parts([posting.appointment for posting in postings])
     ids = [i for of in parts.values() for i in of.values()]
@@ -159,7 +159,7 @@ _NAME_OF = {
 }
 
 
-def _not_postable(posting: Posting, parts: Mapping[str, int], rows: Mapping[int, Row]) -> Failure | None:
+def _not_postable(posting: InvoicePosting, parts: Mapping[str, int], rows: Mapping[int, Row]) -> Failure | None:
     """Nothing of a visit is posted unless its parts are there and come to what is expected."""
     found = [rows[i] for i in parts.values() if i in rows]
     if not found or len(found) < len(parts):
@@ -169,7 +169,9 @@ def _not_postable(posting: Posting, parts: Mapping[str, int], rows: Mapping[int,
     return None
 
 
-def _posted(posting: Posting, parts: Mapping[str, int], posted: Mapping[str, Row | Failure]) -> PostedInvoice | Failure:
+def _posted(
+    posting: InvoicePosting, parts: Mapping[str, int], posted: Mapping[str, Row | Failure]
+) -> PostedInvoice | Failure:
     rows: dict[str, Row] = {}
     for part in parts:
         outcome = posted[_NAME_OF[part](posting.appointment)]

@@ -39,7 +39,7 @@ class Stock(msgspec.Struct, frozen=True, kw_only=True):
     consumption_location: int | None
 
 
-class Setting(msgspec.Struct, frozen=True, kw_only=True):
+class CompanyConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Ids in one company. `accounts` are by the plan's roles, `adjustments` by its reasons (None: what is adjusted so
     stays open); what prepare() still has to create is None or absent."""
 
@@ -102,13 +102,13 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
-async def read_setting(odoo: Odoo, finder: Finder, plan: LedgerPlan | None) -> Setting:
+async def read_setting(odoo: Odoo, finder: Finder, plan: LedgerPlan | None) -> CompanyConfig:
     """What stands now. Without a plan journals are found by type and accounts by our own external ids."""
     company = (await odoo.read("res.company", [odoo.company], ["currency_id", "tax_exigibility"]))[odoo.company]
     currencies = {row["name"]: row["id"] for row in await odoo.search("res.currency", [], ["name"])}
     names = {identifier: code for code, identifier in currencies.items()}
     by_code = await accounts_by_code(odoo, account_codes(plan).values()) if plan else {}
-    return Setting(
+    return CompanyConfig(
         company=odoo.company,
         company_currency=company["currency_id"],
         cash_basis=bool(company["tax_exigibility"]),

@@ -15,7 +15,7 @@ import msgspec
 from suture.store.crosswalk import Known
 
 
-class Crosswalk(Protocol):
+class LedgerCrosswalk(Protocol):
     """As `store.crosswalk.Crosswalk`."""
 
     def fingerprints(self, values: Mapping[str, object]) -> dict[str, str]: ...

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from suture.connectors.odoo.records.crosswalk import Crosswalk
+from suture.connectors.odoo.records.crosswalk import LedgerCrosswalk
 from suture.connectors.odoo.records.names import MODULE, external_id
 from suture.connectors.odoo.transport.client import Odoo
 from suture.core.failure import Rejected
@@ -22,7 +22,7 @@ _OF_ONE_COMPANY = frozenset({"account.move", "stock.picking"})
 class Finder:
     """Finds our records by external id and remembers them (a bounded memory, oldest forgotten first)."""
 
-    def __init__(self, odoo: Odoo, crosswalk: Crosswalk) -> None:
+    def __init__(self, odoo: Odoo, crosswalk: LedgerCrosswalk) -> None:
         self._odoo = odoo
         self._crosswalk = crosswalk
         self._known: OrderedDict[str, int] = OrderedDict()

@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from suture.connectors.odoo.records.company_config import PRACTITIONERS, Setting
-from suture.connectors.odoo.records.crosswalk import Crosswalk, changed_fields
+from suture.connectors.odoo.records.company_config import PRACTITIONERS, CompanyConfig
+from suture.connectors.odoo.records.crosswalk import LedgerCrosswalk, changed_fields
 from suture.connectors.odoo.records.external_ids import Finder
 from suture.connectors.odoo.records.names import external_id
 from suture.connectors.odoo.transport.client import Odoo, Row
-from suture.connectors.port import Discrepancy, LedgerPartner, Registered
+from suture.connectors.port import LedgerPartner, PartyDiscrepancy, Registered
 from suture.core.failure import Rejected
 from suture.store.crosswalk import Known
 
@@ -22,10 +22,10 @@ _COLUMNS = ("id", *(f"{field}/.id" if field.endswith("_id") else field for field
 _REMEMBERED = 20_000
 
 
-class Parties:
+class PartyWriter:
     """Writes a party when it is first seen and when it changed; knows what this process has seen standing."""
 
-    def __init__(self, odoo: Odoo, finder: Finder, crosswalk: Crosswalk) -> None:
+    def __init__(self, odoo: Odoo, finder: Finder, crosswalk: LedgerCrosswalk) -> None:
         self._odoo = odoo
         self._finder = finder
         self._crosswalk = crosswalk
@@ -112,19 +112,19 @@ class Parties:
         rows = await self._odoo.read("res.partner", sorted(partners), ["property_payment_term_id"]) if partners else {}
         return {identifier for identifier, row in rows.items() if row["property_payment_term_id"]}
 
-    async def analytic(self, setting: Setting, facility: str, practitioner: str) -> Row:
+    async def analytic(self, setting: CompanyConfig, facility: str, practitioner: str) -> Row:
         """A line's analytic distribution: wholly to the facility, and wholly to the practitioner."""
         place = await self._facility(facility)
         person = (await self._finder.by_name("account.analytic.account", "practitioner", [practitioner]))[practitioner]
         return {f"{place},{person}": 100}
 
-    async def ensure_practitioners(self, setting: Setting, names: Mapping[str, str]) -> None:
+    async def ensure_practitioners(self, setting: CompanyConfig, names: Mapping[str, str]) -> None:
         """An analytic account for each practitioner (name by reference) that has none yet. It is every company's: a
         practitioner may work in several."""
         async with self._writing:
             await self._write_practitioners(setting, names)
 
-    async def _write_practitioners(self, setting: Setting, names: Mapping[str, str]) -> None:
+    async def _write_practitioners(self, setting: CompanyConfig, names: Mapping[str, str]) -> None:
         new = [ref for ref in names if not self._finder.knows(external_id("practitioner", ref))]
         columns = ["id", "name", "code", "plan_id/.id", "company_id"]  # left out, Odoo takes the caller's company
         rows = [[external_id("practitioner", ref), names[ref], ref, setting.plan(PRACTITIONERS), ""] for ref in new]
@@ -178,9 +178,9 @@ def _plan(wanted: Row, now: Row, known: Known | None, fingerprints: Mapping[str,
 def _registered(reference: str, partner: int, plan: _Plan | None, *, deleted: bool) -> Registered:
     discrepancy = None
     if deleted:
-        discrepancy = Discrepancy(reference=reference, model="res.partner", what="deleted")
+        discrepancy = PartyDiscrepancy(reference=reference, model="res.partner", what="deleted")
     elif plan is not None and plan.kept:
-        discrepancy = Discrepancy(reference=reference, model="res.partner", what="changed", fields=plan.kept)
+        discrepancy = PartyDiscrepancy(reference=reference, model="res.partner", what="changed", fields=plan.kept)
     return Registered(reference=reference, partner=partner, discrepancy=discrepancy)
 
 

@@ -14,12 +14,12 @@ from suture.connectors.odoo.documents.entries import EntryBuilder
 from suture.connectors.odoo.documents.matching import Item, Settles
 from suture.connectors.odoo.records.names import line_id, mark
 from suture.connectors.odoo.remittances.adjudication import Adjudged, AdjustmentLine, Standpoint, adjudge
-from suture.connectors.odoo.remittances.earlier import Answer, Earlier
+from suture.connectors.odoo.remittances.earlier import ClaimAnswer, Earlier
 from suture.connectors.odoo.remittances.owed import Face, Owed, comes_second
 from suture.connectors.odoo.remittances.reversing import sign_of
 from suture.connectors.odoo.remittances.said import Kind, said_of
-from suture.connectors.odoo.remittances.standing import Standing, adjustment_label, claim_label, share_label
-from suture.connectors.odoo.remittances.told import Told
+from suture.connectors.odoo.remittances.standing import StandingClaim, adjustment_label, claim_label, share_label
+from suture.connectors.odoo.remittances.told import ToldRemittance
 from suture.core.money import Money, total
 
 
@@ -31,14 +31,14 @@ class ClaimAccount:
     open: Mapping[str, Owed]
     earlier: Mapping[str, Earlier]
     taken: dict[tuple[str, bool], Decimal] = field(default_factory=dict)
-    anew: dict[str, list[Answer]] = field(default_factory=dict)
+    anew: dict[str, list[ClaimAnswer]] = field(default_factory=dict)
 
-    def before(self, claim: ClaimPayment, held: Sequence[Standing] = ()) -> Earlier:
+    def before(self, claim: ClaimPayment, held: Sequence[StandingClaim] = ()) -> Earlier:
         """What became of a claim's invoice besides what is held of that claim."""
         known = self.earlier.get(claim.appointment, Earlier()).besides([one.claim.line for one in held])
         return known.also(self.anew.get(claim.appointment, ()))
 
-    def take(self, claim: ClaimPayment, answer: Answer, amount: Decimal) -> None:
+    def take(self, claim: ClaimPayment, answer: ClaimAnswer, amount: Decimal) -> None:
         key = claim.appointment, answer.billed
         self.taken[key] = self.taken.get(key, Decimal(0)) + amount
         self.anew.setdefault(claim.appointment, []).append(answer)
@@ -54,10 +54,10 @@ class Met(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass
-class Lines:
+class ClaimLines:
     """An entry whose claims are written one by one."""
 
-    told: Told
+    told: ToldRemittance
     entry: EntryBuilder
     account: ClaimAccount
     settles: list[Settles] = field(default_factory=list)
@@ -66,7 +66,9 @@ class Lines:
     def draft(self) -> Draft:
         return Draft(self.entry.document(), self.entry.total, self.settles)
 
-    def claim(self, number: int, claim: ClaimPayment, held: Sequence[Standing] = (), *, contested: bool = False) -> Met:
+    def claim(
+        self, number: int, claim: ClaimPayment, held: Sequence[StandingClaim] = (), *, contested: bool = False
+    ) -> Met:
         """Book what a claim was paid, where nothing is `held` of it yet; what it says beyond the money only as far as
         something is open for it. Answers what it met. A reversal is `contested` where something stands of its claim and
         it can't be told whether it takes that back: that is a person's, whatever comes later."""
@@ -95,7 +97,7 @@ class Lines:
             reasons[one.code] += one.amount.amount
         own = sum((one.amount.amount for one in self.told.reasons(claim)), Decimal(0))
         billed = met.kind in ("paid", "more")
-        answer = Answer(
+        answer = ClaimAnswer(
             payer=self.told.payer,
             partner=self.told.patient(claim),
             share=met.adjudged.share,
@@ -107,7 +109,7 @@ class Lines:
         )
         self.account.take(claim, answer, amount)
 
-    def _settled(self, claim: ClaimPayment, met: Met, amount: Decimal, held: Sequence[Standing]) -> Sequence[Item]:
+    def _settled(self, claim: ClaimPayment, met: Met, amount: Decimal, held: Sequence[StandingClaim]) -> Sequence[Item]:
         """What a claim's line settles: what is open for it or, where it gives back more than it takes, the money that
         had found too little to pay."""
         if not claim.answered or not amount:
@@ -135,7 +137,7 @@ class Lines:
         self,
         number: int,
         claim: ClaimPayment,
-        parts: Sequence[Standing],
+        parts: Sequence[StandingClaim],
         items: Mapping[int, Item],
         paid_by: Mapping[int, Sequence[int]],
     ) -> None:
@@ -169,7 +171,7 @@ class Lines:
                 self.entry.line(reason.account, adjustment_label(claim, reason.code), reason.amount.amount)
 
 
-def kind_of(claim: ClaimPayment, owed: Owed, before: Earlier, held: Sequence[Standing] = ()) -> Kind:
+def kind_of(claim: ClaimPayment, owed: Owed, before: Earlier, held: Sequence[StandingClaim] = ()) -> Kind:
     """As what a claim is booked. A payer that was billed may answer a second time, for another policy."""
     known = next((one.said.kind for one in held if one.said), None)
     if known:
@@ -188,7 +190,7 @@ def items_for(kind: Kind, owed: Owed, before: Earlier) -> tuple[Face, tuple[Item
     return owed.face, owed.rest
 
 
-def meet(told: Told, claim: ClaimPayment, account: ClaimAccount, held: Sequence[Standing] = ()) -> Met:
+def meet(told: ToldRemittance, claim: ClaimPayment, account: ClaimAccount, held: Sequence[StandingClaim] = ()) -> Met:
     """What becomes of a claim of which this is `held` already."""
     owed, before = account.open[claim.appointment], account.before(claim, held)
     kind = kind_of(claim, owed, before, held)
@@ -211,7 +213,7 @@ def meet(told: Told, claim: ClaimPayment, account: ClaimAccount, held: Sequence[
 
 
 def _lacking(
-    reasons: Sequence[AdjustmentLine], before: Earlier, payer: int, held: Sequence[Standing]
+    reasons: Sequence[AdjustmentLine], before: Earlier, payer: int, held: Sequence[StandingClaim]
 ) -> list[AdjustmentLine]:
     """What is to be adjusted away and isn't yet: less what is held of the claim already and, where another payer says
     it, less what the payers before it said, which it repeats."""

@@ -9,13 +9,13 @@ import msgspec
 
 from suture.connectors.odoo.documents.matching import Item, items_by_line
 from suture.connectors.odoo.documents.session import CompanySession
-from suture.connectors.odoo.remittances.standing import CLAIM, Standing, lines_of_entries, standing
+from suture.connectors.odoo.remittances.standing import CLAIM, StandingClaim, lines_of_entries, standing
 
 _PARTIAL = "account.partial.reconcile"
 _FIELDS = ("debit_move_id", "credit_move_id", "debit_amount_currency")
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ClaimAnswer(msgspec.Struct, frozen=True):
     """What a claim made of an invoice, in one entry. `line` is its own line, nothing where it is not written yet."""
 
     line: int = 0
@@ -39,13 +39,13 @@ class Earlier(msgspec.Struct, frozen=True):
     """What one invoice was paid in whose own name, and the answers of its claims."""
 
     paid: Mapping[int, Decimal] = {}
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[ClaimAnswer, ...] = ()
 
     def besides(self, lines: Collection[int]) -> "Earlier":
         """Without what these claims' own lines stand for."""
         return Earlier(self.paid, tuple(one for one in self.answers if one.line not in lines or not one.line))
 
-    def also(self, answers: Sequence[Answer]) -> "Earlier":
+    def also(self, answers: Sequence[ClaimAnswer]) -> "Earlier":
         known = {one.line for one in self.answers if one.line}
         return Earlier(self.paid, (*self.answers, *(one for one in answers if one.line not in known)))
 
@@ -78,7 +78,7 @@ class Earlier(msgspec.Struct, frozen=True):
         return any(one.billed and one.left > 0 for one in self.answers)
 
 
-def answer_of(one: Standing, *, billed: bool) -> Answer:
+def answer_of(one: StandingClaim, *, billed: bool) -> ClaimAnswer:
     """What stands of a claim. Of one of before only what its entry holds is known."""
     said = one.said
     adjusted: dict[str, Decimal] = defaultdict(Decimal)
@@ -86,7 +86,7 @@ def answer_of(one: Standing, *, billed: bool) -> Answer:
         adjusted[adjustment.code] += adjustment.amount
     promised = max(one.shared, Decimal(0)) if said is None else said.patient if said.kind == "paid" else Decimal(0)
     own = sum(adjusted.values(), Decimal(0))
-    return Answer(
+    return ClaimAnswer(
         line=one.claim.line,
         payer=one.claim.partner,
         partner=one.share.partner if one.share else 0,
@@ -113,7 +113,7 @@ async def earlier(books: CompanySession, invoices: Mapping[str, Sequence[Item]],
         key, _ = of_line[row["debit_move_id"]]
         paid[key][credits[row["credit_move_id"]].partner] += Decimal(str(row["debit_amount_currency"]))
     settled = {row["credit_move_id"]: of_line[row["debit_move_id"]] for row in partials}
-    answers: dict[str, list[Answer]] = defaultdict(list)
+    answers: dict[str, list[ClaimAnswer]] = defaultdict(list)
     shares: dict[int, str] = {}
     for one in await _claims_of(books, credits.values()):
         key, billed_to = settled[one.claim.line]
@@ -125,7 +125,7 @@ async def earlier(books: CompanySession, invoices: Mapping[str, Sequence[Item]],
     return {key: Earlier(paid[key], tuple(answers[key])) for key, _ in set(of_line.values())}
 
 
-async def _of_shares(books: CompanySession, shares: Mapping[int, str]) -> list[tuple[str, Answer]]:
+async def _of_shares(books: CompanySession, shares: Mapping[int, str]) -> list[tuple[str, ClaimAnswer]]:
     """The claims that paid these shares of patients, by whose visit it is."""
     partials = await books.odoo.search(_PARTIAL, [["debit_move_id", "in", list(shares)]], _FIELDS)
     settled = {row["credit_move_id"]: shares[row["debit_move_id"]] for row in partials}
@@ -133,7 +133,7 @@ async def _of_shares(books: CompanySession, shares: Mapping[int, str]) -> list[t
     return [(settled[one.claim.line], answer_of(one, billed=False)) for one in claims]
 
 
-async def _claims_of(books: CompanySession, lines: Collection[Item]) -> list[Standing]:
+async def _claims_of(books: CompanySession, lines: Collection[Item]) -> list[StandingClaim]:
     """What entries hold of the claims whose own lines these are."""
     claims = [one for one in lines if one.label.startswith(CLAIM)]
     rows = await lines_of_entries(books, {one.move for one in claims})

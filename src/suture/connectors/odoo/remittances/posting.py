@@ -15,10 +15,10 @@ from suture.canonical.remittance import ClaimPayment, Remittance, imbalance
 from suture.connectors.odoo.documents.booking import Draft, book
 from suture.connectors.odoo.documents.matching import Item, items_by_line, match, take_apart
 from suture.connectors.odoo.documents.session import CompanySession, deleted_in_odoo, unwrap
-from suture.connectors.odoo.records.company_config import Setting
+from suture.connectors.odoo.records.company_config import CompanyConfig
 from suture.connectors.odoo.records.names import external_id, line_id
 from suture.connectors.odoo.records.parties import partner_deleted
-from suture.connectors.odoo.remittances.drafting import ClaimAccount, Lines, Met, items_for, kind_of
+from suture.connectors.odoo.remittances.drafting import ClaimAccount, ClaimLines, Met, items_for, kind_of
 from suture.connectors.odoo.remittances.earlier import Earlier, answer_of, earlier
 from suture.connectors.odoo.remittances.owed import Owed, comes_second, owed
 from suture.connectors.odoo.remittances.reversing import (
@@ -35,7 +35,7 @@ from suture.connectors.odoo.remittances.said import said_of
 from suture.connectors.odoo.remittances.standing import (
     DEPOSIT,
     RECEIVABLE,
-    Standing,
+    StandingClaim,
     booked_before,
     claim_label,
     later_reference,
@@ -45,7 +45,7 @@ from suture.connectors.odoo.remittances.standing import (
     settled_invoices,
     standing,
 )
-from suture.connectors.odoo.remittances.told import Told, kept_label, signature
+from suture.connectors.odoo.remittances.told import ToldRemittance, kept_label, signature
 from suture.connectors.odoo.transport.client import Row
 from suture.connectors.port import LedgerPartner, OpenClaim, PostedRemittance, RemittanceProgress, SettledInvoice
 from suture.core.failure import Rejected
@@ -74,8 +74,8 @@ async def post(
         raise Rejected(
             "payer_unknown", f"{remittance.payer} of remittance {remittance.number} was not named", "Name it."
         )
-    told = Told(books, await books.setting(), remittance, {ref: one.partner for ref, one in people.items()})
-    posting = Posting(told)
+    told = ToldRemittance(books, await books.setting(), remittance, {ref: one.partner for ref, one in people.items()})
+    posting = RemittancePosting(told)
     numbers: list[str] = []
     questions = Questions()
     invoices: list[SettledInvoice] = []
@@ -100,7 +100,7 @@ async def post(
     )
 
 
-def _check(remittance: Remittance, setting: Setting) -> None:
+def _check(remittance: Remittance, setting: CompanyConfig) -> None:
     wrong = imbalance(remittance)
     if wrong:
         raise Rejected(
@@ -112,7 +112,7 @@ def _check(remittance: Remittance, setting: Setting) -> None:
         setting.adjustment(f"PLB-{kept.reason}")
 
 
-async def _invoices(books: CompanySession, setting: Setting, part: "Part") -> list[SettledInvoice]:
+async def _invoices(books: CompanySession, setting: CompanyConfig, part: "Part") -> list[SettledInvoice]:
     """The posted invoices of a part's claims, as they are now."""
     parts = await books.parts(sorted({claim.appointment for claim in part.claims}))
     of = {moves[""]: appointment for appointment, moves in parts.items() if "" in moves}
@@ -152,7 +152,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         return list(enumerate(self.claims, 1))
 
 
-Holds = dict[str, list[Standing]]
+Holds = dict[str, list[StandingClaim]]
 """What an entry, and those that complete it, hold of claims, by label."""
 
 
@@ -168,10 +168,10 @@ class Questions:
     unmapped: list[tuple[str, str]] = field(default_factory=list)
 
 
-class Posting:
+class RemittancePosting:
     """Books the parts of one remittance, one after the other."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: ToldRemittance) -> None:
         self._told = told
         self._books = told.books
         self._before = False
@@ -273,7 +273,7 @@ class Posting:
         names = await self._books.odoo.external_ids("account.move.line", [first])
         return names.get(first, "") == line_id(part.name, f"1_{signature(self._remittance)}")
 
-    def _agrees_as_before(self, part: Part, rows: Sequence[Row], holds: Mapping[str, Sequence[Standing]]) -> bool:
+    def _agrees_as_before(self, part: Part, rows: Sequence[Row], holds: Mapping[str, Sequence[StandingClaim]]) -> bool:
         """Whether an entry of before is this remittance's, by its deposit and by what it settled of each claim."""
         clearing, told = self._told.setting.account("remittance_clearing_account"), self._remittance
         kept = [(kept_label(one.reason, one.reference), one.amount.amount) for one in told.provider_adjustments]
@@ -325,7 +325,7 @@ class Posting:
             await self._books.poster.check_open(part.ref, self._remittance.received_on)
         if part.deposit:
             self._told.deposit(entry, signed=not self._before)
-        lines = Lines(self._told, entry, ClaimAccount({}, {}))
+        lines = ClaimLines(self._told, entry, ClaimAccount({}, {}))
         if part.claims:
             undone = await self._undo(part)
             lines.account = await self._account(part.claims, await self._owed(part))
@@ -339,7 +339,7 @@ class Posting:
         return lines.draft
 
     async def _claims(
-        self, lines: Lines, part: Part, undone: Mapping[int, Sequence[Standing]], early: Mapping[int, Item]
+        self, lines: ClaimLines, part: Part, undone: Mapping[int, Sequence[StandingClaim]], early: Mapping[int, Item]
     ) -> None:
         booked = [one for of in undone.values() for standing_ in of for one in standing_.whole]
         items = await items_by_line(self._books, (i.line for one in booked for i in one.lines))
@@ -353,7 +353,7 @@ class Posting:
 
     # What takes back
 
-    async def _undo(self, part: Part) -> dict[int, tuple[Standing, ...]]:
+    async def _undo(self, part: Part) -> dict[int, tuple[StandingClaim, ...]]:
         """What each reversal of a part takes back, by the claim's place. Claims are taken apart from the invoices
         that they had settled, which a correction finds open; what had paid a share stays with it until the entry
         stands."""
@@ -363,7 +363,7 @@ class Posting:
         labels = {claim_label(claim) for claim in reversals.values()}
         before = await booked_before(self._books, self._told.payer, labels, self._entries)
         own = await self._own_invoices(reversals.values(), before)
-        undone: dict[int, tuple[Standing, ...]] = {}
+        undone: dict[int, tuple[StandingClaim, ...]] = {}
         for number, claim in reversals.items():
             known = [
                 one
@@ -381,8 +381,8 @@ class Posting:
         return undone
 
     async def _own_invoices(
-        self, claims: Iterable[ClaimPayment], known: Mapping[str, Sequence[Standing]]
-    ) -> Callable[[Standing, ClaimPayment], bool]:
+        self, claims: Iterable[ClaimPayment], known: Mapping[str, Sequence[StandingClaim]]
+    ) -> Callable[[StandingClaim, ClaimPayment], bool]:
         """Tells of lines of before, which don't say of which visit they are, by the invoices that they settled."""
         unsaid = [one for of in known.values() for one in of if one.said is None]
         if not unsaid:
@@ -390,7 +390,7 @@ class Posting:
         settled = await settled_invoices(self._books, unsaid)
         parts = await self._books.parts([claim.appointment for claim in claims])
 
-        def own(one: Standing, claim: ClaimPayment) -> bool:
+        def own(one: StandingClaim, claim: ClaimPayment) -> bool:
             invoices = settled.get(one.claim.line)
             return not invoices or not invoices.isdisjoint(parts.get(claim.appointment, {}).values())
 
@@ -483,7 +483,7 @@ class Posting:
 
     async def _settle_late(self, part: Part, holds: Holds, open_: Mapping[str, Owed]) -> bool:
         """What was paid before there was something to pay: it settles what is open by now. Answers whether any did."""
-        waiting: dict[str, list[Standing]] = defaultdict(list)
+        waiting: dict[str, list[StandingClaim]] = defaultdict(list)
         for claim in _of_each_visit([claim for claim in part.claims if claim.answered]):
             waiting[claim.appointment] += [one for one in _held(claim, holds) if one.waits]
         reversed_ = [claim for claim in part.claims if claim.reverses]
@@ -523,7 +523,7 @@ class Posting:
             holds.setdefault(claim_label(claim), []).extend(later)
             if any(one.is_all for one in later) or any(one.claim.line not in alive for one in held):
                 continue
-            lines = Lines(self._told, self._told.entry(key, later_reference(part.ref, number)), account)
+            lines = ClaimLines(self._told, self._told.entry(key, later_reference(part.ref, number)), account)
             found[number] = lines.claim(number, claim, held)
             if key and lines.draft.total:
                 row = unwrap((await book(self._books, [lines.draft]))[lines.draft.name]).row
@@ -532,11 +532,11 @@ class Posting:
         return found
 
     async def _completions(
-        self, part: Part, number: int, claim: ClaimPayment, held: Sequence[Standing], account: ClaimAccount
-    ) -> tuple[str, list[Standing]]:
+        self, part: Part, number: int, claim: ClaimPayment, held: Sequence[StandingClaim], account: ClaimAccount
+    ) -> tuple[str, list[StandingClaim]]:
         """What completes a claim and stands already, posted and matched with what it is for; and the key of the next
         such entry, empty where there have been enough."""
-        found: list[Standing] = []
+        found: list[StandingClaim] = []
         for n in range(1, _MOST_COMPLETIONS + 1):
             key = f"{part.key} claim {number}{f' {n}' if n > 1 else ''}"
             entry = (await self._books.finder.by_name("account.move", "remittance", [key])).get(key)
@@ -553,7 +553,7 @@ class Posting:
             found += await self._standing(entry, claim)
         return "", found
 
-    async def _standing(self, entry: int, claim: ClaimPayment) -> list[Standing]:
+    async def _standing(self, entry: int, claim: ClaimPayment) -> list[StandingClaim]:
         label = claim_label(claim)
         return _held(claim, standing(await lines_of_entries(self._books, [entry]), {label}))
 
@@ -589,7 +589,7 @@ class Posting:
             questions.unmapped.append((claim.claim, code))
 
 
-def _left_open(claim: ClaimPayment, known: Sequence[Standing], free: Sequence[Item]) -> OpenClaim:
+def _left_open(claim: ClaimPayment, known: Sequence[StandingClaim], free: Sequence[Item]) -> OpenClaim:
     over = [one.share for one in known if one.share and _is_given_back(one)]
     currency = claim.paid.currency
 
@@ -612,11 +612,11 @@ def _lacks(met: Met, open_: Owed) -> bool:
     return not met.adjudged.fits
 
 
-def _may_lack(claim: ClaimPayment, held: Sequence[Standing]) -> bool:
+def _may_lack(claim: ClaimPayment, held: Sequence[StandingClaim]) -> bool:
     return claim.answered and not any(one.is_all for one in held)
 
 
-def _is_given_back(one: Standing) -> bool:
+def _is_given_back(one: StandingClaim) -> bool:
     """Whether a patient has something to the own credit that was paid beyond the share."""
     return one.share is not None and one.share.amount < 0 and not one.share.settled
 
@@ -631,11 +631,11 @@ def _of_each_visit(claims: Sequence[ClaimPayment]) -> list[ClaimPayment]:
     return list({_group(claim): claim for claim in reversed(claims)}.values())[::-1]
 
 
-def _held(claim: ClaimPayment, holds: Mapping[str, Sequence[Standing]]) -> list[Standing]:
+def _held(claim: ClaimPayment, holds: Mapping[str, Sequence[StandingClaim]]) -> list[StandingClaim]:
     return of_visit(holds.get(claim_label(claim), ()), claim.appointment)
 
 
-def _paired(part: Part, holds: Holds) -> Iterator[tuple[int, ClaimPayment, list[Standing]]]:
+def _paired(part: Part, holds: Holds) -> Iterator[tuple[int, ClaimPayment, list[StandingClaim]]]:
     """Each claim with its place and what its entry holds of it; halves of one claim are told apart by what was said and
     by what they were paid."""
     rest = {label: list(of) for label, of in holds.items()}

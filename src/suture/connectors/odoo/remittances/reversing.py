@@ -17,17 +17,17 @@ from suture.connectors.odoo.documents.matching import ITEM_FIELDS, Item, item
 from suture.connectors.odoo.documents.session import CompanySession
 from suture.connectors.odoo.records.names import source
 from suture.connectors.odoo.remittances.said import Said, read, said_of
-from suture.connectors.odoo.remittances.standing import RECEIVABLE, Standing
+from suture.connectors.odoo.remittances.standing import RECEIVABLE, StandingClaim
 
 _LINE, _PARTIAL = "account.move.line", "account.partial.reconcile"
 _UNDOES = "undoes_"
 _MOST_PARTS = 8
 """Into how many parts of one claim a reversal is looked for; what was split further is a person's."""
 
-Parts = tuple[Standing, ...]
+Parts = tuple[StandingClaim, ...]
 
 
-def undone_by(claim: ClaimPayment, adjusted: Decimal, known: Sequence[Standing]) -> Parts:
+def undone_by(claim: ClaimPayment, adjusted: Decimal, known: Sequence[StandingClaim]) -> Parts:
     """What a reversal takes back of what stands of its claim: that part whose payment it names, else several that come
     to it together. Nothing where no payment is the one that it names, or where it can't be told which. `adjusted` is
     what it says was adjusted away (negative), which only entries of before need."""
@@ -47,7 +47,7 @@ def undone_by(claim: ClaimPayment, adjusted: Decimal, known: Sequence[Standing])
     return ()
 
 
-def _paid(one: Standing) -> Decimal:
+def _paid(one: StandingClaim) -> Decimal:
     return sum((of.paid for of in one.whole), Decimal(0))
 
 
@@ -110,7 +110,7 @@ def _turned(line: Item, external_id: str) -> Turned | None:
     return Turned(line, booked, tuple(credits))
 
 
-async def credits_of(books: CompanySession, known: Sequence[Standing]) -> dict[int, list[int]]:
+async def credits_of(books: CompanySession, known: Sequence[StandingClaim]) -> dict[int, list[int]]:
     """What has paid patients' shares, by the share's line."""
     shares = [one.share.line for one in known if one.share]
     found: dict[int, list[int]] = defaultdict(list)

@@ -2,7 +2,7 @@
 
 An entry's lines of one claim stand one after the other: first its own on a receivable, labelled with the claim's
 number, then the patient's share and the adjustments, whose labels begin with the first one's. Entries of before hold
-their adjustments as one sum a reason at the end (`Standing.summed`).
+their adjustments as one sum a reason at the end (`StandingClaim.summed`).
 
 A claim's number (CLP01) is ours for one visit, but nothing keeps others from using it for two: what is known of a
 claim is its number's and its visit's (`of_visit`).
@@ -43,7 +43,7 @@ class Adjusted(msgspec.Struct, frozen=True):
         return self.label.rpartition(", ")[2]
 
 
-class Standing(msgspec.Struct, frozen=True):
+class StandingClaim(msgspec.Struct, frozen=True):
     """What one entry holds of a claim. In a booking the claim's own line is a credit; it is nothing where the patient
     had paid all of the invoice, to whom the claim gives back what is beyond the share."""
 
@@ -53,11 +53,11 @@ class Standing(msgspec.Struct, frozen=True):
     adjusted: tuple[Adjusted, ...] = ()
     summed: bool = False
     said: Said | None = None
-    later: tuple["Standing", ...] = ()
+    later: tuple["StandingClaim", ...] = ()
     """What of the same claim was booked afterwards, in entries of their own."""
 
     @property
-    def whole(self) -> tuple["Standing", ...]:
+    def whole(self) -> tuple["StandingClaim", ...]:
         return (self, *self.later)
 
     @property
@@ -119,7 +119,7 @@ def is_share_of(name: str, label: str) -> bool:
     return name == f"{label}, {_SHARE}"
 
 
-def of_visit(known: Sequence[Standing], appointment: str) -> list[Standing]:
+def of_visit(known: Sequence[StandingClaim], appointment: str) -> list[StandingClaim]:
     """Those of this visit, and those of which it isn't known."""
     wanted = visit(appointment)
     return [one for one in known if one.said is None or one.said.visit == wanted]
@@ -141,17 +141,17 @@ def _is_claims(row: Row) -> bool:
     return row["account_type"] == RECEIVABLE and str(row["name"] or "").startswith(CLAIM)
 
 
-def standing(rows: Sequence[Row], labels: Collection[str]) -> dict[str, list[Standing]]:
+def standing(rows: Sequence[Row], labels: Collection[str]) -> dict[str, list[StandingClaim]]:
     """What entries hold of the claims with these labels, in order, out of all their lines."""
     summed = {row["move_id"] for row in rows if str(row["name"] or "").startswith(SUMMED)}
-    found: dict[str, list[Standing]] = defaultdict(list)
+    found: dict[str, list[StandingClaim]] = defaultdict(list)
     label, entry = "", 0
     for row in rows:
         name, receivable = str(row["name"] or ""), row["account_type"] == RECEIVABLE
         if receivable and name in labels:
             label, entry = name, row["move_id"]
             said = read(row["external_id"])
-            found[label].append(Standing(entry, item(row), summed=entry in summed, said=said))
+            found[label].append(StandingClaim(entry, item(row), summed=entry in summed, said=said))
         elif label and row["move_id"] == entry and _belongs(name, label, receivable=receivable):
             found[label][-1] = _with(found[label][-1], row, receivable=receivable)
         else:
@@ -166,7 +166,7 @@ def _belongs(name: str, label: str, *, receivable: bool) -> bool:
     return name.startswith(f"{label}, ") and bool(_REASON.fullmatch(name.removeprefix(f"{label}, ")))
 
 
-def _with(of: Standing, row: Row, *, receivable: bool) -> Standing:
+def _with(of: StandingClaim, row: Row, *, receivable: bool) -> StandingClaim:
     if receivable:
         return msgspec.structs.replace(of, share=item(row))
     amount = Decimal(str(row["amount_currency"]))
@@ -176,7 +176,7 @@ def _with(of: Standing, row: Row, *, receivable: bool) -> Standing:
 
 async def booked_before(
     books: CompanySession, payer: int, labels: Collection[str], besides: Collection[int]
-) -> dict[str, list[Standing]]:
+) -> dict[str, list[StandingClaim]]:
     """What earlier remittances of a payer booked of claims and none has taken back, oldest first. `besides` are the
     entries of the remittance that asks: nothing reverses what it books itself."""
     if not labels:
@@ -212,9 +212,9 @@ def later_reference(reference: str, place: int) -> str:
     return f"{reference}+{place}"
 
 
-def _together(known: Sequence[Standing], refs: Mapping[int, str]) -> list[Standing]:
+def _together(known: Sequence[StandingClaim], refs: Mapping[int, str]) -> list[StandingClaim]:
     """What completes another entry's claim belongs to that one: of two halves to the one of which the same was said."""
-    found: list[Standing] = []
+    found: list[StandingClaim] = []
     for one in known:
         begun = refs.get(one.entry, "").rpartition("+")[0]
         of = [n for n, first in enumerate(found) if begun and refs.get(first.entry) == begun]
@@ -234,7 +234,7 @@ def said_alike(one: Said | None, other: Said | None) -> bool:
     return (one.visit, one.codes, one.patient) == (other.visit, other.codes, other.patient)
 
 
-async def _turned(books: CompanySession, known: Sequence[Standing]) -> set[int]:
+async def _turned(books: CompanySession, known: Sequence[StandingClaim]) -> set[int]:
     """The claims' lines that a reversal was matched with."""
     booked = {one.deciding.line: one.claim.line for one in known if not one.reverses}
     reversals = {one.deciding.line for one in known if one.reverses}
@@ -248,7 +248,7 @@ async def _turned(books: CompanySession, known: Sequence[Standing]) -> set[int]:
     }
 
 
-async def settled_invoices(books: CompanySession, known: Sequence[Standing]) -> dict[int, set[int]]:
+async def settled_invoices(books: CompanySession, known: Sequence[StandingClaim]) -> dict[int, set[int]]:
     """The invoices (`account.move`) that claims settled, by the claim's own line."""
     lines = [one.claim.line for one in known]
     partials = await books.odoo.search(_PARTIAL, [["credit_move_id", "in", lines]], ["credit_move_id", "debit_move_id"])

@@ -8,17 +8,17 @@ from decimal import Decimal
 from suture.canonical.remittance import Adjustment, ClaimPayment, Remittance
 from suture.connectors.odoo.documents.entries import EntryBuilder
 from suture.connectors.odoo.documents.session import CompanySession
-from suture.connectors.odoo.records.company_config import Setting
+from suture.connectors.odoo.records.company_config import CompanyConfig
 from suture.connectors.odoo.remittances.adjudication import AdjustmentLine
 from suture.connectors.odoo.remittances.standing import DEPOSIT
 
 
 @dataclass(frozen=True)
-class Told:
+class ToldRemittance:
     """`partners` are ids by reference."""
 
     books: CompanySession
-    setting: Setting
+    setting: CompanyConfig
     remittance: Remittance
     partners: Mapping[str, int]
 

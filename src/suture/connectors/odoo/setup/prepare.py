@@ -13,14 +13,14 @@ from suture.connectors.odoo.records.company_config import (
     CONSUMPTION,
     FACILITIES,
     PRACTITIONERS,
-    Setting,
+    CompanyConfig,
     account_codes,
     accounts_by_code,
     roles,
     setup_key,
 )
 from suture.connectors.odoo.records.names import external_id
-from suture.connectors.port import LedgerPlan, Place, Product
+from suture.connectors.port import LedgerPlan, PlannedFacility, PlannedProduct
 from suture.core.failure import Fatal
 
 _ACCOUNTS = {
@@ -51,7 +51,7 @@ async def prepare(books: CompanySession, plan: LedgerPlan) -> list[str]:
     return created
 
 
-def _check(setting: Setting, plan: LedgerPlan) -> None:
+def _check(setting: CompanyConfig, plan: LedgerPlan) -> None:
     """What only a person may decide is asked for here, before the first document."""
     setting.currency_id(plan.currency)
     for kind in ("sale", "bank", "general"):
@@ -86,7 +86,7 @@ async def _plans(books: CompanySession) -> list[str]:
     return [f"analytic plan {names[kind]}" for kind in created]
 
 
-async def _facilities(books: CompanySession, setting: Setting, places: Sequence[Place]) -> list[str]:
+async def _facilities(books: CompanySession, setting: CompanyConfig, places: Sequence[PlannedFacility]) -> list[str]:
     columns = ["id", "name", "code", "plan_id/.id", "company_id/.id"]
     plan = setting.plan(FACILITIES)
     rows = {p.code: [external_id("facility", p.code), p.name, p.code, plan, setting.company] for p in places}
@@ -95,10 +95,10 @@ async def _facilities(books: CompanySession, setting: Setting, places: Sequence[
     return [f"analytic account of facility {code}" for code in created]
 
 
-def _own_products(plan: LedgerPlan) -> list[Product]:
+def _own_products(plan: LedgerPlan) -> list[PlannedProduct]:
     """Products of lines that are no service: what one invoice leaves to another, and differences in rounding."""
-    share = Product(code=PATIENT_SHARE, name="Patient's share")
-    return [share, Product(code=ROUNDING, name="Rounding")] if plan.rounding_account else [share]
+    share = PlannedProduct(code=PATIENT_SHARE, name="Patient's share")
+    return [share, PlannedProduct(code=ROUNDING, name="Rounding")] if plan.rounding_account else [share]
 
 
 async def _taxes(books: CompanySession, plan: LedgerPlan) -> dict[str, int]:
@@ -116,7 +116,7 @@ async def _taxes(books: CompanySession, plan: LedgerPlan) -> dict[str, int]:
 
 
 async def _products(
-    books: CompanySession, setting: Setting, products: Sequence[Product], taxes: Mapping[str, int]
+    books: CompanySession, setting: CompanyConfig, products: Sequence[PlannedProduct], taxes: Mapping[str, int]
 ) -> list[str]:
     rows = {p.code: product_row(p, setting, books.odoo.version, taxes) for p in products}
     shapes: dict[bool, list[str]] = {
@@ -154,7 +154,7 @@ async def _without_others_taxes(books: CompanySession, created: Sequence[str]) -
 
 
 async def _in_this_company(
-    books: CompanySession, setting: Setting, products: Sequence[Product], taxes: Mapping[str, int]
+    books: CompanySession, setting: CompanyConfig, products: Sequence[PlannedProduct], taxes: Mapping[str, int]
 ) -> list[str]:
     """A product is every company's, and its income account and taxes each company's own. What another company prepared
     lacks our account, and has our default tax: Odoo gives a new product every company's."""
@@ -183,7 +183,9 @@ def product_columns(version: int, *, lots: bool = False) -> list[str]:
     return [*own, *kind, *(["tracking"] if lots else [])]
 
 
-def product_row(product: Product, setting: Setting, version: int, taxes: Mapping[str, int] | None = None) -> list[Any]:
+def product_row(
+    product: PlannedProduct, setting: CompanyConfig, version: int, taxes: Mapping[str, int] | None = None
+) -> list[Any]:
     """Health services are exempt unless the catalogue says otherwise: no taxes, said explicitly, or Odoo would add the
     company's default."""
     if version >= 18:
@@ -196,11 +198,11 @@ def product_row(product: Product, setting: Setting, version: int, taxes: Mapping
     return [external_id("product", product.code), product.name, product.code, named, "", income, *kind, *lots]
 
 
-def _income(code: str, setting: Setting) -> int:
+def _income(code: str, setting: CompanyConfig) -> int:
     return setting.account("rounding_account" if code == ROUNDING else "income_account")
 
 
-async def _locations(books: CompanySession, setting: Setting, places: Sequence[Place]) -> list[str]:
+async def _locations(books: CompanySession, setting: CompanyConfig, places: Sequence[PlannedFacility]) -> list[str]:
     columns = ["id", "name", "usage", "location_id/.id", "company_id/.id"]
     company = setting.company
     rows: dict[str, list[Any]] = {

@@ -7,7 +7,7 @@ from suture.connectors.odoo.documents.posting import missing
 from suture.connectors.odoo.documents.session import CompanySession, ids_of
 from suture.connectors.odoo.records.parties import unknown_facility
 from suture.connectors.odoo.stock import transfers
-from suture.connectors.odoo.stock.lots import Taken, lots_for, read_held, without
+from suture.connectors.odoo.stock.lots import TakenLot, lots_for, read_held, without
 from suture.connectors.odoo.transport.client import Row
 from suture.connectors.port import StockDocument, StockOrder
 from suture.core.failure import Failure, Rejected
@@ -47,7 +47,7 @@ async def consume(books: CompanySession, orders: Sequence[StockOrder]) -> Sequen
 
 async def _choose_lots(
     books: CompanySession, orders: Sequence[StockOrder], places: Mapping[str, int], refused: dict[str, Failure]
-) -> dict[str, dict[str, list[Taken]]]:
+) -> dict[str, dict[str, list[TakenLot]]]:
     """The lots of each visit's tracked articles, by appointment: one visit after the other, so that two never take the
     same units. A visit whose transfer stands already has its lots."""
     articles = await books.articles.get(component.product for order in orders for component in order.components)
@@ -58,7 +58,7 @@ async def _choose_lots(
         facility: await read_held(books, places[facility], tracked.values())
         for facility in {order.facility for order in wanting}
     }
-    lots: dict[str, dict[str, list[Taken]]] = {order.appointment: {} for order in orders}
+    lots: dict[str, dict[str, list[TakenLot]]] = {order.appointment: {} for order in orders}
     for order in wanting:
         if order.appointment in standing:
             continue

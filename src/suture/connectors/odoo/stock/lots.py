@@ -16,7 +16,7 @@ from suture.connectors.port import StockOrder
 from suture.core.failure import Fatal, Rejected
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
+class HeldLot(msgspec.Struct, frozen=True, kw_only=True):
     """What a place holds of a lot. `expires` is a date as Odoo writes it, empty where lots have none."""
 
     product: int
@@ -27,7 +27,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     since: str = ""
 
 
-class Taken(msgspec.Struct, frozen=True):
+class TakenLot(msgspec.Struct, frozen=True):
     """What is taken of one lot."""
 
     lot: int
@@ -35,23 +35,23 @@ class Taken(msgspec.Struct, frozen=True):
     quantity: Decimal
 
 
-def allot(wanted: Decimal, held: Iterable[Held]) -> list[Taken]:
+def allot(wanted: Decimal, held: Iterable[HeldLot]) -> list[TakenLot]:
     """Takes from the lots in the order in which they should be used up; less than `wanted` where they don't hold it."""
-    taken: list[Taken] = []
+    taken: list[TakenLot] = []
     left = wanted
     for one in sorted(held, key=lambda one: (one.expires or "9999", one.since, one.lot)):
         quantity = min(left, one.quantity)
         if quantity > 0:
-            taken.append(Taken(one.lot, one.name, quantity))
+            taken.append(TakenLot(one.lot, one.name, quantity))
             left -= quantity
     return taken
 
 
 def lots_for(
-    order: StockOrder, articles: Mapping[str, Article], held: Mapping[int, Sequence[Held]]
-) -> dict[str, list[Taken]]:
+    order: StockOrder, articles: Mapping[str, Article], held: Mapping[int, Sequence[HeldLot]]
+) -> dict[str, list[TakenLot]]:
     """The lots of each tracked component. Raises `Rejected` where a place holds too little of them."""
-    chosen: dict[str, list[Taken]] = {}
+    chosen: dict[str, list[TakenLot]] = {}
     for component in order.components:
         article = articles.get(component.product)
         if article is None or not article.tracked:
@@ -67,7 +67,7 @@ def lots_for(
     return chosen
 
 
-def without(held: Mapping[int, Sequence[Held]], taken: Iterable[Taken]) -> dict[int, list[Held]]:
+def without(held: Mapping[int, Sequence[HeldLot]], taken: Iterable[TakenLot]) -> dict[int, list[HeldLot]]:
     """What is left for the next visit."""
     used: dict[int, Decimal] = defaultdict(Decimal)
     for one in taken:
@@ -78,7 +78,7 @@ def without(held: Mapping[int, Sequence[Held]], taken: Iterable[Taken]) -> dict[
     }
 
 
-async def read_held(books: CompanySession, place: int, products: Iterable[int]) -> dict[int, list[Held]]:
+async def read_held(books: CompanySession, place: int, products: Iterable[int]) -> dict[int, list[HeldLot]]:
     """What a location holds of tracked products, by product."""
     wanted = sorted(set(products))
     if not wanted:
@@ -86,11 +86,11 @@ async def read_held(books: CompanySession, place: int, products: Iterable[int]) 
     domain = [["product_id", "in", wanted], ["location_id", "=", place], ["quantity", ">", 0], ["lot_id", "!=", False]]
     quants = await books.odoo.search("stock.quant", domain, ["product_id", "lot_id", "quantity", "in_date"])
     lots = await _lots(books, sorted({row["lot_id"] for row in quants}))
-    held: dict[int, list[Held]] = defaultdict(list)
+    held: dict[int, list[HeldLot]] = defaultdict(list)
     for row in quants:
         lot = lots[row["lot_id"]]
         held[row["product_id"]].append(
-            Held(
+            HeldLot(
                 product=row["product_id"],
                 lot=row["lot_id"],
                 name=lot["name"],

@@ -9,7 +9,7 @@ from suture.connectors.odoo.documents.session import CompanySession
 from suture.connectors.odoo.records.names import external_id
 from suture.connectors.odoo.transport.client import Row
 from suture.connectors.odoo.transport.paging import pages
-from suture.connectors.port import Receipt, RunningLow
+from suture.connectors.port import GoodsReceipt, RunningLow
 from suture.core.failure import Fatal
 
 _RULE_FIELDS = ("product_id", "location_id", "product_min_qty", "qty_on_hand", "qty_forecast")
@@ -40,7 +40,7 @@ async def running_low(books: CompanySession) -> Sequence[RunningLow]:
     ]
 
 
-async def receipts(books: CompanySession, since: date) -> AsyncIterator[Receipt]:
+async def receipts(books: CompanySession, since: date) -> AsyncIterator[GoodsReceipt]:
     """Incoming transfers that were validated since a day (UTC)."""
     domain = [
         ["company_id", "=", books.odoo.company],
@@ -53,7 +53,7 @@ async def receipts(books: CompanySession, since: date) -> AsyncIterator[Receipt]
         received = [row for row in page if row["location_id"] != ours]
         quantities = await received_quantities(books, [row["id"] for row in received])
         for row in received:
-            yield Receipt(
+            yield GoodsReceipt(
                 number=row["name"],
                 received_at=datetime.fromisoformat(row["date_done"]).replace(tzinfo=UTC),
                 supplier=row["partner_id"] or None,

@@ -5,9 +5,9 @@ from datetime import date
 from decimal import Decimal
 
 from suture.connectors.odoo.documents.document_rows import Document, plain
-from suture.connectors.odoo.records.company_config import Setting, product_id
+from suture.connectors.odoo.records.company_config import CompanyConfig, product_id
 from suture.connectors.odoo.records.names import external_id, line_id
-from suture.connectors.odoo.stock.lots import Taken
+from suture.connectors.odoo.stock.lots import TakenLot
 from suture.connectors.odoo.transport.client import Row
 from suture.connectors.port import StockOrder
 
@@ -15,7 +15,11 @@ Route = tuple[int, int]
 
 
 def picking(
-    order: StockOrder, setting: Setting, origin_location: int, version: int, lots: Mapping[str, Sequence[Taken]]
+    order: StockOrder,
+    setting: CompanyConfig,
+    origin_location: int,
+    version: int,
+    lots: Mapping[str, Sequence[TakenLot]],
 ) -> Document:
     """The components of a visit out of the facility's stock, already counted as done. What is tracked by lots is
     counted by them (`lot_lines`)."""
@@ -31,7 +35,7 @@ def picking(
     return Document(values, "move_ids", lines)
 
 
-def lot_lines(order: StockOrder, route: Route, lots: Mapping[str, Sequence[Taken]]) -> list[Row]:
+def lot_lines(order: StockOrder, route: Route, lots: Mapping[str, Sequence[TakenLot]]) -> list[Row]:
     """A line for each lot that a visit's transfer takes from (`stock.move.line`)."""
     name = external_id("picking", order.appointment)
     rows = []
@@ -44,7 +48,13 @@ def lot_lines(order: StockOrder, route: Route, lots: Mapping[str, Sequence[Taken
 
 
 def return_picking(
-    appointment: str, done: Row, moves: Sequence[Row], setting: Setting, *, version: int, tracked: Mapping[int, object]
+    appointment: str,
+    done: Row,
+    moves: Sequence[Row],
+    setting: CompanyConfig,
+    *,
+    version: int,
+    tracked: Mapping[int, object],
 ) -> Document:
     """The way back of a done picking, each move linked to the one it returns. `tracked` are the moves with lots."""
     name = external_id("picking_return", appointment)
@@ -91,7 +101,7 @@ def _lot_line(picking: str, move: str, lot: int, quantity: Decimal, route: Route
     }
 
 
-def _moved(quantity: Decimal, route: Route, setting: Setting, version: int, *, counted: bool) -> Row:
+def _moved(quantity: Decimal, route: Route, setting: CompanyConfig, version: int, *, counted: bool) -> Row:
     moved: Row = {
         "product_uom_qty": plain(quantity),
         "quantity": plain(quantity) if counted else "",

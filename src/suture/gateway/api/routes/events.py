@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from suture.acting.actor import Actor
 from suture.acting.context import CommandContext
-from suture.backbone.feed import BACKBONE_AWAY, Feed, Numbered
+from suture.backbone.feed import BACKBONE_AWAY, Feed, NumberedEvent
 from suture.canonical.cloudevents import encode
 from suture.canonical.events import EVENT_TYPES
 from suture.gateway.api.calling import Cursor, Limit, TheDesk, TheFeed, cursor_of, number_of, parts_of, scoped
@@ -46,7 +46,7 @@ async def events(
 
 async def _recorded(
     desk: CommandContext, feed: Feed, after: int, types: list[str], limit: int
-) -> tuple[list[Numbered], int]:
+) -> tuple[list[NumberedEvent], int]:
     """The next events of the stream that were recorded so (others are nobody's to believe), and where to go on."""
     for _ in range(_MOST_PAGES):
         found = await feed.after(after, types, limit)
@@ -61,7 +61,7 @@ async def _recorded(
     return [], after
 
 
-def _page(found: list[Numbered], following: str) -> bytes:
+def _page(found: list[NumberedEvent], following: str) -> bytes:
     return msgspec.json.encode({"events": [msgspec.Raw(encode(one.event)) for one in found], "next": following})
 
 
