@@ -1,5 +1,8 @@
 """``suture notifications`` and what ``suture doctor`` says of the mail server, as a person runs them."""
 
+import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +11,7 @@ from ruamel.yaml import YAML
 from tests.commands import arun, clean_environment
 from tests.integration.mailing import MailServer
 
+from suture.backbone.embedded import EmbeddedNats
 from suture.catalogue.write import template
 
 pytestmark = pytest.mark.timeout(120)
@@ -72,3 +76,34 @@ async def test_a_trial_says_what_was_answered_and_doctor_tries_the_server(
     _, told = await run("doctor")
     assert "mend mail server" in told
     assert "Name a readable file as `authority`" in told
+
+
+async def test_a_worker_tells_of_an_interface_that_somebody_paused(
+    tmp_path: Path, database_url: str, mail_server: MailServer, nats_server: EmbeddedNats
+) -> None:
+    environment = {
+        **clean_environment(),
+        **dict.fromkeys(("SUTURE_SCHEDULING_TOKEN", "SUTURE_BILLING_TOKEN", "SUTURE_ODOO_API_KEY"), "t"),
+        "SUTURE_DATABASE_URL": database_url,
+        "SUTURE_NATS_URL": nats_server.url,
+        "SUTURE_MASTER_KEY": "00" * 32,
+        "SUTURE_SMTP_PASSWORD": "s3cret",
+        "SUTURE_CONSOLE_URL": "https://suture.example.org",
+    }
+    _write(tmp_path, mail_server, str(mail_server.certificates.authority))
+    added = ("people", "add", "ann", "--role", "finance", "--email", "ann@example.org")
+    for told in (added, ("pause", "billing-api", "--reason", "a test")):
+        status, output = await arun(tmp_path, environment, *told, seconds=60)
+        assert status == 0, output
+    command = [sys.executable, "-m", "suture", "worker"]
+    worker = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        async with asyncio.timeout(40):
+            while not mail_server.taken:
+                await asyncio.sleep(0.1)
+    finally:
+        worker.kill()
+        worker.wait()
+    (mail,) = mail_server.mails
+    assert mail["Subject"].startswith("Suture: billing-api is paused since")
+    assert "https://suture.example.org/interfaces/billing-api" in mail.get_content()

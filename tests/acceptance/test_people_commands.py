@@ -40,11 +40,14 @@ async def test_people_are_added_listed_given_roles_and_disabled(tmp_path: Path, 
     told = (await run("people", "list"))[1]
     assert "Ada Lovelace" in told
     assert "an invitation, not used yet" in told
+    assert "ada is written to at ada@example.org" in (await run("people", "email", "ada", "ada@example.org"))[1]
+    status, told = await run("people", "email", "ada", "ada")
+    assert (status, "that is no e-mail address" in told) == (2, True), told
     assert "may not sign in any more" in (await run("people", "disable", "ada", "--reason", "left"))[1]
     assert "disabled" in (await run("people", "list"))[1]
     assert "to: finance, steward" in (await run("audit"))[1]
     told = (await run("people", "roles"))[1]
     assert all(role in told for role in OF_PEOPLE)
     told = (await run("audit"))[1]
-    assert all(act in told for act in ("person.add", "person.roles", "person.disable"))
+    assert all(act in told for act in ("person.add", "person.roles", "person.email", "person.disable"))
     assert (account() in told, "mallory" in told) == (True, False), "the environment names nobody"

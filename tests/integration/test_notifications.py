@@ -17,13 +17,17 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from tests.browser.conftest import serving_console
 
 from suture.access.roles import ADMINISTRATOR
 from suture.acting.actor import Actor
 from suture.acting.context import CommandContext
+from suture.bootstrap.composition import Foundation
+from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import Catalogue, parse
 from suture.catalogue.notifications import KINDS
 from suture.catalogue.write import tailored
+from suture.commands import accounts
 from suture.commands import exception_queue as queue
 from suture.core.clock import ManualClock
 from suture.notify.mail import MailWay
@@ -278,6 +282,17 @@ class TestMail:
         assert ids[0] == ids[1]
         assert subjects[ids[0]].startswith("Suture: Exception 1 "), "and says the same"
 
+    async def test_a_message_that_one_worker_claims_is_no_others_to_wait_for(self, it: Bench) -> None:
+        await it.trouble()
+        await it.look()
+        now = it.clock.now()
+        async with it.database.transaction() as connection:
+            await notices.bundle(connection, now, timedelta(minutes=1))
+        async with it.database.transaction() as first, it.database.transaction() as second:
+            assert len(await notices.claim(first, now, now + timedelta(minutes=5), 4)) == 2
+            await second.execute("SET LOCAL lock_timeout = '1s'")
+            assert await notices.claim(second, now, now + timedelta(minutes=5), 4) == []
+
     async def test_a_worker_that_was_overtaken_says_nothing_of_it(self, it: Bench) -> None:
         await it.trouble()
         await it.look()
@@ -386,7 +401,7 @@ class TestRefused:
             ("", "has no e-mail address"),
             ("a@b.org\r\nBcc: c@d.org", "the address is none"),
             ("nobody", "the address is none"),
-            ("ä@example.org", "the address is none"),
+            ("a@bücher.example", "the address is none"),
         ],
     )
     async def test_an_address_that_is_none_is_said(
@@ -628,3 +643,28 @@ async def test_nothing_of_a_patient_is_in_any_message_nor_kept_for_one(
     assert len(mail_server.taken) + len(taking.taken) == 3
     assert "Exception 4" in everything
     assert MARK not in everything + "".join(row["told"] for row in kept)
+
+
+async def test_ones_account_says_what_one_is_told(at: Bench, tmp_path: Path) -> None:
+    rules = [{"kinds": ["paused"], "on_call": ["desk"]}, {"kinds": ["escalation"], "roles": ["finance"]}]
+    told = told_by(rules, rotas={"desk": [{"person": "cy"}]}, quiet={"from": "20:00", "until": "07:00"})
+    base = Foundation(
+        settings=Settings(data_dir=tmp_path),
+        secrets=Secrets({}, tmp_path),
+        catalogue=told,
+        clock=at.clock,
+        database=at.database,
+        vault=at.context.vault,
+        nats_url="nats://127.0.0.1:1",
+    )
+    await at.context.vault.check()
+    async with serving_console(base) as url:
+        invitation = await accounts.add(at.context, BEA, "cy", full_name="Cy", email="", roles=["auditor"])
+        session = await accounts.accept(at.context, invitation, "a few words that do well")
+        async with aiohttp.ClientSession(cookies={"suture": session}) as http, http.get(f"{url}/account") as answer:
+            page = " ".join(re.sub("<[^>]+>", " ", await answer.text()).split())
+    assert "Interfaces that are paused While you are on call (desk), as you are today. By e-mail, at once." in page
+    assert "Your account has no e-mail address" in page
+    assert "Quiet from 20:00 until 07:00, but for who is on call" in page
+    assert "long overdue While" not in page
+    assert "your role is" not in page

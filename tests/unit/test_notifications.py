@@ -16,6 +16,7 @@ from suture.catalogue.days import Days
 from suture.catalogue.notifications import KINDS, Kind, Notifications, Recipients
 from suture.catalogue.write import tailored, template
 from suture.notify.addressing import Addressing, Reader, after_quiet, is_on_call, next_at, on_call
+from suture.notify.expecting import expected, quiet_words, urgent_words
 from suture.notify.matters import HEADINGS, PAGES, Matter, burning, line, silence, summary
 from suture.notify.port import Note, Outgoing
 from suture.notify.wording import Wording
@@ -193,6 +194,29 @@ def test_only_what_is_urgent_wakes_and_only_who_is_on_call(
     by = rules({"kinds": [kind], "people": ["ann"], "digest": digest}, urgent=URGENT, rotas=rota, **quiet())
     later = MORNING if digest is None else MORNING + timedelta(hours=2)
     assert told(by, days, matter(kind), LATE) == {"ann": LATE if on and kind in URGENT else later}
+
+
+def test_a_person_reads_what_they_are_told_why_and_when() -> None:
+    by = rules(
+        {"kinds": ["assigned", "deadline_near"], "assignee": True},
+        {"kinds": ["deadline_passed"], "roles": ["finance"], "facilities": ["MAIN"], "digest": "08:00"},
+        {"kinds": ["paused"], "on_call": ["desk"]},
+        {"kinds": ["silent"], "roles": ["auditor"]},
+        {"kinds": ["burning"], "webhooks": ["pager"]},
+        rotas=ROTA,
+        urgent=["paused"],
+        **quiet(days=["sat", "sun"]),
+    )
+    monday, friday = date(2026, 12, 21), date(2026, 12, 18)
+    assert [(one.what, one.why, one.when) for one in expected(by, "ann", ["finance"], monday)] == [
+        ("exceptions that are assigned and deadlines that are near", "where it is assigned to you", "at once"),
+        ("deadlines that have passed, at MAIN", "your role is finance", "at 08:00, in one message"),
+        ("interfaces that are paused", "while you are on call (desk), as you are today", "at once"),
+    ]
+    assert expected(by, "ann", [], friday)[1].why == "while you are on call (desk), not today"
+    assert expected(Notifications(), "ann", ["finance"], monday) == []
+    assert quiet_words(by.quiet) == "from 20:00 until 07:00 and on Saturday and Sunday"
+    assert urgent_words(by) == "interfaces that are paused"
 
 
 FEED = {"after_minutes": 90, "from": "08:00", "until": "18:00", "days": ["mon", "tue"]}

@@ -25,6 +25,7 @@ Act = Literal[
     "period.sign",
     "person.add",
     "person.disable",
+    "person.email",
     "person.enable",
     "person.invite",
     "person.roles",
@@ -50,7 +51,7 @@ ACTS: tuple[Act, ...] = get_args(Act)
 
 UNASKED: frozenset[str] = frozenset(
     {
-        *("client.scopes", "remittance.book", "table.export", "visit.bill"),
+        *("client.scopes", "person.email", "remittance.book", "table.export", "visit.bill"),
         *("subscription.add", "subscription.remove", "subscription.rotate", "subscription.redeliver"),
         *("subscription.enable", "subscription.disable"),
     }

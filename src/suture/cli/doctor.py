@@ -148,7 +148,7 @@ async def _at_work(base: Foundation) -> list[Finding]:
         detail = f"the catalogue was changed since {', '.join(others)} started"
         found.append(Finding("running roles", detail, "Restart them: they go on by the catalogue that they read."))
     if unheard := await _unheard(base):
-        remedy = "They are named in the catalogue's notifications, and need an account with an e-mail address."
+        remedy = "The catalogue's notifications name them: `suture people add` or `suture people email` helps."
         found.append(Finding("notifications", f"can't be written to: {', '.join(unheard)}", remedy))
     for one in await interfaces(base.database, base.catalogue.interfaces):
         if not one.gate.flowing:

@@ -41,7 +41,7 @@ for _name, _where, _help in (
     ("remittance", "ledger:remittance", "Book a payer's remittance: one deposit, any number of claims."),
     ("reconcile", "reconcile:app", "Is anything missing, on either side: run, list, show, repair, accept."),
     ("close", "close:app", "Close a month: start, sign, status, report, reopen."),
-    ("people", "people:app", "Who may sign in at the console: add, invite, role, disable."),
+    ("people", "people:app", "Who may sign in at the console: add, invite, role, email, disable."),
     ("clients", "clients:app", "Who may call the API: add, key, list, scope, revoke."),
     ("subscriptions", "subscriptions:app", "Who gets events by webhook: list, deliveries, redeliver, enable, disable."),
     ("notifications", "notifications:app", "What people are told by e-mail and webhook: list, test."),

@@ -109,6 +109,19 @@ def set_roles(name: str, *, role: Roles, reason: str = "") -> None:
 
 
 @app.command
+def email(name: str, address: str, *, reason: str = "") -> None:
+    """Say anew where a person is written to: notifications go there.
+
+    Args:
+        name: The person.
+        address: Their e-mail address; "" for none.
+        reason: Why; it stands in the audit trail.
+    """
+    at_desk(lambda desk: accounts.set_email(desk, me(reason), name, address))
+    out.print(f"{name} is written to at {address}" if address else f"{name} is not written to.", markup=False)
+
+
+@app.command
 def disable(name: str, *, reason: str) -> None:
     """End what a person may, at once; they are signed out everywhere. What they did stays theirs.
 

@@ -23,6 +23,7 @@ SESSION_LASTS, IDLE_LASTS = timedelta(hours=12), timedelta(hours=1)
 INVITATION_LASTS = timedelta(days=3)
 _SEEN_EVERY = timedelta(minutes=1)
 _NAME = re.compile(r"[a-z][a-z0-9._-]{1,39}")
+_ADDRESS = re.compile(r"[!-?A-~]+@[!-?A-~]+")
 
 
 class SignInRefused(NotPossible):
@@ -93,6 +94,16 @@ async def set_roles(desk: CommandContext, actor: Actor, name: str, roles: Sequen
         before = await _one(connection, name)
         await actor.sign(connection, desk, "person.roles", _subject(name), {"from": sorted(before.roles), "to": known})
         await people.set_roles(connection, name, known)
+
+
+async def set_email(desk: CommandContext, actor: Actor, name: str, address: str) -> None:
+    """Say anew where a person is written to (empty: nowhere). An identity provider's word on it comes after."""
+    if address and not _ADDRESS.fullmatch(address):
+        raise NotPossible("that is no e-mail address: one has a name, @ and a domain, in ASCII and without spaces")
+    async with desk.database.transaction() as connection:
+        await _one(connection, name)
+        await actor.sign(connection, desk, "person.email", _subject(name))
+        await people.set_email(connection, name, address)
 
 
 async def invite(desk: CommandContext, actor: Actor, name: str) -> str:

@@ -132,7 +132,10 @@ def _said(code: int, words: bytes) -> Answer:
     return Answer("later", f"answered {code}", said=said)
 
 
-_OTHER_ADDRESS = "Give the person an address that takes mail, or name another person in the catalogue's notifications."
+_OTHER_ADDRESS = (
+    "Give the person an address that takes mail (`suture people email NAME ADDRESS`), or name another person in the "
+    "catalogue's notifications."
+)
 
 
 def _away(server: Mail) -> str:

@@ -35,7 +35,10 @@ _LOOK_SECONDS = 5.0
 
 _CALLED = {"mail": "the mail server", "webhook": "the receiver"}
 _NO_PERSON = "Name people who have an account in the catalogue's notifications: `suture people list` shows them."
-_NO_ADDRESS = "Give the account an e-mail address, or name another person in the catalogue's notifications."
+_NO_ADDRESS = (
+    "Give the account an address (`suture people email NAME ADDRESS`), or name another person in the catalogue's "
+    "notifications."
+)
 
 
 class Sender:

@@ -20,7 +20,7 @@ async def address_of(database: Database, person: str) -> str:
     if found is None or found.disabled_at is not None:
         raise NobodyThere(f"there is no person {person} who may sign in; `suture people list` shows all")
     if not found.email:
-        raise NobodyThere(f"{person} has no e-mail address")
+        raise NobodyThere(f"{person} has no e-mail address; `suture people email {person} ADDRESS` gives one")
     return found.email
 
 

@@ -88,6 +88,10 @@ async def set_roles(connection: Connection, name: str, roles: Sequence[str]) -> 
     return await connection.fetchval(_SQL["roles"], name, list(roles)) is not None
 
 
+async def set_email(connection: Connection, name: str, email: str) -> bool:
+    return await connection.fetchval(_SQL["email"], name, email) is not None
+
+
 async def told(connection: Connection, name: str, *, full_name: str, email: str, roles: Sequence[str]) -> None:
     """What an identity provider tells of a person at each sign-in."""
     await connection.execute(_SQL["told"], name, full_name, email, list(roles))

@@ -5,10 +5,12 @@ from starlette.responses import Response
 from suture.access import totp
 from suture.access.roles import ROLES
 from suture.acting.actor import NotPossible
+from suture.catalogue.days import Days
 from suture.commands import accounts
 from suture.console.formats import said
 from suture.console.pages.page import Page
 from suture.console.request import PageRequest
+from suture.notify.expecting import expected, quiet_words, urgent_words
 
 _HERE = "/account"
 
@@ -16,7 +18,16 @@ _HERE = "/account"
 async def _mine(ask: PageRequest) -> Response:
     name = ask.actor().name
     person = await accounts.me(ask.house.desk, name)
-    return await ask.page("account.html", person=person, roles={role: ROLES[role] for role in person.roles})
+    catalogue, now = ask.house.base.catalogue, ask.house.base.clock.now()
+    told = catalogue.notifications
+    return await ask.page(
+        "account.html",
+        person=person,
+        roles={role: ROLES[role] for role in person.roles},
+        expected=expected(told, name, person.roles, Days(catalogue).on(now)),
+        quiet=quiet_words(told.quiet),
+        urgent=urgent_words(told) if told.rotas else "",
+    )
 
 
 async def _password(ask: PageRequest) -> Response:

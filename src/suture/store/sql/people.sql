@@ -17,6 +17,9 @@ SELECT EXISTS (SELECT FROM person)
 -- name: roles
 UPDATE person SET roles = $2 WHERE name = $1 RETURNING name
 
+-- name: email
+UPDATE person SET email = $2 WHERE name = $1 RETURNING name
+
 -- name: told
 -- What an identity provider tells at each sign-in.
 UPDATE person SET full_name = $2, email = $3, roles = $4 WHERE name = $1
