@@ -25,7 +25,7 @@ from suture.console.app import create_app as create_console
 from suture.console.pages import today
 from suture.core.clock import SystemClock
 from suture.ingest.ingester import Ingester
-from suture.simulators.clinic.day import Address, ClinicDay, Patient
+from suture.simulators.clinic.day import Address, ClinicDay, ClinicPatient
 from suture.simulators.faults import PRESETS, FaultInjection, Faults
 from suture.simulators.serving import serving
 from suture.store import exceptions
@@ -50,7 +50,7 @@ _NOT_TOLD = {"delivery", "party", "payload_correction", "delivery_conflict", "da
 def marked(day: ClinicDay) -> ClinicDay:
     """The same day; every patient's name, number, birth date and address say so."""
 
-    def mark(number: int, one: Patient) -> Patient:
+    def mark(number: int, one: ClinicPatient) -> ClinicPatient:
         address = Address(line=f"{number} Zqmstreetmark", city="Zqmcitymark", postal_code="Zqmpostmark")
         return msgspec.structs.replace(
             one, mrn=f"Zqmmrnmark{number}", family=f"Zqmfamilymark{number}", given="Zqmgivenmark", address=address

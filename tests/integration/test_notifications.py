@@ -31,7 +31,7 @@ from suture.commands import accounts
 from suture.commands import exception_queue as queue
 from suture.core.clock import ManualClock
 from suture.notify.mail import MailWay
-from suture.notify.port import Answer, Outgoing, Way
+from suture.notify.port import MessageAnswer, Outgoing, Way
 from suture.notify.sender import SCHEDULE, Sender
 from suture.notify.watcher import Watcher
 from suture.notify.webhook import WebhookWay
@@ -265,7 +265,7 @@ class TestMail:
         await it.look()
 
         class Dying:
-            async def send(self, message: Outgoing) -> Answer:
+            async def send(self, message: Outgoing) -> MessageAnswer:
                 await it.ways()["mail"].send(message)
                 raise ConnectionError("the worker is gone")
 

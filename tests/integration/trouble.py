@@ -19,7 +19,7 @@ from suture.codecs import remittance as codec
 from suture.commands import ledger as commands
 from suture.connectors.port import PostedRemittance
 from suture.core.failure import Failure
-from suture.simulators.webhooks import Message, key_of, signed_headers
+from suture.simulators.webhooks import WebhookMessage, key_of, signed_headers
 from suture.store import exceptions
 from suture.store.exceptions import OpenException
 
@@ -64,7 +64,7 @@ class Player:
         """As the interface's system sends it: signed, and taken."""
         raw = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
         self._sent += 1
-        message = Message(f"trouble-{self._sent}", raw)
+        message = WebhookMessage(f"trouble-{self._sent}", raw)
         key = key_of(KEYS[_SIGNED_BY.get(interface, "SUTURE_SCHEDULING_SIGNING_KEY")])
         url = f"{self.clinic.hook.rpartition('/')[0]}/{interface}"
         headers = signed_headers(key, message, int(time.time()))

@@ -67,6 +67,20 @@ def imported(source: str, known: Mapping[str, object]) -> Iterator[str]:
             yield from (name if name in known else node.module for name in named)
 
 
+_STANDARDS_NAMES = frozenset({"suture.codecs.fhir.resources", "suture.simulators.clinic.synthea.resources"})
+"""Whose classes are called as FHIR calls its resources and types: our own record is a `Patient` besides."""
+
+
+def shared_names(sources: Mapping[str, str]) -> dict[str, list[str]]:
+    """Public classes that several modules have by one name."""
+    found: dict[str, list[str]] = {}
+    for module, source in sources.items():
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(module)
+    return {name: places for name, places in found.items() if len(places) > 1}
+
+
 def circle(imports: Mapping[str, set[str]]) -> list[str]:
     """The modules of one circle, each of which imports the one before; none where there is no circle."""
     try:
@@ -92,3 +106,9 @@ def test_a_circle_is_seen_wherever_its_imports_stand() -> None:
     }
     imports = {name: {*imported(source, sources)} - {name} for name, source in sources.items()}
     assert sorted({*circle(imports)}) == ["house.a", "house.b", "house.c"]
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    ours = {name: path.read_text(encoding="utf-8") for name, path in modules().items() if name not in _STANDARDS_NAMES}
+    assert shared_names(ours) == {}
+    assert shared_names({"a": "class One: ...", "b": "class One: ...", "c": "class _Two: ..."}) == {"One": ["a", "b"]}

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from suture.simulators.billing.book import Book
-from suture.simulators.billing.messages import ChargeRequest, EligibilityRequest, Problem, RequestedLine
+from suture.simulators.billing.messages import BillingRefusal, ChargeRequest, EligibilityRequest, RequestedLine
 from suture.simulators.clinic.day import AppointmentPlan, ClinicDay
 from suture.simulators.clinic.generate import generate
 
@@ -31,7 +31,7 @@ def request_for(plan: AppointmentPlan) -> ChargeRequest:
 
 
 def problem_of(book: Book, request: ChargeRequest) -> tuple[int, str]:
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(BillingRefusal) as caught:
         book.capture(request)
     return caught.value.status, caught.value.code
 
@@ -117,7 +117,7 @@ def test_a_paid_charge_is_not_voided() -> None:
     book = Book(DAY)
     charge, _ = book.capture(request_for(paid_plan(DAY)))
     book.adjudicate(charge.id)
-    with pytest.raises(Problem, match="refund them first"):
+    with pytest.raises(BillingRefusal, match="refund them first"):
         book.void(charge.id)
 
 

@@ -3,21 +3,21 @@
 from datetime import date
 
 from suture.cli.chaos.measure import Recovery
-from suture.cli.chaos.monkey import Done
+from suture.cli.chaos.monkey import DoneInjury
 from suture.cli.chaos.plan import Injury
-from suture.cli.chaos.report import Row, expected_of, recoveries
+from suture.cli.chaos.report import RecoveryRow, expected_of, recoveries
 from suture.simulators.clinic.generate import generate
 
 
-def done(kind: str, *seconds: float | None) -> Done:
+def done(kind: str, *seconds: float | None) -> DoneInjury:
     found = tuple(Recovery(what="answers", seconds=one) for one in seconds)
-    return Done(injury=Injury(at=1.0, kind=kind, target="gateway"), hit="gateway", recoveries=found)
+    return DoneInjury(injury=Injury(at=1.0, kind=kind, target="gateway"), hit="gateway", recoveries=found)
 
 
 def test_recoveries_are_summed_up_by_kind() -> None:
     injuries = [done("gateway_killed", 1.0), done("gateway_killed", 4.0), done("gateway_killed", None), done("x")]
     assert recoveries(injuries) == [
-        Row(kind="gateway_killed", what="answers", count=3, median=2.5, worst=4.0, never=1),
+        RecoveryRow(kind="gateway_killed", what="answers", count=3, median=2.5, worst=4.0, never=1),
     ]
 
 

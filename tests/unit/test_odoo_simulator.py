@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from suture.core.clock import ManualClock
-from suture.simulators.odoo.database import Database
-from suture.simulators.odoo.errors import OdooError, PythonError, UserError
+from suture.simulators.odoo.database import SimulatedDatabase
+from suture.simulators.odoo.errors import OdooUserError, PythonError, ServerError
 from suture.simulators.odoo.seed import seed
 from suture.simulators.odoo.server import Server
 
@@ -25,7 +25,7 @@ class Desk:
     def __init__(self, version: int) -> None:
         self.version = version
         self.clock = ManualClock(datetime(2026, 3, 10, 9, 30, 15, 123456, tzinfo=UTC))
-        self.db = Database("test", version, {"key": "bot"}, self.clock)
+        self.db = SimulatedDatabase("test", version, {"key": "bot"}, self.clock)
         seed(self.db, {"bot"}, COMPANIES)
         self.server = Server(self.db)
         self.companies: list[int] = [1]
@@ -116,7 +116,7 @@ def make_partner(server: Server, name: str, reference: str) -> int:
 
 def test_a_failed_call_leaves_nothing(server: Server) -> None:
     make_partner(server, "One", "a")
-    with pytest.raises(UserError):
+    with pytest.raises(OdooUserError):
         call(server, "res.partner", "create", [{"name": "Two", "ref": "b"}, {"name": ""}])
     assert call(server, "res.partner", "search_count", []) == 1
     assert call(server, "res.partner", "search", [["ref", "=", "b"]]) == []
@@ -205,7 +205,7 @@ def test_a_field_of_another_version_is_unknown(server: Server, field: str) -> No
     try:
         call(server, "account.move", "search_read", [], [field])
         assert known
-    except OdooError:
+    except ServerError:
         assert not known
 
 

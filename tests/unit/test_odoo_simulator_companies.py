@@ -2,7 +2,7 @@
 
 import pytest
 
-from suture.simulators.odoo.errors import AccessError, OdooError, UserError, ValidationError
+from suture.simulators.odoo.errors import AccessError, OdooUserError, ServerError, ValidationError
 
 from .test_odoo_simulator import RECEIVABLE, Desk, desk
 
@@ -68,9 +68,9 @@ def test_companies_are_not_mixed(desk: Desk) -> None:
     account, tax = desk.account("450000"), desk.tax(10)
     desk.companies = [1, 2]
     for line in ({"account_id": account, "price_unit": 1}, {"tax_ids": [tax], "price_unit": 1}):
-        with pytest.raises(UserError, match="belongs to another company"):
+        with pytest.raises(OdooUserError, match="belongs to another company"):
             desk.invoice(line)
-    with pytest.raises(UserError, match="belongs to another company"):
+    with pytest.raises(OdooUserError, match="belongs to another company"):
         desk.invoice(company_id=2, journal_id=1)
 
 
@@ -110,5 +110,5 @@ def test_a_contact_has_each_companys_receivable(desk: Desk) -> None:
 def test_items_of_two_companies_are_not_reconciled(desk: Desk, elsewhere: int) -> None:
     here = desk.paying(100)
     desk.companies = [1, 2]
-    with pytest.raises(OdooError):
+    with pytest.raises(ServerError):
         desk.match(here, elsewhere)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from suture.simulators.odoo.errors import RedirectWarning, UserError, ValidationError
+from suture.simulators.odoo.errors import OdooUserError, RedirectWarning, ValidationError
 from suture.simulators.odoo.numbers import numbered
 
 from .test_odoo_simulator import Desk, desk
@@ -65,7 +65,7 @@ def test_a_draft_keeps_its_day_until_it_is_posted(desk: Desk) -> None:
 def test_what_is_locked_stays_posted(desk: Desk) -> None:
     entry = desk.paying(5, date=DATED)
     lock(desk, fiscalyear_lock_date=LOCKED)
-    with pytest.raises(UserError, match="lock date"):
+    with pytest.raises(OdooUserError, match="lock date"):
         desk("account.move", "button_draft", [entry])
 
 
@@ -89,7 +89,7 @@ def test_19_opens_nothing_that_was_closed_for_good(desk: Desk) -> None:
         lock(desk, hard_lock_date=LOCKED)
         row = desk.read("res.company", 1, "user_hard_lock_date", "user_sale_lock_date")
         assert (row["user_hard_lock_date"], row["user_sale_lock_date"]) == (LOCKED, "1-01-01")
-        with pytest.raises(UserError, match="cannot be removed"):
+        with pytest.raises(OdooUserError, match="cannot be removed"):
             lock(desk, hard_lock_date=False)
 
 
@@ -103,7 +103,7 @@ def test_a_bill_is_booked_at_its_months_end_or_today(desk: Desk) -> None:
 def test_the_future_is_posted_at_once_unless_it_was_scheduled(desk: Desk) -> None:
     soon = "2026-04-20"
     assert booked(desk, desk.invoice(invoice_date=soon))[0] == soon
-    with pytest.raises(UserError, match="auto-posted on"):
+    with pytest.raises(OdooUserError, match="auto-posted on"):
         desk.paying(5, date=soon, auto_post="at_date")
     assert (
         desk.read("account.move", desk.paying(5, auto_post="at_date", date="2026-03-01"), "state")["state"] == "posted"

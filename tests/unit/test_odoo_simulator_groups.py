@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from suture.simulators.odoo.errors import OdooError, PythonError
+from suture.simulators.odoo.errors import PythonError, ServerError
 
 from .test_odoo_simulator import Desk, desk
 
@@ -88,7 +88,7 @@ def test_what_is_computed_is_no_condition(desk: Desk) -> None:
     if desk.version == 17:
         assert desk.ids("stock.warehouse.orderpoint", domain) == [rule]
     else:
-        with pytest.raises(OdooError, match="not stored"):
+        with pytest.raises(ServerError, match="not stored"):
             desk.ids("stock.warehouse.orderpoint", domain)
 
 

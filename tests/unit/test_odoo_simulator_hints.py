@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from suture.simulators.odoo import create_app
-from suture.simulators.odoo.errors import UserError
-from suture.simulators.odoo.hints import Rule
+from suture.simulators.odoo.errors import OdooUserError
+from suture.simulators.odoo.hints import HintRule
 from suture.simulators.serving import serving
 
 from .test_odoo_simulator import Desk, desk
@@ -29,7 +29,7 @@ def noted(desk: Desk) -> list[tuple[str, int]]:
 
 
 def test_one_change_is_hinted_at_more_than_once(desk: Desk) -> None:
-    desk.db.hints.add(Rule("http://x", "account.move"))
+    desk.db.hints.add(HintRule("http://x", "account.move"))
     invoice = desk.invoice()
     told = noted(desk)
     assert len(told) > 1
@@ -38,10 +38,10 @@ def test_one_change_is_hinted_at_more_than_once(desk: Desk) -> None:
 
 def test_what_was_taken_back_is_hinted_at(desk: Desk) -> None:
     """What `load` takes back on both; a call that fails on 17 only, which calls before it is sure."""
-    desk.db.hints.add(Rule("http://x", "res.partner"))
+    desk.db.hints.add(HintRule("http://x", "res.partner"))
     desk("res.partner", "load", ["id", "name"], [["x.a", "A"], ["x.b", ""]])
     assert noted(desk) == [("res.partner", 1)]
-    with pytest.raises(UserError):
+    with pytest.raises(OdooUserError):
         desk("res.partner", "create", [{"name": "A"}, {"name": ""}])
     assert noted(desk) == ([("res.partner", 2)] if desk.version == 17 else [])
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from suture.simulators.odoo.errors import OdooError, UserError, ValidationError
+from suture.simulators.odoo.errors import OdooUserError, ServerError, ValidationError
 
 from .test_odoo_simulator import CLEARING, RECEIVABLE, SALES, Desk, desk
 
@@ -163,21 +163,21 @@ def test_every_kind_of_document(desk: Desk, kind: str, named: str, signed: float
     ],
 )
 def test_what_cannot_be_posted(desk: Desk, values: dict[str, Any], words: str) -> None:
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(OdooUserError, match=words):
         desk.invoice(100, **values)
 
 
 def test_17_wants_a_bills_date(desk: Desk) -> None:
     bill = desk.invoice(kind="in_invoice", invoice_date=False, posted=False)
     if desk.version == 17:
-        with pytest.raises(UserError, match="date"):
+        with pytest.raises(OdooUserError, match="date"):
             desk.post(bill)
     else:
         desk.post(bill)
 
 
 def test_an_entry_balances_or_is_refused(desk: Desk) -> None:
-    with pytest.raises(UserError, match="balanced"):
+    with pytest.raises(OdooUserError, match="balanced"):
         desk.entry({"account_id": "600000", "debit": 5}, {"account_id": SALES, "credit": 4})
     with pytest.raises(ValidationError, match="Missing required account"):
         desk("account.move", "create", {"move_type": "entry", "line_ids": [[0, 0, {"debit": 5}]]})
@@ -191,9 +191,9 @@ def test_a_sale_needs_a_sale_journal(desk: Desk) -> None:
 
 def test_a_posted_entry_cannot_be_deleted_and_a_used_contact_neither(desk: Desk) -> None:
     entry = desk.paying(5)
-    with pytest.raises(UserError, match="posted"):
+    with pytest.raises(OdooUserError, match="posted"):
         desk("account.move", "unlink", [entry])
-    with pytest.raises(UserError, match="used in Accounting"):
+    with pytest.raises(OdooUserError, match="used in Accounting"):
         desk("res.partner", "unlink", [desk.partner()])
     desk("account.move", "button_draft", [entry])
     desk("account.move", "unlink", [entry])
@@ -211,7 +211,7 @@ def test_what_may_be_written_into_a_posted_invoice(desk: Desk) -> None:
     for field, value in (("ref", "a"), ("date", "2026-03-01"), ("partner_id", other), ("journal_id", 3)):
         try:
             desk("account.move", "write", [invoice], {field: value})
-        except OdooError:
+        except ServerError:
             refused.append(field)
     assert refused == (["partner_id", "journal_id"] if desk.version == 17 else ["date", "partner_id", "journal_id"])
 
@@ -234,5 +234,5 @@ def test_a_posted_lines_price_changes_the_invoice_on_17_only(desk: Desk) -> None
     if desk.version == 17:
         desk("account.move", "write", [invoice], change)
     else:
-        with pytest.raises(UserError, match="readonly fields on a posted move: invoice_line_ids"):
+        with pytest.raises(OdooUserError, match="readonly fields on a posted move: invoice_line_ids"):
             desk("account.move", "write", [invoice], change)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from suture.simulators.odoo.errors import UserError, ValidationError
+from suture.simulators.odoo.errors import OdooUserError, ValidationError
 
 from .test_odoo_simulator import CLEARING, RECEIVABLE, SALES, Desk, desk
 
@@ -39,13 +39,13 @@ def test_taking_one_match_back_leaves_the_others(desk: Desk) -> None:
 
 def test_what_cannot_be_reconciled(desk: Desk) -> None:
     invoice, paying = desk.invoice(), desk.paying(100)
-    with pytest.raises(UserError, match="posted"):
+    with pytest.raises(OdooUserError, match="posted"):
         desk.match(invoice, desk.paying(1, posted=False))
     desk.match(invoice, paying)
-    with pytest.raises(UserError, match="already reconciled"):
+    with pytest.raises(OdooUserError, match="already reconciled"):
         desk.match(invoice, paying)
     product = desk.ids("account.move.line", [["move_id", "=", invoice], ["display_type", "=", "product"]])
-    with pytest.raises(UserError, match="same account"):
+    with pytest.raises(OdooUserError, match="same account"):
         desk("account.move.line", "reconcile", [*product, desk.open_line(desk.paying(1))])
 
 

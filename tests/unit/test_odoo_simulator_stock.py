@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from suture.simulators.odoo.errors import UserError, ValidationError
+from suture.simulators.odoo.errors import OdooUserError, ValidationError
 
 from .test_odoo_simulator import Desk, Row, desk
 
@@ -80,7 +80,7 @@ def test_validating_again(plain: Store) -> None:
     picking = plain.picking(plain.move(1, quantity=1))
     plain.validate(picking)
     if plain.desk.version == 17:
-        with pytest.raises(UserError, match="no quantities"):
+        with pytest.raises(OdooUserError, match="no quantities"):
             plain.validate(picking)
     else:
         assert plain.validate(picking) is True
@@ -89,7 +89,7 @@ def test_validating_again(plain: Store) -> None:
 
 def test_a_tracked_product_needs_its_lot(tracked: Store) -> None:
     picking = tracked.picking(tracked.move(2, quantity=2))
-    with pytest.raises(UserError, match="Lot/Serial number for products"):
+    with pytest.raises(OdooUserError, match="Lot/Serial number for products"):
         tracked.validate(picking)
     assert tracked.held() == {}
 
@@ -169,10 +169,10 @@ def test_confirming_sets_aside_what_there_is(tracked: Store) -> None:
 def test_what_cannot_be_done_to_a_transfer(plain: Store) -> None:
     empty, done = plain.picking(), plain.picking(plain.move(1, quantity=1))
     plain.validate(done)
-    with pytest.raises(UserError, match="empty transfer"):
+    with pytest.raises(OdooUserError, match="empty transfer"):
         plain.validate(empty)
     for method in ("action_cancel", "unlink"):
-        with pytest.raises(UserError, match="set to 'Done'"):
+        with pytest.raises(OdooUserError, match="set to 'Done'"):
             plain.desk("stock.picking", method, [done])
     plain.desk("stock.picking", "action_cancel", [empty])
     plain.desk("stock.picking", "unlink", [empty])

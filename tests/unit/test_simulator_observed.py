@@ -19,8 +19,8 @@ from suture.simulators.clinic.generate import generate
 from suture.simulators.faults import PRESETS, FaultInjection, Faults
 from suture.simulators.observed import Journal, Observed, Standing
 from suture.simulators.odoo import create_app
-from suture.simulators.odoo.database import Database
-from suture.simulators.odoo.errors import OdooError
+from suture.simulators.odoo.database import SimulatedDatabase
+from suture.simulators.odoo.errors import ServerError
 from suture.simulators.odoo.seed import seed
 from suture.simulators.odoo.server import Server
 from suture.simulators.scheduling.register import Register
@@ -175,7 +175,7 @@ async def test_a_storm_leaves_the_witness_alone() -> None:
 
 @pytest.fixture
 def server() -> Server:
-    db = Database("test", 19, {"key": "bot"}, ManualClock(datetime(2026, 3, 10, tzinfo=UTC)))
+    db = SimulatedDatabase("test", 19, {"key": "bot"}, ManualClock(datetime(2026, 3, 10, tzinfo=UTC)))
     seed(db, {"bot"})
     return Server(db)
 
@@ -195,9 +195,9 @@ def test_a_call_that_fails_leaves_no_trace(server: Server) -> None:
     good, posted = make_invoice(server, "A1"), make_invoice(server, "A2")
     call(server, "account.move", "action_post", [posted])
     before = told(server.witness.journal)
-    with pytest.raises(OdooError):
+    with pytest.raises(ServerError):
         call(server, "account.move", "action_post", [good, posted])
-    with pytest.raises(OdooError):
+    with pytest.raises(ServerError):
         call(server, "account.move", "create", [{"move_type": "out_invoice", "ref": "A3"}, {"nonsense": 1}])
     assert told(server.witness.journal) == before
     call(server, "account.move", "action_post", [good])

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from suture.simulators.faults import FaultPlan, Faults
 from suture.simulators.serving import serving
-from suture.simulators.webhooks import Message, WebhookSender, WebhookTarget, key_of, signed_headers
+from suture.simulators.webhooks import WebhookMessage, WebhookSender, WebhookTarget, key_of, signed_headers
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -52,7 +52,7 @@ async def settled(sender: WebhookSender) -> dict[str, int]:
 
 
 def test_the_standard_s_own_example() -> None:
-    message = Message("msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}')
+    message = WebhookMessage("msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}')
     headers = signed_headers(key_of(SECRET), message, 1614265330)
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 

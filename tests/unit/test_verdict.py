@@ -10,17 +10,17 @@ import pytest
 from suture.simulators.clinic.day import (
     AppointmentPlan,
     ClinicDay,
+    ClinicService,
     KitPart,
     PlannedLine,
     PlannedPayment,
-    Service,
     Step,
 )
 from suture.simulators.observed import Observed, Standing
-from suture.simulators.verdict import Finding, Verdict, judge
+from suture.simulators.verdict import Finding, RunVerdict, judge
 
 D = Decimal
-VISIT = Service(
+VISIT = ClinicService(
     code_system="c",
     code="VISIT",
     name="Visit",
@@ -28,7 +28,7 @@ VISIT = Service(
     share=D(40),
     kit=(KitPart(product="GLOVES", quantity=D(1)),),
 )
-LAB = Service(code_system="c", code="LAB", name="Laboratory", price=D("33.35"))
+LAB = ClinicService(code_system="c", code="LAB", name="Laboratory", price=D("33.35"))
 
 
 def plan(
@@ -175,7 +175,7 @@ class Scene:
             msgspec.structs.replace(o, at=ats[o.what]) if o.key == key and o.what in ats else o for o in self.observed
         ]
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> RunVerdict:
         return judge(DAY, self.observed, self.standing, frozenset(self.explained))
 
 
@@ -188,7 +188,7 @@ def scene() -> Scene:
     return Scene()
 
 
-def faults(verdict: Verdict) -> dict[str, list[tuple[str, str]]]:
+def faults(verdict: RunVerdict) -> dict[str, list[tuple[str, str]]]:
     lists = {name: getattr(verdict, name) for name in ("lost", "doubled", "half_done", "wrong", "out_of_order")}
     return {name: [(f.kind, f.key) for f in found] for name, found in lists.items() if found}
 

@@ -73,7 +73,7 @@ class Turn(_Part, frozen=True, kw_only=True):
     last: date | None = None
 
 
-class Feed(_Part, frozen=True, kw_only=True):
+class ExpectedFeed(_Part, frozen=True, kw_only=True):
     """When an interface's silence is worth a word: nothing came for so many minutes, within these hours of these days
     (none: all days) in the organisation's zone."""
 
@@ -115,7 +115,7 @@ class Notifications(_Part, frozen=True, kw_only=True):
     near_hours: _NotNegative = 2.0
     escalate_hours: _NotNegative = 4.0
     away_minutes: _Minutes = 15.0
-    silent: dict[_Code, Feed] = {}
+    silent: dict[_Code, ExpectedFeed] = {}
 
     @property
     def wanted(self) -> frozenset[Kind]:

@@ -13,7 +13,7 @@ from suture.bootstrap.settings import current
 from suture.cli.acting import Most, at_desk, out, table
 from suture.cli.trouble import UserError
 from suture.notify import trial
-from suture.notify.port import Answer
+from suture.notify.port import MessageAnswer
 from suture.outbound.posting import calling_out
 
 app = App(
@@ -64,7 +64,7 @@ def try_(person: str = "", *, webhook: str = "") -> None:
         raise UserError("name a person, or a receiver by --webhook: `suture notifications test ann`")
     settings, secrets = current()
 
-    async def run() -> Answer:
+    async def run() -> MessageAnswer:
         async with foundation(settings, secrets, most=2) as base:
             await check_database(base)
             return await _try(base, person, webhook)
@@ -78,7 +78,7 @@ def try_(person: str = "", *, webhook: str = "") -> None:
         raise UserError(f"the trial was not delivered. {answer.remedy}".strip())
 
 
-async def _try(base: Foundation, person: str, webhook: str) -> Answer:
+async def _try(base: Foundation, person: str, webhook: str) -> MessageAnswer:
     told = base.catalogue.notifications
     if webhook and webhook not in told.webhooks:
         known = ", ".join(sorted(told.webhooks)) or "none"

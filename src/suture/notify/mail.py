@@ -18,7 +18,7 @@ from email.utils import format_datetime
 import msgspec
 
 from suture.catalogue.notifications import Mail
-from suture.notify.port import Answer, Outgoing
+from suture.notify.port import MessageAnswer, Outgoing
 from suture.notify.wording import Wording
 
 _POLICY = _SMTP.clone(max_line_length=900)
@@ -37,28 +37,30 @@ class MailWay:
         self._password = password
         self._wording = wording
 
-    async def send(self, message: Outgoing) -> Answer:
+    async def send(self, message: Outgoing) -> MessageAnswer:
         try:
             written = self._written(message)
         except (MessageError, ValueError, IndexError):
-            return Answer("refused", "was not asked: the address is none", _OTHER_ADDRESS)
+            return MessageAnswer("refused", "was not asked: the address is none", _OTHER_ADDRESS)
         return await self._bounded(lambda server: self._hand_over(server, written))
 
-    async def check(self) -> Answer:
+    async def check(self) -> MessageAnswer:
         """Whether a message could be handed over: connection, certificate, sign-in."""
         return await self._bounded(lambda server: _said(*server.noop()))
 
-    async def _bounded(self, act: Callable[[smtplib.SMTP], Answer]) -> Answer:
+    async def _bounded(self, act: Callable[[smtplib.SMTP], MessageAnswer]) -> MessageAnswer:
         try:
             async with asyncio.timeout(_LONGEST_SECONDS):
                 return await asyncio.to_thread(self._connected, act)
         except TimeoutError:
-            return Answer("later", "did not answer in time", _away(self._server))
+            return MessageAnswer("later", "did not answer in time", _away(self._server))
 
-    def _connected(self, act: Callable[[smtplib.SMTP], Answer]) -> Answer:
+    def _connected(self, act: Callable[[smtplib.SMTP], MessageAnswer]) -> MessageAnswer:
         server, password = self._server, self._password() or ""
         if server.login is not None and not password:
-            return Answer("misconfigured", "was not asked: its password is not set", f"Set the secret {server.secret}.")
+            return MessageAnswer(
+                "misconfigured", "was not asked: its password is not set", f"Set the secret {server.secret}."
+            )
         try:
             connection = _connect(server)
         except Exception as error:
@@ -73,7 +75,7 @@ class MailWay:
         finally:
             _leave(connection)
 
-    def _hand_over(self, connection: smtplib.SMTP, written: EmailMessage) -> Answer:
+    def _hand_over(self, connection: smtplib.SMTP, written: EmailMessage) -> MessageAnswer:
         recipient = written["To"].addresses[0].addr_spec
         code, words = connection.mail(self._server.sender)
         if code == 250:
@@ -123,13 +125,13 @@ def _leave(connection: smtplib.SMTP) -> None:
         connection.close()
 
 
-def _said(code: int, words: bytes) -> Answer:
+def _said(code: int, words: bytes) -> MessageAnswer:
     said = f"{code} {words.decode('ascii', 'replace')}"
     if code == 250:
-        return Answer("delivered", "took it", said=said)
+        return MessageAnswer("delivered", "took it", said=said)
     if code >= 500:
-        return Answer("refused", f"answered {code} to the message", _OTHER_ADDRESS, said)
-    return Answer("later", f"answered {code}", said=said)
+        return MessageAnswer("refused", f"answered {code} to the message", _OTHER_ADDRESS, said)
+    return MessageAnswer("later", f"answered {code}", said=said)
 
 
 _OTHER_ADDRESS = (
@@ -181,17 +183,17 @@ _REMEDIES: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
 _BROKEN_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
-def answer_of(error: Exception, server: Mail) -> Answer:
+def answer_of(error: Exception, server: Mail) -> MessageAnswer:
     """What an error of the library, of TLS or of the network means. Whatever is none of these is worth another try."""
     code, said = getattr(error, "smtp_code", 0), str(error)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code = next(iter(error.recipients.values()))[0]
-        return Answer("refused", f"answered {code} to the address", _OTHER_ADDRESS, said)
+        return MessageAnswer("refused", f"answered {code} to the address", _OTHER_ADDRESS, said)
     if isinstance(error, smtplib.SMTPDataError):
         return _said(code, error.smtp_error if isinstance(error.smtp_error, bytes) else error.smtp_error.encode())
     told = {"where": f"{server.host}:{server.port}", "code": code, **msgspec.structs.asdict(server)}
     for kinds, words, remedy in _REMEDIES:
         if isinstance(error, kinds) and not isinstance(error, _BROKEN_OFF) and not 0 < code < 500:
-            return Answer("misconfigured", words.format(**told), remedy.format(**told), said)
+            return MessageAnswer("misconfigured", words.format(**told), remedy.format(**told), said)
     words = f"answered {code}" if code else f"can't be reached ({type(error).__name__})"
-    return Answer("later", words, _away(server), said)
+    return MessageAnswer("later", words, _away(server), said)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from suture.catalogue.notifications import WEEKDAYS, Feed, Kind, of_day
+from suture.catalogue.notifications import WEEKDAYS, ExpectedFeed, Kind, of_day
 from suture.core.english import cause
 
 
@@ -74,7 +74,7 @@ def summary(kinds: Iterable[Kind]) -> str:
     return ", ".join(f"{count} {HEADINGS[kind][count != 1]}" for kind, count in counted.items())
 
 
-def silence(feed: Feed, zone: ZoneInfo, last: datetime | None, now: datetime) -> datetime | None:
+def silence(feed: ExpectedFeed, zone: ZoneInfo, last: datetime | None, now: datetime) -> datetime | None:
     """Since when an interface has been silent, where that is worth a word by now: only the hours in which something is
     to come are counted, each day anew."""
     local = now.astimezone(zone)

@@ -37,7 +37,7 @@ Verdict = Literal["delivered", "later", "refused", "misconfigured"]
 will before somebody mends it; then what waits goes out."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class MessageAnswer(msgspec.Struct, frozen=True):
     """What came of handing a message over. `words` name codes, never what a server said in its own (that is `said`, and
     shown to whoever tries a way by hand); they follow a noun: “the mail server …”."""
 
@@ -50,4 +50,4 @@ class Answer(msgspec.Struct, frozen=True):
 class Way(Protocol):
     """A way out. What goes wrong is an answer, never raised."""
 
-    async def send(self, message: Outgoing) -> Answer: ...
+    async def send(self, message: Outgoing) -> MessageAnswer: ...

@@ -14,7 +14,7 @@ import structlog
 
 from suture.core.clock import Clock
 from suture.core.failure import Fatal, Rejected
-from suture.notify.port import Answer, Note, Outgoing, Way
+from suture.notify.port import MessageAnswer, Note, Outgoing, Way
 from suture.notify.watcher import Watcher
 from suture.store import notices, people
 from suture.store.database import DATABASE_AWAY, Connection, Database
@@ -88,10 +88,12 @@ class Sender:
             if held and (last or answer.verdict == "misconfigured"):
                 await self._recorder.open_exception(connection, _undeliverable(message, answer, last=last), now)
 
-    async def _answer(self, message: Message) -> Answer:
+    async def _answer(self, message: Message) -> MessageAnswer:
         way = self._ways.get(message.channel)
         if way is None:
-            return Answer("refused", "was not asked: the catalogue has no mail server any more", "Give `mail` again.")
+            return MessageAnswer(
+                "refused", "was not asked: the catalogue has no mail server any more", "Give `mail` again."
+            )
         async with self._database.connection() as connection:
             told = await notices.of_message(connection, message.id)
             to, wrong = await _address(connection, message)
@@ -102,21 +104,21 @@ class Sender:
         return await way.send(outgoing)
 
 
-async def _address(connection: Connection, message: Message) -> tuple[str, Answer | None]:
+async def _address(connection: Connection, message: Message) -> tuple[str, MessageAnswer | None]:
     """Where a message goes, or why it can't go anywhere."""
     if message.channel == "webhook":
         return message.recipient, None
     person = await people.one(connection, message.recipient)
     if person is None:
-        return "", Answer("refused", "was not asked: there is no such person", _NO_PERSON)
+        return "", MessageAnswer("refused", "was not asked: there is no such person", _NO_PERSON)
     if person.disabled_at is not None:
-        return "", Answer("refused", "was not asked: the person's account is disabled", _NO_PERSON)
+        return "", MessageAnswer("refused", "was not asked: the person's account is disabled", _NO_PERSON)
     if not person.email:
-        return "", Answer("refused", "was not asked: the person has no e-mail address", _NO_ADDRESS)
+        return "", MessageAnswer("refused", "was not asked: the person has no e-mail address", _NO_ADDRESS)
     return person.email, None
 
 
-def _outcome(answer: Answer) -> str:
+def _outcome(answer: MessageAnswer) -> str:
     return "delivered" if answer.verdict == "delivered" else "failed"
 
 
@@ -125,7 +127,7 @@ def _keys(message: Message) -> list[str]:
     return [f"notification:{message.channel}:{message.recipient}", f"notification:{message.channel}"]
 
 
-def _undeliverable(message: Message, answer: Answer, *, last: bool) -> Trouble:
+def _undeliverable(message: Message, answer: MessageAnswer, *, last: bool) -> Trouble:
     of_recipient, of_way = _keys(message)
     misconfigured = answer.verdict == "misconfigured"
     then = "it was given up" if last else "it is tried again by itself"

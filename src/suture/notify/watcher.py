@@ -17,7 +17,7 @@ from suture.notify.matters import Matter, burning, line, silence
 from suture.notify.port import Note
 from suture.store import gates, notices, people
 from suture.store.database import Connection, Database
-from suture.store.notices import Excepted, Row
+from suture.store.notices import Excepted, NoticeRow
 from suture.views.objectives import objectives
 
 _EVERY = timedelta(seconds=25)
@@ -72,7 +72,7 @@ class Watcher:
             await notices.put(connection, rows, now)
             await notices.over(connection, sorted(found.whole), keys, now - _KEPT)
 
-    def _rows(self, matter: Matter, readers: Sequence[Reader], now: datetime) -> list[Row]:
+    def _rows(self, matter: Matter, readers: Sequence[Reader], now: datetime) -> list[NoticeRow]:
         zone = self._days.zone_of(matter.facility)
         note = Note(
             kind=matter.kind,
@@ -85,7 +85,7 @@ class Watcher:
         )
         told = msgspec.json.encode(note).decode()
         return [
-            Row(
+            NoticeRow(
                 id=fact_id("notice", matter.key, one.channel, one.recipient),
                 matter=matter.key,
                 kind=matter.kind,

@@ -7,7 +7,7 @@ import aiohttp
 from suture.access.signatures import decode_secret
 from suture.catalogue.notifications import Webhook
 from suture.core.clock import Clock
-from suture.notify.port import Answer, Outgoing, Verdict
+from suture.notify.port import MessageAnswer, Outgoing, Verdict
 from suture.notify.wording import Wording
 from suture.outbound.addresses import AddressRefused, check_url
 from suture.outbound.posting import post
@@ -36,18 +36,20 @@ class WebhookWay:
         self._http = http
         self._private = private
 
-    async def send(self, message: Outgoing) -> Answer:
+    async def send(self, message: Outgoing) -> MessageAnswer:
         receiver = self._receivers.get(message.to)
         if receiver is None:
-            return Answer("refused", "is not in the catalogue any more", "Nothing is to be done, if that is meant.")
+            return MessageAnswer(
+                "refused", "is not in the catalogue any more", "Nothing is to be done, if that is meant."
+            )
         try:
             key = decode_secret(self._secret(receiver.secret) or "")
             check_url(receiver.url, private=self._private)
         except AddressRefused as error:
             remedy = "Give an https address outside, or set SUTURE_PRIVATE_WEBHOOKS where it is meant to be inside."
-            return Answer("misconfigured", f"was not asked: {error}", remedy)
+            return MessageAnswer("misconfigured", f"was not asked: {error}", remedy)
         except ValueError as error:
-            return Answer(
+            return MessageAnswer(
                 "misconfigured", f"was not asked: {error}", f"Set {receiver.secret} to the receiver's secret."
             )
         answered = await post(
@@ -61,8 +63,8 @@ class WebhookWay:
             private=self._private,
         )
         if answered.took_it:
-            return Answer("delivered", "took it", said=answered.words)
+            return MessageAnswer("delivered", "took it", said=answered.words)
         remedy = f"Ask whoever runs it to mend the receiver, or correct {message.to}'s url in the catalogue."
         verdict: Verdict = "misconfigured" if answered.status in _GONE else "later"
         words = f"answered {answered.status}" if answered.status else f"can't be reached ({answered.words})"
-        return Answer(verdict, words, remedy, answered.words)
+        return MessageAnswer(verdict, words, remedy, answered.words)

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from suture.core.money import round_money
-from suture.simulators.clinic.day import AppointmentPlan, ClinicDay, PlannedLine, Service
+from suture.simulators.clinic.day import AppointmentPlan, ClinicDay, ClinicService, PlannedLine
 
 Fate = Literal["billed", "refused", "undone", "idle"]
 
@@ -46,7 +46,7 @@ def dues(day: ClinicDay, default_share: Decimal = DEFAULT_SHARE) -> dict[str, Du
     return {plan.id: _due(plan, services, day.currency, default_share) for plan in day.appointments}
 
 
-def _due(plan: AppointmentPlan, services: Mapping[str, Service], currency: str, default_share: Decimal) -> Due:
+def _due(plan: AppointmentPlan, services: Mapping[str, ClinicService], currency: str, default_share: Decimal) -> Due:
     fate = _fate(plan)
     if fate == "idle":
         return Due(key=plan.id, fate=fate)
@@ -73,8 +73,8 @@ def _fate(plan: AppointmentPlan) -> Fate:
 
 
 def _priced(
-    lines: tuple[PlannedLine, ...], services: Mapping[str, Service], currency: str
-) -> Iterator[tuple[Service, Decimal]]:
+    lines: tuple[PlannedLine, ...], services: Mapping[str, ClinicService], currency: str
+) -> Iterator[tuple[ClinicService, Decimal]]:
     """Each line's service and amount, not rounded yet; its price is, as billing bills no part of a cent."""
     for line in lines:
         service = services[line.code]
@@ -82,12 +82,12 @@ def _priced(
         yield service, line.quantity * round_money(price, currency)
 
 
-def _share(service: Service, default: Decimal) -> Decimal:
+def _share(service: ClinicService, default: Decimal) -> Decimal:
     """The practitioner's part of an amount, 0 to 1."""
     return default if service.share is None else service.share / 100
 
 
-def _supplies(lines: tuple[PlannedLine, ...], services: Mapping[str, Service]) -> dict[str, Decimal]:
+def _supplies(lines: tuple[PlannedLine, ...], services: Mapping[str, ClinicService]) -> dict[str, Decimal]:
     used: dict[str, Decimal] = {}
     for line in lines:
         for part in services[line.code].kit:

@@ -46,7 +46,7 @@ class Finding(msgspec.Struct, frozen=True):
     detail: str
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class RunVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What was found, by fault, and how much there was to look at.
 
     `lost`: due and not there at all, without an exception. `half_done`: there in part, without an exception.
@@ -77,7 +77,7 @@ def judge(
     *,
     default_share: Decimal = DEFAULT_SHARE,
     beside: frozenset[str] = frozenset(),
-) -> Verdict:
+) -> RunVerdict:
     """Compare. `observed` are the effects on all three systems, in any order; `standing` is Odoo's end.
 
     `explained` are the appointments and payments that an open exception names; `default_share` is the practitioner's
@@ -88,7 +88,7 @@ def judge(
     found: dict[str, list[Finding]] = defaultdict(list)
     for fault, finding in _all_findings(due, evidence, explained, beside):
         found[fault].append(finding)
-    return Verdict(
+    return RunVerdict(
         lost=tuple(found["lost"]),
         doubled=tuple(found["doubled"]),
         half_done=tuple(found["half_done"]),

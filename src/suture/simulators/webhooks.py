@@ -35,7 +35,7 @@ class WebhookTarget(msgspec.Struct, frozen=True):
     secret: str
 
 
-class Message(msgspec.Struct, frozen=True):
+class WebhookMessage(msgspec.Struct, frozen=True):
     """`id` is stable over attempts and duplicates: it is how a receiver knows a message again."""
 
     id: str
@@ -47,7 +47,7 @@ def key_of(secret: str) -> bytes:
     return base64.b64decode(secret.removeprefix("whsec_") + "==")
 
 
-def signed_headers(key: bytes, message: Message, now: int) -> dict[str, str]:
+def signed_headers(key: bytes, message: WebhookMessage, now: int) -> dict[str, str]:
     """The headers of one attempt at `now` (Unix seconds)."""
     content = b"%s.%d.%s" % (message.id.encode(), now, message.body)
     signature = base64.b64encode(hmac.digest(key, content, "sha256")).decode()
@@ -64,7 +64,7 @@ class WebhookSender:
         self._jitter = Random(0)  # noqa: S311 (spreads retries, no secret)
         self._counts: Counter[str] = Counter()
         self._unsettled = 0
-        self._lanes: list[asyncio.Queue[Message]] = [asyncio.Queue(LANE_LENGTH) for _ in range(lanes)]
+        self._lanes: list[asyncio.Queue[WebhookMessage]] = [asyncio.Queue(LANE_LENGTH) for _ in range(lanes)]
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
 
@@ -81,7 +81,7 @@ class WebhookSender:
     async def send(self, message_id: str, body: bytes, *, key: str) -> None:
         """Take a message over. It goes out after those of the same `key` that were taken before."""
         self._open()
-        message = Message(message_id, body)
+        message = WebhookMessage(message_id, body)
         self._unsettled += 1
         wait = self._faults.holds_back()
         if wait:
@@ -113,15 +113,15 @@ class WebhookSender:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _drain(self, lane: asyncio.Queue[Message]) -> None:
+    async def _drain(self, lane: asyncio.Queue[WebhookMessage]) -> None:
         while True:
             await self._settle(await lane.get())
 
-    async def _later(self, message: Message, wait: float) -> None:
+    async def _later(self, message: WebhookMessage, wait: float) -> None:
         await asyncio.sleep(wait)
         await self._settle(message)
 
-    async def _settle(self, message: Message) -> None:
+    async def _settle(self, message: WebhookMessage) -> None:
         duplicate = self._faults.duplicates()
         outcome = await self._deliver(message)
         if duplicate:
@@ -129,7 +129,7 @@ class WebhookSender:
         self._counts[outcome] += 1
         self._unsettled -= 1
 
-    async def _deliver(self, message: Message) -> str:
+    async def _deliver(self, message: WebhookMessage) -> str:
         wait = FIRST_WAIT
         while (outcome := await self._attempt(message)) == TRY_AGAIN:
             self._counts[TRY_AGAIN] += 1
@@ -137,7 +137,7 @@ class WebhookSender:
             wait = min(wait * 2, LONGEST_WAIT)
         return outcome
 
-    async def _attempt(self, message: Message) -> str:
+    async def _attempt(self, message: WebhookMessage) -> str:
         assert self._session is not None
         headers = signed_headers(self._key, message, int(time.time()))
         try:

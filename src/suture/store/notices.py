@@ -14,7 +14,7 @@ from suture.store.database import Connection, sql
 _SQL = sql("notices")
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class NoticeRow(msgspec.Struct, frozen=True, kw_only=True):
     """That a recipient is told of a matter, from a time on."""
 
     id: UUID
@@ -96,9 +96,9 @@ async def known(connection: Connection, matters: Sequence[str]) -> set[str]:
     return {row["matter"] for row in await connection.fetch(_SQL["known"], matters)}
 
 
-async def put(connection: Connection, rows: Sequence[Row], now: datetime) -> None:
+async def put(connection: Connection, rows: Sequence[NoticeRow], now: datetime) -> None:
     """Keep notices; again: nothing."""
-    columns = [[getattr(row, name) for row in rows] for name in Row.__struct_fields__]
+    columns = [[getattr(row, name) for row in rows] for name in NoticeRow.__struct_fields__]
     await connection.execute(_SQL["put"], *columns, now)
 
 

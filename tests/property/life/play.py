@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from suture.simulators.billing.adjudicator import notice as payment_notice
-from suture.simulators.billing.messages import Charge, Payment
+from suture.simulators.billing.messages import BilledCharge, BilledPayment
 
 from .script import COMPLETIONS, Catch, Deliver, Ending, Kind, Lapse, Life, Pay, Repeat, Share, Step, Work
 from .world import LAPSED, LEASE, World
@@ -161,10 +161,10 @@ class Play:
         if rest > 0:
             await self._send(self._post(rest, charge))
 
-    def _post(self, amount: Decimal, charge: Charge) -> Letter:
+    def _post(self, amount: Decimal, charge: BilledCharge) -> Letter:
         """Billing has the money in its book before it tells anyone."""
         number = len(self.world.payments) + 1
-        payment = Payment(
+        payment = BilledPayment(
             id=f"PAY{number}{charge.external_id}",
             charge_id=charge.id,
             charge_external_id=charge.external_id,
@@ -177,7 +177,7 @@ class Play:
         return Letter("billing-payments", f"msg_{payment.id}", payment_notice(payment))
 
     @property
-    def charge(self) -> Charge | None:
+    def charge(self) -> BilledCharge | None:
         return next(iter(self.world.book.find(self.world.appointment)), None)
 
     async def _send(self, letter: Letter) -> None:

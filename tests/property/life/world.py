@@ -28,10 +28,10 @@ from suture.processes.step_runner import Responsibility
 from suture.processes.toolbox import Toolbox
 from suture.simulators.billing import app as billing_app
 from suture.simulators.billing.book import Book
-from suture.simulators.billing.messages import Payment
+from suture.simulators.billing.messages import BilledPayment
 from suture.simulators.clinic import day as clinic
 from suture.simulators.odoo import app as odoo_app
-from suture.simulators.odoo.database import Database as OdooDatabase
+from suture.simulators.odoo.database import SimulatedDatabase as OdooDatabase
 from suture.simulators.serving import serving
 from suture.simulators.webhooks import WebhookTarget
 from suture.store.data_keys import Vault
@@ -62,12 +62,12 @@ class OpenBook(Book):
 
     def __init__(self, day: clinic.ClinicDay) -> None:
         super().__init__(day)
-        self._coming: list[Payment] = []
+        self._coming: list[BilledPayment] = []
 
-    def planned_payments(self, _: str) -> list[Payment]:
+    def planned_payments(self, _: str) -> list[BilledPayment]:
         return self._coming
 
-    def pay(self, payment: Payment) -> None:
+    def pay(self, payment: BilledPayment) -> None:
         self._coming = [payment]
         self._adjudicated.discard(payment.charge_id)
         self.adjudicate(payment.charge_id)
@@ -228,7 +228,7 @@ class World:
         self.moves_before = self.pickings_before = 0
 
     @property
-    def payments(self) -> list[Payment]:
+    def payments(self) -> list[BilledPayment]:
         """What billing posted in this life."""
         return self.book.payments[self.payments_before :]
 
@@ -302,7 +302,7 @@ def _retry(attempts: int) -> Retry:
 
 
 def _day() -> clinic.ClinicDay:
-    service = clinic.Service(code_system="urn:harbour:services", code="OV-EST", name="Office visit", price=PRICE)
+    service = clinic.ClinicService(code_system="urn:harbour:services", code="OV-EST", name="Office visit", price=PRICE)
     refused = clinic.AppointmentPlan(
         id="never-told",
         patient=LAPSED,

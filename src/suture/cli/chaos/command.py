@@ -14,11 +14,11 @@ from rich.console import Console
 
 from suture.bootstrap.settings import Settings
 from suture.cli.chaos.conclude import conclude
-from suture.cli.chaos.measure import Watcher
+from suture.cli.chaos.measure import RecoveryWatcher
 from suture.cli.chaos.monkey import ALWAYS, Monkey
 from suture.cli.chaos.options import CALL_SECONDS, UNDONE, ChaosOptions
 from suture.cli.chaos.plan import Injury, plan_injuries
-from suture.cli.chaos.report import Report, show
+from suture.cli.chaos.report import ChaosReport, show
 from suture.cli.chaos.watch import Watch
 from suture.cli.stage import Stage, StageOptions
 from suture.cli.trouble import UserError
@@ -112,13 +112,13 @@ def _play(options: ChaosOptions) -> int:
     return 0 if figures.sound else 1
 
 
-async def _suffer(stage: Stage, options: ChaosOptions, plan: list[Injury]) -> Report:
+async def _suffer(stage: Stage, options: ChaosOptions, plan: list[Injury]) -> ChaosReport:
     """The day with its injuries, then healing, then the verdict."""
 
     def tell(line: str) -> None:
         out.print(line, markup=False, soft_wrap=True)
 
-    monkey = Monkey(stage, plan, Watcher(stage, options.seconds), tell)
+    monkey = Monkey(stage, plan, RecoveryWatcher(stage, options.seconds), tell)
     watch = Watch(stage, tell)
     telling = asyncio.create_task(watch.while_injured())
     try:

@@ -9,10 +9,10 @@ import msgspec
 
 from suture.backbone.names import STREAM
 from suture.backbone.stream import connect
-from suture.cli.chaos.monkey import Done
+from suture.cli.chaos.monkey import DoneInjury
 from suture.cli.chaos.options import ChaosOptions
 from suture.cli.chaos.people import People
-from suture.cli.chaos.report import Report, expected_of, recoveries
+from suture.cli.chaos.report import ChaosReport, expected_of, recoveries
 from suture.cli.held import explained
 from suture.cli.stage import Stage
 from suture.simulators.clinic.day import ClinicDay
@@ -25,8 +25,8 @@ _SYSTEMS = ("scheduling", "billing", "odoo")
 
 
 async def conclude(
-    stage: Stage, options: ChaosOptions, injuries: list[Done], people: People, *, settled: bool, wall_s: float
-) -> Report:
+    stage: Stage, options: ChaosOptions, injuries: list[DoneInjury], people: People, *, settled: bool, wall_s: float
+) -> ChaosReport:
     """Everything that the report tells. The platform is asked for its open exceptions alone."""
     held = await _held(stage)
     observed = [effect for system in _SYSTEMS for effect in await _told(stage, system, "observed", list[Observed])]
@@ -34,7 +34,7 @@ async def conclude(
     verdict = judge(stage.day, observed, standing, explained(held), beside=frozenset(people.booked))
     verdict = msgspec.structs.replace(verdict, wrong=(*verdict.wrong, *await people.findings()))
     faults = {system: await _faults(stage, system) for system in _SYSTEMS}
-    return Report(
+    return ChaosReport(
         command=options.command,
         seed=options.seed,
         settled=settled,

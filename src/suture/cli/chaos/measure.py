@@ -57,7 +57,7 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None
 
 
-class Watcher:
+class RecoveryWatcher:
     """Asks what was injured, again and again, until it answers.
 
     Kills are measured from the blow; freezes and failures of outside systems from their end, for until then nothing can

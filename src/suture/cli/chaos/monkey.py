@@ -10,7 +10,7 @@ import psutil
 
 from suture.backbone.names import STREAM
 from suture.backbone.stream import BACKBONE_AWAY, connect
-from suture.cli.chaos.measure import Recovery, Watcher
+from suture.cli.chaos.measure import Recovery, RecoveryWatcher
 from suture.cli.chaos.people import People
 from suture.cli.chaos.plan import FAULT_PLANS, Injury
 from suture.cli.stage import Stage
@@ -21,7 +21,7 @@ ALWAYS: dict[str, float] = {"duplicate": 0.1, "reorder": 0.1, "reorder_ms": 2000
 _TARGET_SECONDS = 15.0
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True):
+class DoneInjury(msgspec.Struct, frozen=True, kw_only=True):
     """An injury as it came about: `hit` names the processes that it met, empty where there was none to hit."""
 
     injury: Injury
@@ -32,14 +32,14 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 class Monkey:
     """Injures the stage by plan. `tell` gets a line for each injury."""
 
-    def __init__(self, stage: Stage, plan: list[Injury], watcher: Watcher, tell: Callable[[str], None]) -> None:
+    def __init__(self, stage: Stage, plan: list[Injury], watcher: RecoveryWatcher, tell: Callable[[str], None]) -> None:
         self.people = People(stage)
         self._stage = stage
         self._plan = plan
         self._watcher = watcher
         self._tell = tell
         self._frozen: set[psutil.Process] = set()
-        self.done: list[Done] = []
+        self.done: list[DoneInjury] = []
 
     async def run(self) -> None:
         """Carry out the plan; returns when the last injury is over and what it hit works again, or gave up."""
@@ -58,7 +58,7 @@ class Monkey:
         done = await (self._do if injury.what == "people" else act)(injury)
         self.done.append(done)
 
-    async def _kill(self, injury: Injury) -> Done:
+    async def _kill(self, injury: Injury) -> DoneInjury:
         victims = await self._victims(injury)
         if not victims:
             return self._missed(injury)
@@ -70,9 +70,9 @@ class Monkey:
                 victim.kill()
         self._say(injury, f"{name} killed")
         recoveries = await self._watcher.recovered(injury, at, held)
-        return Done(injury=injury, hit=name, recoveries=recoveries)
+        return DoneInjury(injury=injury, hit=name, recoveries=recoveries)
 
-    async def _freeze(self, injury: Injury) -> Done:
+    async def _freeze(self, injury: Injury) -> DoneInjury:
         victims = await self._victims(injury)
         if not victims:
             return self._missed(injury)
@@ -91,9 +91,9 @@ class Monkey:
         else:
             await self._thaw_later(victims, injury.lasts)
             recoveries = await self._watcher.recovered(injury, time(), [])
-        return Done(injury=injury, hit=name, recoveries=recoveries)
+        return DoneInjury(injury=injury, hit=name, recoveries=recoveries)
 
-    async def _fail(self, injury: Injury) -> Done:
+    async def _fail(self, injury: Injury) -> DoneInjury:
         name = injury.kind.partition("_")[2]
         plan = ALWAYS | FAULT_PLANS[name] if injury.target == "billing" else FAULT_PLANS[name]
         await asyncio.to_thread(self._stage.simulated.set_faults, plan, injury.target)
@@ -101,15 +101,17 @@ class Monkey:
         await asyncio.sleep(injury.lasts)
         calm = ALWAYS if injury.target == "billing" else {}
         await asyncio.to_thread(self._stage.simulated.set_faults, calm, injury.target)
-        return Done(injury=injury, hit=injury.target, recoveries=await self._watcher.recovered(injury, time(), []))
+        return DoneInjury(
+            injury=injury, hit=injury.target, recoveries=await self._watcher.recovered(injury, time(), [])
+        )
 
-    async def _do(self, injury: Injury) -> Done:
+    async def _do(self, injury: Injury) -> DoneInjury:
         """People do theirs, whatever else fails just then."""
         told = await self.people.act(injury)
         if not told:
             return self._missed(injury)
         self._say(injury, told)
-        return Done(injury=injury, hit=injury.target)
+        return DoneInjury(injury=injury, hit=injury.target)
 
     async def _thaw_later(self, victims: list[psutil.Process], seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -182,9 +184,9 @@ class Monkey:
         more = f" with {len(victims) - 1} of its own" if len(victims) > 1 else ""
         return f"{name} ({victims[0].pid}{led}){more}"
 
-    def _missed(self, injury: Injury) -> Done:
+    def _missed(self, injury: Injury) -> DoneInjury:
         self._say(injury, f"{injury.target}: nothing there to hit")
-        return Done(injury=injury, hit="")
+        return DoneInjury(injury=injury, hit="")
 
     def _say(self, injury: Injury, what: str) -> None:
         self._tell(f"{monotonic() - self._stage.began:5.1f} s  {what}")

@@ -8,17 +8,17 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from suture.cli.chaos.monkey import Done
+from suture.cli.chaos.monkey import DoneInjury
 from suture.simulators.clinic.day import ClinicDay
 from suture.simulators.due import dues
-from suture.simulators.verdict import Finding, Verdict
+from suture.simulators.verdict import Finding, RunVerdict
 from suture.store.statistics import HeldBack
 
 _FAULTS = ("lost", "doubled", "half_done", "wrong", "out_of_order")
 _SHOWN = 10
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class RecoveryRow(msgspec.Struct, frozen=True, kw_only=True):
     """How one kind of injury was recovered from. Seconds; `never`: how many were not within a minute and a half."""
 
     kind: str
@@ -29,7 +29,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     never: int
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class ChaosReport(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of one run. `faults` are what the outside systems did wrong, by system and kind."""
 
     command: str
@@ -38,14 +38,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     clean: bool
     day_seconds: float
     wall_s: float
-    injuries: list[Done]
-    recovery: list[Row]
+    injuries: list[DoneInjury]
+    recovery: list[RecoveryRow]
     faults: dict[str, dict[str, int]]
     expected: dict[str, int]
     found: dict[str, int]
     exceptions: dict[str, int]
     unexpected: list[HeldBack]
-    verdict: Verdict
+    verdict: RunVerdict
     revived: list[str]
     backbone: dict[str, int]
 
@@ -57,7 +57,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
 
-def recoveries(injuries: Sequence[Done]) -> list[Row]:
+def recoveries(injuries: Sequence[DoneInjury]) -> list[RecoveryRow]:
     """One row for each kind of injury and what had to work again."""
     told: dict[tuple[str, str], list[float | None]] = defaultdict(list)
     for done in injuries:
@@ -66,9 +66,9 @@ def recoveries(injuries: Sequence[Done]) -> list[Row]:
     return [_row(kind, what, seconds) for (kind, what), seconds in sorted(told.items())]
 
 
-def _row(kind: str, what: str, seconds: list[float | None]) -> Row:
+def _row(kind: str, what: str, seconds: list[float | None]) -> RecoveryRow:
     known = [one for one in seconds if one is not None]
-    return Row(
+    return RecoveryRow(
         kind=kind,
         what=what,
         count=len(seconds),
@@ -90,7 +90,7 @@ def expected_of(day: ClinicDay) -> dict[str, int]:
     }
 
 
-def show(report: Report, out: Console) -> None:
+def show(report: ChaosReport, out: Console) -> None:
     """Print it all, the verdict last."""
     out.print()
     out.print(_recovery_table(report.recovery))
@@ -109,7 +109,7 @@ def _list(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
 
 
-def _recovery_table(rows: Sequence[Row]) -> Table:
+def _recovery_table(rows: Sequence[RecoveryRow]) -> Table:
     table = Table(title="Injuries, and seconds until all works again", title_justify="left", title_style="bold")
     for name in ("injury", "works again"):
         table.add_column(name)
@@ -131,7 +131,7 @@ def _seconds(value: float | None) -> str:
     return "[dim]·[/]" if value is None else f"{value:.1f}"
 
 
-def _counts_table(report: Report) -> Table:
+def _counts_table(report: ChaosReport) -> Table:
     table = Table(title="What the outside systems hold", title_justify="left", title_style="bold")
     table.add_column("")
     table.add_column("due", justify="right")
@@ -144,7 +144,7 @@ def _counts_table(report: Report) -> Table:
     return table
 
 
-def _show_verdict(report: Report, out: Console) -> None:
+def _show_verdict(report: ChaosReport, out: Console) -> None:
     if not report.settled:
         out.print("[bold red]Not settled[/]: something was still on its way when nothing moved any more.")
     if report.clean:

@@ -15,7 +15,7 @@ from rich.prompt import Confirm
 from suture.bootstrap.settings import Settings
 from suture.cli.demo.clinic import clinic_day
 from suture.cli.demo.options import DemoOptions
-from suture.cli.demo.report import Report, summary
+from suture.cli.demo.report import DemoReport, summary
 from suture.cli.demo.watch import watch
 from suture.cli.stage import OdooTarget, Stage, StageOptions
 from suture.cli.trouble import UserError
@@ -148,7 +148,7 @@ def _agreed(odoo: OdooTarget, services: int) -> bool:
     return Confirm.ask("Go on?")
 
 
-def _conclude(options: DemoOptions, figures: Report) -> None:
+def _conclude(options: DemoOptions, figures: DemoReport) -> None:
     figures.show(out)
     if options.report is not None:
         options.report.write_bytes(figures.as_json())

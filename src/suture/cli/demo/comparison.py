@@ -34,7 +34,7 @@ class SideTotals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     accrual_total: str | None = None
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+class DemoDifference(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that doesn't agree. `kind` is ``lost``, ``duplicated``, ``unexpected`` or ``differs``."""
 
     kind: str
@@ -49,7 +49,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     appointments: dict[str, int]
     billing: SideTotals
     ledger: SideTotals
-    differences: tuple[Difference, ...]
+    differences: tuple[DemoDifference, ...]
 
     def count(self, kind: str) -> int:
         return sum(difference.kind == kind for difference in self.differences)
@@ -106,36 +106,36 @@ def _invoiced(facts: Facts) -> list[JournalFact]:
     ]
 
 
-def _once(due: set[str], found: list[JournalFact], entity: str, explained: frozenset[str]) -> Iterable[Difference]:
+def _once(due: set[str], found: list[JournalFact], entity: str, explained: frozenset[str]) -> Iterable[DemoDifference]:
     """Each key that is due is found exactly once, and no other."""
     keys = Counter(fact.key for fact in found)
     for key in sorted(due - keys.keys() - explained):
-        yield Difference(kind="lost", entity=entity, key=key, detail=f"no {entity} stands for it")
+        yield DemoDifference(kind="lost", entity=entity, key=key, detail=f"no {entity} stands for it")
     for key in sorted(keys.keys() - due):
-        yield Difference(
+        yield DemoDifference(
             kind="unexpected", entity=entity, key=key, detail=f"{article(entity)} stands for what isn't due"
         )
     yield from _not_twice(found, entity)
 
 
-def _not_twice(found: list[JournalFact], entity: str) -> Iterable[Difference]:
+def _not_twice(found: list[JournalFact], entity: str) -> Iterable[DemoDifference]:
     numbers: Mapping[str, list[str]] = defaultdict(list)
     for fact in found:
         numbers[fact.key].append(fact.number)
     for key, several in sorted(numbers.items()):
         for extra in several[1:]:
-            yield Difference(kind="duplicated", entity=entity, key=key, detail=f"{extra} beside {several[0]}")
+            yield DemoDifference(kind="duplicated", entity=entity, key=key, detail=f"{extra} beside {several[0]}")
 
 
 def _amounts(
     one: list[JournalFact], other: list[JournalFact], entity: str, explained: frozenset[str]
-) -> Iterable[Difference]:
+) -> Iterable[DemoDifference]:
     """Where both sides hold a key, they hold the same amount."""
     expected = {fact.key: fact.amount for fact in one}
     for fact in other:
         if fact.key in expected and fact.key not in explained and expected[fact.key] != fact.amount:
             detail = f"{expected[fact.key]} in billing, {fact.amount} in the ledger"
-            yield Difference(kind="differs", entity=entity, key=fact.key, detail=detail)
+            yield DemoDifference(kind="differs", entity=entity, key=fact.key, detail=detail)
 
 
 def _billing_totals(facts: Facts, currency: str) -> SideTotals:

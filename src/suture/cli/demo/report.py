@@ -11,7 +11,7 @@ from rich.table import Table
 from suture.bootstrap.composition import connect_systems, ledger_plan
 from suture.catalogue import load
 from suture.cli.demo import trial_balance
-from suture.cli.demo.comparison import Comparison, Difference, SideTotals, compare
+from suture.cli.demo.comparison import Comparison, DemoDifference, SideTotals, compare
 from suture.cli.demo.reading import read_facts
 from suture.cli.demo.trial_balance import AccountMove
 from suture.cli.held import explained
@@ -23,7 +23,7 @@ from suture.store.statistics import Latencies
 _QUANTILES = ("p50", "p95", "p99")
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DemoReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The figures of one demo run. Totals are decimal strings; latencies in milliseconds; times in seconds."""
 
     settled: bool
@@ -34,7 +34,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     billing: SideTotals
     lost: int
     duplicated: int
-    unexplained: list[Difference]
+    unexplained: list[DemoDifference]
     trial_balance: list[AccountMove]
     exceptions: list[dict[str, Any]]
     skipped: list[str]
@@ -61,7 +61,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         _verdict(self, out)
 
 
-async def summary(stage: Stage, settled: bool, wall_s: float, skipped: list[str]) -> Report:
+async def summary(stage: Stage, settled: bool, wall_s: float, skipped: list[str]) -> DemoReport:
     """Read every side and compare."""
     cpu = cpu_seconds(stage.processes)
     catalogue = load(stage.settings.catalogue)
@@ -82,7 +82,7 @@ async def summary(stage: Stage, settled: bool, wall_s: float, skipped: list[str]
         await systems.close()
     currency = catalogue.organisation.currency
     comparison = compare(facts, explained(held), currency)
-    return Report(
+    return DemoReport(
         settled=settled,
         currency=currency,
         appointments=_appointments(comparison),
@@ -159,7 +159,7 @@ def cpu_seconds(processes: dict[str, int]) -> dict[str, float]:
     return spent
 
 
-def _sides(report: Report) -> Table:
+def _sides(report: DemoReport) -> Table:
     table = Table(title="Both sides, counted by reading each", title_justify="left", title_style="bold")
     table.add_column("")
     for side in ("billing", "Suture", "Odoo"):
@@ -180,7 +180,7 @@ def _sides(report: Report) -> Table:
     return table
 
 
-def _accounts(report: Report) -> Table:
+def _accounts(report: DemoReport) -> Table:
     """The trial balance's movements: what Odoo's accounts did, beside what Suture's own facts say."""
     table = Table(title="Accounts moved in Odoo, beside what was told", title_justify="left", title_style="bold")
     table.add_column("account")
@@ -199,7 +199,7 @@ def _cell(value: int | str | None, currency: str) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{Decimal(value):,.2f} {currency}"
 
 
-def _verdict(report: Report, out: Console) -> None:
+def _verdict(report: DemoReport, out: Console) -> None:
     told = report.appointments
     out.print(
         f"{told['booked']} appointments booked: {told['completed']} completed, {told['cancelled']} cancelled, "

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time
 import msgspec
 
 from suture.simulators.billing.book import Book
-from suture.simulators.billing.messages import Payment
+from suture.simulators.billing.messages import BilledPayment
 from suture.simulators.webhooks import WebhookSender
 
 POSTED_AT = time(20, 0, tzinfo=UTC)
@@ -44,7 +44,7 @@ class Adjudicator:
                 await self._sender.send(f"msg_{payment.id}", notice(payment), key=charge_id)
 
 
-def notice(payment: Payment) -> bytes:
+def notice(payment: BilledPayment) -> bytes:
     """The webhook's body about a posted payment."""
     at = datetime.combine(payment.received_on, POSTED_AT).isoformat().replace("+00:00", "Z")
     return msgspec.json.encode({"type": "payment.posted", "timestamp": at, "data": {"payment": payment}})

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from suture.simulators.api import RequireBearer, json_response
 from suture.simulators.billing.adjudicator import Adjudicator
 from suture.simulators.billing.book import Book
-from suture.simulators.billing.messages import ChargeRequest, EligibilityRequest, Problem
+from suture.simulators.billing.messages import BillingRefusal, ChargeRequest, EligibilityRequest
 from suture.simulators.clinic.day import ClinicDay
 from suture.simulators.faults import Faults
 from suture.simulators.observed import observed_route
@@ -62,7 +62,7 @@ def create_app(
             observed_route(book.journal),
         ],
         middleware=[Middleware(RequireBearer, token=token, prefix="/v1", refusal=refusal)],
-        exception_handlers={Problem: _explain},
+        exception_handlers={BillingRefusal: _explain},
         lifespan=lifespan,
     )
 
@@ -125,7 +125,7 @@ def _other_routes(book: Book) -> list[Route]:
         wanted = request.path_params["payment_id"]
         found = next((payment for payment in book.payments if payment.id == wanted), None)
         if found is None:
-            raise Problem(404, "no_such_payment", f"there is no payment {wanted}")
+            raise BillingRefusal(404, "no_such_payment", f"there is no payment {wanted}")
         return json_response(found)
 
     return [
@@ -145,7 +145,7 @@ def _progress_route(book: Book, sender: WebhookSender) -> Route:
     return Route("/control/progress", progress)
 
 
-class Loss(msgspec.Struct, frozen=True):
+class LostCharge(msgspec.Struct, frozen=True):
     """What somebody deletes of the charge of an external id."""
 
     external_id: str
@@ -171,7 +171,7 @@ def _amendment_route(book: Book) -> Route:
 
 def _loss_route(book: Book) -> Route:
     async def lose(request: Request) -> Response:
-        loss = await _body(request, Loss)
+        loss = await _body(request, LostCharge)
         book.lose(loss.external_id, loss.what)
         return json_response({})
 
@@ -182,7 +182,7 @@ async def _body(request: Request, kind: type[Body]) -> Body:
     try:
         return msgspec.json.decode(await request.body(), type=kind)
     except msgspec.DecodeError as error:
-        raise Problem(422, "invalid_request", str(error)) from error
+        raise BillingRefusal(422, "invalid_request", str(error)) from error
 
 
 def _page(request: Request, items: Sequence[Any]) -> tuple[Sequence[Any], str | None]:
@@ -191,9 +191,9 @@ def _page(request: Request, items: Sequence[Any]) -> tuple[Sequence[Any], str | 
         after = int(request.query_params.get("after", 0))
         limit = int(request.query_params.get("limit", PAGE))
     except ValueError:
-        raise Problem(422, "invalid_cursor", "after and limit are whole numbers") from None
+        raise BillingRefusal(422, "invalid_cursor", "after and limit are whole numbers") from None
     if after < 0 or not 0 < limit <= LARGEST_PAGE:
-        raise Problem(422, "invalid_cursor", f"after is not negative, limit between 1 and {LARGEST_PAGE}")
+        raise BillingRefusal(422, "invalid_cursor", f"after is not negative, limit between 1 and {LARGEST_PAGE}")
     end = after + limit
     return items[after:end], str(end) if end < len(items) else None
 
@@ -204,7 +204,7 @@ def _days(request: Request, field: str) -> tuple[date, date]:
         first, last = (request.query_params.get(f"{field}_{end}") for end in ("from", "to"))
         return (date.fromisoformat(first) if first else date.min, date.fromisoformat(last) if last else date.max)
     except ValueError:
-        raise Problem(422, "invalid_date", f"{field}_from and {field}_to are dates") from None
+        raise BillingRefusal(422, "invalid_date", f"{field}_from and {field}_to are dates") from None
 
 
 def _in_days(request: Request, book: Book, field: str) -> Sequence[str]:
@@ -217,6 +217,6 @@ def _error(code: str, message: str) -> dict[str, dict[str, str]]:
 
 
 async def _explain(_: Request, error: Exception) -> Response:
-    if not isinstance(error, Problem):
+    if not isinstance(error, BillingRefusal):
         raise error
     return json_response(_error(error.code, error.message), error.status)

@@ -11,15 +11,15 @@ import msgspec
 
 from suture.core.money import round_money
 from suture.simulators.billing.messages import (
-    Charge,
+    BilledCharge,
+    BilledPayment,
+    BillingRefusal,
     ChargeAccount,
     ChargeLine,
     ChargeRequest,
     Claim,
     EligibilityAnswer,
     EligibilityRequest,
-    Payment,
-    Problem,
     RequestedLine,
 )
 from suture.simulators.clinic.day import AppointmentPlan, ClinicDay
@@ -35,11 +35,11 @@ class Book:
         self.currency = day.currency
         self.journal = Journal("billing")
         self.charges: list[str] = []
-        self.payments: list[Payment] = []
+        self.payments: list[BilledPayment] = []
         self._prices = {service.code: service.price for service in day.services}
         self._plans = {plan.id: plan for plan in day.appointments}
         self._coverage = {(plan.patient, plan.payer): plan.eligible for plan in day.appointments if plan.payer}
-        self._charges: dict[str, Charge] = {}
+        self._charges: dict[str, BilledCharge] = {}
         self._requests: dict[str, ChargeRequest] = {}
         self._adjudicated: set[str] = set()
         self._unclaimed: set[str] = set()
@@ -51,7 +51,7 @@ class Book:
             return EligibilityAnswer("unknown", "no_such_member")
         return EligibilityAnswer(status, _REASONS[status])
 
-    def capture(self, request: ChargeRequest) -> tuple[Charge, bool]:
+    def capture(self, request: ChargeRequest) -> tuple[BilledCharge, bool]:
         """The charge of the request's key, and whether it is new. The same key never gets a second one."""
         charge_id = _id("CHG", request.external_id)
         known = self._charges.get(charge_id)
@@ -70,27 +70,27 @@ class Book:
             )
             return charge, True
         if self._requests[charge_id] != request:
-            raise Problem(409, "external_id_conflict", "this external id has a charge with other content")
+            raise BillingRefusal(409, "external_id_conflict", "this external id has a charge with other content")
         if known.status == "voided":
-            raise Problem(409, "charge_voided", "the charge of this external id was voided")
+            raise BillingRefusal(409, "charge_voided", "the charge of this external id was voided")
         return known, False
 
-    def void(self, charge_id: str) -> Charge:
+    def void(self, charge_id: str) -> BilledCharge:
         charge = self.charge(charge_id)
         if charge.status == "voided":
             return charge
         if self._paid[charge_id]:
-            raise Problem(409, "charge_paid", "the charge has payments; refund them first")
+            raise BillingRefusal(409, "charge_paid", "the charge has payments; refund them first")
         voided = msgspec.structs.replace(charge, status="voided")
         self._charges[charge_id] = voided
         self.journal.saw("charge.voided", charge.external_id, number=charge_id, amount=charge.total)
         return voided
 
-    def charge(self, charge_id: str) -> Charge:
+    def charge(self, charge_id: str) -> BilledCharge:
         try:
             return self._charges[charge_id]
         except KeyError:
-            raise Problem(404, "no_such_charge", f"there is no charge {charge_id}") from None
+            raise BillingRefusal(404, "no_such_charge", f"there is no charge {charge_id}") from None
 
     def account(self, charge_id: str) -> ChargeAccount:
         """The charge with what it is for, and what was paid on it."""
@@ -165,7 +165,7 @@ class Book:
         waiting = self._charges.keys() - self._adjudicated
         return len(self.payments) + sum(len(self.planned_payments(charge_id)) for charge_id in waiting)
 
-    def adjudicate(self, charge_id: str) -> Sequence[Payment]:
+    def adjudicate(self, charge_id: str) -> Sequence[BilledPayment]:
         """Post the charge's payments; answers those that are new. None on a voided charge, and never twice."""
         if charge_id in self._adjudicated:
             return ()
@@ -186,14 +186,14 @@ class Book:
             )
         return posted
 
-    def planned_payments(self, charge_id: str) -> list[Payment]:
+    def planned_payments(self, charge_id: str) -> list[BilledPayment]:
         """The payments that the day plans for a charge, together never more than its total."""
         charge, request = self._charges[charge_id], self._requests[charge_id]
         plan = self._plans.get(charge.external_id)
         if plan is None or charge.status == "voided":
             return []
         return [
-            Payment(
+            BilledPayment(
                 id=_id("PAY", f"{charge.external_id}#{number}"),
                 charge_id=charge_id,
                 charge_external_id=charge.external_id,
@@ -205,12 +205,12 @@ class Book:
             for number, amount, by_payer in _capped(plan, charge.total)
         ]
 
-    def _priced(self, charge_id: str, request: ChargeRequest) -> Charge:
+    def _priced(self, charge_id: str, request: ChargeRequest) -> BilledCharge:
         if not request.lines:
-            raise Problem(422, "no_lines", "a charge needs at least one line")
+            raise BillingRefusal(422, "no_lines", "a charge needs at least one line")
         lines = tuple(self._priced_line(line) for line in request.lines)
         amounts = (round_money(line.quantity * line.unit_price, self.currency) for line in lines)
-        return Charge(
+        return BilledCharge(
             id=charge_id,
             external_id=request.external_id,
             status="captured",
@@ -221,10 +221,10 @@ class Book:
 
     def _priced_line(self, line: RequestedLine) -> ChargeLine:
         if line.code not in self._prices:
-            raise Problem(422, "unknown_code", f"the price list has no service {line.code}")
+            raise BillingRefusal(422, "unknown_code", f"the price list has no service {line.code}")
         price = self._prices[line.code] if line.unit_price is None else line.unit_price
         if not (line.quantity.is_finite() and price.is_finite() and line.quantity > 0 and price >= 0):
-            raise Problem(422, "invalid_amount", "quantities are above zero and prices not below it")
+            raise BillingRefusal(422, "invalid_amount", "quantities are above zero and prices not below it")
         return ChargeLine(line.code, line.quantity, round_money(price, self.currency))
 
 

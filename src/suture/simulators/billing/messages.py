@@ -46,7 +46,7 @@ class ChargeLine(msgspec.Struct, frozen=True):
     unit_price: Decimal
 
 
-class Charge(msgspec.Struct, frozen=True):
+class BilledCharge(msgspec.Struct, frozen=True):
     id: str
     external_id: str
     status: Literal["captured", "voided"]
@@ -55,7 +55,7 @@ class Charge(msgspec.Struct, frozen=True):
     lines: tuple[ChargeLine, ...]
 
 
-class ChargeAccount(Charge, frozen=True):
+class ChargeAccount(BilledCharge, frozen=True):
     """A charge with what it is for, and what was paid on it so far."""
 
     paid: Decimal = Decimal(0)
@@ -77,7 +77,7 @@ class Claim(msgspec.Struct, frozen=True):
     submitted_on: date
 
 
-class Payment(msgspec.Struct, frozen=True):
+class BilledPayment(msgspec.Struct, frozen=True):
     """`payer` is the charge's insurer; None is the patient."""
 
     id: str
@@ -89,7 +89,7 @@ class Payment(msgspec.Struct, frozen=True):
     payer: str | None
 
 
-class Problem(Exception):
+class BillingRefusal(Exception):
     """The platform refuses a call: HTTP `status`, a stable `code` and words for a person."""
 
     def __init__(self, status: int, code: str, message: str) -> None:

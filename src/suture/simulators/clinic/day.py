@@ -17,12 +17,12 @@ Step = Literal["booked", "rescheduled", "arrived", "completed", "cancelled", "no
 EligibilityAnswer = Literal["active", "inactive", "unknown"]
 
 
-class Facility(msgspec.Struct, frozen=True, kw_only=True):
+class ClinicFacility(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     name: str
 
 
-class Practitioner(msgspec.Struct, frozen=True, kw_only=True):
+class ClinicPractitioner(msgspec.Struct, frozen=True, kw_only=True):
     """`npi` is the US National Provider Identifier, or what the source has in its place."""
 
     id: str
@@ -31,7 +31,7 @@ class Practitioner(msgspec.Struct, frozen=True, kw_only=True):
     given: str
 
 
-class Payer(msgspec.Struct, frozen=True, kw_only=True):
+class ClinicPayer(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
 
@@ -45,7 +45,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     country: str = "US"
 
 
-class Patient(msgspec.Struct, frozen=True, kw_only=True):
+class ClinicPatient(msgspec.Struct, frozen=True, kw_only=True):
     """`mrn` is the medical record number, `language` a BCP 47 tag."""
 
     id: str
@@ -57,7 +57,7 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     address: Address | None = None
 
 
-class Product(msgspec.Struct, frozen=True, kw_only=True):
+class ClinicProduct(msgspec.Struct, frozen=True, kw_only=True):
     """A stocked article that kits are made of."""
 
     code: str
@@ -71,7 +71,7 @@ class KitPart(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Decimal
 
 
-class Service(msgspec.Struct, frozen=True, kw_only=True):
+class ClinicService(msgspec.Struct, frozen=True, kw_only=True):
     """What the clinic sells. `name` is what a bill says, so it tells nothing clinical.
 
     `share` is the part of the amount that goes to the practitioner, in percent; None where there is no such rule.
@@ -124,12 +124,12 @@ class ClinicDay(msgspec.Struct, frozen=True, kw_only=True):
     day: date
     seed: int
     currency: str
-    facilities: tuple[Facility, ...]
-    practitioners: tuple[Practitioner, ...]
-    payers: tuple[Payer, ...]
-    patients: tuple[Patient, ...]
-    products: tuple[Product, ...]
-    services: tuple[Service, ...]
+    facilities: tuple[ClinicFacility, ...]
+    practitioners: tuple[ClinicPractitioner, ...]
+    payers: tuple[ClinicPayer, ...]
+    patients: tuple[ClinicPatient, ...]
+    products: tuple[ClinicProduct, ...]
+    services: tuple[ClinicService, ...]
     appointments: tuple[AppointmentPlan, ...]
 
 

@@ -15,11 +15,11 @@ from suture.simulators.clinic.day import (
     Address,
     AppointmentPlan,
     ClinicDay,
+    ClinicPatient,
+    ClinicPractitioner,
     EligibilityAnswer,
-    Patient,
     PlannedLine,
     PlannedPayment,
-    Practitioner,
     Step,
     total_of,
 )
@@ -54,7 +54,7 @@ _LANGUAGES = ("en", "en", "en", "en", "es", "es", "zh", "pt")
 class _Person:
     """A patient with what belongs to the person and not to a visit: who pays, and what that payer answers."""
 
-    def __init__(self, patient: Patient, payer: str | None, eligible: EligibilityAnswer) -> None:
+    def __init__(self, patient: ClinicPatient, payer: str | None, eligible: EligibilityAnswer) -> None:
         self.patient = patient
         self.payer = payer
         self.eligible = eligible
@@ -95,10 +95,10 @@ def _names(seed: int) -> Faker:
     return faker
 
 
-def _practitioners(seed: int) -> tuple[Practitioner, ...]:
+def _practitioners(seed: int) -> tuple[ClinicPractitioner, ...]:
     names = _names(seed + 1)
     return tuple(
-        Practitioner(
+        ClinicPractitioner(
             id=f"DR-{seed}-{number:02d}",
             npi=_npi(100_000_000 + (seed * 100 + number) % 100_000_000),
             family=names.last_name(),
@@ -126,7 +126,7 @@ def _next_person(random: Random, names: Faker, people: list[_Person], seed: int)
 
 
 def _person(random: Random, names: Faker, patient_id: str) -> _Person:
-    patient = Patient(
+    patient = ClinicPatient(
         id=patient_id,
         mrn=f"MRN-{patient_id}",
         family=names.last_name(),
@@ -145,7 +145,7 @@ def _appointment(
     random: Random,
     appointment_id: str,
     person: _Person,
-    practitioners: tuple[Practitioner, ...],
+    practitioners: tuple[ClinicPractitioner, ...],
     day: date,
     *,
     upset: bool,

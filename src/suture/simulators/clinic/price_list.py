@@ -5,42 +5,42 @@ Codes are the clinic's own (procedure terminologies are licensed); names are a b
 
 from decimal import Decimal
 
-from suture.simulators.clinic.day import Facility, KitPart, Payer, Product, Service
+from suture.simulators.clinic.day import ClinicFacility, ClinicPayer, ClinicProduct, ClinicService, KitPart
 
 CODE_SYSTEM = "https://clinic.example/fhir/CodeSystem/service"
 
 FACILITIES = (
-    Facility(code="MAIN", name="Riverside Main Clinic"),
-    Facility(code="NORTH", name="Riverside North"),
-    Facility(code="SOUTH", name="Riverside South"),
+    ClinicFacility(code="MAIN", name="Riverside Main Clinic"),
+    ClinicFacility(code="NORTH", name="Riverside North"),
+    ClinicFacility(code="SOUTH", name="Riverside South"),
 )
 
 PAYERS = (
-    Payer(id="PAY-ALPINE", name="Alpine Health Plan"),
-    Payer(id="PAY-BEACON", name="Beacon Mutual"),
-    Payer(id="PAY-CEDAR", name="Cedar Insurance"),
-    Payer(id="PAY-DELTA", name="Delta Public Fund"),
-    Payer(id="PAY-EVERGREEN", name="Evergreen Care"),
+    ClinicPayer(id="PAY-ALPINE", name="Alpine Health Plan"),
+    ClinicPayer(id="PAY-BEACON", name="Beacon Mutual"),
+    ClinicPayer(id="PAY-CEDAR", name="Cedar Insurance"),
+    ClinicPayer(id="PAY-DELTA", name="Delta Public Fund"),
+    ClinicPayer(id="PAY-EVERGREEN", name="Evergreen Care"),
 )
 
 PRODUCTS = (
-    Product(code="GLOVES", name="Examination gloves, pair"),
-    Product(code="DRAPE", name="Paper drape"),
-    Product(code="SYRINGE-5", name="Syringe 5 ml"),
-    Product(code="NEEDLE-21", name="Needle 21 G"),
-    Product(code="TUBE", name="Sample tube"),
-    Product(code="DRESSING", name="Sterile dressing"),
-    Product(code="SET-MINOR", name="Sterile set, small"),
-    Product(code="GEL", name="Contact gel, sachet"),
+    ClinicProduct(code="GLOVES", name="Examination gloves, pair"),
+    ClinicProduct(code="DRAPE", name="Paper drape"),
+    ClinicProduct(code="SYRINGE-5", name="Syringe 5 ml"),
+    ClinicProduct(code="NEEDLE-21", name="Needle 21 G"),
+    ClinicProduct(code="TUBE", name="Sample tube"),
+    ClinicProduct(code="DRESSING", name="Sterile dressing"),
+    ClinicProduct(code="SET-MINOR", name="Sterile set, small"),
+    ClinicProduct(code="GEL", name="Contact gel, sachet"),
 )
 
 
-def _service(code: str, name: str, price: str, share: str | None = None, **kit: int) -> Service:
+def _service(code: str, name: str, price: str, share: str | None = None, **kit: int) -> ClinicService:
     parts = tuple(
         KitPart(product=product.replace("_", "-"), quantity=Decimal(quantity)) for product, quantity in kit.items()
     )
     percent = None if share is None else Decimal(share)
-    return Service(code_system=CODE_SYSTEM, code=code, name=name, price=Decimal(price), kit=parts, share=percent)
+    return ClinicService(code_system=CODE_SYSTEM, code=code, name=name, price=Decimal(price), kit=parts, share=percent)
 
 
 #: A visit always has one of these ...

@@ -14,19 +14,19 @@ from starlette.routing import Route
 from suture.core.clock import Clock, SystemClock
 from suture.simulators.api import json_response
 from suture.simulators.observed import observed_route
-from suture.simulators.odoo.database import Database
+from suture.simulators.odoo.database import SimulatedDatabase
 from suture.simulators.odoo.errors import (
     AccessDenied,
     AccessError,
     NoDatabase,
     NotFound,
-    OdooError,
+    OdooUserError,
     PythonError,
+    ServerError,
     Unauthorized,
     Unprocessable,
-    UserError,
 )
-from suture.simulators.odoo.hints import Caller, Rule
+from suture.simulators.odoo.hints import HintCaller, HintRule
 from suture.simulators.odoo.numbers import numbered
 from suture.simulators.odoo.seed import COMPANIES, seed
 from suture.simulators.odoo.server import CannotBind, Server
@@ -54,11 +54,11 @@ def create_app(
     (read, write, create, unlink) by model. `webhook` is called after what happens to documents and contacts (`hints`).
     `connects` says that Suture's own module is installed.
     """
-    db = Database(database, version, api_keys, clock or SystemClock())
+    db = SimulatedDatabase(database, version, api_keys, clock or SystemClock())
     db.lacking, db.connects = lacking or {}, connects
     seed(db, set(api_keys.values()), companies)
     for model in _HINTED if webhook else ():
-        db.hints.add(Rule(webhook or "", model))
+        db.hints.add(HintRule(webhook or "", model))
     server = Server(db)
     doors = Doors(server)
     routes = [
@@ -88,7 +88,7 @@ class Doors:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._db = server.db
-        self._caller = Caller()
+        self._caller = HintCaller()
 
     @asynccontextmanager
     async def open(self, _: Starlette) -> AsyncIterator[None]:
@@ -103,7 +103,7 @@ class Doors:
 
     async def automation(self, request: Request) -> Response:
         """Register a rule: ``{"url": …, "model": …}``."""
-        self._db.hints.add(msgspec.json.decode(await request.body(), type=Rule))
+        self._db.hints.add(msgspec.json.decode(await request.body(), type=HintRule))
         return json_response({"registered": True})
 
     async def lacking(self, request: Request) -> Response:
@@ -118,7 +118,7 @@ class Doors:
             positional = [] if told.ids is None else [told.ids]
             result = self._server.run(self._person(), told.model, told.method, positional, dict(told.named))
             return json_response({"result": result})
-        except OdooError as error:
+        except ServerError as error:
             return json_response({"refused": error.message}, 422)
         finally:
             self._hint()
@@ -143,7 +143,7 @@ class Doors:
         try:
             arguments = msgspec.json.decode(await request.body() or b"{}")
             return _json(self._call_2(request, arguments))
-        except OdooError as error:
+        except ServerError as error:
             return _json(_described(error), error.status)
         finally:
             self._hint()
@@ -176,7 +176,7 @@ class Doors:
             await asyncio.sleep(_DRAFTING_S)
         try:
             result = self._call_rpc(call["params"], numbers)
-        except OdooError as error:
+        except ServerError as error:
             code = 0 if self._db.version >= 18 else 200
             return _json({**answer, "error": {"code": code, "message": "Odoo Server Error", "data": _described(error)}})
         finally:
@@ -200,7 +200,7 @@ class Doors:
         if self._db.users.get(self._db.keys.get(key, "")) != user:
             raise AccessDenied("Access Denied")
         if not self._server.has_model(model):
-            raise UserError(f"Object {model} doesn't exist")
+            raise OdooUserError(f"Object {model} doesn't exist")
         self._kind(model, method, self._no_method(model, method))
         if method == "create" and not positional:
             raise PythonError("IndexError", "list index out of range")  # its values can't be named here
@@ -209,7 +209,7 @@ class Doors:
         except CannotBind as error:
             raise PythonError("TypeError", f"BaseModel.{method}() {error}") from error
 
-    def _kind(self, model: str, method: str, unknown: OdooError) -> str:
+    def _kind(self, model: str, method: str, unknown: ServerError) -> str:
         kind = self._server.method_kind(model, method)
         if kind == "private":
             raise AccessError(f"Private methods (such as '{model}.{method}') cannot be called remotely.")
@@ -217,7 +217,7 @@ class Doors:
             raise unknown
         return kind
 
-    def _no_method(self, model: str, method: str) -> OdooError:
+    def _no_method(self, model: str, method: str) -> ServerError:
         if self._db.version >= 18:
             return PythonError("AttributeError", f"The method '{model}.{method}' does not exist")
         return PythonError("AttributeError", f"The method '{method}' does not exist on the model '{model}'")
@@ -232,7 +232,7 @@ def _names_drafts(arguments: Sequence[Any]) -> bool:
     return len(arguments) > 4 and arguments[3] == "account.move" and arguments[4] in ("load", "create")
 
 
-def _described(error: OdooError) -> dict[str, Any]:
+def _described(error: ServerError) -> dict[str, Any]:
     debug = f"Traceback (most recent call last):\n  (simulated)\n{error.name}: {error.message}\n"
     return {
         "name": error.name,

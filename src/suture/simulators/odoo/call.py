@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any, Protocol
 
-from suture.simulators.odoo.database import Database
+from suture.simulators.odoo.database import SimulatedDatabase
 from suture.simulators.odoo.fields import Field
 from suture.simulators.odoo.store import Row
 
@@ -12,7 +12,7 @@ from suture.simulators.odoo.store import Row
 class Call(Protocol):
     """What a call runs in (`Environment`)."""
 
-    db: Database
+    db: SimulatedDatabase
     user: int
     context: Row
     stamp: str
@@ -36,7 +36,7 @@ class CalledRecords(Protocol):
     """A model within a call, from inside: nobody is asked for rights (`Records`)."""
 
     env: Call
-    db: Database
+    db: SimulatedDatabase
     model: str
     fields: dict[str, Field]
 

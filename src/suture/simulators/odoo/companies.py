@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from suture.simulators.odoo.errors import RedirectWarning, UserError, ValidationError
+from suture.simulators.odoo.errors import OdooUserError, RedirectWarning, ValidationError
 from suture.simulators.odoo.model import Model
 from suture.simulators.odoo.store import Row
 
@@ -19,7 +19,7 @@ class Companies(Model):
             if self.env.model("account.move").search(own):
                 raise RedirectWarning("There are still unposted entries in the period you want to lock.")
         if row.get("hard_lock_date") and "hard_lock_date" in values and not values["hard_lock_date"]:
-            raise UserError("The Hard Lock Date cannot be removed.")
+            raise OdooUserError("The Hard Lock Date cannot be removed.")
         super().update(row, values)
 
     def compute_user_fiscalyear_lock_date(self, row: Row) -> str:

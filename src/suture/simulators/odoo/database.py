@@ -5,12 +5,12 @@ from datetime import date, datetime
 
 from suture.core.clock import Clock
 from suture.simulators.odoo.fields import Field
-from suture.simulators.odoo.hints import Hints
+from suture.simulators.odoo.hints import NotedHints
 from suture.simulators.odoo.schema import INDEXED, WATCHED, schema
 from suture.simulators.odoo.store import Row, Store
 
 
-class Database:
+class SimulatedDatabase:
     """`users` are ids by login, `keys` logins by API key; `lacking` are operations by model that nobody may do."""
 
     def __init__(self, name: str, version: int, keys: Mapping[str, str], clock: Clock) -> None:
@@ -22,7 +22,7 @@ class Database:
         self.store = Store(INDEXED, WATCHED)
         self.users: dict[str, int] = {}
         self.lacking: Mapping[str, Collection[str]] = {}
-        self.hints = Hints()
+        self.hints = NotedHints()
         self.connects = False
 
     def fields(self, model: str) -> dict[str, Field]:

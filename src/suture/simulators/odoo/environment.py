@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from suture.simulators.odoo.database import Database, companies_of
+from suture.simulators.odoo.database import SimulatedDatabase, companies_of
 from suture.simulators.odoo.documents import MOVE
 from suture.simulators.odoo.errors import AccessError, PythonError
 from suture.simulators.odoo.fields import Field
@@ -22,7 +22,7 @@ class Environment:
 
     def __init__(
         self,
-        db: Database,
+        db: SimulatedDatabase,
         user: int,
         context: Row,
         classes: dict[str, type[Model]],

@@ -1,7 +1,7 @@
 """Odoo's errors by the name that clients see, with the HTTP status that JSON-2 gives each."""
 
 
-class OdooError(Exception):
+class ServerError(Exception):
     """An error of the server; `name` is the exception class as Odoo names it."""
 
     name = "odoo.exceptions.UserError"
@@ -12,52 +12,52 @@ class OdooError(Exception):
         self.message = message
 
 
-class UserError(OdooError):
+class OdooUserError(ServerError):
     """The user asked for something that isn't possible now."""
 
 
-class ValidationError(UserError):
+class ValidationError(OdooUserError):
     name = "odoo.exceptions.ValidationError"
 
 
-class RedirectWarning(OdooError):
+class RedirectWarning(ServerError):
     """As a user error, with somewhere to go in the web client."""
 
     name = "odoo.exceptions.RedirectWarning"
     status = 500
 
 
-class AccessError(OdooError):
+class AccessError(ServerError):
     name = "odoo.exceptions.AccessError"
     status = 403
 
 
-class AccessDenied(OdooError):
+class AccessDenied(ServerError):
     name = "odoo.exceptions.AccessDenied"
     status = 403
 
 
-class MissingError(OdooError):
+class MissingError(ServerError):
     name = "odoo.exceptions.MissingError"
     status = 404
 
 
-class NotFound(OdooError):
+class NotFound(ServerError):
     name = "werkzeug.exceptions.NotFound"
     status = 404
 
 
-class Unprocessable(OdooError):
+class Unprocessable(ServerError):
     name = "werkzeug.exceptions.UnprocessableEntity"
     status = 422
 
 
-class Unauthorized(OdooError):
+class Unauthorized(ServerError):
     name = "werkzeug.exceptions.Unauthorized"
     status = 401
 
 
-class PythonError(OdooError):
+class PythonError(ServerError):
     """What Odoo didn't catch: a Python exception, named as such."""
 
     status = 500
@@ -67,7 +67,7 @@ class PythonError(OdooError):
         self.name = f"builtins.{kind}"
 
 
-class NoDatabase(OdooError):
+class NoDatabase(ServerError):
     name = "psycopg2.OperationalError"
     status = 500
 

@@ -14,20 +14,20 @@ from suture.simulators.odoo.store import Row
 TIMEOUT = 1.0
 
 
-class Rule(msgspec.Struct, frozen=True):
+class HintRule(msgspec.Struct, frozen=True):
     url: str
     model: str
 
 
-class Hints:
+class NotedHints:
     """What rules of one database have to say: noted while a call works, taken when it has ended."""
 
     def __init__(self) -> None:
-        self._rules: dict[str, list[tuple[int, Rule]]] = {}
+        self._rules: dict[str, list[tuple[int, HintRule]]] = {}
         self._noted: list[tuple[str, int]] = []
         self._last_id = 0
 
-    def add(self, rule: Rule) -> None:
+    def add(self, rule: HintRule) -> None:
         self._last_id += 1
         self._rules.setdefault(rule.model, []).append((self._last_id, rule))
 
@@ -48,7 +48,7 @@ class Hints:
         ]
 
 
-class Caller:
+class HintCaller:
     """Calls and forgets."""
 
     def __init__(self) -> None:

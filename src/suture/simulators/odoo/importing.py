@@ -10,7 +10,7 @@ from typing import Any
 from suture.simulators.odoo import access
 from suture.simulators.odoo.call import CalledModel
 from suture.simulators.odoo.cells import BadCell, parse
-from suture.simulators.odoo.errors import AccessError, MissingError, PythonError, UserError
+from suture.simulators.odoo.errors import AccessError, MissingError, OdooUserError, PythonError
 from suture.simulators.odoo.fields import Field
 from suture.simulators.odoo.store import Row
 
@@ -146,7 +146,7 @@ class Importer:
         for name, values, at in converted:
             try:
                 ids.append(self._record(name, values))
-            except (UserError, AccessError, MissingError) as error:
+            except (OdooUserError, AccessError, MissingError) as error:
                 where = {"rows": {"from": at, "to": at}, "record": at, "type": "error"}
                 self._messages.append({**where, "message": error.message})
         if self._messages:
@@ -162,7 +162,7 @@ class Importer:
         if known is not None and name is not None:
             model, identifier, noupdate = known
             if model != self._model.model:
-                raise UserError(f"For external id {name} found record of different model {model}")
+                raise OdooUserError(f"For external id {name} found record of different model {model}")
             if identifier in self._db.rows(model):
                 self._again(identifier, values, noupdate=noupdate)
                 return identifier

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from suture.simulators.odoo.call import CalledRecords
 from suture.simulators.odoo.database import companies_of
-from suture.simulators.odoo.errors import AccessError, UserError, ValidationError
+from suture.simulators.odoo.errors import AccessError, OdooUserError, ValidationError
 from suture.simulators.odoo.store import Row
 
 # One2many fields whose records go with the one that has them.
@@ -40,17 +40,17 @@ def delete_owned(model: CalledRecords, row: Row) -> None:
 
 
 def check_unused(model: CalledRecords, row: Row) -> None:
-    """Raises `UserError` or `ValidationError`, as the record is used in accounting or another way."""
+    """Raises `OdooUserError` or `ValidationError`, as the record is used in accounting or another way."""
     for user, field in _USED_BY.get(model.model, ()):
         if _names(model, user, field, row["id"]):
             raise _used(model, user)
 
 
-def _used(model: CalledRecords, user: str) -> UserError:
+def _used(model: CalledRecords, user: str) -> OdooUserError:
     if model.model == "res.partner":
-        return UserError("The partner cannot be deleted because it is used in Accounting")
+        return OdooUserError("The partner cannot be deleted because it is used in Accounting")
     if model.model == "account.account":
-        return UserError("You cannot perform this action on an account that contains journal items.")
+        return OdooUserError("You cannot perform this action on an account that contains journal items.")
     return ValidationError(
         f"The operation cannot be completed: another model requires the record being deleted ({user}). "
         "If possible, archive it instead."
@@ -65,8 +65,8 @@ def _names(model: CalledRecords, user: str, field: str, identifier: int) -> bool
 
 
 def check_companies(model: CalledRecords, row: Row) -> None:
-    """Raises `UserError` where a field of `same_company` leads to another company's record; on 17 `AccessError` where
-    that company isn't even of this call."""
+    """Raises `OdooUserError` where a field of `same_company` leads to another company's record; on 17 `AccessError`
+    where that company isn't even of this call."""
     if not model.same_company:
         return
     own = model.env.getter(model.model, "company_id")(row)
@@ -79,9 +79,9 @@ def check_companies(model: CalledRecords, row: Row) -> None:
                 raise _mixed(model, row, name, other)
 
 
-def _mixed(model: CalledRecords, row: Row, name: str, other: Row) -> UserError | AccessError:
+def _mixed(model: CalledRecords, row: Row, name: str, other: Row) -> OdooUserError | AccessError:
     comodel = model.fields[name].comodel
     if model.db.version < 18 and not model.env.visible(comodel, other):
         return AccessError(f"The user (id={model.env.user}) doesn't have 'read' access to:\n- {comodel}")
     said = "Incompatible companies on records:" if model.db.version < 18 else "There are company inconsistencies here:"
-    return UserError(f"{said}\n- {model.model} {row['id']}: '{name}' ({comodel}) belongs to another company.")
+    return OdooUserError(f"{said}\n- {model.model} {row['id']}: '{name}' ({comodel}) belongs to another company.")

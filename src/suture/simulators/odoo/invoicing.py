@@ -4,7 +4,7 @@ from typing import Any
 
 from suture.simulators.odoo.call import Call
 from suture.simulators.odoo.documents import INVOICES, LINE, MOVE, PURCHASES, SALES, lines_of, sign_of
-from suture.simulators.odoo.errors import UserError
+from suture.simulators.odoo.errors import OdooUserError
 from suture.simulators.odoo.lines import refuse_reconciled, sides
 from suture.simulators.odoo.open_items import partials_of, settle
 from suture.simulators.odoo.reconciliation import refresh
@@ -22,7 +22,7 @@ def compute_move(env: Call, move: Row) -> None:
 def _compute_entry(env: Call, move: Row) -> None:
     lines = lines_of(env, move)
     if abs(sum(line["balance"] for line in lines)) > 0.004:
-        raise UserError("The entry is not balanced." if env.db.version >= 18 else _not_balanced(move))
+        raise OdooUserError("The entry is not balanced." if env.db.version >= 18 else _not_balanced(move))
     for line in lines:
         settle(env, line)
     debits = [line for line in lines if line["debit"]]

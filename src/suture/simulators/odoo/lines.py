@@ -5,7 +5,7 @@ from typing import Any
 
 from suture.simulators.odoo import access
 from suture.simulators.odoo.documents import INVOICES, MOVE, SALES, touch_lines
-from suture.simulators.odoo.errors import PythonError, UserError, ValidationError
+from suture.simulators.odoo.errors import OdooUserError, PythonError, ValidationError
 from suture.simulators.odoo.model import Model, of_records
 from suture.simulators.odoo.open_items import partials_of
 from suture.simulators.odoo.reconciliation import reconcile, unreconcile
@@ -173,8 +173,8 @@ def _mark(value: Any) -> Any:
     return value and (value if str(value).startswith("I") else f"I{value}")
 
 
-def refuse_reconciled(move: Row) -> UserError:
-    return UserError(
+def refuse_reconciled(move: Row) -> OdooUserError:
+    return OdooUserError(
         "You cannot do this modification on a reconciled journal entry. You can just change some non legal fields or "
         f"you must unreconcile first.\nJournal Entry (id): {move['name']} ({move['id']})"
     )

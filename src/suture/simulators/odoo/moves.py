@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from suture.simulators.odoo import posting
 from suture.simulators.odoo.dates import drafted_on
 from suture.simulators.odoo.documents import INVOICES, LINE, PURCHASES, SALES, lines_of, touch_lines
-from suture.simulators.odoo.errors import UserError, ValidationError
+from suture.simulators.odoo.errors import OdooUserError, ValidationError
 from suture.simulators.odoo.lines import refuse_reconciled
 from suture.simulators.odoo.model import Model, of_records
 from suture.simulators.odoo.numbers import name_first_draft, release_name
@@ -70,7 +70,7 @@ class Moves(Model):
 
     def delete(self, row: Row) -> None:
         if row["state"] == "posted":
-            raise UserError(
+            raise OdooUserError(
                 "You can't delete a posted journal item. Reset the journal entry to draft before deleting it."
             )
         super().delete(row)
@@ -105,10 +105,12 @@ class Moves(Model):
         if row["state"] != "posted":
             return
         if values.get("journal_id", row["journal_id"]) != row["journal_id"]:
-            raise UserError("You cannot edit the journal of an account move if it has been posted once.")
+            raise OdooUserError("You cannot edit the journal of an account move if it has been posted once.")
         frozen = [name for name in _FROZEN if name in values and values[name] != row.get(name)]
         if frozen and self.db.version >= 18:
-            raise UserError(f"You cannot modify the following readonly fields on a posted move: {', '.join(frozen)}")
+            raise OdooUserError(
+                f"You cannot modify the following readonly fields on a posted move: {', '.join(frozen)}"
+            )
         matched = "partner_id" in frozen and any(partials_of(self.env, line) for line in lines_of(self.env, row))
         if matched:
             raise refuse_reconciled(row)
@@ -131,4 +133,4 @@ class Moves(Model):
             if journal["type"] == wanted and journal["company_id"] == company and journal.get("active", True):
                 return journal
         name = self.db.row("res.company", company)["name"]
-        raise UserError(f"No journal could be found in company {name} for any of those types: {wanted}")
+        raise OdooUserError(f"No journal could be found in company {name} for any of those types: {wanted}")

@@ -3,7 +3,7 @@
 from datetime import date
 
 from suture.simulators.odoo.call import Call
-from suture.simulators.odoo.database import Database
+from suture.simulators.odoo.database import SimulatedDatabase
 from suture.simulators.odoo.documents import MOVE, REFUNDS
 from suture.simulators.odoo.store import Row
 
@@ -43,7 +43,7 @@ def name_first_draft(env: Call, move: Row) -> None:
         env.db.store.set(MOVE, move, "name", _name(stem, 1))
 
 
-def numbered(db: Database) -> frozenset[str]:
+def numbered(db: SimulatedDatabase) -> frozenset[str]:
     """The periods of journals that have a number in this moment."""
     return frozenset(key for key, count in db.store.sequences.items() if count)
 

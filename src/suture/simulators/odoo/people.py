@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from suture.simulators.odoo.documents import INVOICES, MOVE
-from suture.simulators.odoo.errors import PythonError, UserError
+from suture.simulators.odoo.errors import OdooUserError, PythonError
 from suture.simulators.odoo.model import Model, of_model, of_records
 from suture.simulators.odoo.store import Row
 
@@ -24,7 +24,7 @@ class Partners(Model):
 
     def insert(self, values: Row) -> int:
         if not values.get("name"):
-            raise UserError("Contacts require a name")
+            raise OdooUserError("Contacts require a name")
         return super().insert(values)
 
     def update(self, row: Row, values: Row) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from suture.simulators.odoo.errors import UserError
+from suture.simulators.odoo.errors import OdooUserError
 from suture.simulators.odoo.model import Model, of_records
 from suture.simulators.odoo.stock_moves import moves_of
 from suture.simulators.odoo.store import Row
@@ -90,10 +90,12 @@ class Pickings(Model):
         """17 refuses to validate what is done already, 19 doesn't."""
         moves = moves_of(self.env, row)
         if not moves:
-            raise UserError("You can't validate an empty transfer. Please add some products to move before proceeding.")
+            raise OdooUserError(
+                "You can't validate an empty transfer. Please add some products to move before proceeding."
+            )
         standing = [move for move in moves if move["state"] not in ("done", "cancel")]
         if not standing and (self.db.version < 18 or row["state"] == "cancel"):
-            raise UserError("You cannot validate a transfer if no quantities are reserved.")
+            raise OdooUserError("You cannot validate a transfer if no quantities are reserved.")
         if standing and not any(move["quantity"] for move in standing):
             for move in standing:  # nothing was counted at all: what was asked is what is done
                 self.env.model(_MOVE).update(move, {"quantity": move["product_uom_qty"]})

@@ -6,7 +6,7 @@ from datetime import date
 from suture.simulators.odoo.call import Call
 from suture.simulators.odoo.dates import locked_until, posted_on
 from suture.simulators.odoo.documents import INVOICES, LINE, MOVE, PURCHASES, SALES, lines_of, touch_lines
-from suture.simulators.odoo.errors import UserError, ValidationError
+from suture.simulators.odoo.errors import OdooUserError, ValidationError
 from suture.simulators.odoo.numbers import give_name, is_of_its_period, is_taken
 from suture.simulators.odoo.open_items import settle
 from suture.simulators.odoo.reconciliation import reconcile, reconcile_marked, refresh, unreconcile
@@ -17,7 +17,9 @@ def post(env: Call, moves: Sequence[Row]) -> None:
     """All of them or none. A reversal is matched with what it reverses, a marked line with those of the same mark."""
     wrong = [move for move in moves if move["state"] != "draft"]
     if wrong:
-        raise UserError("\n".join(f"The entry {move['name']} (id {move['id']}) must be in draft." for move in wrong))
+        raise OdooUserError(
+            "\n".join(f"The entry {move['name']} (id {move['id']}) must be in draft." for move in wrong)
+        )
     for move in moves:
         _check(env, move)
     for move in moves:
@@ -29,13 +31,13 @@ def post(env: Call, moves: Sequence[Row]) -> None:
 
 
 def reset(env: Call, moves: Sequence[Row]) -> None:
-    """To draft. Raises `UserError` for what is locked or was never posted."""
+    """To draft. Raises `OdooUserError` for what is locked or was never posted."""
     for move in moves:
         if move["state"] not in ("posted", "cancel"):
-            raise UserError("Only posted/cancelled journal entries can be reset to draft.")
+            raise OdooUserError("Only posted/cancelled journal entries can be reset to draft.")
         locked = locked_until(env, move)
         if move["state"] == "posted" and date.fromisoformat(move["date"]) <= locked:
-            raise UserError(f"You cannot add/modify entries prior to and inclusive of the lock date {locked}.")
+            raise OdooUserError(f"You cannot add/modify entries prior to and inclusive of the lock date {locked}.")
     for move in moves:
         for line in lines_of(env, move):
             unreconcile(env, line)
@@ -48,19 +50,23 @@ def reset(env: Call, moves: Sequence[Row]) -> None:
 def _check(env: Call, move: Row) -> None:
     recent = env.db.version >= 18
     if move.get("auto_post", "no") != "no" and move["date"] > env.today.isoformat():
-        raise UserError(f"This move is configured to be auto-posted on {move['date']}")
+        raise OdooUserError(f"This move is configured to be auto-posted on {move['date']}")
     if not lines_of(env, move):
-        raise UserError("Even magicians can't post nothing!" if recent else "You need to add a line before posting.")
+        raise OdooUserError(
+            "Even magicians can't post nothing!" if recent else "You need to add a line before posting."
+        )
     if move["move_type"] not in INVOICES:
         return
     if not move.get("partner_id"):
         who = "Customer" if move["move_type"] in SALES else "Vendor"
         said = "required to validate the invoice." if recent else "required, please complete it to validate it."
-        raise UserError(f"The '{who}' field is {said}" if recent else f"The field '{who}' is {said}")
+        raise OdooUserError(f"The '{who}' field is {said}" if recent else f"The field '{who}' is {said}")
     if move["amount_total"] < 0:
-        raise UserError("You cannot validate an invoice with a negative total amount. Create a credit note instead.")
+        raise OdooUserError(
+            "You cannot validate an invoice with a negative total amount. Create a credit note instead."
+        )
     if not recent and move["move_type"] in PURCHASES and not move.get("invoice_date"):
-        raise UserError("The Bill/Refund date is required to validate this document.")
+        raise OdooUserError("The Bill/Refund date is required to validate this document.")
 
 
 def _post(env: Call, move: Row) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from suture.simulators.odoo.call import Call
 from suture.simulators.odoo.documents import INVOICES, LINE, MOVE, lines_of, sign_of, touch_lines
-from suture.simulators.odoo.errors import UserError
+from suture.simulators.odoo.errors import OdooUserError
 from suture.simulators.odoo.exchange import difference
 from suture.simulators.odoo.open_items import FULL, PARTIAL, SIDES, partials_of, settle
 from suture.simulators.odoo.payment_state import payment_state
@@ -189,13 +189,13 @@ def _due(env: Call, line: Row) -> tuple[str, int, float]:
 
 def _check(env: Call, lines: Sequence[Row]) -> None:
     if any(line["reconciled"] for line in lines):
-        raise UserError("You are trying to reconcile some entries that are already reconciled.")
+        raise OdooUserError("You are trying to reconcile some entries that are already reconciled.")
     if any(env.db.row(MOVE, line["move_id"])["state"] != "posted" for line in lines):
-        raise UserError("You can only reconcile posted entries.")
+        raise OdooUserError("You can only reconcile posted entries.")
     accounts = {line["account_id"] for line in lines}
     if len(accounts) > 1:
-        raise UserError("Entries are not from the same account.")
+        raise OdooUserError("Entries are not from the same account.")
     if len({env.db.row(MOVE, line["move_id"])["company_id"] for line in lines}) > 1:
-        raise UserError("Entries don't belong to the same company.")
+        raise OdooUserError("Entries don't belong to the same company.")
     if not all(env.db.row("account.account", account)["reconcile"] for account in accounts):
-        raise UserError("Account does not allow reconciliation. First change its configuration.")
+        raise OdooUserError("Account does not allow reconciliation. First change its configuration.")

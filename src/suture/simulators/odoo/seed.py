@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from suture.simulators.odoo import chart
-from suture.simulators.odoo.database import Database
+from suture.simulators.odoo.database import SimulatedDatabase
 from suture.simulators.odoo.store import Row
 
 COMPANIES = ("My Company",)
 _LOCATIONS = (("Stock", "internal"), ("Inventory adjustment", "inventory"), ("Production", "production"))
 
 
-def seed(db: Database, logins: set[str], companies: Sequence[str] = COMPANIES) -> None:
+def seed(db: SimulatedDatabase, logins: set[str], companies: Sequence[str] = COMPANIES) -> None:
     """Fill an empty database. Users get ids from 5 on, as after an installation; they may work in all companies."""
     _world(db)
     for name in companies:
@@ -23,7 +23,7 @@ def seed(db: Database, logins: set[str], companies: Sequence[str] = COMPANIES) -
     db.store.commit()
 
 
-def _world(db: Database) -> None:
+def _world(db: SimulatedDatabase) -> None:
     add = db.store.insert
     for name, symbol, active in chart.CURRENCIES:
         row = {"name": name, "symbol": symbol, "active": active, "rounding": 0.01, "decimal_places": 2}
@@ -44,7 +44,7 @@ def _world(db: Database) -> None:
         add("stock.location", {"name": name, "usage": usage, "active": True, "company_id": None})
 
 
-def _company(db: Database, name: str) -> None:
+def _company(db: SimulatedDatabase, name: str) -> None:
     method = "round_globally" if db.version >= 18 else "round_per_line"
     company = db.store.insert(
         "res.company",
@@ -68,7 +68,7 @@ def _company(db: Database, name: str) -> None:
     _warehouse(db, company, name)
 
 
-def _accounts(db: Database, company: int) -> dict[str, int]:
+def _accounts(db: SimulatedDatabase, company: int) -> dict[str, int]:
     ids = {}
     for code, name, kind, reconcile in chart.ACCOUNTS:
         own: Row = {"name": name, "account_type": kind, "reconcile": reconcile}
@@ -79,7 +79,7 @@ def _accounts(db: Database, company: int) -> dict[str, int]:
     return ids
 
 
-def _books(db: Database, company: int, accounts: dict[str, int]) -> Row:
+def _books(db: SimulatedDatabase, company: int, accounts: dict[str, int]) -> Row:
     """Journals and taxes; the company's defaults."""
     taxes = {}
     for name, amount, use, account in chart.TAXES:
@@ -109,7 +109,7 @@ def _books(db: Database, company: int, accounts: dict[str, int]) -> Row:
     }
 
 
-def _warehouse(db: Database, company: int, name: str) -> None:
+def _warehouse(db: SimulatedDatabase, company: int, name: str) -> None:
     add = db.store.insert
     code = "WH" if company == 1 else name[:5]
     root = add("stock.location", {"name": code, "usage": "view", "active": True, "company_id": company})

@@ -7,9 +7,9 @@ from typing import Any
 
 from suture.simulators.odoo.companies import Accounts, Companies, Currencies, Owned, Rates, Taxes
 from suture.simulators.odoo.connect import MODELS, Connect
-from suture.simulators.odoo.database import Database
+from suture.simulators.odoo.database import SimulatedDatabase
 from suture.simulators.odoo.environment import Environment
-from suture.simulators.odoo.errors import OdooError, PythonError
+from suture.simulators.odoo.errors import PythonError, ServerError
 from suture.simulators.odoo.lines import Lines
 from suture.simulators.odoo.model import Model
 from suture.simulators.odoo.moves import Moves
@@ -60,7 +60,7 @@ class CannotBind(Exception):
 class Server:
     """Runs calls on one database, one after the other."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: SimulatedDatabase) -> None:
         self.db = db
         self.witness = Witness(db)
         self.classes = {**_COMMON, "res.users": Users19 if db.version >= _RECENT else Users17}
@@ -86,7 +86,7 @@ class Server:
         numbers: frozenset[str] | None = None,
     ) -> Any:
         """The method's result. `numbers` are the periods that were numbered as the call came, where that was before it
-        runs. Raises `OdooError`, `CannotBind`; nothing of a failed call remains."""
+        runs. Raises `ServerError`, `CannotBind`; nothing of a failed call remains."""
         context = named.pop("context", None) or {}
         of: Any = self.classes.get(model, Model)
         try:
@@ -100,7 +100,7 @@ class Server:
         mark = self.db.store.mark()
         try:
             result = bound(*positional, **named)
-        except OdooError:
+        except ServerError:
             self._rollback(mark)
             raise
         except Exception as error:

@@ -1,7 +1,7 @@
 """`stock.move` and `stock.move.line`: what a transfer moves of each product, and of which lots."""
 
 from suture.simulators.odoo.call import Call
-from suture.simulators.odoo.errors import UserError
+from suture.simulators.odoo.errors import OdooUserError
 from suture.simulators.odoo.model import Model
 from suture.simulators.odoo.store import Row
 
@@ -15,7 +15,7 @@ class StockMoves(Model):
 
     def defaults(self, values: Row) -> Row:
         if self.db.version < 18 and not values.get("name"):
-            raise UserError("Missing required value for the field 'Description' (name)")
+            raise OdooUserError("Missing required value for the field 'Description' (name)")
         picking = self.db.rows(_PICKING).get(values.get("picking_id") or 0, {})
         product = self.db.rows("product.product").get(values.get("product_id") or 0, {})
         return {

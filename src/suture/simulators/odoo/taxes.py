@@ -40,7 +40,7 @@ class Taxed(NamedTuple):
     base: float
 
 
-class _Part(NamedTuple):
+class _TaxPart(NamedTuple):
     base: float
     taxes: dict[int, float]
 
@@ -64,33 +64,35 @@ def sums(amounts: Sequence[float]) -> float:
     return money(sum(amounts))
 
 
-def _raw(line: Priced) -> _Part:
+def _raw(line: Priced) -> _TaxPart:
     included = sum(tax.rate for tax in line.taxes if tax.included) / 100
     base = line.amount / (1 + included)
-    return _Part(base, {tax.id: base * tax.rate / 100 for tax in line.taxes})
+    return _TaxPart(base, {tax.id: base * tax.rate / 100 for tax in line.taxes})
 
 
-def _rounded(line: Priced) -> _Part:
+def _rounded(line: Priced) -> _TaxPart:
     amount = money(line.amount)
     included = sum(tax.rate for tax in line.taxes if tax.included) / 100
     taken = {tax.id: money(amount / (1 + included) * tax.rate / 100) for tax in line.taxes if tax.included}
     base = money(amount - sum(taken.values()))
-    return _Part(base, {tax.id: taken[tax.id] if tax.included else money(base * tax.rate / 100) for tax in line.taxes})
+    return _TaxPart(
+        base, {tax.id: taken[tax.id] if tax.included else money(base * tax.rate / 100) for tax in line.taxes}
+    )
 
 
-def _raw_17(line: Priced) -> _Part:
+def _raw_17(line: Priced) -> _TaxPart:
     part = _rounded(line)
-    return _Part(
+    return _TaxPart(
         part.base,
         {tax.id: part.taxes[tax.id] if tax.included else part.base * tax.rate / 100 for tax in line.taxes},
     )
 
 
-def _taxed(part: _Part, base: float) -> Taxed:
+def _taxed(part: _TaxPart, base: float) -> Taxed:
     return Taxed(part.base, money(part.base + sum(part.taxes.values())), base)
 
 
-def _shown_17(part: _Part, raw: _Part) -> Taxed:
+def _shown_17(part: _TaxPart, raw: _TaxPart) -> Taxed:
     return Taxed(part.base, money(part.base + sum(raw.taxes.values())), part.base)
 
 

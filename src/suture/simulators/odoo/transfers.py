@@ -1,7 +1,7 @@
 """Setting aside what a transfer will take, and carrying what it counted."""
 
 from suture.simulators.odoo.call import Call
-from suture.simulators.odoo.errors import UserError
+from suture.simulators.odoo.errors import OdooUserError
 from suture.simulators.odoo.quantities import carry, reserved
 from suture.simulators.odoo.stock_moves import lines_of_move, moves_of
 from suture.simulators.odoo.store import Row
@@ -29,7 +29,7 @@ def reserve(env: Call, move: Row) -> None:
 
 
 def finish(env: Call, picking: Row) -> list[tuple[Row, float]]:
-    """Carry what was counted; answers the moves that are short, and of how much. Raises `UserError` for a tracked
+    """Carry what was counted; answers the moves that are short, and of how much. Raises `OdooUserError` for a tracked
     product without a lot."""
     rest = []
     for move in moves_of(env, picking):
@@ -43,7 +43,7 @@ def finish(env: Call, picking: Row) -> list[tuple[Row, float]]:
 
 def cancel(env: Call, move: Row) -> None:
     if move["state"] == "done":
-        raise UserError("You cannot cancel a stock move that has been set to 'Done'.")
+        raise OdooUserError("You cannot cancel a stock move that has been set to 'Done'.")
     env.model(_MOVE).compute(move, {"state": "cancel"})
 
 
@@ -58,7 +58,7 @@ def _finish(env: Call, move: Row) -> None:
         lot = line.get("lot_id") or _new_lot(env, product, line)
         if product.get("tracking", "none") != "none" and not lot:
             named = env.model("product.product").compute_display_name(product)
-            raise UserError(f"You need to supply a Lot/Serial number for products {named}.")
+            raise OdooUserError(f"You need to supply a Lot/Serial number for products {named}.")
         carry(env, product["id"], line["location_id"], lot, -line["quantity"])
         carry(env, product["id"], line["location_dest_id"], lot, line["quantity"])
         env.model(_LINE).compute(line, {"lot_id": lot, "picked": True, "date": env.stamp})

@@ -12,7 +12,7 @@ from typing import Any
 
 from suture.core.ids import external_name
 from suture.simulators.observed import Journal, Standing
-from suture.simulators.odoo.database import Database
+from suture.simulators.odoo.database import SimulatedDatabase
 from suture.simulators.odoo.store import Effect, Row
 
 _LINE = "account.move.line"
@@ -47,7 +47,7 @@ _WHAT = {
 class Witness:
     """Writes the journal of one database, call by call."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: SimulatedDatabase) -> None:
         self.journal = Journal("odoo")
         self._db = db
 

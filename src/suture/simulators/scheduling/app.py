@@ -94,7 +94,7 @@ def _fhir_routes(register: Register) -> list[Route]:
     ]
 
 
-class Loss(msgspec.Struct, frozen=True):
+class LostAppointment(msgspec.Struct, frozen=True):
     """Which appointment somebody deletes."""
 
     appointment: str
@@ -103,7 +103,7 @@ class Loss(msgspec.Struct, frozen=True):
 def _control_routes(player: Player, register: Register) -> list[Route]:
     async def lose(request: Request) -> Response:
         try:
-            register.lose(msgspec.json.decode(await request.body(), type=Loss).appointment)
+            register.lose(msgspec.json.decode(await request.body(), type=LostAppointment).appointment)
         except msgspec.DecodeError as error:
             return json_response({"error": {"code": "invalid", "message": str(error)}}, 422)
         return json_response({})

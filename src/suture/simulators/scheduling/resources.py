@@ -10,12 +10,12 @@ from suture.simulators.clinic.day import (
     Address,
     AppointmentPlan,
     ClinicDay,
-    Facility,
-    Patient,
-    Payer,
+    ClinicFacility,
+    ClinicPatient,
+    ClinicPayer,
+    ClinicPractitioner,
+    ClinicService,
     PlannedLine,
-    Practitioner,
-    Service,
 )
 from suture.simulators.scheduling.story import Happening
 
@@ -66,7 +66,7 @@ def appointment(happening: Happening) -> Resource:
     }
 
 
-def patient(record: Patient) -> Resource:
+def patient(record: ClinicPatient) -> Resource:
     resource: Resource = {
         "resourceType": "Patient",
         "id": record.id,
@@ -87,7 +87,7 @@ def patient(record: Patient) -> Resource:
     return resource
 
 
-def practitioner(record: Practitioner) -> Resource:
+def practitioner(record: ClinicPractitioner) -> Resource:
     return {
         "resourceType": "Practitioner",
         "id": record.id,
@@ -97,7 +97,7 @@ def practitioner(record: Practitioner) -> Resource:
     }
 
 
-def location(record: Facility) -> Resource:
+def location(record: ClinicFacility) -> Resource:
     return {
         "resourceType": "Location",
         "id": record.code,
@@ -108,7 +108,7 @@ def location(record: Facility) -> Resource:
     }
 
 
-def organization(record: Payer) -> Resource:
+def organization(record: ClinicPayer) -> Resource:
     return {
         "resourceType": "Organization",
         "id": record.id,
@@ -159,7 +159,9 @@ def coverage(plan: AppointmentPlan) -> Resource:
     }
 
 
-def charge_item(plan: AppointmentPlan, number: int, line: PlannedLine, service: Service, currency: str) -> Resource:
+def charge_item(
+    plan: AppointmentPlan, number: int, line: PlannedLine, service: ClinicService, currency: str
+) -> Resource:
     resource: Resource = {
         "resourceType": "ChargeItem",
         "id": f"{plan.id}-{number}",
@@ -176,7 +178,7 @@ def charge_item(plan: AppointmentPlan, number: int, line: PlannedLine, service: 
     return resource
 
 
-def charge_items(plan: AppointmentPlan, services: dict[str, Service], day: ClinicDay) -> list[Resource]:
+def charge_items(plan: AppointmentPlan, services: dict[str, ClinicService], day: ClinicDay) -> list[Resource]:
     return [
         charge_item(plan, number, line, services[line.code], day.currency)
         for number, line in enumerate(plan.lines, start=1)

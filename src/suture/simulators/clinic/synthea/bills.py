@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from suture.core.money import round_money
-from suture.simulators.clinic.day import Payer
+from suture.simulators.clinic.day import ClinicPayer
 from suture.simulators.clinic.synthea import resources as fhir
 from suture.simulators.clinic.synthea.shelf import Unusable
 
@@ -35,7 +35,7 @@ class Bill(msgspec.Struct, frozen=True):
     """One claim: the encounter it is for, who is asked to pay (None: the patient), its items and its payments."""
 
     encounter: str
-    payer: Payer | None
+    payer: ClinicPayer | None
     currency: str
     items: tuple[PricedItem, ...]
     payments: tuple[Decimal, ...] = ()
@@ -88,11 +88,11 @@ def _priced(item: fhir.ClaimItem, price: Decimal, category: str) -> PricedItem:
     return PricedItem(coding.system, coding.code, price, f"{category} {coding.code}")
 
 
-def _payer(claim: fhir.Claim) -> Payer | None:
+def _payer(claim: fhir.Claim) -> ClinicPayer | None:
     name = claim.insurance[0].coverage.display if claim.insurance else ""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:50]
     if not slug:
         raise Unusable("names no insurer")
     if slug == _SELF_PAY:
         return None
-    return Payer(id=f"payer-{slug}", name=name.replace("_", " ").title() if name.islower() else name)
+    return ClinicPayer(id=f"payer-{slug}", name=name.replace("_", " ").title() if name.islower() else name)

@@ -29,7 +29,7 @@ class Skipped(msgspec.Struct, frozen=True, kw_only=True):
         return f"{place}: {self.reason}"
 
 
-class Record(msgspec.Struct, frozen=True):
+class SourceRecord(msgspec.Struct, frozen=True):
     """One resource, not yet understood, and where it was found."""
 
     kind: str
@@ -54,17 +54,17 @@ class _Head(msgspec.Struct, rename="camel"):
     id: str = ""
 
 
-class _Bundle(msgspec.Struct):
+class _SyntheaBundle(msgspec.Struct):
     """Entries stay raw, so that a bad one spoils only itself."""
 
     entry: list[msgspec.Raw] = []
 
 
-class _Entry(msgspec.Struct):
+class _SyntheaEntry(msgspec.Struct):
     resource: msgspec.Raw
 
 
-def read_folder(folder: Path, kinds: Collection[str], skip: Skip) -> Iterator[Record]:
+def read_folder(folder: Path, kinds: Collection[str], skip: Skip) -> Iterator[SourceRecord]:
     """The resources of `kinds` in all files below `folder`, in the order of their names."""
     for path in sorted(folder.rglob("*")):
         file = str(path.relative_to(folder))
@@ -78,13 +78,13 @@ def read_folder(folder: Path, kinds: Collection[str], skip: Skip) -> Iterator[Re
                 yield record
 
 
-def _record(body: bytes | msgspec.Raw, file: str, where: str, skip: Skip) -> Record | None:
+def _record(body: bytes | msgspec.Raw, file: str, where: str, skip: Skip) -> SourceRecord | None:
     try:
         head = msgspec.json.decode(body, type=_Head)
     except _NOT_JSON as error:
         skip(Skipped(file=file, where=where, reason=reason_of(error)))
         return None
-    return Record(head.resource_type, head.id, body, file, where)
+    return SourceRecord(head.resource_type, head.id, body, file, where)
 
 
 def _lines(path: Path, file: str, skip: Skip) -> Iterator[tuple[str, bytes]]:
@@ -106,14 +106,14 @@ def _entries(path: Path, file: str, skip: Skip) -> Iterator[tuple[str, bytes | m
         if msgspec.json.decode(content, type=_Head).resource_type != "Bundle":
             yield "", content
             return
-        entries = msgspec.json.decode(content, type=_Bundle).entry
+        entries = msgspec.json.decode(content, type=_SyntheaBundle).entry
     except (*_UNREADABLE, *_NOT_JSON) as error:
         skip(Skipped(file=file, reason=reason_of(error)))
         return
     for number, entry in enumerate(entries, start=1):
         where = f"entry {number}"
         try:
-            yield where, msgspec.json.decode(entry, type=_Entry).resource
+            yield where, msgspec.json.decode(entry, type=_SyntheaEntry).resource
         except _NOT_JSON as error:
             skip(Skipped(file=file, where=where, reason=reason_of(error)))
 

@@ -12,13 +12,13 @@ import msgspec
 from suture.simulators.clinic.day import (
     AppointmentPlan,
     ClinicDay,
+    ClinicService,
     PlannedLine,
     PlannedPayment,
-    Service,
 )
 from suture.simulators.clinic.synthea.files import Skipped
 from suture.simulators.clinic.synthea.shelf import Shelf
-from suture.simulators.clinic.synthea.visits import Visit, read_visits
+from suture.simulators.clinic.synthea.visits import SyntheaVisit, read_visits
 
 OPENS = time(8, 0, tzinfo=UTC)
 OPEN_FOR = timedelta(hours=9)
@@ -49,7 +49,7 @@ def load(folder: Path, *, day: date, limit: int | None = None) -> Loaded:
     return Loaded(_day(visits, day), tuple(shelf.skipped), shelf.duplicates)
 
 
-def _day(visits: Sequence[Visit], day: date) -> ClinicDay:
+def _day(visits: Sequence[SyntheaVisit], day: date) -> ClinicDay:
     services = _services(visits)
     return ClinicDay(
         day=day,
@@ -65,16 +65,18 @@ def _day(visits: Sequence[Visit], day: date) -> ClinicDay:
     )
 
 
-def _services(visits: Sequence[Visit]) -> dict[str, Service]:
+def _services(visits: Sequence[SyntheaVisit]) -> dict[str, ClinicService]:
     """Each code as a service; the price that it had first is its list price."""
-    services: dict[str, Service] = {}
+    services: dict[str, ClinicService] = {}
     for item in (item for visit in visits for item in visit.items):
         if item.code not in services:
-            services[item.code] = Service(code_system=item.system, code=item.code, name=item.name, price=item.price)
+            services[item.code] = ClinicService(
+                code_system=item.system, code=item.code, name=item.name, price=item.price
+            )
     return services
 
 
-def _spread(visits: Sequence[Visit], day: date) -> Iterator[tuple[Visit, datetime]]:
+def _spread(visits: Sequence[SyntheaVisit], day: date) -> Iterator[tuple[SyntheaVisit, datetime]]:
     """Visits with their start on the day's clock: evenly over the opening hours, in the order of their own times."""
     opening = datetime.combine(day, OPENS)
     for number, visit in enumerate(visits):
@@ -82,7 +84,7 @@ def _spread(visits: Sequence[Visit], day: date) -> Iterator[tuple[Visit, datetim
         yield visit, opening + timedelta(seconds=seconds)
 
 
-def _appointment(visit: Visit, start: datetime, services: Mapping[str, Service]) -> AppointmentPlan:
+def _appointment(visit: SyntheaVisit, start: datetime, services: Mapping[str, ClinicService]) -> AppointmentPlan:
     return AppointmentPlan(
         id=visit.id,
         patient=visit.patient.id,
@@ -97,14 +99,14 @@ def _appointment(visit: Visit, start: datetime, services: Mapping[str, Service])
     )
 
 
-def _lines(visit: Visit, services: Mapping[str, Service]) -> Iterator[PlannedLine]:
+def _lines(visit: SyntheaVisit, services: Mapping[str, ClinicService]) -> Iterator[PlannedLine]:
     counted = Counter((item.code, item.price) for item in visit.items)
     for (code, price), count in counted.items():
         agreed = None if services[code].price == price else price
         yield PlannedLine(code=code, quantity=Decimal(count), unit_price=agreed)
 
 
-def _payments(visit: Visit) -> Iterator[PlannedPayment]:
+def _payments(visit: SyntheaVisit) -> Iterator[PlannedPayment]:
     """The claims' payments; the last is cut where together they would exceed the visit's total."""
     still_open = visit.total
     for bill in visit.bills:

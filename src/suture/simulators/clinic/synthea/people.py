@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from datetime import date
 
-from suture.simulators.clinic.day import Address, Facility, Patient, Practitioner
+from suture.simulators.clinic.day import Address, ClinicFacility, ClinicPatient, ClinicPractitioner
 from suture.simulators.clinic.synthea import resources as fhir
 from suture.simulators.clinic.synthea.shelf import Unusable
 
 NPI_SYSTEM = "http://hl7.org/fhir/sid/us-npi"
 
 
-def patient(record_id: str, resource: fhir.Patient) -> Patient:
+def patient(record_id: str, resource: fhir.Patient) -> ClinicPatient:
     name = _official(resource.name)
     numbers = (known.value for known in resource.identifier if known.type.first.code == "MR")
     language = resource.communication[0].language.first.code if resource.communication else ""
-    return Patient(
+    return ClinicPatient(
         id=record_id,
         mrn=next(numbers, "") or record_id,
         family=name.family,
@@ -25,18 +25,18 @@ def patient(record_id: str, resource: fhir.Patient) -> Patient:
     )
 
 
-def practitioner(record_id: str, resource: fhir.Practitioner) -> Practitioner:
+def practitioner(record_id: str, resource: fhir.Practitioner) -> ClinicPractitioner:
     name = _official(resource.name)
     numbers = (known.value for known in resource.identifier if known.system == NPI_SYSTEM)
-    return Practitioner(
+    return ClinicPractitioner(
         id=record_id, npi=next(numbers, "") or record_id, family=name.family, given=" ".join(name.given)
     )
 
 
-def facility(record_id: str, resource: fhir.Organization) -> Facility:
+def facility(record_id: str, resource: fhir.Organization) -> ClinicFacility:
     if not resource.name:
         raise Unusable("has no name")
-    return Facility(code=record_id, name=resource.name)
+    return ClinicFacility(code=record_id, name=resource.name)
 
 
 def _official(names: Sequence[fhir.HumanName]) -> fhir.HumanName:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from suture.simulators.clinic.synthea.files import Record, Skipped, read_folder, reason_of
+from suture.simulators.clinic.synthea.files import Skipped, SourceRecord, read_folder, reason_of
 from suture.simulators.clinic.synthea.resources import KINDS
 
 # FHIR allows 64 characters; ours need room for a suffix.
@@ -26,7 +26,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.skipped: list[Skipped] = []
         self.duplicates = 0
-        self._shelves: dict[str, dict[str, tuple[Record, Any]]] = {kind: {} for kind in KINDS}
+        self._shelves: dict[str, dict[str, tuple[SourceRecord, Any]]] = {kind: {} for kind in KINDS}
         self._named: dict[tuple[str, str], str] = {}
         for record in read_folder(folder, KINDS, self.skipped.append):
             self._put(record)
@@ -50,7 +50,7 @@ class Shelf:
             return self._named.get((kind, reference.rpartition("|")[2]), "")
         return re.split(r"[/:]", reference)[-1]
 
-    def _put(self, record: Record) -> None:
+    def _put(self, record: SourceRecord) -> None:
         if not _ID.match(record.id):
             self.skipped.append(record.skipped("not as FHIR R4 has it: no usable id"))
         elif record.id in self._shelves[record.kind]:
@@ -58,7 +58,7 @@ class Shelf:
         else:
             self._read(record)
 
-    def _read(self, record: Record) -> None:
+    def _read(self, record: SourceRecord) -> None:
         try:
             resource = msgspec.json.decode(record.body, type=KINDS[record.kind])
         except (msgspec.DecodeError, RecursionError) as error:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
-from suture.simulators.clinic.day import Facility, Patient, Payer, Practitioner
+from suture.simulators.clinic.day import ClinicFacility, ClinicPatient, ClinicPayer, ClinicPractitioner
 from suture.simulators.clinic.synthea import people
 from suture.simulators.clinic.synthea import resources as fhir
 from suture.simulators.clinic.synthea.bills import Bill, PricedItem, cents, make_bill
@@ -17,19 +17,19 @@ USUAL_MINUTES, LONGEST_MINUTES = 15, 60
 Found = TypeVar("Found")
 
 
-class Visit(NamedTuple):
+class SyntheaVisit(NamedTuple):
     """An encounter whose references all lead somewhere."""
 
     id: str
     began: datetime
     minutes: int
-    patient: Patient
-    practitioner: Practitioner
-    facility: Facility
+    patient: ClinicPatient
+    practitioner: ClinicPractitioner
+    facility: ClinicFacility
     bills: Sequence[Bill]
 
     @property
-    def payer(self) -> Payer | None:
+    def payer(self) -> ClinicPayer | None:
         """A visit has one payer: that of its first claim."""
         return self.bills[0].payer
 
@@ -42,21 +42,21 @@ class Visit(NamedTuple):
         return sum((item.price for item in self.items), Decimal(0))
 
 
-def read_visits(shelf: Shelf) -> Collection[Visit]:
+def read_visits(shelf: Shelf) -> Collection[SyntheaVisit]:
     """Every finished encounter that has a usable claim; the others are noted on the shelf."""
     patients = shelf.make("Patient", people.patient)
     practitioners = shelf.make("Practitioner", people.practitioner)
     facilities = shelf.make("Organization", people.facility)
     bills = _bills_by_encounter(shelf)
 
-    def visit(encounter_id: str, encounter: fhir.Encounter) -> Visit:
+    def visit(encounter_id: str, encounter: fhir.Encounter) -> SyntheaVisit:
         if encounter.status != "finished":
             raise Unusable("is not finished")
         if not encounter.participant:
             raise Unusable("has no participant")
         if encounter_id not in bills:
             raise Unusable("has no usable claim")
-        return Visit(
+        return SyntheaVisit(
             encounter_id,
             *_period(encounter.period),
             _follow(shelf, "Patient", encounter.subject, patients),
