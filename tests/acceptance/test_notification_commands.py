@@ -60,6 +60,7 @@ async def test_a_trial_says_what_was_answered_and_doctor_tries_the_server(
     assert (status, "the mail server took it" in told, "250 2.0.0 queued as 1" in told) == (0, True, True), told
     (mail,) = mail_server.mails
     assert (mail["To"], mail["Subject"]) == ("ann@example.org", "Suture: This is a trial: nothing is to be done")
+    assert mail.get_content().splitlines()[0] == "1 trial"
     status, told = await run("notifications", "test", "eve")
     assert (status, "there is no person eve" in told) == (2, True), told
     status, told = await run("notifications", "test", "--webhook", "pagr")

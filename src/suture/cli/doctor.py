@@ -68,7 +68,9 @@ async def _collect() -> list[DoctorFinding]:
         _within("backbone", _START_NATS, _backbone(settings)),
         _systems(catalogue, secrets),
         _secrets(settings, catalogue, secrets),
-        _mail(settings, catalogue, secrets),
+        _within(
+            "mail server", "Check that it runs, and its address in the catalogue.", _mail(settings, catalogue, secrets)
+        ),
     ]
     told = await asyncio.gather(*looks)
     return [

@@ -3,6 +3,7 @@ what a patient is called, or by which reference one is known."""
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -32,7 +33,9 @@ class Matter(msgspec.Struct, frozen=True, kw_only=True):
         return f"/interfaces/{self.interface}"
 
 
-HEADINGS: dict[Kind, tuple[str, str]] = {
+Told = Kind | Literal["trial"]
+"""What a line of a message is about: a matter's kind, or that somebody tries a way."""
+HEADINGS: dict[Told, tuple[str, str]] = {
     "assigned": ("exception was assigned", "exceptions were assigned"),
     "deadline_near": ("deadline is near", "deadlines are near"),
     "deadline_passed": ("deadline has passed", "deadlines have passed"),
@@ -41,6 +44,7 @@ HEADINGS: dict[Kind, tuple[str, str]] = {
     "away": ("system does not answer", "systems do not answer"),
     "silent": ("interface is silent", "interfaces are silent"),
     "burning": ("objective is at risk", "objectives are at risk"),
+    "trial": ("trial", "trials"),
 }
 """What a message calls one of a kind, and several."""
 
@@ -67,7 +71,7 @@ def _where(matter: Matter) -> str:
     return "".join(f", {part}" for part in parts)
 
 
-def summary(kinds: Iterable[Kind]) -> str:
+def summary(kinds: Iterable[Told]) -> str:
     """What a message is about, by how many of each kind."""
     told = list(kinds)
     counted = {kind: told.count(kind) for kind in HEADINGS if kind in told}

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import msgspec
 
-from suture.catalogue.notifications import Kind
+from suture.notify.matters import Told
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
     """One notice as it is told: a line of text and the console's page of it, beside what a machine wants to know."""
 
-    kind: Kind
+    kind: Told
     text: str
     path: str
     since: datetime

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from suture.catalogue.notifications import Kind
-from suture.notify.matters import HEADINGS, summary
+from suture.notify.matters import HEADINGS, Told, summary
 from suture.notify.port import Note, Outgoing
 
 _MOST_LINES = 20
@@ -32,7 +31,7 @@ class Wording(msgspec.Struct, frozen=True):
         told = f"You are told this by the notifications of {self.organisation}'s catalogue: {self.console}/account\n"
         return "\n".join([*parts, "-- ", told])
 
-    def _part(self, kind: Kind, notes: Sequence[Note]) -> str:
+    def _part(self, kind: Told, notes: Sequence[Note]) -> str:
         lines = [f"{len(notes):,} {HEADINGS[kind][len(notes) != 1]}", ""]
         for note in notes[:_MOST_LINES]:
             lines += [note.text, f"  {self.console}{note.path}", ""]
