@@ -134,9 +134,9 @@ class Bench:
             if json2
             else JsonRpc(http, server["db"], server["login"], server["api_key"])
         )
-        books = await ledger._server.books(None)
-        order, setting = an_order("A"), await books.setting()
-        analytic = await books.parties.analytic(setting, order.facility, "Practitioner/suture-test-")
+        session = await ledger._server.session(None)
+        order, setting = an_order("A"), await session.setting()
+        analytic = await session.parties.analytic(setting, order.facility, "Practitioner/suture-test-")
         told = f"Odoo {version}, {'JSON-2' if json2 else 'JSON-RPC'}"
         return cls(ledger, Odoo(transport, major, 1), told, setting, analytic)
 

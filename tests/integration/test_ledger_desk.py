@@ -327,6 +327,6 @@ async def test_a_payer_is_named_as_its_owner_told(desk: CommandContext, ledger: 
     told = a_remittance("R1", a_claim("lost"), payer=owners.reference)
     shouted = Payer(reference=owners.reference, name="AS ITS OWNR")
     await commands.book_remittance(desk, ADA, ledger, told, shouted, progress=lambda _: None)
-    books = await ledger._server.books(None)
-    (found,) = await books.odoo.search("res.partner", [["ref", "=", owners.reference]], ["name"])
+    session = await ledger._server.session(None)
+    (found,) = await session.odoo.search("res.partner", [["ref", "=", owners.reference]], ["name"])
     assert found["name"] == owners.name

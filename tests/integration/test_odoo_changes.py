@@ -235,9 +235,9 @@ async def test_what_odoos_own_module_reads_back_in_its_transaction_is_no_change(
 async def test_an_archived_product_is_archived_and_not_deleted(clinic: Clinic, knows: bool) -> None:
     (product,) = await clinic.person.search("product.product", [["default_code", "=", VISIT]], ["name"])
     await clinic.person.do("product.product", "write", [product["id"]], vals={"active": False})
-    books = await clinic.ledger._server.books(None)
+    session = await clinic.ledger._server.session(None)
     if not knows:
-        books.finder.forget([external_id("product", VISIT)])
+        session.finder.forget([external_id("product", VISIT)])
     (found,) = [one async for one in clinic.ledger.master_data() if one.reference == VISIT]
     assert (found.state, found.record) == ("archived", product["id"])
 

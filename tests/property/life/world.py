@@ -181,10 +181,10 @@ class Worker:
 
     def forget(self) -> None:
         """What a new worker doesn't know: which of the life's documents stand in Odoo."""
-        books = self.ledger._server._books.get(None)
-        if books is not None:
-            books.finder.forget(external_id(kind, self._world.appointment) for kind in _DOCUMENTS)
-            books.finder.forget(external_id("payment", payment.id) for payment in self._world.payments)
+        session = self.ledger._server._sessions.get(None)
+        if session is not None:
+            session.finder.forget(external_id(kind, self._world.appointment) for kind in _DOCUMENTS)
+            session.finder.forget(external_id("payment", payment.id) for payment in self._world.payments)
 
     async def stop(self) -> None:
         """Whatever it holds is over."""

@@ -132,8 +132,8 @@ class OdooLedger:
 
     async def health(self) -> Health:
         try:
-            books = await self._server.books(self._company)
-            return await health.examine(books, self.name, self._server.version)
+            session = await self._server.session(self._company)
+            return await health.examine(session, self.name, self._server.version)
         except Failure as failure:
             words = f"{failure.message}. {failure.remedy}".strip()
             version = self._server.version
@@ -143,12 +143,12 @@ class OdooLedger:
         await self._server.http.close()
 
     async def prepare(self, plan: LedgerPlan) -> Sequence[str]:
-        return await prepare.prepare(await self._server.books(self._company), plan)
+        return await prepare.prepare(await self._server.session(self._company), plan)
 
     async def register(self, partner: LedgerPartner) -> Registered:
-        books = await self._server.books(self._company)
+        session = await self._server.session(self._company)
         with writes_noted():
-            return (await books.parties.ensure_partners([partner]))[partner.reference]
+            return (await session.parties.ensure_partners([partner]))[partner.reference]
 
     async def draft_invoice(self, order: InvoiceOrder) -> DraftedInvoice:
         return await self._server.do(_DRAFT, self._company, order)
@@ -160,7 +160,7 @@ class OdooLedger:
         return await self._server.do(_CREDIT, self._company, order)
 
     async def check_cancellable(self, appointment: str) -> None:
-        await credits.check_cancellable(await self._server.books(self._company), appointment)
+        await credits.check_cancellable(await self._server.session(self._company), appointment)
 
     async def cancel_invoice(self, appointment: str, on: date) -> str:
         return await self._server.do(_CANCEL, self._company, credits.Cancellation(appointment, on))
@@ -188,9 +188,9 @@ class OdooLedger:
         partners: Sequence[LedgerPartner],
         progress: Callable[[RemittanceProgress], None] = lambda _: None,
     ) -> PostedRemittance:
-        books = await self._server.books(self._company)
+        session = await self._server.session(self._company)
         with writes_noted():
-            return await post_remittance(books, remittance, partners, progress)
+            return await post_remittance(session, remittance, partners, progress)
 
     async def consume_stock(self, order: StockOrder) -> StockDocument:
         return await self._server.do(_CONSUME, self._company, order)
@@ -208,21 +208,21 @@ class OdooLedger:
         return await self._server.do(_UNBILLED, self._company, order)
 
     async def undo_unbilled(self, period: str, on: date) -> None:
-        books = await self._server.books(self._company)
+        session = await self._server.session(self._company)
         with writes_noted():
-            await unbilled.undo(books, period, on)
+            await unbilled.undo(session, period, on)
 
     async def reverse_twin(self, key: str, number: str, on: date) -> LedgerEntry:
-        books = await self._server.books(self._company)
+        session = await self._server.session(self._company)
         with writes_noted():
-            return await duplicate_payments.reverse(books, duplicate_payments.Twin(key, number, on))
+            return await duplicate_payments.reverse(session, duplicate_payments.Twin(key, number, on))
 
     async def forget(self, kind: DocumentKind, key: str) -> None:
-        books = await self._server.books(self._company)
+        session = await self._server.session(self._company)
         names = [external_id(name, key) for name in _NAMES[kind]]
-        books.finder.forget(names)
+        session.finder.forget(names)
         for name in names:
-            await books.crosswalk.forget(name)
+            await session.crosswalk.forget(name)
 
     def document_of(self, name: str) -> DocumentKind | None:
         return document_of(name)
@@ -232,46 +232,46 @@ class OdooLedger:
 
     async def facts(self, span: Span | None = None) -> AsyncIterator[JournalFact]:
         chosen = facts.DocumentSelection() if span is None else facts.dated(span)
-        async for fact in facts.facts(await self._server.books(self._company), chosen):
+        async for fact in facts.facts(await self._server.session(self._company), chosen):
             yield fact
 
     async def facts_of(self, appointments: Sequence[str], payments: Sequence[str] = ()) -> AsyncIterator[JournalFact]:
         chosen = facts.keyed(appointments, payments)
-        async for fact in facts.facts(await self._server.books(self._company), chosen):
+        async for fact in facts.facts(await self._server.session(self._company), chosen):
             yield fact
 
     async def master_data(self) -> AsyncIterator[MasterRecord]:
-        async for record in master_data.master_data(await self._server.books(self._company)):
+        async for record in master_data.master_data(await self._server.session(self._company)):
             yield record
 
     async def adopt(self, reference: str) -> MasterRecord | None:
-        return await master_data.adopt(await self._server.books(self._company), reference)
+        return await master_data.adopt(await self._server.session(self._company), reference)
 
     def how_to_lock(self, until: date) -> str:
         return f"In Odoo: Accounting, Lock Dates: lock everything until {until}"
 
     async def locked_until(self) -> date | None:
-        books = await self._server.books(self._company)
-        locks = await books.poster.reread_locks()
+        session = await self._server.session(self._company)
+        locks = await session.poster.reread_locks()
         until = max(locks.everything, locks.sales)
         return None if until == date.min else until
 
     async def balances(self, until: date) -> Sequence[Balance]:
-        return await balances.balances(await self._server.books(self._company), until)
+        return await balances.balances(await self._server.session(self._company), until)
 
     async def open_items(self) -> AsyncIterator[OpenItem]:
-        async for one in balances.open_items(await self._server.books(self._company)):
+        async for one in balances.open_items(await self._server.session(self._company)):
             yield one
 
     async def running_low(self) -> Sequence[RunningLow]:
-        return await procurement.running_low(await self._server.books(self._company))
+        return await procurement.running_low(await self._server.session(self._company))
 
     async def receipts(self, since: date) -> AsyncIterator[GoodsReceipt]:
-        async for receipt in procurement.receipts(await self._server.books(self._company), since):
+        async for receipt in procurement.receipts(await self._server.session(self._company), since):
             yield receipt
 
     async def changes(self, cursor: str | None) -> ChangePage:
-        return await changes.changes(await self._server.books(self._company), cursor)
+        return await changes.changes(await self._server.session(self._company), cursor)
 
 
 def connect(to: Connecting) -> OdooLedger:

@@ -91,7 +91,7 @@ class OdooServer:
         self._crosswalk = crosswalk
         self._transport: Transport | None = None
         self._major = 0
-        self._books: dict[str | None, CompanySession] = {}
+        self._sessions: dict[str | None, CompanySession] = {}
         self._connecting = asyncio.Lock()
         self._gathered: dict[Flow[Any, Any], Gather[_GatheredOrder, Any]] = {}
 
@@ -103,17 +103,17 @@ class OdooServer:
         outcome: Result | Failure = await gather(_GatheredOrder(company, item))
         return unwrap(outcome)
 
-    async def books(self, company: str | None) -> CompanySession:
+    async def session(self, company: str | None) -> CompanySession:
         """The books of a company, by name; None is the catalogue's, or the integration user's own."""
         async with self._connecting:
-            if company not in self._books:
+            if company not in self._sessions:
                 transport = await self._connect()
                 identifier = await _company_id(transport, company or self._company)
                 odoo = Odoo(transport, self._major, identifier, main=company is None)
-                self._books[company] = CompanySession(
+                self._sessions[company] = CompanySession(
                     odoo, self._organisation, self._clock, self._plan(company), self._crosswalk
                 )
-            return self._books[company]
+            return self._sessions[company]
 
     async def ping(self) -> None:
         """One cheap call with the credentials; unlike signing in, Odoo keeps no note of it."""
@@ -129,15 +129,15 @@ class OdooServer:
 
     def _gather(self, flow: Flow[Any, Any]) -> Gather[_GatheredOrder, Any]:
         async def flush(orders: Sequence[_GatheredOrder]) -> Sequence[Any]:
-            books = await self.books(orders[0].company)
+            session = await self.session(orders[0].company)
             items = [order.item for order in orders]
             with writes_noted():
                 try:
-                    return await flow.run(books, items)
+                    return await flow.run(session, items)
                 except Failure as failure:
-                    if not _was_outdated(books, failure):
-                        raise await _for_a_lock(books, flow, items, failure) or failure from failure
-                return await flow.run(books, items)
+                    if not _was_outdated(session, failure):
+                        raise await _for_a_lock(session, flow, items, failure) or failure from failure
+                return await flow.run(session, items)
 
         return Gather(
             flush,
@@ -174,24 +174,24 @@ async def _company_id(transport: Transport, name: str | None) -> int:
 
 
 async def _for_a_lock(
-    books: CompanySession, flow: Flow[Item, Result], items: Sequence[Item], failure: Failure
+    session: CompanySession, flow: Flow[Item, Result], items: Sequence[Item], failure: Failure
 ) -> Rejected | None:
     """Odoo's refusals don't say that a period is locked: one order alone that is dated in such a one is told so, by the
     lock dates as they are now."""
     if failure.code not in ("refused_by_odoo", "not_importable") or len(items) > 1 or flow.day is None:
         return None
-    locks = await books.poster.reread_locks()
+    locks = await session.poster.reread_locks()
     return period_locked(str(flow.record(items[0])), flow.day(items[0]), max(locks.everything, locks.sales))
 
 
-def _was_outdated(books: CompanySession, failure: Failure) -> bool:
+def _was_outdated(session: CompanySession, failure: Failure) -> bool:
     """Whether a failure says that our picture of Odoo is old. It is forgotten then, and the work worth another try."""
     if failure.code in ("not_prepared", "adjustment_unmapped"):
-        books.forget_setting()
+        session.forget_setting()
         return failure.code == "not_prepared"
     if failure.code == "not_in_odoo":
-        books.articles.forget()
+        session.articles.forget()
         if external_id("partner", "") in failure.message:
-            books.parties.forget()
+            session.parties.forget()
             return True
     return False

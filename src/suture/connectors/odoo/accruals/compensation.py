@@ -24,18 +24,18 @@ class Reversal(msgspec.Struct, frozen=True):
     on: date
 
 
-async def accrue(books: CompanySession, orders: Sequence[AccrualOrder]) -> Sequence[LedgerEntry | Failure]:
-    setting = await books.setting()
-    await books.parties.ensure_practitioners(setting, {o.practitioner: o.practitioner_name for o in orders})
-    people = await books.parties.ensure_partners(_practitioner(order) for order in orders)
+async def accrue(session: CompanySession, orders: Sequence[AccrualOrder]) -> Sequence[LedgerEntry | Failure]:
+    setting = await session.setting()
+    await session.parties.ensure_practitioners(setting, {o.practitioner: o.practitioner_name for o in orders})
+    people = await session.parties.ensure_partners(_practitioner(order) for order in orders)
     drafts = {
         order.appointment: Draft(
             entries.accrual(
                 order,
                 setting,
-                await books.parties.analytic(setting, order.facility, order.practitioner),
+                await session.parties.analytic(setting, order.facility, order.practitioner),
                 partner,
-                books.organisation,
+                session.organisation,
             ),
             order.amount,
             day=order.on,
@@ -43,7 +43,7 @@ async def accrue(books: CompanySession, orders: Sequence[AccrualOrder]) -> Seque
         for order in orders
         if (partner := people[order.practitioner].partner)
     }
-    booked = await book(books, list(drafts.values()))
+    booked = await book(session, list(drafts.values()))
     return [
         entry_of(booked[drafts[o.appointment].name]) if o.appointment in drafts else partner_deleted(o.practitioner)
         for o in orders
@@ -57,31 +57,31 @@ def _practitioner(order: AccrualOrder) -> LedgerPartner:
     )
 
 
-async def reverse(books: CompanySession, reversals: Sequence[Reversal]) -> Sequence[LedgerEntry | Failure]:
+async def reverse(session: CompanySession, reversals: Sequence[Reversal]) -> Sequence[LedgerEntry | Failure]:
     """A posted accrual gets its reversing entry, a draft one is cancelled; what never was needs nothing."""
-    setting = await books.setting()
-    ids = await books.moves("accrual", [r.appointment for r in reversals])
-    heads = await books.odoo.read("account.move", list(ids.values()), _HEAD_FIELDS) if ids else {}
+    setting = await session.setting()
+    ids = await session.moves("accrual", [r.appointment for r in reversals])
+    heads = await session.odoo.read("account.move", list(ids.values()), _HEAD_FIELDS) if ids else {}
     drafts = [identifier for identifier, head in heads.items() if head["state"] == "draft"]
     if drafts:
-        await books.odoo.do("account.move", "button_cancel", drafts)
+        await session.odoo.do("account.move", "button_cancel", drafts)
     posted = {
         r.appointment: (heads[ids[r.appointment]], r.on)
         for r in reversals
         if r.appointment in ids and heads.get(ids[r.appointment], {}).get("state") == "posted"
     }
-    turned = await _turn(books, posted)
+    turned = await _turn(session, posted)
     nothing = LedgerEntry(number="", amount=Money(Decimal(0), setting.currency))
     return [turned.get(r.appointment, nothing) for r in reversals]
 
 
-async def _turn(books: CompanySession, posted: dict[str, tuple[Row, date]]) -> dict[str, LedgerEntry | Failure]:
-    lines = await lines_of(books, [head["id"] for head, _ in posted.values()])
+async def _turn(session: CompanySession, posted: dict[str, tuple[Row, date]]) -> dict[str, LedgerEntry | Failure]:
+    lines = await lines_of(session, [head["id"] for head, _ in posted.values()])
     reversals = {
         appointment: entries.reversal(
-            "accrual_reversal", appointment, head, lines[head["id"]], on=on, organisation=books.organisation
+            "accrual_reversal", appointment, head, lines[head["id"]], on=on, organisation=session.organisation
         )
         for appointment, (head, on) in posted.items()
     }
-    booked = await book(books, [Draft(document, None) for document in reversals.values()])
+    booked = await book(session, [Draft(document, None) for document in reversals.values()])
     return {appointment: entry_of(booked[document.name]) for appointment, document in reversals.items()}

@@ -45,12 +45,12 @@ class Booked:
         return abs(sum((one.residual for one in facing), Decimal(0)))
 
 
-async def book(books: CompanySession, drafts: Sequence[Draft]) -> dict[str, Booked | Failure]:
+async def book(session: CompanySession, drafts: Sequence[Draft]) -> dict[str, Booked | Failure]:
     """Each entry by external id. Again: the same entries are found, and what is still open is reconciled."""
-    await mark_items(books, [settles for draft in drafts if len(draft.settles) > 1 for settles in draft.settles])
-    written = await books.write("account.move", [draft.document for draft in drafts])
+    await mark_items(session, [settles for draft in drafts if len(draft.settles) > 1 for settles in draft.settles])
+    written = await session.write("account.move", [draft.document for draft in drafts])
     moves = {d.name: outcome for d, outcome in zip(drafts, written, strict=True) if isinstance(outcome, int)}
-    posted = await books.post(
+    posted = await session.post(
         moves,
         {d.name: d.total for d in drafts if d.total is not None},
         ordered={d.name: d.day for d in drafts if d.day is not None},
@@ -58,8 +58,8 @@ async def book(books: CompanySession, drafts: Sequence[Draft]) -> dict[str, Book
     )
     done = {name: row for name, row in posted.items() if not isinstance(row, Failure)}
     settling = [draft for draft in drafts if draft.name in done and draft.settles]
-    items = await _settle(books, settling, [moves[draft.name] for draft in settling])
-    codes = (await books.setting()).codes()
+    items = await _settle(session, settling, [moves[draft.name] for draft in settling])
+    codes = (await session.setting()).codes()
     refused = {d.name: o for d, o in zip(drafts, written, strict=True) if isinstance(o, Failure)}
     refused |= {name: row for name, row in posted.items() if isinstance(row, Failure)}
     booked = {
@@ -86,23 +86,23 @@ def _sets(drafts: Sequence[Draft], moves: Mapping[str, int]) -> list[list[Any]]:
     ]
 
 
-async def _settle(books: CompanySession, drafts: Sequence[Draft], moves: Sequence[int]) -> dict[int, list[Item]]:
+async def _settle(session: CompanySession, drafts: Sequence[Draft], moves: Sequence[int]) -> dict[int, list[Item]]:
     """Reconcile what the marks did not, and answer the entries' items as they are then."""
-    items = await items_of(books, moves)
+    items = await items_of(session, moves)
     own = {one.mark: one for of in items.values() for one in of if one.mark and not one.settled}
     own |= _begun(drafts, moves, items)
     late = [settles for draft in drafts for settles in draft.settles if settles.items and settles.mark in own]
     if not late:
-        await clear_marks(books, [one for of in items.values() for one in of])
+        await clear_marks(session, [one for of in items.values() for one in of])
         return items
-    now = await items_of(books, [one.move for settles in late for one in settles.items])
+    now = await items_of(session, [one.move for settles in late for one in settles.items])
     lines = {one.line: one for of in now.values() for one in of}
     await match(
-        books,
+        session,
         [([lines[one.line] for one in s.items if one.line in lines], [own[s.mark]]) for s in late],
     )
-    now = items | await items_of(books, moves)
-    await clear_marks(books, [one for of in now.values() for one in of])
+    now = items | await items_of(session, moves)
+    await clear_marks(session, [one for of in now.values() for one in of])
     return now
 
 

@@ -89,32 +89,32 @@ def item(row: Row) -> Item:
     )
 
 
-async def items_of(books: CompanySession, moves: Iterable[int]) -> dict[int, list[Item]]:
+async def items_of(session: CompanySession, moves: Iterable[int]) -> dict[int, list[Item]]:
     """The items on receivables of each move (`account.move.line` on an account of type ``asset_receivable``)."""
     wanted = sorted(set(moves))
     found: dict[int, list[Item]] = defaultdict(list)
     if wanted:
         domain = [["move_id", "in", wanted], ["account_type", "=", "asset_receivable"]]
-        for row in await books.odoo.search("account.move.line", domain, ITEM_FIELDS):
+        for row in await session.odoo.search("account.move.line", domain, ITEM_FIELDS):
             found[row["move_id"]].append(item(row))
     return found
 
 
-async def items_by_line(books: CompanySession, lines: Iterable[int]) -> dict[int, Item]:
+async def items_by_line(session: CompanySession, lines: Iterable[int]) -> dict[int, Item]:
     """These lines as they are now."""
     wanted = sorted(set(lines))
-    rows = await books.odoo.search("account.move.line", [["id", "in", wanted]], ITEM_FIELDS) if wanted else []
+    rows = await session.odoo.search("account.move.line", [["id", "in", wanted]], ITEM_FIELDS) if wanted else []
     return {row["id"]: item(row) for row in rows}
 
 
-async def take_apart(books: CompanySession, lines: Sequence[int]) -> None:
+async def take_apart(session: CompanySession, lines: Sequence[int]) -> None:
     """Undo what lines were matched with, and nothing else that pays the same invoice."""
     if not lines:
         return
     either = ["|", ["debit_move_id", "in", lines], ["credit_move_id", "in", lines]]
-    partials = await books.odoo.search("account.partial.reconcile", either, ["id"])
+    partials = await session.odoo.search("account.partial.reconcile", either, ["id"])
     if partials:
-        await books.odoo.do("account.partial.reconcile", "unlink", [row["id"] for row in partials])
+        await session.odoo.do("account.partial.reconcile", "unlink", [row["id"] for row in partials])
 
 
 def in_turn(items: Iterable[Item]) -> list[list[Item]]:
@@ -128,25 +128,25 @@ def open_amount(items: Iterable[Item], currency: str) -> Money:
     return total((Money(round_money(one.residual, currency), currency) for one in items), currency)
 
 
-async def mark_items(books: CompanySession, settles: Iterable[Settles]) -> None:
+async def mark_items(session: CompanySession, settles: Iterable[Settles]) -> None:
     """Mark what entries will settle. Marks are no more than a shorter way: one that is lost, or stays behind, changes
     nothing."""
-    setting = await books.setting()
+    setting = await session.setting()
     if setting.cash_basis:
         return  # Odoo would post no cash basis taxes for marked lines
     currency = setting.company_currency
     rows = [[one.line, told.mark] for told in settles if _markable(told.items, currency) for one in told.items]
     try:
-        await books.odoo.upsert("account.move.line", [".id", "matching_number"], rows, context=_NOTHING_TO_COMPUTE)
+        await session.odoo.upsert("account.move.line", [".id", "matching_number"], rows, context=_NOTHING_TO_COMPUTE)
     except Rejected:
         return  # somebody matched one of them meanwhile
 
 
-async def clear_marks(books: CompanySession, items: Iterable[Item]) -> None:
+async def clear_marks(session: CompanySession, items: Iterable[Item]) -> None:
     """Nobody is to see a mark that found nothing: it says nothing to an accountant."""
     rows = [[one.line, ""] for one in items if one.mark]
     try:
-        await books.odoo.upsert("account.move.line", [".id", "matching_number"], rows, context=_NOTHING_TO_COMPUTE)
+        await session.odoo.upsert("account.move.line", [".id", "matching_number"], rows, context=_NOTHING_TO_COMPUTE)
     except Rejected:
         return  # somebody matched one of them meanwhile: then it has a number
 
@@ -159,16 +159,16 @@ def _markable(items: Sequence[Item], company_currency: int) -> bool:
     )
 
 
-async def match(books: CompanySession, sets: Sequence[tuple[Sequence[Item], Sequence[Item]]]) -> None:
+async def match(session: CompanySession, sets: Sequence[tuple[Sequence[Item], Sequence[Item]]]) -> None:
     """Reconcile what is open on either side of each set, the left side in its order; a few sets at a time."""
     turns = asyncio.Semaphore(_AT_ONCE)
-    setting = await books.setting()
+    setting = await session.setting()
 
     async def one(left: Sequence[Item], right: Sequence[Item]) -> None:
         local = all(item.currency == setting.company_currency for item in (*left, *right))
         context = {"no_exchange_difference": local, "no_cash_basis": not setting.cash_basis}
         async with turns:
-            await _in_order(books, in_turn(item for item in left if not item.settled), right, context)
+            await _in_order(session, in_turn(item for item in left if not item.settled), right, context)
 
     failures = [
         failure
@@ -180,25 +180,25 @@ async def match(books: CompanySession, sets: Sequence[tuple[Sequence[Item], Sequ
 
 
 async def _in_order(
-    books: CompanySession, turns: Sequence[Sequence[Item]], right: Sequence[Item], context: Row
+    session: CompanySession, turns: Sequence[Sequence[Item]], right: Sequence[Item], context: Row
 ) -> None:
     """Reconcile the right side with what comes first, then what is still open of it with what comes next."""
     open_ = [one.line for one in right if not one.settled]
     for n, left in enumerate(turns):
         if n:
-            now = await books.odoo.read("account.move.line", open_, ["reconciled"])
+            now = await session.odoo.read("account.move.line", open_, ["reconciled"])
             open_ = [line for line in open_ if line in now and not now[line]["reconciled"]]
         if not open_:
             return
-        await _reconcile(books, [*(one.line for one in left), *open_], context)
+        await _reconcile(session, [*(one.line for one in left), *open_], context)
 
 
-async def _reconcile(books: CompanySession, ids: Sequence[int], context: Row) -> None:
+async def _reconcile(session: CompanySession, ids: Sequence[int], context: Row) -> None:
     """The last line is the entry's own: once it is reconciled, by us or by a worker that was faster, all is done.
     `context` spares Odoo to look for what can't be (a quarter of the cost)."""
     try:
-        await books.odoo.do("account.move.line", "reconcile", ids, context=context)
+        await session.odoo.do("account.move.line", "reconcile", ids, context=context)
     except Rejected:
-        now = await books.odoo.read("account.move.line", ids[-1:], ["reconciled"])
+        now = await session.odoo.read("account.move.line", ids[-1:], ["reconciled"])
         if not any(row["reconciled"] for row in now.values()):
             raise

@@ -12,17 +12,17 @@ from suture.core.money import Money, round_money
 _LINE = "account.move.line"
 
 
-async def balances(books: CompanySession, until: date) -> Sequence[Balance]:
+async def balances(session: CompanySession, until: date) -> Sequence[Balance]:
     """Posted movements by account up to and on a day, in the company's currency, by code."""
-    setting = await books.setting()
+    setting = await session.setting()
     currency = setting.codes()[setting.company_currency]
     domain = [
-        ["company_id", "=", books.odoo.company],
+        ["company_id", "=", session.odoo.company],
         ["parent_state", "=", "posted"],
         ["date", "<=", until.isoformat()],
     ]
-    sums = await books.odoo.sums(_LINE, domain, "account_id", ["debit", "credit"])
-    accounts = await books.odoo.read(
+    sums = await session.odoo.sums(_LINE, domain, "account_id", ["debit", "credit"])
+    accounts = await session.odoo.read(
         "account.account", [account for account, _ in sums], ["code", "name", "account_type"]
     )
     found = (
@@ -38,19 +38,21 @@ async def balances(books: CompanySession, until: date) -> Sequence[Balance]:
     return sorted(found, key=lambda balance: balance.account)
 
 
-async def open_items(books: CompanySession) -> AsyncIterator[OpenItem]:
+async def open_items(session: CompanySession) -> AsyncIterator[OpenItem]:
     """Every receivable line of which something is open, by partner's reference."""
-    codes = (await books.setting()).codes()
+    codes = (await session.setting()).codes()
     domain = [
-        ["company_id", "=", books.odoo.company],
+        ["company_id", "=", session.odoo.company],
         ["parent_state", "=", "posted"],
         ["account_type", "=", "asset_receivable"],
         ["reconciled", "=", False],
     ]
     fields = ["move_id", "partner_id", "amount_residual_currency", "currency_id"]
-    async for page in pages(books.odoo, _LINE, domain, fields):
-        moves = await books.odoo.read("account.move", sorted({row["move_id"] for row in page}), ["ref", "name"])
-        partners = await books.odoo.read("res.partner", sorted({row["partner_id"] for row in page} - {False}), ["ref"])
+    async for page in pages(session.odoo, _LINE, domain, fields):
+        moves = await session.odoo.read("account.move", sorted({row["move_id"] for row in page}), ["ref", "name"])
+        partners = await session.odoo.read(
+            "res.partner", sorted({row["partner_id"] for row in page} - {False}), ["ref"]
+        )
         for row in page:
             residual = _money(row["amount_residual_currency"], codes[row["currency_id"]])
             if residual:

@@ -56,34 +56,34 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     low: tuple[str, ...] = ()
 
 
-async def changes(books: CompanySession, cursor: str | None) -> ChangePage:
+async def changes(session: CompanySession, cursor: str | None) -> ChangePage:
     """A page of what changed. Raises `Fatal` where the cursor isn't one of ours."""
     if cursor is None:
-        return await _beginning(books)
+        return await _beginning(session)
     try:
         at = msgspec.json.decode(cursor, type=Cursor)
     except msgspec.DecodeError as error:
         raise Fatal("cursor_unreadable", "the cursor of Odoo's changes can't be read") from error
     if at.reading is None:
         first = next((model for model in _READERS if model in at.until), None)
-        at = msgspec.structs.replace(at, target=await _newest(books), reading=(first, 0) if first else None)
-    found, reading = await _found(books, at)
+        at = msgspec.structs.replace(at, target=await _newest(session), reading=(first, 0) if first else None)
+    found, reading = await _found(session, at)
     if reading is not None:
         at = msgspec.structs.replace(at, reading=reading)
         return ChangePage(changes=tuple(found), cursor=_written(at), more=True)
-    gone, sweep = await _sweep(books, at.sweep)
-    noted, outbox = await _noted(books, at.outbox)
-    low = await running_low(books)
-    ran_low = [_ran_low(one, books.clock.now()) for one in low if _place(one) not in at.low]
+    gone, sweep = await _sweep(session, at.sweep)
+    noted, outbox = await _noted(session, at.outbox)
+    low = await running_low(session)
+    ran_low = [_ran_low(one, session.clock.now()) for one in low if _place(one) not in at.low]
     new = Cursor(until=at.until | at.target, sweep=sweep, low=_places(low), outbox=outbox)
     return ChangePage(changes=(*found, *gone, *noted, *ran_low), cursor=_written(new))
 
 
-async def _beginning(books: CompanySession) -> ChangePage:
+async def _beginning(session: CompanySession) -> ChangePage:
     """From now on: what was there before nobody needs to be told."""
-    low = await running_low(books)
-    _, outbox = await _noted(books, 0)
-    start = Cursor(until=await _newest(books), low=_places(low), outbox=outbox)
+    low = await running_low(session)
+    _, outbox = await _noted(session, 0)
+    start = Cursor(until=await _newest(session), low=_places(low), outbox=outbox)
     return ChangePage(changes=(), cursor=_written(start))
 
 
@@ -91,19 +91,19 @@ def _written(cursor: Cursor) -> str:
     return msgspec.json.encode(cursor).decode()
 
 
-def _domains(books: CompanySession) -> dict[str, list[Any]]:
+def _domains(session: CompanySession) -> dict[str, list[Any]]:
     """What is watched in each model."""
-    mine = [["company_id", "=", books.odoo.company]]
+    mine = [["company_id", "=", session.odoo.company]]
     incoming = [*mine, ["picking_type_code", "=", "incoming"], ["state", "=", "done"]]
     return {"account.move": mine, "res.partner": [], "product.product": [], "stock.picking": incoming}
 
 
-async def _newest(books: CompanySession) -> dict[str, str]:
+async def _newest(session: CompanySession) -> dict[str, str]:
     """The newest `write_date` of each model now. A model that isn't installed has none."""
     newest: dict[str, str] = {}
-    for model, domain in _domains(books).items():
+    for model, domain in _domains(session).items():
         try:
-            rows = await books.odoo.search(model, domain, ["write_date"], order="write_date desc", limit=1)
+            rows = await session.odoo.search(model, domain, ["write_date"], order="write_date desc", limit=1)
         except Fatal as failure:
             if failure.code != "not_understood":
                 raise
@@ -112,17 +112,17 @@ async def _newest(books: CompanySession) -> dict[str, str]:
     return newest
 
 
-async def _found(books: CompanySession, at: Cursor) -> tuple[list[LedgerChange], tuple[str, int] | None]:
+async def _found(session: CompanySession, at: Cursor) -> tuple[list[LedgerChange], tuple[str, int] | None]:
     """What changed in a page or so of rows, and where the next page begins; None at the end of the look."""
-    us, domains = await books.odoo.user(), _domains(books)
+    us, domains = await session.odoo.user(), _domains(session)
     found: list[LedgerChange] = []
     reading, seen = at.reading, 0
     while reading is not None and seen < PAGE:
         model, after = reading
         attribute, fields = _READERS[model]
         since = [["id", ">", after], ["write_date", ">=", _earlier(at.until[model])], *domains[model]]
-        rows = await books.odoo.search(model, since, fields, limit=PAGE)
-        found += await attribute(books, rows, us) if rows else []
+        rows = await session.odoo.search(model, since, fields, limit=PAGE)
+        found += await attribute(session, rows, us) if rows else []
         seen += len(rows)
         reading = (model, rows[-1]["id"]) if len(rows) == PAGE else _next_model(model, at.until)
     return found, reading
@@ -138,18 +138,18 @@ def _earlier(told: str) -> str:
     return f"{datetime.fromisoformat(told) - OVERLAP:%Y-%m-%d %H:%M:%S}"
 
 
-async def _moves(books: CompanySession, rows: Sequence[Row], us: int) -> list[LedgerChange]:
-    known = await books.crosswalk.by_record("account.move", [row["id"] for row in rows])
-    codes = (await books.setting()).codes()
+async def _moves(session: CompanySession, rows: Sequence[Row], us: int) -> list[LedgerChange]:
+    known = await session.crosswalk.by_record("account.move", [row["id"] for row in rows])
+    codes = (await session.setting()).codes()
     strangers = {row["ref"] for row in rows if row["id"] not in known and row["ref"]}
-    ours = await books.crosswalk.recall([external_id("invoice", ref) for ref in strangers])
-    fingerprints = {row["id"]: books.crosswalk.fingerprints(fingerprinted(row, codes)) for row in rows}
+    ours = await session.crosswalk.recall([external_id("invoice", ref) for ref in strangers])
+    fingerprints = {row["id"]: session.crosswalk.fingerprints(fingerprinted(row, codes)) for row in rows}
     unsure = [
         row["id"]
         for row in rows
         if change_origin.may_be_settled(row, known.get(row["id"]), fingerprints[row["id"]], us=us)
     ]
-    others = await _settled_by_others(books, unsure, us)
+    others = await _settled_by_others(session, unsure, us)
     told = (
         change_origin.of_move(
             row,
@@ -165,20 +165,20 @@ async def _moves(books: CompanySession, rows: Sequence[Row], us: int) -> list[Le
     return [change for change in told if change is not None]
 
 
-async def _settled_by_others(books: CompanySession, invoices: Sequence[int], us: int) -> dict[int, list[int]]:
+async def _settled_by_others(session: CompanySession, invoices: Sequence[int], us: int) -> dict[int, list[int]]:
     """The reconciliations of each invoice with what we did not write."""
     if not invoices:
         return {}
     receivable = [["move_id", "in", list(invoices)], ["account_type", "=", "asset_receivable"]]
-    lines = {row["id"]: row["move_id"] for row in await books.odoo.search(_LINE, receivable, ["move_id"])}
+    lines = {row["id"]: row["move_id"] for row in await session.odoo.search(_LINE, receivable, ["move_id"])}
     either = ["|", ["debit_move_id", "in", list(lines)], ["credit_move_id", "in", list(lines)]]
     sides = ["debit_move_id", "credit_move_id"]
-    partials = await books.odoo.search("account.partial.reconcile", either, sides)
+    partials = await session.odoo.search("account.partial.reconcile", either, sides)
     facing = {row["id"]: next((row[s], row[o]) for s, o in (sides, sides[::-1]) if row[s] in lines) for row in partials}
-    counterparts = await books.odoo.read(
+    counterparts = await session.odoo.read(
         _LINE, sorted({line for _, line in facing.values()}), ["move_id", "create_uid"]
     )
-    known = await books.crosswalk.by_record("account.move", [row["move_id"] for row in counterparts.values()])
+    known = await session.crosswalk.by_record("account.move", [row["move_id"] for row in counterparts.values()])
     found: dict[int, list[int]] = {}
     for partial, (line, counterpart) in facing.items():
         row = counterparts.get(counterpart)
@@ -187,13 +187,13 @@ async def _settled_by_others(books: CompanySession, invoices: Sequence[int], us:
     return found
 
 
-async def _partners(books: CompanySession, rows: Sequence[Row], us: int) -> list[LedgerChange]:
-    known = await books.crosswalk.by_record("res.partner", [row["id"] for row in rows])
+async def _partners(session: CompanySession, rows: Sequence[Row], us: int) -> list[LedgerChange]:
+    known = await session.crosswalk.by_record("res.partner", [row["id"] for row in rows])
     told = (
         change_origin.of_partner(
             row,
             known.get(row["id"]),
-            books.crosswalk.fingerprints({field: row[field] for field in PARTNER_FINGERPRINTED}),
+            session.crosswalk.fingerprints({field: row[field] for field in PARTNER_FINGERPRINTED}),
             us=us,
         )
         for row in rows
@@ -201,17 +201,17 @@ async def _partners(books: CompanySession, rows: Sequence[Row], us: int) -> list
     return [change for change in told if change is not None]
 
 
-async def _products(books: CompanySession, rows: Sequence[Row], us: int) -> list[LedgerChange]:
+async def _products(session: CompanySession, rows: Sequence[Row], us: int) -> list[LedgerChange]:
     others = [row for row in rows if row["write_uid"] != us]
-    names = await books.odoo.external_ids("product.product", [row["id"] for row in others])
+    names = await session.odoo.external_ids("product.product", [row["id"] for row in others])
     told = (change_origin.of_product(row, names.get(row["id"], ""), us=us) for row in others)
     return [change for change in told if change is not None]
 
 
-async def _receipts(books: CompanySession, rows: Sequence[Row], us: int) -> list[LedgerChange]:
-    stock = (await books.setting()).stock
+async def _receipts(session: CompanySession, rows: Sequence[Row], us: int) -> list[LedgerChange]:
+    stock = (await session.setting()).stock
     ours = (stock.consumption_location if stock else None) or 0
-    quantities = await received_quantities(books, [row["id"] for row in rows])
+    quantities = await received_quantities(session, [row["id"] for row in rows])
     told = (change_origin.of_receipt(row, quantities[row["id"]], us=us, ours=ours) for row in rows)
     return [change for change in told if change is not None]
 
@@ -227,35 +227,35 @@ _READERS: Mapping[
 """By model, in the order in which they are read: what its rows mean, and the fields that are read of them."""
 
 
-async def _sweep(books: CompanySession, at: tuple[int, str]) -> tuple[list[LedgerChange], tuple[int, str]]:
+async def _sweep(session: CompanySession, at: tuple[int, str]) -> tuple[list[LedgerChange], tuple[int, str]]:
     """A page of the records that we know, looked for in Odoo; and where the next look goes on."""
     which, after = at
-    model, now = _SWEPT[which % len(_SWEPT)], books.clock.now()
-    known = await books.crosswalk.page(model, after, _SWEPT_AT_ONCE, now - _SWEPT_FOR)
-    standing = await books.odoo.external_ids(model, [record.record for record in known])
+    model, now = _SWEPT[which % len(_SWEPT)], session.clock.now()
+    known = await session.crosswalk.page(model, after, _SWEPT_AT_ONCE, now - _SWEPT_FOR)
+    standing = await session.odoo.external_ids(model, [record.record for record in known])
     missing = [record for record in known if standing.get(record.record) != record.name]
-    gone = [record for record in missing if await books.finder.reference(model, record.name) is None]
+    gone = [record for record in missing if await session.finder.reference(model, record.name) is None]
     more = len(known) == _SWEPT_AT_ONCE
     return [change_origin.deleted(record, now) for record in gone], (
         (which, known[-1].name) if more else ((which + 1) % len(_SWEPT), "")
     )
 
 
-async def _noted(books: CompanySession, after: int) -> tuple[list[LedgerChange], int]:
+async def _noted(session: CompanySession, after: int) -> tuple[list[LedgerChange], int]:
     """Deletions that our own module in Odoo noted, and the newest note. Ids are given before a transaction ends, so a
     few before the cursor are read again."""
-    if not await books.poster.connects():
+    if not await session.poster.connects():
         return [], after
     domain = [["id", ">", max(after - _NOTES_AGAIN, 0)], ["what", "=", "unlink"], ["model", "in", list(_SWEPT)]]
-    notes = await books.odoo.search("suture.outbox", domain, ["model", "res_id", "at"], limit=_NOTES_AT_ONCE)
+    notes = await session.odoo.search("suture.outbox", domain, ["model", "res_id", "at"], limit=_NOTES_AT_ONCE)
     if len(notes) == _NOTES_AT_ONCE:  # the next look goes on where this one stopped
         newest = notes[-1:]
     else:
-        newest = await books.odoo.search("suture.outbox", [], ["id"], order="id desc", limit=1)
+        newest = await session.odoo.search("suture.outbox", [], ["id"], order="id desc", limit=1)
     gone: list[LedgerChange] = []
     for model in _SWEPT:
         at = {note["res_id"]: note["at"] for note in notes if note["model"] == model}
-        known = await books.crosswalk.by_record(model, list(at))
+        known = await session.crosswalk.by_record(model, list(at))
         gone += [change_origin.deleted(one, change_origin.moment_of({"write_date": at[i]})) for i, one in known.items()]
     return gone, newest[0]["id"] if newest else after
 

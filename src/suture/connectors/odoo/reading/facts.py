@@ -73,9 +73,9 @@ def keyed(appointments: Sequence[str], payments: Sequence[str]) -> DocumentSelec
     )
 
 
-async def facts(books: CompanySession, selection: DocumentSelection) -> AsyncIterator[JournalFact]:
-    setting = await books.setting()
-    reading = _Reading(books, setting.company, setting.codes())
+async def facts(session: CompanySession, selection: DocumentSelection) -> AsyncIterator[JournalFact]:
+    setting = await session.setting()
+    reading = _Reading(session, setting.company, setting.codes())
     async for page in reading.pages(selection):
         for fact in await reading.facts(page):
             yield fact
@@ -84,7 +84,7 @@ async def facts(books: CompanySession, selection: DocumentSelection) -> AsyncIte
             for fact in strangers:
                 yield fact
     if selection.pickings is not None and setting.stock is not None and setting.stock.consumption_location is not None:
-        async for fact in _pickings(books, setting.stock.consumption_location, selection.pickings):
+        async for fact in _pickings(session, setting.stock.consumption_location, selection.pickings):
             yield fact
 
 
@@ -103,11 +103,11 @@ class _Page(msgspec.Struct, frozen=True):
 class _Reading:
     """One reading of one company's books."""
 
-    def __init__(self, books: CompanySession, company: int, codes: Mapping[int, str]) -> None:
-        self._books = books
-        self._odoo = books.odoo
+    def __init__(self, session: CompanySession, company: int, codes: Mapping[int, str]) -> None:
+        self._session = session
+        self._odoo = session.odoo
         self._codes = codes
-        self._marks = {source(kind, books.organisation): kind for kind in _KINDS}
+        self._marks = {source(kind, session.organisation): kind for kind in _KINDS}
         self._common = [["company_id", "=", company]]
         self._facilities: dict[int, str] | None = None
 
@@ -128,7 +128,7 @@ class _Reading:
         """Documents of these keys that don't carry their key, or our mark, any more."""
         names = [external_id(kind, key) for kind in _NAMED for key in appointments]
         names += [external_id("payment", key) for key in payments]
-        known = {record.record for record in (await self._books.crosswalk.recall(names)).values()}
+        known = {record.record for record in (await self._session.crosswalk.recall(names)).values()}
         if not known:
             return []
         domain = [["id", "in", sorted(known)], "|", ["ref", "not in", [*appointments, *payments]]]
@@ -139,14 +139,14 @@ class _Reading:
         )
 
     async def facts(self, page: Sequence[Row]) -> list[JournalFact]:
-        known = await self._books.crosswalk.by_record("account.move", [row["id"] for row in page])
+        known = await self._session.crosswalk.by_record("account.move", [row["id"] for row in page])
         own = {row["id"]: self._key(row, known.get(row["id"])) for row in page}
         twins, notes = await self._twins(page, own, known)
         rows = [*page, *twins]
         read = _Page(
             rows=rows,
             known=known,
-            credits=await credits_of(self._books, rows, self._common, notes),
+            credits=await credits_of(self._session, rows, self._common, notes),
             parties=await self._parties(rows),
             places=await self._places(rows, known),
             taxes=await self._taxes_on_top(rows),
@@ -202,7 +202,7 @@ class _Reading:
 
     def _ours(self) -> list[str]:
         own = ("credit", "correction", "payment reversal", "twin reversal")
-        return [*self._marks, *(source(kind, self._books.organisation) for kind in own)]
+        return [*self._marks, *(source(kind, self._session.organisation) for kind in own)]
 
     async def _parties(self, rows: Sequence[Row]) -> dict[int, str]:
         """Who owes, or paid, by move: the reference of a payer; empty for a patient, and where no contact is named."""
@@ -226,7 +226,7 @@ class _Reading:
         facilities = await self._facility_accounts()
         if not wanted or not facilities:
             return {}
-        rounding = (await self._books.finder.by_name("product.product", "product", [ROUNDING])).get(ROUNDING)
+        rounding = (await self._session.finder.by_name("product.product", "product", [ROUNDING])).get(ROUNDING)
         places: dict[int, set[str]] = {move: set() for move in wanted}
         domain = [["move_id", "in", wanted], ["display_type", "=", "product"]]
         for line in await self._odoo.search(_LINE, domain, ["move_id", "product_id", "analytic_distribution"]):
@@ -251,8 +251,8 @@ class _Reading:
     async def _facility_accounts(self) -> dict[int, str]:
         """Our facilities by the analytic account that stands for each."""
         if self._facilities is None:
-            codes = [place.code for place in self._books.plan.facilities] if self._books.plan else []
-            found = await self._books.finder.by_name("account.analytic.account", "facility", codes)
+            codes = [place.code for place in self._session.plan.facilities] if self._session.plan else []
+            found = await self._session.finder.by_name("account.analytic.account", "facility", codes)
             self._facilities = {account: code for code, account in found.items()}
         return self._facilities
 
@@ -309,7 +309,7 @@ class _Reading:
 
     def _alterations(self, row: Row, known: Known, fact: JournalFact) -> Iterable[JournalFact]:
         """What a person made of a document that no amount tells: whose it is, and what it says it is about."""
-        now = self._books.crosswalk.fingerprints({"partner_id": row["partner_id"]})
+        now = self._session.crosswalk.fingerprints({"partner_id": row["partner_id"]})
         told = [("party", "partner_id" in changed_fields(known, now)), ("reference", known.key != (row["ref"] or ""))]
         for what, altered in told:
             if altered and known.key:
@@ -329,14 +329,18 @@ class _Reading:
 
     async def _of_ours(self, page: Sequence[Row]) -> list[JournalFact]:
         partners = [row["partner_id"] for row in page if row["partner_id"]]
-        contacts = await self._books.crosswalk.by_record("res.partner", sorted(set(partners)))
+        contacts = await self._session.crosswalk.by_record("res.partner", sorted(set(partners)))
         ours = {record for record, contact in contacts.items() if contact.key.startswith(("Payer/", "Patient/"))}
         chosen = [row for row in page if row["partner_id"] in ours and row["payment_state"] != "reversed"]
         if not chosen:
             return []
-        named = await self._books.crosswalk.recall([external_id("invoice", row["ref"]) for row in chosen if row["ref"]])
+        named = await self._session.crosswalk.recall(
+            [external_id("invoice", row["ref"]) for row in chosen if row["ref"]]
+        )
         notes = [row["id"] for row in chosen if row["move_type"] == "out_refund"]
-        applied = await applied_to_ours(self._books, notes, [source(k, self._books.organisation) for k in _INVOICES])
+        applied = await applied_to_ours(
+            self._session, notes, [source(k, self._session.organisation) for k in _INVOICES]
+        )
         return [
             self._stranger(row, contacts[row["partner_id"]].key)
             for row in chosen
@@ -375,15 +379,15 @@ def _moment(told: object) -> datetime | None:
     return datetime.fromisoformat(str(told)).replace(tzinfo=UTC) if told else None
 
 
-async def _pickings(books: CompanySession, consumption: int, chosen: Sequence[Any]) -> AsyncIterator[JournalFact]:
+async def _pickings(session: CompanySession, consumption: int, chosen: Sequence[Any]) -> AsyncIterator[JournalFact]:
     """One fact a done transfer into consumption; ``returned`` where its articles came back."""
     fields = ["origin", "name", "state", "scheduled_date", "write_date"]
     out = [["state", "=", "done"], ["location_dest_id", "=", consumption], *chosen]
-    async for page in pages(books.odoo, "stock.picking", out, fields):
+    async for page in pages(session.odoo, "stock.picking", out, fields):
         origins = [row["origin"] for row in page]
         back = [["state", "=", "done"], ["location_id", "=", consumption], ["origin", "in", origins]]
-        returned = {row["origin"] for row in await books.odoo.search("stock.picking", back, ["origin"])}
-        moved = await _quantities(books, [row["id"] for row in page])
+        returned = {row["origin"] for row in await session.odoo.search("stock.picking", back, ["origin"])}
+        moved = await _quantities(session, [row["id"] for row in page])
         for row in page:
             planned = _moment(row["scheduled_date"])
             yield JournalFact(
@@ -397,11 +401,11 @@ async def _pickings(books: CompanySession, consumption: int, chosen: Sequence[An
             )
 
 
-async def _quantities(books: CompanySession, pickings: Sequence[int]) -> dict[int, Decimal]:
+async def _quantities(session: CompanySession, pickings: Sequence[int]) -> dict[int, Decimal]:
     """How many units each transfer moved, of all its articles together."""
     moved: dict[int, Decimal] = {}
     domain = [["picking_id", "in", list(pickings)], ["state", "=", "done"]]
-    for row in await books.odoo.search("stock.move", domain, ["picking_id", "quantity"]):
+    for row in await session.odoo.search("stock.move", domain, ["picking_id", "quantity"]):
         before = moved.get(row["picking_id"], Decimal(0))
         moved[row["picking_id"]] = before + Decimal(str(row["quantity"]))
     return moved

@@ -16,57 +16,57 @@ from suture.core.money import Money
 Order = WriteOffOrder | TransferOrder
 
 
-async def write_off(books: CompanySession, orders: Sequence[WriteOffOrder]) -> Sequence[LedgerEntry | Failure]:
+async def write_off(session: CompanySession, orders: Sequence[WriteOffOrder]) -> Sequence[LedgerEntry | Failure]:
     """`orders` holds at most one of each invoice. One without an amount takes all that is open."""
-    setting = await books.setting()
-    items = await _items(books, {order.key: (order.appointment, order.part) for order in orders})
+    setting = await session.setting()
+    items = await _items(session, {order.key: (order.appointment, order.part) for order in orders})
     amounts = {
         o.key: o.amount.rounded() if o.amount else open_amount(items.get(o.key, ()), setting.currency) for o in orders
     }
-    refused = await _refused(books, "writeoff", orders, amounts, items)
+    refused = await _refused(session, "writeoff", orders, amounts, items)
     drafts = {
         o.key: Draft(
-            entries.write_off(o, amounts[o.key], items[o.key][0], setting, books.organisation),
+            entries.write_off(o, amounts[o.key], items[o.key][0], setting, session.organisation),
             amounts[o.key] if o.amount else None,
             [Settles(mark(external_id("writeoff", o.key)), items[o.key])],
         )
         for o in orders
         if o.key not in refused
     }
-    return await _booked(books, orders, drafts, refused)
+    return await _booked(session, orders, drafts, refused)
 
 
-async def transfer(books: CompanySession, orders: Sequence[TransferOrder]) -> Sequence[LedgerEntry | Failure]:
+async def transfer(session: CompanySession, orders: Sequence[TransferOrder]) -> Sequence[LedgerEntry | Failure]:
     """From the payer's receivable to the patient's. `orders` holds at most one of each invoice."""
-    setting = await books.setting()
-    patients = await books.parties.ensure_partners(order.patient for order in orders)
-    items = await _items(books, {order.key: (order.appointment, "") for order in orders})
+    setting = await session.setting()
+    patients = await session.parties.ensure_partners(order.patient for order in orders)
+    items = await _items(session, {order.key: (order.appointment, "") for order in orders})
     amounts = {order.key: order.amount.rounded() for order in orders}
-    refused = await _refused(books, "transfer", orders, amounts, items)
+    refused = await _refused(session, "transfer", orders, amounts, items)
     gone = {o.key: partner_deleted(o.patient.reference) for o in orders if not patients[o.patient.reference].partner}
     refused = {**gone, **refused}
     drafts = {
         o.key: Draft(
-            entries.transfer(o, items[o.key][0], patients[o.patient.reference].partner, setting, books.organisation),
+            entries.transfer(o, items[o.key][0], patients[o.patient.reference].partner, setting, session.organisation),
             amounts[o.key],
             [Settles(mark(external_id("transfer", o.key)), items[o.key])],
         )
         for o in orders
         if o.key not in refused
     }
-    return await _booked(books, orders, drafts, refused)
+    return await _booked(session, orders, drafts, refused)
 
 
-async def _items(books: CompanySession, wanted: Mapping[str, tuple[str, str]]) -> dict[str, list[Item]]:
+async def _items(session: CompanySession, wanted: Mapping[str, tuple[str, str]]) -> dict[str, list[Item]]:
     """The items of each order's invoice, by the order's key."""
-    parts = await books.parts([appointment for appointment, _ in wanted.values()])
+    parts = await session.parts([appointment for appointment, _ in wanted.values()])
     invoices = {key: parts.get(appointment, {}).get(part) for key, (appointment, part) in wanted.items()}
-    found = await items_of(books, [i for i in invoices.values() if i])
+    found = await items_of(session, [i for i in invoices.values() if i])
     return {key: found[i] for key, i in invoices.items() if i and found[i]}
 
 
 async def _refused(
-    books: CompanySession,
+    session: CompanySession,
     kind: str,
     orders: Sequence[Order],
     amounts: Mapping[str, Money],
@@ -74,7 +74,7 @@ async def _refused(
 ) -> dict[str, Failure]:
     """Why orders can't be booked, by key. One that finds too little open may be in the books already: look."""
     refused = {o.key: f for o in orders if (f := _obstacle(o, amounts[o.key], items.get(o.key, ())))}
-    before = await books.moves(kind, list(refused)) if refused else {}
+    before = await session.moves(kind, list(refused)) if refused else {}
     return {key: failure for key, failure in refused.items() if key not in before or key not in items}
 
 
@@ -92,7 +92,7 @@ def _obstacle(order: Order, amount: Money, items: Sequence[Item]) -> Failure | N
 
 
 async def _booked(
-    books: CompanySession, orders: Sequence[Order], drafts: Mapping[str, Draft], refused: Mapping[str, Failure]
+    session: CompanySession, orders: Sequence[Order], drafts: Mapping[str, Draft], refused: Mapping[str, Failure]
 ) -> list[LedgerEntry | Failure]:
-    booked = await book(books, list(drafts.values()))
+    booked = await book(session, list(drafts.values()))
     return [refused.get(o.key) or entry_of(booked[drafts[o.key].name]) for o in orders]

@@ -30,7 +30,7 @@ class Credit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def credits_of(
-    books: CompanySession, rows: Sequence[Row], common: Sequence[Any], named: Mapping[int, Sequence[Row]]
+    session: CompanySession, rows: Sequence[Row], common: Sequence[Any], named: Mapping[int, Sequence[Row]]
 ) -> dict[int, list[Credit]]:
     """By document. `named` are credit notes of somebody else that carry an invoice's reference, by invoice."""
     found: dict[int, dict[int, Credit]] = defaultdict(dict)
@@ -38,21 +38,21 @@ async def credits_of(
     if not ids:
         return {}
     domain = [["reversed_entry_id", "in", ids], ["state", "=", "posted"], *common]
-    for row in await books.odoo.search("account.move", domain, _FIELDS):
-        found[row["reversed_entry_id"]][row["id"]] = _credit(books, row, Decimal(str(row["amount_total"])))
-    for invoice, amount, row in await _applied(books, [r["id"] for r in rows if r["move_type"] == "out_invoice"]):
-        found[invoice].setdefault(row["id"], _credit(books, row, amount))
+    for row in await session.odoo.search("account.move", domain, _FIELDS):
+        found[row["reversed_entry_id"]][row["id"]] = _credit(session, row, Decimal(str(row["amount_total"])))
+    for invoice, amount, row in await _applied(session, [r["id"] for r in rows if r["move_type"] == "out_invoice"]):
+        found[invoice].setdefault(row["id"], _credit(session, row, amount))
     for invoice, notes in named.items():
         for row in notes:
-            found[invoice].setdefault(row["id"], _credit(books, row, Decimal(str(row["amount_total"]))))
-    known = await books.crosswalk.by_record("account.move", [credit for of in found.values() for credit in of])
+            found[invoice].setdefault(row["id"], _credit(session, row, Decimal(str(row["amount_total"]))))
+    known = await session.crosswalk.by_record("account.move", [credit for of in found.values() for credit in of])
     return {
         move: [msgspec.structs.replace(one, ours=one.move in known) for one in of.values()]
         for move, of in found.items()
     }
 
 
-async def _applied(books: CompanySession, invoices: Sequence[int]) -> list[tuple[int, Decimal, Row]]:
+async def _applied(session: CompanySession, invoices: Sequence[int]) -> list[tuple[int, Decimal, Row]]:
     """Credit notes that were reconciled with these invoices, each with how much of it."""
     if not invoices:
         return []
@@ -60,16 +60,20 @@ async def _applied(books: CompanySession, invoices: Sequence[int]) -> list[tuple
         ["debit_move_id.move_id", "in", list(invoices)],
         ["credit_move_id.move_id.move_type", "=", "out_refund"],
     ]
-    partials = await books.odoo.search(_PARTIAL, domain, ["debit_move_id", "credit_move_id", "debit_amount_currency"])
-    return await _with_notes(books, partials)
+    partials = await session.odoo.search(_PARTIAL, domain, ["debit_move_id", "credit_move_id", "debit_amount_currency"])
+    return await _with_notes(session, partials)
 
 
-async def _with_notes(books: CompanySession, partials: Sequence[Row]) -> list[tuple[int, Decimal, Row]]:
+async def _with_notes(session: CompanySession, partials: Sequence[Row]) -> list[tuple[int, Decimal, Row]]:
     if not partials:
         return []
     items = sorted({one[side] for one in partials for side in ("debit_move_id", "credit_move_id")})
-    move_of = {i: row["move_id"] for i, row in (await books.odoo.read("account.move.line", items, ["move_id"])).items()}
-    notes = await books.odoo.read("account.move", sorted({move_of[one["credit_move_id"]] for one in partials}), _FIELDS)
+    move_of = {
+        i: row["move_id"] for i, row in (await session.odoo.read("account.move.line", items, ["move_id"])).items()
+    }
+    notes = await session.odoo.read(
+        "account.move", sorted({move_of[one["credit_move_id"]] for one in partials}), _FIELDS
+    )
     return [
         (
             move_of[one["debit_move_id"]],
@@ -80,7 +84,7 @@ async def _with_notes(books: CompanySession, partials: Sequence[Row]) -> list[tu
     ]
 
 
-async def applied_to_ours(books: CompanySession, notes: Collection[int], marks: Iterable[str]) -> set[int]:
+async def applied_to_ours(session: CompanySession, notes: Collection[int], marks: Iterable[str]) -> set[int]:
     """Which of these credit notes were reconciled with an invoice of ours."""
     if not notes:
         return set()
@@ -88,12 +92,12 @@ async def applied_to_ours(books: CompanySession, notes: Collection[int], marks: 
         ["credit_move_id.move_id", "in", sorted(notes)],
         ["debit_move_id.move_id.invoice_origin", "in", list(marks)],
     ]
-    partials = await books.odoo.search(_PARTIAL, domain, ["debit_move_id", "credit_move_id", "debit_amount_currency"])
-    return {row["id"] for _, _, row in await _with_notes(books, partials)}
+    partials = await session.odoo.search(_PARTIAL, domain, ["debit_move_id", "credit_move_id", "debit_amount_currency"])
+    return {row["id"] for _, _, row in await _with_notes(session, partials)}
 
 
-def _credit(books: CompanySession, row: Row, amount: Decimal) -> Credit:
-    correction = row["invoice_origin"] == source("correction", books.organisation)
+def _credit(session: CompanySession, row: Row, amount: Decimal) -> Credit:
+    correction = row["invoice_origin"] == source("correction", session.organisation)
     return Credit(
         move=row["id"],
         kind="correction" if correction else "credit",

@@ -23,15 +23,15 @@ class Twin(msgspec.Struct, frozen=True):
     on: date
 
 
-async def reverse(books: CompanySession, twin: Twin) -> LedgerEntry:
+async def reverse(session: CompanySession, twin: Twin) -> LedgerEntry:
     """Raises `Rejected` where no posted entry of that number, which isn't ours, carries the payment's reference."""
-    setting = await books.setting()
+    setting = await session.setting()
     domain = [
         *(["ref", "=", twin.key], ["name", "=", twin.number], ["state", "=", "posted"]),
         *(["move_type", "=", "entry"], ["company_id", "=", setting.company]),
-        ["invoice_origin", "!=", source("payment", books.organisation)],
+        ["invoice_origin", "!=", source("payment", session.organisation)],
     ]
-    found = await books.odoo.search("account.move", domain, HEAD_FIELDS)
+    found = await session.odoo.search("account.move", domain, HEAD_FIELDS)
     if len(found) != 1:
         raise Rejected(
             "no_twin",
@@ -39,14 +39,14 @@ async def reverse(books: CompanySession, twin: Twin) -> LedgerEntry:
             "Somebody may have settled it meanwhile: look at the payment again.",
         )
     head, key = found[0], f"{twin.key} {twin.number}"
-    lines = (await lines_of(books, [head["id"]]))[head["id"]]
-    if not await books.moves(_KIND, [key]):
-        await open_again(books, lines)
-    items = (await items_of(books, [head["id"]]))[head["id"]]
+    lines = (await lines_of(session, [head["id"]]))[head["id"]]
+    if not await session.moves(_KIND, [key]):
+        await open_again(session, lines)
+    items = (await items_of(session, [head["id"]]))[head["id"]]
     draft = Draft(
-        entries.reversal(_KIND, key, head, lines, on=twin.on, organisation=books.organisation),
+        entries.reversal(_KIND, key, head, lines, on=twin.on, organisation=session.organisation),
         total_of(head, setting.codes()[head["currency_id"]]),
         [Settles(mark(external_id(_KIND, key)), items)],
     )
-    booked = await book(books, [draft])
+    booked = await book(session, [draft])
     return unwrap(entry_of(booked[draft.name]))

@@ -23,38 +23,38 @@ class InvoicePosting(msgspec.Struct, frozen=True):
     expected: Money
 
 
-async def draft(books: CompanySession, orders: Sequence[InvoiceOrder]) -> Sequence[DraftedInvoice | Failure]:
+async def draft(session: CompanySession, orders: Sequence[InvoiceOrder]) -> Sequence[DraftedInvoice | Failure]:
     """Partners and practitioners as they are needed, then all invoices in one `load`, then one look at the totals."""
-    setting = await books.setting()
-    people = await books.parties.ensure_partners(
+    setting = await session.setting()
+    people = await session.parties.ensure_partners(
         partner for o in orders for partner in (o.partner, o.patient) if partner is not None
     )
-    await books.parties.ensure_practitioners(setting, {o.practitioner: o.practitioner_name for o in orders})
+    await session.parties.ensure_practitioners(setting, {o.practitioner: o.practitioner_name for o in orders})
     refused = {o.appointment: f for o in orders if (f := _nobody_to_bill(o, people))}
-    agreed = await books.parties.with_terms({one.partner for one in people.values() if one.partner})
+    agreed = await session.parties.with_terms({one.partner for one in people.values() if one.partner})
     free = {reference for reference, one in people.items() if one.partner not in agreed}
-    drafts = {o.appointment: await _documents(books, o, free) for o in orders if o.appointment not in refused}
-    written = await books.write("account.move", [document for of in drafts.values() for document in of])
-    books.finder.note_absent(external_id("invoice_patient", o.appointment) for o in orders if o.patient is None)
+    drafts = {o.appointment: await _documents(session, o, free) for o in orders if o.appointment not in refused}
+    written = await session.write("account.move", [document for of in drafts.values() for document in of])
+    session.finder.note_absent(external_id("invoice_patient", o.appointment) for o in orders if o.patient is None)
     ids = {d.name: outcome for d, outcome in zip((d for of in drafts.values() for d in of), written, strict=True)}
-    found = await _within_rounding(books, orders, ids, await books.read_moves(ids_of(written)))
+    found = await _within_rounding(session, orders, ids, await session.read_moves(ids_of(written)))
     return [refused.get(o.appointment) or _drafted(o, drafts[o.appointment], ids, found, people) for o in orders]
 
 
-async def _documents(books: CompanySession, order: InvoiceOrder, without_terms: Collection[str]) -> list[Document]:
+async def _documents(session: CompanySession, order: InvoiceOrder, without_terms: Collection[str]) -> list[Document]:
     """Partners (by reference) `without_terms` of their own in Odoo are to pay by the catalogue's."""
-    setting = await books.setting()
-    days = books.plan.payment_term_days if books.plan else 0
+    setting = await session.setting()
+    days = session.plan.payment_term_days if session.plan else 0
     due = order.invoice_date + timedelta(days=days)
-    analytic = await books.parties.analytic(setting, order.facility, order.practitioner)
-    articles = await books.articles.get(line.service for line in order.lines)
+    analytic = await session.parties.analytic(setting, order.facility, order.practitioner)
+    articles = await session.articles.get(line.service for line in order.lines)
     return document_rows.invoices(
         order,
         setting,
         analytic,
         articles,
-        books.organisation,
-        place=books.place(order.facility),
+        session.organisation,
+        place=session.place(order.facility),
         due=dict.fromkeys(without_terms, due),
     )
 
@@ -110,10 +110,10 @@ def _comes_to(rows: Sequence[Row], expected: Money) -> bool:
 
 
 async def _within_rounding(
-    books: CompanySession, orders: Sequence[InvoiceOrder], ids: Mapping[str, int | Failure], found: dict[int, Row]
+    session: CompanySession, orders: Sequence[InvoiceOrder], ids: Mapping[str, int | Failure], found: dict[int, Row]
 ) -> dict[int, Row]:
     """Where the plan allows it, a draft that Odoo rounds differently gets a line with the difference."""
-    plan = books.plan
+    plan = session.plan
     if plan is None or not plan.rounding_account:
         return found
     corrections: dict[int, Document] = {}
@@ -126,8 +126,8 @@ async def _within_rounding(
             corrections[rows[0]["id"]] = document_rows.rounding(name, difference)
     if not corrections:
         return found
-    await books.odoo.upsert("account.move", *document_rows.table(list(corrections.values())))
-    return found | await books.read_moves(list(corrections))
+    await session.odoo.upsert("account.move", *document_rows.table(list(corrections.values())))
+    return found | await session.read_moves(list(corrections))
 
 
 def _difference(order: InvoiceOrder, rows: Sequence[Row]) -> Decimal:
@@ -137,11 +137,11 @@ def _difference(order: InvoiceOrder, rows: Sequence[Row]) -> Decimal:
     return (order.total.rounded() - _together(rows, order.total.currency)).amount
 
 
-async def post(books: CompanySession, postings: Sequence[InvoicePosting]) -> Sequence[PostedInvoice | Failure]:
+async def post(session: CompanySession, postings: Sequence[InvoicePosting]) -> Sequence[PostedInvoice | Failure]:
     """A visit's parts together: one whose total is all that is expected has no other part."""
-    parts = await books.parts([posting.appointment for posting in postings])
+    parts = await session.parts([posting.appointment for posting in postings])
     ids = [i for of in parts.values() for i in of.values()]
-    rows = await books.recent_moves(ids)
+    rows = await session.recent_moves(ids)
     refused = {p.appointment: f for p in postings if (f := _not_postable(p, parts.get(p.appointment, {}), rows))}
     names = {
         _NAME_OF[part](p.appointment): i
@@ -149,7 +149,7 @@ async def post(books: CompanySession, postings: Sequence[InvoicePosting]) -> Seq
         if p.appointment not in refused
         for part, i in parts[p.appointment].items()
     }
-    posted = await books.post(names, before=rows)
+    posted = await session.post(names, before=rows)
     return [refused.get(p.appointment) or _posted(p, parts[p.appointment], posted) for p in postings]
 
 

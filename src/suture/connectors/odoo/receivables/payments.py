@@ -61,16 +61,16 @@ class _Target(msgspec.Struct, frozen=True):
         return self.partner or self.items[0].partner
 
 
-async def apply(books: CompanySession, orders: Sequence[Paying]) -> Sequence[AppliedPayment | Failure]:
+async def apply(session: CompanySession, orders: Sequence[Paying]) -> Sequence[AppliedPayment | Failure]:
     """Enter, post and reconcile. `orders` holds at most one of each invoice. What is entered names who paid; what it
     is reconciled with may be owed by another."""
-    setting = await books.setting()
-    targets = await _targets(books, orders)
-    refused = await _refusals(books, orders, {payment: target.items for payment, target in targets.items()})
+    setting = await session.setting()
+    targets = await _targets(session, orders)
+    refused = await _refusals(session, orders, {payment: target.items for payment, target in targets.items()})
     accepted = [order.payment for order in orders if order.payment.payment not in refused]
     drafts = [
         Draft(
-            entries.payment(p, targets[p.payment].items[0], targets[p.payment].payer, setting, books.organisation),
+            entries.payment(p, targets[p.payment].items[0], targets[p.payment].payer, setting, session.organisation),
             p.amount,
             [
                 Settles(
@@ -83,8 +83,8 @@ async def apply(books: CompanySession, orders: Sequence[Paying]) -> Sequence[App
         )
         for p in accepted
     ]
-    booked = await book(books, drafts)
-    after = await books.odoo.read("account.move", [targets[p.payment].invoice for p in accepted], _INVOICE_FIELDS)
+    booked = await book(session, drafts)
+    after = await session.odoo.read("account.move", [targets[p.payment].invoice for p in accepted], _INVOICE_FIELDS)
     keeps = {order.payment.payment for order in orders if order.keep_credit}
     applied = {
         p.payment: _applied(
@@ -99,20 +99,20 @@ async def apply(books: CompanySession, orders: Sequence[Paying]) -> Sequence[App
     return [refused.get(o.payment.payment) or applied[o.payment.payment] for o in orders]
 
 
-async def _targets(books: CompanySession, orders: Sequence[Paying]) -> dict[str, _Target]:
+async def _targets(session: CompanySession, orders: Sequence[Paying]) -> dict[str, _Target]:
     """What each payment pays, by payment; those of unknown invoices are left out.
 
     A payer pays the invoice that it was billed, a patient the own part. Of what isn't billed to who pays, what stands
     at the patient comes first: a second payer's money, and a patient's, is for what the first payer left.
     """
-    parts = await books.parts([order.payment.appointment for order in orders])
+    parts = await session.parts([order.payment.appointment for order in orders])
     invoices = {o.payment.payment: _of_part(o.payment, parts.get(o.payment.appointment, {})) for o in orders}
-    items = await items_of(books, [i for i in invoices.values() if i])
+    items = await items_of(session, [i for i in invoices.values() if i])
     known = {payment: invoice for payment, invoice in invoices.items() if invoice and items[invoice]}
-    payers = await _who_pays(books, orders, {payment: items[i][0] for payment, i in known.items()})
+    payers = await _who_pays(session, orders, {payment: items[i][0] for payment, i in known.items()})
     others = {p: items[i] for p, i in known.items() if payers.get(p, 0) not in (0, items[i][0].partner)}
     unnamed = [o.payment.payment for o in orders if o.payment.payer is None and o.payment.payment in known]
-    shares = await standing_shares(books, others | {p: items[known[p]] for p in unnamed})
+    shares = await standing_shares(session, others | {p: items[known[p]] for p in unnamed})
     found = {}
     for payment, invoice in known.items():
         share = tuple(shares.get(payment, ()))
@@ -126,17 +126,17 @@ def _open_or_all(items: Sequence[Item], share: Sequence[Item]) -> Sequence[Item]
     return [one for one in items if not one.settled] if share else items
 
 
-async def _who_pays(books: CompanySession, orders: Sequence[Paying], billed: Mapping[str, Item]) -> dict[str, int]:
+async def _who_pays(session: CompanySession, orders: Sequence[Paying], billed: Mapping[str, Item]) -> dict[str, int]:
     """Whose payments these are, by payment: who is named, where a payer was billed or pays. What a person pays that
     was billed to a person is that one's (a guarantor may pay for a child)."""
     told = [o for o in orders if o.payment.payment in billed]
     contacts = sorted({billed[o.payment.payment].partner for o in told if o.payment.payer is None and o.partner})
-    rows = await books.odoo.read("res.partner", contacts, ["ref"]) if contacts else {}
+    rows = await session.odoo.read("res.partner", contacts, ["ref"]) if contacts else {}
     to_payers = {i for i, row in rows.items() if str(row["ref"] or "").startswith("Payer/")}
     named = [
         o for o in told if o.partner and (o.payment.payer is not None or billed[o.payment.payment].partner in to_payers)
     ]
-    people = await books.parties.ensure_partners([o.partner for o in named if o.partner])
+    people = await session.parties.ensure_partners([o.partner for o in named if o.partner])
     return {o.payment.payment: people[o.partner.reference].partner for o in named if o.partner}
 
 
@@ -147,7 +147,7 @@ def _of_part(payment: Payment, parts: Mapping[str, int]) -> int | None:
 
 
 async def _refusals(
-    books: CompanySession, orders: Sequence[Paying], items: Mapping[str, Sequence[Item]]
+    session: CompanySession, orders: Sequence[Paying], items: Mapping[str, Sequence[Item]]
 ) -> dict[str, Failure]:
     """Why payments can't be applied, by payment. One that seems too large may be in the books already: look."""
     payments = [order.payment for order in orders]
@@ -162,7 +162,7 @@ async def _refusals(
         and not order.keep_credit
         and (order.payment.amount.rounded() - residuals[order.payment.payment]).amount > 0
     ]
-    entered = await books.moves("payment", [p.payment for p in suspects]) if suspects else {}
+    entered = await session.moves("payment", [p.payment for p in suspects]) if suspects else {}
     refused.update({p.payment: overpaid(p, residuals[p.payment]) for p in suspects if p.payment not in entered})
     return refused
 
@@ -216,47 +216,47 @@ def _applied(
     )
 
 
-async def reverse(books: CompanySession, reversals: Sequence[PaymentReversal]) -> Sequence[LedgerEntry | Failure]:
+async def reverse(session: CompanySession, reversals: Sequence[PaymentReversal]) -> Sequence[LedgerEntry | Failure]:
     """What a payment paid is open again: its entry is unreconciled, turned, and reconciled with what turns it."""
-    setting = await books.setting()
+    setting = await session.setting()
     keys = [reversal.payment for reversal in reversals]
-    paid = await books.moves("payment", keys)
-    done = await books.moves("payment_reversal", list(paid))
-    heads = await books.odoo.read("account.move", list(paid.values()), HEAD_FIELDS) if paid else {}
-    lines = await lines_of(books, list(paid.values()))
+    paid = await session.moves("payment", keys)
+    done = await session.moves("payment_reversal", list(paid))
+    heads = await session.odoo.read("account.move", list(paid.values()), HEAD_FIELDS) if paid else {}
+    lines = await lines_of(session, list(paid.values()))
     standing = {key: heads[i] for key, i in paid.items() if i in heads and heads[i]["state"] == "posted"}
-    await open_again(books, [line for key, i in paid.items() if key not in done for line in lines[i]])
-    items = await items_of(books, [head["id"] for head in standing.values()])
+    await open_again(session, [line for key, i in paid.items() if key not in done for line in lines[i]])
+    items = await items_of(session, [head["id"] for head in standing.values()])
     codes = setting.codes()
     on = {reversal.payment: reversal.on for reversal in reversals}
     drafts = [
         Draft(
             entries.reversal(
-                "payment_reversal", key, head, lines[head["id"]], on=on[key], organisation=books.organisation
+                "payment_reversal", key, head, lines[head["id"]], on=on[key], organisation=session.organisation
             ),
             total_of(head, codes[head["currency_id"]]),
             [Settles(mark(external_id("payment_reversal", key)), items[head["id"]])],
         )
         for key, head in standing.items()
     ]
-    booked = await book(books, drafts)
+    booked = await book(session, drafts)
     nothing = LedgerEntry(number="", amount=Money.zero(setting.currency))
     turned = {key: entry_of(booked[external_id("payment_reversal", key)]) for key in standing}
     return [turned.get(key, nothing) for key in keys]
 
 
-async def open_again(books: CompanySession, lines: Sequence[Row]) -> None:
+async def open_again(session: CompanySession, lines: Sequence[Row]) -> None:
     """Undo what these lines were reconciled with."""
     receivable = [line["id"] for line in lines if line["account_type"] == "asset_receivable"]
     if receivable:
-        await books.odoo.do("account.move.line", "remove_move_reconcile", receivable)
+        await session.odoo.do("account.move.line", "remove_move_reconcile", receivable)
 
 
-async def lines_of(books: CompanySession, moves: Sequence[int]) -> dict[int, list[Row]]:
+async def lines_of(session: CompanySession, moves: Sequence[int]) -> dict[int, list[Row]]:
     """The journal items of each move, as a reversal turns them."""
     lines: dict[int, list[Row]] = defaultdict(list)
     if moves:
-        for line in await books.odoo.search("account.move.line", [["move_id", "in", list(moves)]], TURNED_FIELDS):
+        for line in await session.odoo.search("account.move.line", [["move_id", "in", list(moves)]], TURNED_FIELDS):
             lines[line["move_id"]].append(line)
     return lines
 

@@ -14,33 +14,33 @@ from suture.core.failure import Failure, Rejected
 _CREDITS = (("payment", "entry"), ("credit", "out_refund"), ("credit_part", "out_refund"))
 
 
-async def refund(books: CompanySession, orders: Sequence[RefundOrder]) -> Sequence[LedgerEntry | Failure]:
+async def refund(session: CompanySession, orders: Sequence[RefundOrder]) -> Sequence[LedgerEntry | Failure]:
     """`orders` holds at most one of each credit. One that is more than what is left of its credit is refused."""
-    setting = await books.setting()
-    credits = await _credits(books, [order.credit for order in orders])
+    setting = await session.setting()
+    credits = await _credits(session, [order.credit for order in orders])
     refused = {o.key: f for o in orders if (f := _obstacle(o, credits.get(o.credit, ())))}
-    before = await books.moves("refund", list(refused)) if refused else {}
+    before = await session.moves("refund", list(refused)) if refused else {}
     refused = {key: failure for key, failure in refused.items() if key not in before}
     drafts = {
         o.key: Draft(
-            entries.refund(o, credits[o.credit][0], setting, books.organisation),
+            entries.refund(o, credits[o.credit][0], setting, session.organisation),
             o.amount,
             [Settles(mark(external_id("refund", o.key)), credits[o.credit])],
         )
         for o in orders
         if o.key not in refused
     }
-    booked = await book(books, list(drafts.values()))
+    booked = await book(session, list(drafts.values()))
     return [refused.get(o.key) or entry_of(booked[drafts[o.key].name]) for o in orders]
 
 
-async def _credits(books: CompanySession, keys: Sequence[str]) -> dict[str, list[Item]]:
+async def _credits(session: CompanySession, keys: Sequence[str]) -> dict[str, list[Item]]:
     """The items of each credit, whichever kind of document it is."""
     found: dict[str, int] = {}
     for kind, move_type in _CREDITS:
         if missed := [key for key in keys if key not in found]:
-            found |= await books.moves(kind, missed, move_type)
-    items = await items_of(books, found.values())
+            found |= await session.moves(kind, missed, move_type)
+    items = await items_of(session, found.values())
     return {key: items[i] for key, i in found.items() if items[i]}
 
 

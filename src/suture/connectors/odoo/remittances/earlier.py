@@ -99,15 +99,17 @@ def answer_of(one: StandingClaim, *, billed: bool) -> ClaimAnswer:
     )
 
 
-async def earlier(books: CompanySession, invoices: Mapping[str, Sequence[Item]], *, others: bool) -> dict[str, Earlier]:
+async def earlier(
+    session: CompanySession, invoices: Mapping[str, Sequence[Item]], *, others: bool
+) -> dict[str, Earlier]:
     """By appointment, of those invoices (their items) that something was matched with. Claims that were reversed are
     matched with nothing any more. Entries of before, whose adjustments are sums, tell no claim's. With `others` the
     claims of other payers too, that paid what the first one left to the patient."""
     of_line = {one.line: (key, one.partner) for key, items in invoices.items() for one in items if one.matched}
     if not of_line:
         return {}
-    partials = await books.odoo.search(_PARTIAL, [["debit_move_id", "in", list(of_line)]], _FIELDS)
-    credits = await items_by_line(books, (row["credit_move_id"] for row in partials))
+    partials = await session.odoo.search(_PARTIAL, [["debit_move_id", "in", list(of_line)]], _FIELDS)
+    credits = await items_by_line(session, (row["credit_move_id"] for row in partials))
     paid: dict[str, dict[int, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for row in partials:
         key, _ = of_line[row["debit_move_id"]]
@@ -115,28 +117,28 @@ async def earlier(books: CompanySession, invoices: Mapping[str, Sequence[Item]],
     settled = {row["credit_move_id"]: of_line[row["debit_move_id"]] for row in partials}
     answers: dict[str, list[ClaimAnswer]] = defaultdict(list)
     shares: dict[int, str] = {}
-    for one in await _claims_of(books, credits.values()):
+    for one in await _claims_of(session, credits.values()):
         key, billed_to = settled[one.claim.line]
         answers[key].append(answer_of(one, billed=one.claim.partner == billed_to))
         shares |= {one.share.line: key} if one.share and one.share.matched else {}
     if others and shares:
-        for key, answer in await _of_shares(books, shares):
+        for key, answer in await _of_shares(session, shares):
             answers[key].append(answer)
     return {key: Earlier(paid[key], tuple(answers[key])) for key, _ in set(of_line.values())}
 
 
-async def _of_shares(books: CompanySession, shares: Mapping[int, str]) -> list[tuple[str, ClaimAnswer]]:
+async def _of_shares(session: CompanySession, shares: Mapping[int, str]) -> list[tuple[str, ClaimAnswer]]:
     """The claims that paid these shares of patients, by whose visit it is."""
-    partials = await books.odoo.search(_PARTIAL, [["debit_move_id", "in", list(shares)]], _FIELDS)
+    partials = await session.odoo.search(_PARTIAL, [["debit_move_id", "in", list(shares)]], _FIELDS)
     settled = {row["credit_move_id"]: shares[row["debit_move_id"]] for row in partials}
-    claims = await _claims_of(books, (await items_by_line(books, settled)).values())
+    claims = await _claims_of(session, (await items_by_line(session, settled)).values())
     return [(settled[one.claim.line], answer_of(one, billed=False)) for one in claims]
 
 
-async def _claims_of(books: CompanySession, lines: Collection[Item]) -> list[StandingClaim]:
+async def _claims_of(session: CompanySession, lines: Collection[Item]) -> list[StandingClaim]:
     """What entries hold of the claims whose own lines these are."""
     claims = [one for one in lines if one.label.startswith(CLAIM)]
-    rows = await lines_of_entries(books, {one.move for one in claims})
+    rows = await lines_of_entries(session, {one.move for one in claims})
     own = {one.line for one in claims}
     found = standing(rows, {one.label for one in claims})
     return [one for of in found.values() for one in of if one.claim.line in own]

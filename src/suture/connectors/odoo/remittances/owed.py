@@ -65,18 +65,18 @@ def comes_second(claim: ClaimPayment) -> bool:
     return claim.status in _NOT_FIRST
 
 
-async def owed(books: CompanySession, claims: Sequence[ClaimPayment], payer: int, currency: int) -> dict[str, Owed]:
+async def owed(session: CompanySession, claims: Sequence[ClaimPayment], payer: int, currency: int) -> dict[str, Owed]:
     """What is open for claims of a payer, by appointment. A draft, and what is in another currency, isn't open."""
     if not claims:
         return {}
-    parts = await books.parts([claim.appointment for claim in claims])
-    items = await items_of(books, [i for of in parts.values() for i in of.values()])
+    parts = await session.parts([claim.appointment for claim in claims])
+    items = await items_of(session, [i for of in parts.values() for i in of.values()])
     billed = {key: items[of[""]] for key, of in parts.items() if items.get(of[""])}
     second = {claim.appointment for claim in claims if comes_second(claim)}
     others = {key: of for key, of in billed.items() if of[0].partner != payer or key in second}
-    shares = await _standing_and_own(books, others, parts, items)
-    analytics = await _analytics_of(books, [of[""] for of in parts.values()])
-    own = await _payers_account(books, payer)
+    shares = await _standing_and_own(session, others, parts, items)
+    analytics = await _analytics_of(session, [of[""] for of in parts.values()])
+    own = await _payers_account(session, payer)
 
     def open_(known: Sequence[Item]) -> tuple[Item, ...]:
         return tuple(one for one in known if one.posted and not one.settled and one.currency == currency)
@@ -97,35 +97,35 @@ async def owed(books: CompanySession, claims: Sequence[ClaimPayment], payer: int
 
 
 async def _standing_and_own(
-    books: CompanySession,
+    session: CompanySession,
     others: Mapping[str, Sequence[Item]],
     parts: Mapping[str, Mapping[str, int]],
     items: Mapping[int, Sequence[Item]],
 ) -> dict[str, list[Item]]:
     """Patients' shares, by remittances and transfers, and by invoices of their own."""
-    shares = await standing_shares(books, others)
+    shares = await standing_shares(session, others)
     for key in others:
         shares.setdefault(key, []).extend(items.get(parts[key].get("patient", 0), ()))
     return shares
 
 
-async def standing_shares(books: CompanySession, invoices: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:
+async def standing_shares(session: CompanySession, invoices: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:
     """What of invoices (their items by appointment) was left to the patients and is open: by remittances, in a line of
     the claim that settled the invoice, or by transfers."""
     of_line = {one.line: key for key, items in invoices.items() for one in items}
     if not of_line:
         return {}
-    partials = await books.odoo.search(
+    partials = await session.odoo.search(
         _PARTIAL, [["debit_move_id", "in", list(of_line)]], ["debit_move_id", "credit_move_id"]
     )
     settled = {row["credit_move_id"]: of_line[row["debit_move_id"]] for row in partials}
-    credits = await books.odoo.read(_LINE, list(settled), ["move_id"]) if settled else {}
+    credits = await session.odoo.read(_LINE, list(settled), ["move_id"]) if settled else {}
     entries = sorted({row["move_id"] for row in credits.values()})
-    moves = await books.odoo.read("account.move", entries, ["invoice_origin"]) if entries else {}
-    origins = {source(kind, books.organisation): kind for kind in ("remittance", "transfer")}
+    moves = await session.odoo.read("account.move", entries, ["invoice_origin"]) if entries else {}
+    origins = {source(kind, session.organisation): kind for kind in ("remittance", "transfer")}
     kinds = {i: origins[row["invoice_origin"]] for i, row in moves.items() if row["invoice_origin"] in origins}
     found: dict[str, list[Item]] = defaultdict(list)
-    rows = await lines_of_entries(books, kinds.keys())
+    rows = await lines_of_entries(session, kinds.keys())
     transferred = {row["move_id"]: settled[row["id"]] for row in rows if row["id"] in settled}
     label, of = "", ""
     for row in rows:
@@ -142,18 +142,18 @@ async def standing_shares(books: CompanySession, invoices: Mapping[str, Sequence
     return found
 
 
-async def _analytics_of(books: CompanySession, invoices: Collection[int]) -> dict[int, Row]:
+async def _analytics_of(session: CompanySession, invoices: Collection[int]) -> dict[int, Row]:
     """The facility and practitioner of invoices, as their lines have them."""
     if not invoices:
         return {}
     domain = [["move_id", "in", sorted(invoices)], ["display_type", "=", "product"]]
-    rows = await books.odoo.search(_LINE, domain, ["move_id", "analytic_distribution"])
+    rows = await session.odoo.search(_LINE, domain, ["move_id", "analytic_distribution"])
     return {row["move_id"]: row["analytic_distribution"] for row in rows if row["analytic_distribution"]}
 
 
-async def _payers_account(books: CompanySession, payer: int) -> int:
+async def _payers_account(session: CompanySession, payer: int) -> int:
     """Where the payer's own items go, for a claim that settles nothing."""
-    rows = await books.odoo.read("res.partner", [payer], ["property_account_receivable_id"])
+    rows = await session.odoo.read("res.partner", [payer], ["property_account_receivable_id"])
     account = rows[payer]["property_account_receivable_id"] if payer in rows else False
     if not account:
         raise Fatal("not_prepared", "Odoo has no receivable account for payers", "Install a chart of accounts in Odoo.")

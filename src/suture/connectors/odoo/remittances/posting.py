@@ -58,15 +58,15 @@ _MOST_COMPLETIONS = 5
 
 
 async def post(
-    books: CompanySession,
+    session: CompanySession,
     remittance: Remittance,
     partners: Sequence[LedgerPartner],
     progress: Callable[[RemittanceProgress], None],
 ) -> PostedRemittance:
     """Raises `Rejected` where its deposit isn't what it says, where the plan has no account for what the payer kept, or
     where its number stands for another deposit of this payer: nothing was written then."""
-    _check(remittance, await books.setting())
-    people = await books.parties.ensure_partners(partners)
+    _check(remittance, await session.setting())
+    people = await session.parties.ensure_partners(partners)
     gone = [reference for reference, registered in people.items() if not registered.partner]
     if gone:
         raise partner_deleted(gone[0])
@@ -74,7 +74,9 @@ async def post(
         raise Rejected(
             "payer_unknown", f"{remittance.payer} of remittance {remittance.number} was not named", "Name it."
         )
-    told = ToldRemittance(books, await books.setting(), remittance, {ref: one.partner for ref, one in people.items()})
+    told = ToldRemittance(
+        session, await session.setting(), remittance, {ref: one.partner for ref, one in people.items()}
+    )
     posting = RemittancePosting(told)
     numbers: list[str] = []
     questions = Questions()
@@ -82,7 +84,7 @@ async def post(
     claims = 0
     for part in await posting.parts():
         numbers.append(await posting.book(part, questions))
-        invoices += await _invoices(books, told.setting, part)
+        invoices += await _invoices(session, told.setting, part)
         claims += len(part.claims)
         progress(RemittanceProgress(claims=claims, of=len(remittance.claims)))
     return PostedRemittance(
@@ -112,12 +114,12 @@ def _check(remittance: Remittance, setting: CompanyConfig) -> None:
         setting.adjustment(f"PLB-{kept.reason}")
 
 
-async def _invoices(books: CompanySession, setting: CompanyConfig, part: "Part") -> list[SettledInvoice]:
+async def _invoices(session: CompanySession, setting: CompanyConfig, part: "Part") -> list[SettledInvoice]:
     """The posted invoices of a part's claims, as they are now."""
-    parts = await books.parts(sorted({claim.appointment for claim in part.claims}))
+    parts = await session.parts(sorted({claim.appointment for claim in part.claims}))
     of = {moves[""]: appointment for appointment, moves in parts.items() if "" in moves}
     fields = ["name", "state", "amount_residual", "payment_state", "currency_id"]
-    rows = await books.odoo.read("account.move", sorted(of), fields) if of else {}
+    rows = await session.odoo.read("account.move", sorted(of), fields) if of else {}
     codes = setting.codes()
     return [
         SettledInvoice(
@@ -173,7 +175,7 @@ class RemittancePosting:
 
     def __init__(self, told: ToldRemittance) -> None:
         self._told = told
-        self._books = told.books
+        self._session = told.session
         self._before = False
         self._entries: list[int] = []
         self._undone: set[int] = set()
@@ -209,24 +211,24 @@ class RemittancePosting:
     async def _known_before(self) -> bool:
         """Whether this payer's remittance stands under its number alone."""
         number = self._remittance.number
-        found = await self._books.finder.by_name("account.move", "remittance", [number])
+        found = await self._session.finder.by_name("account.move", "remittance", [number])
         if number not in found:
             name = external_id("remittance", number)
-            if await self._books.crosswalk.recall([name]):
+            if await self._session.crosswalk.recall([name]):
                 raise deleted_in_odoo(name)
             return False
-        rows = await lines_of_entries(self._books, [found[number]])
+        rows = await lines_of_entries(self._session, [found[number]])
         payers = {row["partner_id"] for row in rows if row["name"] == DEPOSIT}
         return payers == {self._told.payer}
 
     async def book(self, part: Part, questions: Questions) -> str:
         """Book a part, or find it booked; answers its number in Odoo."""
-        known = await self._books.finder.by_name("account.move", "remittance", [part.key])
+        known = await self._session.finder.by_name("account.move", "remittance", [part.key])
         if known:
             row = await self._found(part, known[part.key])
         else:
             draft = await self._draft(part)
-            row = unwrap((await book(self._books, [draft]))[draft.name]).row
+            row = unwrap((await book(self._session, [draft]))[draft.name]).row
         self._entries.append(row["id"])
         for claim in part.claims:
             self._in_entry(claim, row)
@@ -248,12 +250,12 @@ class RemittancePosting:
     async def _found(self, part: Part, entry: int) -> Row:
         """A part that stands is what it was told as, and posted; nothing of it is worked out again."""
         await self._holds(part, entry)
-        return unwrap((await self._books.post({part.name: entry}))[part.name])
+        return unwrap((await self._session.post({part.name: entry}))[part.name])
 
     async def _holds(self, part: Part, entry: int) -> Holds:
         """What an entry holds of a part's claims. Raises `Rejected` where it is another remittance's: a number stands
         for one deposit and what it says."""
-        rows = await lines_of_entries(self._books, [entry])
+        rows = await lines_of_entries(self._session, [entry])
         holds = standing(rows, {claim_label(claim) for claim in part.claims})
         agrees = self._agrees_as_before(part, rows, holds) if self._before else await self._signed(part, rows)
         if not agrees:
@@ -270,7 +272,7 @@ class RemittancePosting:
         if not part.deposit:
             return True
         first = next((row["id"] for row in rows if row["name"] == DEPOSIT), 0)
-        names = await self._books.odoo.external_ids("account.move.line", [first])
+        names = await self._session.odoo.external_ids("account.move.line", [first])
         return names.get(first, "") == line_id(part.name, f"1_{signature(self._remittance)}")
 
     def _agrees_as_before(self, part: Part, rows: Sequence[Row], holds: Mapping[str, Sequence[StandingClaim]]) -> bool:
@@ -299,7 +301,7 @@ class RemittancePosting:
         return sum((one.amount.amount for one in self._told.reasons(claim)), claim.paid.amount)
 
     async def _owed(self, part: Part) -> dict[str, Owed]:
-        return await owed(self._books, part.claims, self._told.payer, self._told.currency)
+        return await owed(self._session, part.claims, self._told.payer, self._told.currency)
 
     async def _account(self, claims: Sequence[ClaimPayment], open_: Mapping[str, Owed]) -> ClaimAccount:
         """What claims meet: what is open, and what became of their invoices before. Claims that gave back what was
@@ -307,13 +309,13 @@ class RemittancePosting:
         invoices = {c.appointment: open_[c.appointment].invoice for c in claims}
         of_currency = {key: [i for i in items if i.currency == self._told.currency] for key, items in invoices.items()}
         others = any(comes_second(c) or not open_[c.appointment].billed for c in claims)
-        before = await earlier(self._books, of_currency, others=others)
+        before = await earlier(self._session, of_currency, others=others)
         paid = {
             claim_label(c): c.appointment
             for c in claims
             if self._told.patient(c) in before.get(c.appointment, Earlier()).paid
         }
-        for label, of in (await booked_before(self._books, self._told.payer, set(paid), ())).items():
+        for label, of in (await booked_before(self._session, self._told.payer, set(paid), ())).items():
             given = [one.whole for one in of_visit(of, paid[label]) if any(i.claim.amount >= 0 for i in one.whole)]
             answers = [answer_of(one, billed=True) for whole in given for one in whole]
             before[paid[label]] = before[paid[label]].also(answers)
@@ -322,7 +324,7 @@ class RemittancePosting:
     async def _draft(self, part: Part) -> Draft:
         entry = self._told.entry(part.key, part.ref)
         if part.deposit or any(claim.reverses for claim in part.claims):  # nothing is left behind where it is refused
-            await self._books.poster.check_open(part.ref, self._remittance.received_on)
+            await self._session.poster.check_open(part.ref, self._remittance.received_on)
         if part.deposit:
             self._told.deposit(entry, signed=not self._before)
         lines = ClaimLines(self._told, entry, ClaimAccount({}, {}))
@@ -342,7 +344,7 @@ class RemittancePosting:
         self, lines: ClaimLines, part: Part, undone: Mapping[int, Sequence[StandingClaim]], early: Mapping[int, Item]
     ) -> None:
         booked = [one for of in undone.values() for standing_ in of for one in standing_.whole]
-        items = await items_by_line(self._books, (i.line for one in booked for i in one.lines))
+        items = await items_by_line(self._session, (i.line for one in booked for i in one.lines))
         for number, claim in part.numbered:
             if parts := undone.get(number):
                 lines.turn(number, claim, parts, items, self._paid_by)
@@ -361,7 +363,7 @@ class RemittancePosting:
         if not reversals:
             return {}
         labels = {claim_label(claim) for claim in reversals.values()}
-        before = await booked_before(self._books, self._told.payer, labels, self._entries)
+        before = await booked_before(self._session, self._told.payer, labels, self._entries)
         own = await self._own_invoices(reversals.values(), before)
         undone: dict[int, tuple[StandingClaim, ...]] = {}
         for number, claim in reversals.items():
@@ -376,8 +378,8 @@ class RemittancePosting:
                 self._contested.add((part.key, number))
             self._undone |= {one.claim.line for of in undone[number] for one in of.whole}
         whole = [one for parts in undone.values() for of in parts for one in of.whole]
-        self._paid_by |= await credits_of(self._books, whole)
-        await take_apart(self._books, [one.claim.line for one in whole])
+        self._paid_by |= await credits_of(self._session, whole)
+        await take_apart(self._session, [one.claim.line for one in whole])
         return undone
 
     async def _own_invoices(
@@ -387,8 +389,8 @@ class RemittancePosting:
         unsaid = [one for of in known.values() for one in of if one.said is None]
         if not unsaid:
             return lambda one, claim: True
-        settled = await settled_invoices(self._books, unsaid)
-        parts = await self._books.parts([claim.appointment for claim in claims])
+        settled = await settled_invoices(self._session, unsaid)
+        parts = await self._session.parts([claim.appointment for claim in claims])
 
         def own(one: StandingClaim, claim: ClaimPayment) -> bool:
             invoices = settled.get(one.claim.line)
@@ -402,14 +404,14 @@ class RemittancePosting:
         if not any(claim.reverses for claim in part.claims):
             return False
         turning = [line for of in holds.values() for one in of if one.reverses for line in one.lines]
-        turned = await turned_in(self._books, turning) or await self._turned_before(part, holds)
+        turned = await turned_in(self._session, turning) or await self._turned_before(part, holds)
         waiting = [one for one in turned if not (one.line.settled or one.line.matched)]
-        await take_apart(self._books, [one.booked for one in waiting])
-        now = await items_by_line(self._books, (i for one in turned for i in (one.booked, *one.credits)))
+        await take_apart(self._session, [one.booked for one in waiting])
+        now = await items_by_line(self._session, (i for one in turned for i in (one.booked, *one.credits)))
         pairs = [([now[one.booked]], [one.line]) for one in waiting if one.booked in now]
-        await match(self._books, pairs)
+        await match(self._session, pairs)
         shares = self._shares_of_credits(part, holds, turned, now)
-        await match(self._books, shares)
+        await match(self._session, shares)
         return bool(pairs or shares)
 
     def _shares_of_credits(
@@ -456,7 +458,7 @@ class RemittancePosting:
     async def _early(self, part: Part) -> dict[str, list[Early]]:
         labels = {claim_label(claim) for claim in part.claims if claim.answered and claim.paid.amount}
         since = self._remittance.received_on
-        return await early_reversals(self._books, self._told.payer, labels, self._entries, since)
+        return await early_reversals(self._session, self._told.payer, labels, self._entries, since)
 
     async def _match_early(self, part: Part, holds: Holds) -> bool:
         """Match claims with the reversals that came before them, as far as posting it did not. Answers whether any."""
@@ -476,7 +478,7 @@ class RemittancePosting:
             for line, reversal in takes_back(reversals, paid[label]).items()
         ]
         for pair in pairs:  # one after the other: halves of a claim share a reversal
-            await match(self._books, [pair])
+            await match(self._session, [pair])
         return bool(pairs)
 
     # What comes afterwards
@@ -488,7 +490,7 @@ class RemittancePosting:
             waiting[claim.appointment] += [one for one in _held(claim, holds) if one.waits]
         reversed_ = [claim for claim in part.claims if claim.reverses]
         labels = {claim_label(claim) for claim in reversed_}
-        before = await booked_before(self._books, self._told.payer, labels, self._entries)
+        before = await booked_before(self._session, self._told.payer, labels, self._entries)
         for claim in _of_each_visit(reversed_):
             waiting[claim.appointment] += [one for one in _held(claim, before) if one.waits]
         if not any(waiting.values()):
@@ -502,7 +504,7 @@ class RemittancePosting:
                 sets.append((items_for(kind, owed_, known)[1], [one.claim]))
         sets = [of for of in sets if of[0]]
         for of in sets:  # one after the other: halves of a claim pay one invoice
-            await match(self._books, [of])
+            await match(self._session, [of])
         return bool(sets)
 
     async def _complete(self, part: Part, holds: Holds, open_: Mapping[str, Owed]) -> dict[int, Met]:
@@ -513,7 +515,7 @@ class RemittancePosting:
         if not lacking:
             return {}
         labels = {claim_label(claim) for _, claim, _ in lacking}
-        known = await booked_before(self._books, self._told.payer, labels, ())
+        known = await booked_before(self._session, self._told.payer, labels, ())
         alive = {one.claim.line for of in known.values() for first in of for one in first.whole}
         account = await self._account([claim for _, claim, _ in lacking], open_)
         found: dict[int, Met] = {}
@@ -526,7 +528,7 @@ class RemittancePosting:
             lines = ClaimLines(self._told, self._told.entry(key, later_reference(part.ref, number)), account)
             found[number] = lines.claim(number, claim, held)
             if key and lines.draft.total:
-                row = unwrap((await book(self._books, [lines.draft]))[lines.draft.name]).row
+                row = unwrap((await book(self._session, [lines.draft]))[lines.draft.name]).row
                 self._in_entry(claim, row)
                 holds[claim_label(claim)] += await self._standing(row["id"], claim)
         return found
@@ -539,30 +541,30 @@ class RemittancePosting:
         found: list[StandingClaim] = []
         for n in range(1, _MOST_COMPLETIONS + 1):
             key = f"{part.key} claim {number}{f' {n}' if n > 1 else ''}"
-            entry = (await self._books.finder.by_name("account.move", "remittance", [key])).get(key)
+            entry = (await self._session.finder.by_name("account.move", "remittance", [key])).get(key)
             if entry is None:
                 return key, found
-            row = unwrap((await self._books.post({(name := external_id("remittance", key)): entry}))[name])
+            row = unwrap((await self._session.post({(name := external_id("remittance", key)): entry}))[name])
             self._in_entry(claim, row)
             stands = await self._standing(entry, claim)
             for one in stands:
                 owed_, before = account.open[claim.appointment], account.before(claim, [*held, one])
                 items = items_for(kind_of(claim, owed_, before, held), owed_, before)[1]
                 money = [first.claim for first in held if first.waits]
-                await match(self._books, [(items if one.waits else money, [one.claim])])
+                await match(self._session, [(items if one.waits else money, [one.claim])])
             found += await self._standing(entry, claim)
         return "", found
 
     async def _standing(self, entry: int, claim: ClaimPayment) -> list[StandingClaim]:
         label = claim_label(claim)
-        return _held(claim, standing(await lines_of_entries(self._books, [entry]), {label}))
+        return _held(claim, standing(await lines_of_entries(self._session, [entry]), {label}))
 
     async def _ask(
         self, part: Part, holds: Holds, open_: Mapping[str, Owed], lacking: Mapping[int, Met], questions: Questions
     ) -> None:
         """What a person has to decide, by what stands."""
         released = [line for of in self._released.values() for line in of]
-        credits = await items_by_line(self._books, released)
+        credits = await items_by_line(self._session, released)
         for claim in _of_each_visit(part.claims):
             of = [(number, one) for number, one in part.numbered if _group(one) == _group(claim)]
             standing_ = _held(claim, holds)

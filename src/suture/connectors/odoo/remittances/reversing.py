@@ -96,9 +96,9 @@ def sign_of(booked: int, credits: Sequence[int]) -> str:
     return f"{_UNDOES}{'_'.join(map(str, (booked, *credits)))}"
 
 
-async def turned_in(books: CompanySession, lines: Sequence[Item]) -> list[Turned]:
+async def turned_in(session: CompanySession, lines: Sequence[Item]) -> list[Turned]:
     """What lines of ours say that they take back (`sign_of`)."""
-    names = await books.odoo.external_ids(_LINE, [one.line for one in lines])
+    names = await session.odoo.external_ids(_LINE, [one.line for one in lines])
     return [turned for one in lines if (turned := _turned(one, names.get(one.line, "")))]
 
 
@@ -110,13 +110,13 @@ def _turned(line: Item, external_id: str) -> Turned | None:
     return Turned(line, booked, tuple(credits))
 
 
-async def credits_of(books: CompanySession, known: Sequence[StandingClaim]) -> dict[int, list[int]]:
+async def credits_of(session: CompanySession, known: Sequence[StandingClaim]) -> dict[int, list[int]]:
     """What has paid patients' shares, by the share's line."""
     shares = [one.share.line for one in known if one.share]
     found: dict[int, list[int]] = defaultdict(list)
     if shares:
         fields = ["debit_move_id", "credit_move_id"]
-        for row in await books.odoo.search(_PARTIAL, [["debit_move_id", "in", shares]], fields):
+        for row in await session.odoo.search(_PARTIAL, [["debit_move_id", "in", shares]], fields):
             found[row["debit_move_id"]].append(row["credit_move_id"])
     return found
 
@@ -130,7 +130,7 @@ class Early(msgspec.Struct, frozen=True):
 
 
 async def early_reversals(
-    books: CompanySession, payer: int, labels: Collection[str], besides: Collection[int], since: date
+    session: CompanySession, payer: int, labels: Collection[str], besides: Collection[int], since: date
 ) -> dict[str, list[Early]]:
     """What reversals of a payer took back, not before `since`, of claims that were not booked then, the oldest
     first."""
@@ -142,11 +142,11 @@ async def early_reversals(
         ["reconciled", "=", False],
         ["amount_currency", ">", 0],
         ["date", ">=", since.isoformat()],
-        ["move_id.invoice_origin", "=", source("remittance", books.organisation)],
+        ["move_id.invoice_origin", "=", source("remittance", session.organisation)],
     ]
-    rows = await books.odoo.search(_LINE, domain, [*ITEM_FIELDS, "date"]) if labels else []
+    rows = await session.odoo.search(_LINE, domain, [*ITEM_FIELDS, "date"]) if labels else []
     lines = {one.line: (one, row["date"]) for row in rows if not (one := item(row)).matched}
-    names = await books.odoo.external_ids(_LINE, sorted(lines))
+    names = await session.odoo.external_ids(_LINE, sorted(lines))
     found: dict[str, list[Early]] = defaultdict(list)
     for line, (one, on) in sorted(lines.items()):
         name = names.get(line, "")

@@ -125,14 +125,14 @@ def of_visit(known: Sequence[StandingClaim], appointment: str) -> list[StandingC
     return [one for one in known if one.said is None or one.said.visit == wanted]
 
 
-async def lines_of_entries(books: CompanySession, entries: Collection[int]) -> list[Row]:
+async def lines_of_entries(session: CompanySession, entries: Collection[int]) -> list[Row]:
     """All lines of entries, in the order in which they were written. Claims' lines have their external ids with them
     (`external_id`)."""
     if not entries:
         return []
-    rows = await books.odoo.search(_LINE, [["move_id", "in", sorted(entries)]], _FIELDS)
+    rows = await session.odoo.search(_LINE, [["move_id", "in", sorted(entries)]], _FIELDS)
     claims = [row["id"] for row in rows if _is_claims(row)]
-    names = await books.odoo.external_ids(_LINE, claims)
+    names = await session.odoo.external_ids(_LINE, claims)
     told = ({**row, "external_id": names.get(row["id"], "")} for row in rows)
     return sorted(told, key=lambda row: (row["move_id"], row["id"]))
 
@@ -175,7 +175,7 @@ def _with(of: StandingClaim, row: Row, *, receivable: bool) -> StandingClaim:
 
 
 async def booked_before(
-    books: CompanySession, payer: int, labels: Collection[str], besides: Collection[int]
+    session: CompanySession, payer: int, labels: Collection[str], besides: Collection[int]
 ) -> dict[str, list[StandingClaim]]:
     """What earlier remittances of a payer booked of claims and none has taken back, oldest first. `besides` are the
     entries of the remittance that asks: nothing reverses what it books itself."""
@@ -185,25 +185,25 @@ async def booked_before(
         ["name", "in", sorted(labels)],
         ["account_type", "=", RECEIVABLE],
         ["parent_state", "=", "posted"],
-        ["move_id.invoice_origin", "=", source("remittance", books.organisation)],
+        ["move_id.invoice_origin", "=", source("remittance", session.organisation)],
     ]
-    found = await books.odoo.search(_LINE, domain, ["move_id"])
-    rows = await lines_of_entries(books, {row["move_id"] for row in found} - set(besides))
+    found = await session.odoo.search(_LINE, domain, ["move_id"])
+    rows = await lines_of_entries(session, {row["move_id"] for row in found} - set(besides))
     payers = {row["move_id"] for row in rows if row["name"] == DEPOSIT and row["partner_id"] == payer}
     theirs = {
         label: [one for one in of if one.claim.partner == payer or one.entry in payers]
         for label, of in standing(rows, labels).items()
     }
-    turned = await _turned(books, [one for of in theirs.values() for one in of])
-    refs = await _references(books, {one.entry for of in theirs.values() for one in of})
+    turned = await _turned(session, [one for of in theirs.values() for one in of])
+    refs = await _references(session, {one.entry for of in theirs.values() for one in of})
     return {
         label: _together([one for one in of if not one.reverses and one.claim.line not in turned], refs)
         for label, of in theirs.items()
     }
 
 
-async def _references(books: CompanySession, entries: Collection[int]) -> dict[int, str]:
-    rows = await books.odoo.read("account.move", sorted(entries), ["ref"]) if entries else {}
+async def _references(session: CompanySession, entries: Collection[int]) -> dict[int, str]:
+    rows = await session.odoo.read("account.move", sorted(entries), ["ref"]) if entries else {}
     return {entry: str(row["ref"] or "") for entry, row in rows.items()}
 
 
@@ -234,26 +234,28 @@ def said_alike(one: Said | None, other: Said | None) -> bool:
     return (one.visit, one.codes, one.patient) == (other.visit, other.codes, other.patient)
 
 
-async def _turned(books: CompanySession, known: Sequence[StandingClaim]) -> set[int]:
+async def _turned(session: CompanySession, known: Sequence[StandingClaim]) -> set[int]:
     """The claims' lines that a reversal was matched with."""
     booked = {one.deciding.line: one.claim.line for one in known if not one.reverses}
     reversals = {one.deciding.line for one in known if one.reverses}
     if not booked or not reversals:
         return set()
     either = ["|", ["credit_move_id", "in", list(booked)], ["debit_move_id", "in", list(booked)]]
-    partials = await books.odoo.search(_PARTIAL, either, ["credit_move_id", "debit_move_id"])
+    partials = await session.odoo.search(_PARTIAL, either, ["credit_move_id", "debit_move_id"])
     pairs = ((row["credit_move_id"], row["debit_move_id"]) for row in partials)
     return {
         booked[own] for pair in pairs for own, other in (pair, reversed(pair)) if own in booked and other in reversals
     }
 
 
-async def settled_invoices(books: CompanySession, known: Sequence[StandingClaim]) -> dict[int, set[int]]:
+async def settled_invoices(session: CompanySession, known: Sequence[StandingClaim]) -> dict[int, set[int]]:
     """The invoices (`account.move`) that claims settled, by the claim's own line."""
     lines = [one.claim.line for one in known]
-    partials = await books.odoo.search(_PARTIAL, [["credit_move_id", "in", lines]], ["credit_move_id", "debit_move_id"])
-    debits = await items_by_line(books, (row["debit_move_id"] for row in partials))
-    moves = await books.odoo.read("account.move", sorted({one.move for one in debits.values()}), ["move_type"])
+    partials = await session.odoo.search(
+        _PARTIAL, [["credit_move_id", "in", lines]], ["credit_move_id", "debit_move_id"]
+    )
+    debits = await items_by_line(session, (row["debit_move_id"] for row in partials))
+    moves = await session.odoo.read("account.move", sorted({one.move for one in debits.values()}), ["move_type"])
     found: dict[int, set[int]] = defaultdict(set)
     for row in partials:
         move = debits[row["debit_move_id"]].move

@@ -17,7 +17,7 @@ from suture.connectors.odoo.remittances.standing import DEPOSIT
 class ToldRemittance:
     """`partners` are ids by reference."""
 
-    books: CompanySession
+    session: CompanySession
     setting: CompanyConfig
     remittance: Remittance
     partners: Mapping[str, int]
@@ -64,7 +64,7 @@ class ToldRemittance:
             "remittance",
             key,
             self.setting,
-            self.books.organisation,
+            self.session.organisation,
             on=told.received_on,
             journal="bank",
             currency=told.deposit.currency,

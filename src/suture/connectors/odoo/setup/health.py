@@ -50,11 +50,11 @@ _MODULES = {
 }
 
 
-async def examine(books: CompanySession, system: str, version: str) -> Health:
-    remedies = [words for need in NEEDS if (words := await _lacks(books.odoo, need))]
-    found = [await _companies(books.odoo), await _modules(books.odoo), *await _money(books)]
+async def examine(session: CompanySession, system: str, version: str) -> Health:
+    remedies = [words for need in NEEDS if (words := await _lacks(session.odoo, need))]
+    found = [await _companies(session.odoo), await _modules(session.odoo), *await _money(session)]
     try:
-        found += [await _income(books), await _without_cost(books)]
+        found += [await _income(session), await _without_cost(session)]
     except Failure as failure:
         remedies.append(f"{failure.message}. {failure.remedy}".strip())
     return Health(
@@ -102,11 +102,11 @@ async def _modules(odoo: Odoo) -> str:
     return f"apps: {', '.join(there)}"
 
 
-async def _money(books: CompanySession) -> Sequence[str]:
+async def _money(session: CompanySession) -> Sequence[str]:
     """Active currencies, how taxes are rounded, and until when the books are locked."""
-    company = await _company(books.odoo)
-    currencies = await books.odoo.search("res.currency", [], ["name"])
-    locks = await books.poster.locks()
+    company = await _company(session.odoo)
+    currencies = await session.odoo.search("res.currency", [], ["name"])
+    locks = await session.poster.locks()
     until = max(locks.everything, locks.sales)
     return (
         f"currencies: {', '.join(sorted(row['name'] for row in currencies))}",
@@ -115,20 +115,20 @@ async def _money(books: CompanySession) -> Sequence[str]:
     )
 
 
-async def _income(books: CompanySession) -> str:
+async def _income(session: CompanySession) -> str:
     """Where income is booked, by the account's own name: a chart's first income account is that of sold goods."""
-    account = (await books.setting()).accounts.get("income_account")
+    account = (await session.setting()).accounts.get("income_account")
     if account is None:
         return ""
-    row = (await books.odoo.read("account.account", [account], ["code", "name"]))[account]
+    row = (await session.odoo.read("account.account", [account], ["code", "name"]))[account]
     return f"income is booked on {row['code']} {row['name']}"
 
 
-async def _without_cost(books: CompanySession) -> str:
+async def _without_cost(session: CompanySession) -> str:
     """Articles whose consumption costs nothing by what Odoo knows."""
-    stocked = [product.code for product in books.plan.products if product.stocked] if books.plan else []
-    ids = await books.finder.by_name("product.product", "product", stocked)
-    rows = await books.odoo.read("product.product", list(ids.values()), ["standard_price"]) if ids else {}
+    stocked = [product.code for product in session.plan.products if product.stocked] if session.plan else []
+    ids = await session.finder.by_name("product.product", "product", stocked)
+    rows = await session.odoo.read("product.product", list(ids.values()), ["standard_price"]) if ids else {}
     free = sorted(code for code, i in ids.items() if i in rows and not rows[i]["standard_price"])
     if not free:
         return ""

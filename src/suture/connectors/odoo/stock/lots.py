@@ -78,14 +78,14 @@ def without(held: Mapping[int, Sequence[HeldLot]], taken: Iterable[TakenLot]) ->
     }
 
 
-async def read_held(books: CompanySession, place: int, products: Iterable[int]) -> dict[int, list[HeldLot]]:
+async def read_held(session: CompanySession, place: int, products: Iterable[int]) -> dict[int, list[HeldLot]]:
     """What a location holds of tracked products, by product."""
     wanted = sorted(set(products))
     if not wanted:
         return {}
     domain = [["product_id", "in", wanted], ["location_id", "=", place], ["quantity", ">", 0], ["lot_id", "!=", False]]
-    quants = await books.odoo.search("stock.quant", domain, ["product_id", "lot_id", "quantity", "in_date"])
-    lots = await _lots(books, sorted({row["lot_id"] for row in quants}))
+    quants = await session.odoo.search("stock.quant", domain, ["product_id", "lot_id", "quantity", "in_date"])
+    lots = await _lots(session, sorted({row["lot_id"] for row in quants}))
     held: dict[int, list[HeldLot]] = defaultdict(list)
     for row in quants:
         lot = lots[row["lot_id"]]
@@ -102,13 +102,13 @@ async def read_held(books: CompanySession, place: int, products: Iterable[int]) 
     return held
 
 
-async def _lots(books: CompanySession, ids: Sequence[int]) -> dict[int, Row]:
+async def _lots(session: CompanySession, ids: Sequence[int]) -> dict[int, Row]:
     """Lots with their expiration, where that module is there."""
     if not ids:
         return {}
     try:
-        return await books.odoo.read("stock.lot", ids, ["name", "expiration_date"])
+        return await session.odoo.read("stock.lot", ids, ["name", "expiration_date"])
     except Fatal as failure:
         if failure.code != "not_understood":
             raise
-    return await books.odoo.read("stock.lot", ids, ["name"])
+    return await session.odoo.read("stock.lot", ids, ["name"])
