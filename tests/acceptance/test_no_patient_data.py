@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,12 +20,17 @@ from suture.access.signatures import decode_secret, sign
 from suture.acting.actor import Actor, NotPossible
 from suture.backbone.feed import Feed
 from suture.bootstrap.logs import configure_logs
+from suture.catalogue.notifications import Notifications
 from suture.commands import accounts, month_end, repairs
 from suture.connectors.billing.rest import RestBilling
 from suture.console.app import create_app as create_console
 from suture.console.pages import today
-from suture.core.clock import SystemClock
+from suture.core.clock import ManualClock, SystemClock
 from suture.ingest.ingester import Ingester
+from suture.notify.port import MessageAnswer, Outgoing
+from suture.notify.sender import Sender
+from suture.notify.watcher import Watcher
+from suture.notify.wording import Wording
 from suture.simulators.clinic.day import Address, ClinicDay, ClinicPatient
 from suture.simulators.faults import PRESETS, FaultInjection, Faults
 from suture.simulators.serving import serving
@@ -136,7 +142,7 @@ async def test_nothing_that_is_told_carries_a_patient_s_data(
         await it.play()
         await send_what_can_t_be_used(it)
         await it.settled()
-        words = [*await gaps(it), *await people_look(it)]
+        words = [*await gaps(it), *await people_look(it), *await messages(it)]
         pages = await console_pages(it)
         rows = await tables(database)
         feed = Feed(it.base.nats_url)
@@ -222,6 +228,39 @@ async def people_look(it: Clinic) -> list[tuple[str, str]]:
     except NotPossible as error:
         accounts.append(("close", str(error)))
     return accounts
+
+
+async def messages(it: Clinic) -> list[tuple[str, str]]:
+    """What people are told of it all two days later, when every deadline has passed."""
+    told: Notifications = msgspec.convert(
+        {
+            "webhooks": {"pager": {"url": "https://pager.example.org/x", "secret": "SUTURE_PAGER_SECRET"}},
+            "rules": [{"kinds": ["deadline_passed", "escalation", "paused", "away"], "webhooks": ["pager"]}],
+        },
+        Notifications,
+    )
+    clock = ManualClock(SystemClock().now() + timedelta(days=2))
+    taken: list[Outgoing] = []
+
+    class Taking:
+        async def send(self, message: Outgoing) -> MessageAnswer:
+            taken.append(message)
+            return MessageAnswer("delivered", "took it")
+
+    catalogue = msgspec.structs.replace(it.base.catalogue, notifications=told)
+    watcher = Watcher(it.base.database, catalogue, clock)
+    sender = Sender(
+        database=it.base.database,
+        recorder=it.desk.recorder,
+        watcher=watcher,
+        ways={"webhook": Taking()},
+        clock=clock,
+    )
+    await watcher.look()
+    await sender.send_due()
+    wording = Wording("harbour-clinics", "https://suture.example.org")
+    assert len(taken[0].notes) > 5
+    return [("message", wording.subject(one) + wording.text(one) + wording.body(one).decode()) for one in taken]
 
 
 async def console_pages(it: Clinic) -> list[tuple[str, str]]:

@@ -264,12 +264,15 @@ class TestMail:
         await it.trouble()
         await it.look()
 
+        class Gone(BaseException):
+            """As a process ends."""
+
         class Dying:
             async def send(self, message: Outgoing) -> MessageAnswer:
                 await it.ways()["mail"].send(message)
-                raise ConnectionError("the worker is gone")
+                raise Gone
 
-        with pytest.raises(ConnectionError):
+        with pytest.raises(Gone):
             await it.sender({"mail": Dying()}).send_due()
         await it.trouble(process="meanwhile")
         assert await it.sender().send_due() == 0, "another may still be at it"
@@ -281,6 +284,37 @@ class TestMail:
         subjects = {mail["Message-ID"]: mail["Subject"] for mail in mail_server.mails}
         assert ids[0] == ids[1]
         assert subjects[ids[0]].startswith("Suture: Exception 1 "), "and says the same"
+
+    async def test_a_defect_over_one_message_keeps_nobody_else_from_being_told(
+        self, it: Bench, mail_server: MailServer
+    ) -> None:
+        await it.trouble()
+        await it.look()
+        sound = it.ways()["mail"]
+
+        class Defective:
+            async def send(self, message: Outgoing) -> MessageAnswer:
+                if message.to.startswith("ann"):
+                    raise KeyError(MARK)
+                return await sound.send(message)
+
+        assert await it.sender({"mail": Defective()}).send_due() == 2
+        assert await it.states() == [("ann", "waiting"), ("bea", "sent")]
+
+    async def test_a_defect_in_looking_ends_no_worker(self, it: Bench) -> None:
+        looks = []
+
+        class Defective:
+            async def look(self) -> None:
+                looks.append(1)
+                raise KeyError(MARK)
+
+        sender = it.sender()
+        sender._watcher = Defective()  # type: ignore[assignment]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await sender.run()
+        assert looks == [1], "and is not tried without a pause"
 
     async def test_a_message_that_one_worker_claims_is_no_others_to_wait_for(self, it: Bench) -> None:
         await it.trouble()

@@ -61,6 +61,9 @@ class Sender:
             except DATABASE_AWAY as error:
                 log.warning("database_away", role="notifications", error_type=type(error).__name__)
                 sent = 0
+            except Exception as error:  # whoever is not told looks at the console; the ledger's work goes on
+                log.error("notifications_broke", error_type=type(error).__name__)
+                sent = 0
             if not sent:
                 await asyncio.sleep(_LOOK_SECONDS)
 
@@ -74,7 +77,12 @@ class Sender:
         return len(claimed)
 
     async def _serve(self, message: Message) -> None:
-        answer = await self._answer(message)
+        try:
+            answer = await self._answer(message)
+        except Exception as error:  # one that can't be told keeps nobody else from being told
+            log.error("notification_broke", error_type=type(error).__name__)
+            broke = f"was not asked: something broke here ({type(error).__name__})"
+            answer = MessageAnswer("later", broke, "It is a defect of Suture: tell an engineer.")
         metrics.count("suture_notifications_total", message.channel, _outcome(answer))
         now = self._clock.now()
         last = answer.verdict == "refused" or message.attempt > len(SCHEDULE)
