@@ -35,7 +35,7 @@ class Session:
         line = await self.reader.readline()
         if not line:
             raise EOFError
-        return line.decode().rstrip("\r\n")
+        return line.decode(errors="replace").rstrip("\r\n")
 
     async def serve(self, context: ssl.SSLContext) -> None:
         await self.say("220 localhost test server")
