@@ -28,25 +28,31 @@ from suture.canonical.events import Event
 from suture.canonical.records import Charge, Payment, PricedLine, ServiceLine, Visit
 from suture.catalogue import Catalogue
 from suture.catalogue.load import parse
+from suture.catalogue.manifest import Role
+from suture.catalogue.model import Retry
 from suture.catalogue.write import template
 from suture.commands import accounts
 from suture.console.app import create_app
 from suture.console.request import LARGEST_FORM
 from suture.core.clock import ManualClock, SystemClock
+from suture.core.failure import Rejected
 from suture.core.ids import fact_id
 from suture.core.money import Money
+from suture.engine.decide import Complaint, Responsibility
+from suture.engine.port import Checkpoint
+from suture.engine.process import NEVER, Journal, Process, StepRecord
+from suture.engine.steer import End
 from suture.processes.definitions import ROUTES
-from suture.processes.step_runner import NEVER
 from suture.projection.journeys import JourneyProjection
-from suture.store import delivery_queue, discrepancies, exceptions, gates, steering
+from suture.store import delivery_queue, discrepancies, exceptions, gates
+from suture.store.checkpoints import ProcessStore
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.delivery_queue import SettledDelivery
 from suture.store.discrepancies import FoundDifference
 from suture.store.events import mark_published, unpublished
-from suture.store.exceptions import Trouble
 from suture.store.inbox import Inbox
-from suture.store.processes import Checkpoint, ProcessStore, StepRecord
+from suture.store.processes import PROCESSES
 from suture.store.recorder import Recorder
 
 CHROMIUM = "/usr/bin/chromium"
@@ -127,7 +133,7 @@ class Clinic:
     def __init__(self, database: Database, vault: Vault, clock: ManualClock) -> None:
         self.database, self.vault, self.clock = database, vault, clock
         self._recorder = Recorder(ROUTES)
-        self._processes = ProcessStore(database, self._recorder)
+        self._processes = ProcessStore(database, self._recorder, _responsible)
         self._projection = JourneyProjection(database, self._recorder, SystemClock())
         self._numbers = 0
 
@@ -202,7 +208,8 @@ class Clinic:
     async def ends(self, appointment: str) -> None:
         """A person ends the appointment's process where it stands."""
         async with self.database.transaction() as connection:
-            ended = await steering.cancel(connection, [f"completed_appointment:{appointment}"], self.clock.now())
+            key = f"completed_appointment:{appointment}"
+            ended = await PROCESSES.steer(connection, [(key, End(self.clock.now()))])
         assert ended
 
     async def assigns(self, number: int, person: str) -> None:
@@ -257,8 +264,7 @@ class Clinic:
         for step, told in steps:
             self.clock.advance(timedelta(milliseconds=40))
             if step == stuck_at:
-                trouble = _trouble(key, step, appointment)
-                await self._save(claim, step, "stuck", trouble=trouble, due_at=NEVER)
+                await self._save(claim, step, "stuck", complaint=Complaint(step, "ledger", _LOCKED), due_at=NEVER)
                 break
             if step == parked_at:
                 await self._save(claim, step, "parked", held_by="odoo-ledger", due_at=self.clock.now())
@@ -270,12 +276,27 @@ class Clinic:
             await self._save(claim, "", "done")
         await self.publishes()
 
-    async def _save(self, claim: Any, step: str, state: str, **more: Any) -> None:
-        attempt = 1 if state == "stuck" else 0
-        checkpoint = Checkpoint(
-            key=claim.key, fence=claim.fence, state=state, step=step, at=self.clock.now(), attempt=attempt, **more
+    async def _save(
+        self,
+        claim: Process,
+        step: str,
+        state: str,
+        *,
+        journal: Journal | None = None,
+        events: tuple[Event, ...] = (),
+        complaint: Complaint | None = None,
+        **fields: Any,
+    ) -> None:
+        released = state != "running"
+        process = msgspec.structs.replace(
+            claim, state=state, step=step, attempt=int(state == "stuck"), released=released, **fields
         )
-        assert (await self._processes.save(checkpoint)).held
+        if state == "done":
+            process = msgspec.structs.replace(process, finished_at=self.clock.now())
+        checkpoint = Checkpoint(
+            process=process, at=self.clock.now(), journal=journal or {}, events=events, complaint=complaint
+        )
+        assert (await self._processes.save(checkpoint)).written
 
     def _event(
         self, event_type: str, appointment: str, data: msgspec.Struct, version: int | None = None, **more: Any
@@ -458,15 +479,12 @@ def _steps(appointment: str, total: Money, number: str) -> Steps:
     ]
 
 
-def _trouble(process: str, step: str, appointment: str) -> Trouble:
-    return Trouble(
-        code="period_locked",
-        outcome="rejected",
-        reason="Odoo’s fiscal period is locked up to 2026-06-30",
-        remedy="Reopen the period in Odoo, or move the lock date; then retry.",
-        owner="finance",
-        interface="odoo-ledger",
-        process=process,
-        step=step,
-        subject=f"Appointment/{appointment}",
-    )
+_LOCKED = Rejected(
+    "period_locked",
+    "Odoo’s fiscal period is locked up to 2026-06-30",
+    "Reopen the period in Odoo, or move the lock date; then retry.",
+)
+
+
+def _responsible(_: Role | None) -> Responsibility:
+    return Responsibility("finance", "odoo-ledger", Retry())

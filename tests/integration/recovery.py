@@ -5,6 +5,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -20,22 +21,24 @@ from suture.catalogue.manifest import Role
 from suture.catalogue.model import Breaker, Interface, PauseAfter, Retry
 from suture.core.clock import Clock, ManualClock, SystemClock
 from suture.core.failure import CircuitOpen
+from suture.core.trouble import Trouble
+from suture.engine.decide import Responsibility
+from suture.engine.definition import AwaitEvent, Definition, Step
+from suture.engine.run import Outcome
 from suture.ingest.ingester import Ingester
-from suture.processes.definition import AwaitEvent, Definition, Step
 from suture.processes.definitions import ROUTES
-from suture.processes.engine import PostgresEngine
-from suture.processes.run import Outcome
-from suture.processes.step_runner import Responsibility
+from suture.processes.engine import ProcessEngine
 from suture.store import exceptions, processes
 from suture.store import gates as gate_store
+from suture.store.checkpoints import ProcessStore
 from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.exceptions import ExceptionSelection, OpenException, Trouble
+from suture.store.exceptions import ExceptionSelection, OpenException
 from suture.store.gates import Gate, GateRow, Gates
 from suture.store.inbox import Inbox
 from suture.store.listen import DELIVERIES, GATES, PROCESSES, listen
 from suture.store.parties import Parties
-from suture.store.processes import ProcessStore, ProcessView
+from suture.store.processes import ProcessView
 from suture.store.recorder import Recorder
 
 NAME = "visit"
@@ -122,6 +125,13 @@ class World:
         return [key for key, called in self.calls if called == call]
 
 
+def _responsible(
+    retry: Retry, retry_by_step: dict[str, Retry], undo_after: timedelta | None, role: Role | None
+) -> Responsibility:
+    interface = LEDGER if role == "ledger" else BILLING
+    return Responsibility("revenue cycle", interface, retry, retry_by_step, undo_after=undo_after)
+
+
 class Bench:
     """Processes of one definition whose steps name a role: ``billing`` or ``ledger``, each with a gate of its own."""
 
@@ -132,8 +142,8 @@ class Bench:
             Route(type=f"suture.appointment.{fact}.v1", action=action, definition=NAME, version=1, key=_appointment)
             for fact, action in (("arrived", "start"), ("cancelled", "cancel"))
         )
-        self.store = ProcessStore(database, self.recorder)
-        self._engines: list[PostgresEngine] = []
+        self.store = ProcessStore(database, self.recorder, partial(_responsible, RETRY, {}, None))
+        self._engines: list[ProcessEngine] = []
 
     def engine(
         self,
@@ -145,19 +155,10 @@ class Bench:
         undo_after: timedelta | None = None,
         slots: int = 64,
         worker: str = "w1",
-    ) -> PostgresEngine:
-        def responsible(role: Role | None) -> Responsibility:
-            return Responsibility(
-                "revenue cycle",
-                LEDGER if role == "ledger" else BILLING,
-                retry,
-                retry_by_step or {},
-                undo_after=undo_after,
-            )
-
-        engine = PostgresEngine(
-            database=self.database,
-            store=self.store,
+    ) -> ProcessEngine:
+        responsible = partial(_responsible, retry, retry_by_step or {}, undo_after)
+        engine = ProcessEngine(
+            store=ProcessStore(self.database, self.recorder, responsible),
             definitions=[Definition(NAME, 1, AppointmentArrived, steps)],
             toolbox=None,
             responsible=responsible,
@@ -347,7 +348,7 @@ async def gate_row(database: Database, interface: str = BILLING) -> GateRow:
 
 
 @asynccontextmanager
-async def running(*loops: PostgresEngine | Gates | Ingester, url: str = "") -> AsyncIterator[None]:
+async def running(*loops: ProcessEngine | Gates | Ingester, url: str = "") -> AsyncIterator[None]:
     """Loops at work; none may end by itself. With `url` the database's calls wake them, as they wake a worker."""
     tasks = [asyncio.create_task(loop.run()) for loop in loops]
     if url:

@@ -18,14 +18,14 @@ from suture.catalogue import Catalogue
 from suture.commands import accounts, month_end
 from suture.core.clock import ManualClock
 from suture.core.money import Money
+from suture.core.trouble import Trouble
+from suture.engine.process import StepRecord
 from suture.processes.definitions.month_end_close import Accrued
 from suture.store import discrepancies, exceptions, ledger_snapshot
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.discrepancies import FoundDifference
-from suture.store.exceptions import Trouble
 from suture.store.ledger_snapshot import Holding
-from suture.store.processes import StepRecord
 from suture.views.report import CloseReport, gather, page
 
 MONTH, FIRST, LAST = "2026-02", date(2026, 2, 1), date(2026, 2, 28)

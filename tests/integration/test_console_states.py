@@ -24,12 +24,12 @@ from suture.commands import accounts, approvals, month_end, table
 from suture.commands.table import Month
 from suture.console import words
 from suture.core.clock import ManualClock
+from suture.core.trouble import Trouble
 from suture.gateway import app as gateway
 from suture.processes.definitions import DEFINITIONS
 from suture.store import audit, discrepancies
 from suture.store.data_keys import Vault
 from suture.store.database import Connection, Database
-from suture.store.exceptions import Trouble
 from suture.views.runbook import CLASSES
 from suture.views.words import _REPAIR, _WHAT
 

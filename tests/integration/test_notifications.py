@@ -30,6 +30,7 @@ from suture.catalogue.write import tailored
 from suture.commands import accounts
 from suture.commands import exception_queue as queue
 from suture.core.clock import ManualClock
+from suture.core.trouble import Trouble
 from suture.notify.mail import MailWay
 from suture.notify.port import MessageAnswer, Outgoing, Way
 from suture.notify.sender import SCHEDULE, Sender
@@ -40,7 +41,7 @@ from suture.simulators.serving import serving
 from suture.store import exceptions, gates, notices, people
 from suture.store.data_keys import Vault
 from suture.store.database import Database
-from suture.store.exceptions import ExceptionSelection, Trouble
+from suture.store.exceptions import ExceptionSelection
 from suture.store.recorder import Recorder
 
 from .mailing import MailServer

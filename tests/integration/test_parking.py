@@ -17,8 +17,8 @@ from suture.commands import process_commands
 from suture.connectors.guard import Guard
 from suture.core.clock import ManualClock, SystemClock
 from suture.core.failure import CircuitOpen, Failure, Fatal, Rejected, Retriable, Throttled, Unknown
-from suture.processes.definition import Step
-from suture.processes.run import Outcome
+from suture.engine.definition import Step
+from suture.engine.run import Outcome
 from suture.store import gates as gate_store
 from suture.store.database import Database
 from suture.store.gates import Gates

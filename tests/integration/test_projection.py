@@ -13,10 +13,10 @@ from suture.canonical.records import Charge, Payment, Visit
 from suture.core.clock import ManualClock, SystemClock
 from suture.core.ids import fact_id
 from suture.core.money import Money
+from suture.core.trouble import Trouble
 from suture.projection.journeys import JourneyProjection
 from suture.store import exceptions, journeys
 from suture.store.database import Database
-from suture.store.exceptions import Trouble
 from suture.store.journeys import FunnelStage, JourneyRow
 from suture.store.recorder import Recorder
 

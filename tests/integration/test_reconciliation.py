@@ -15,12 +15,13 @@ from suture.catalogue import Catalogue
 from suture.commands import exception_queue, reconciliation, repairs
 from suture.connectors.port import LedgerPartner
 from suture.core.clock import SystemClock
+from suture.core.trouble import Trouble
 from suture.simulators.clinic.day import AppointmentPlan, ClinicDay
 from suture.store import audit, exceptions
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.discrepancies import Discrepancy
-from suture.store.exceptions import OpenException, Trouble
+from suture.store.exceptions import OpenException
 from suture.views import discrepancies
 
 pytestmark = pytest.mark.timeout(180)

@@ -8,7 +8,7 @@ import pytest
 from suture.canonical.cloudevents import decode, encode
 from suture.canonical.events import EVENT_TYPES, Event, schema
 from suture.canonical.examples import EXAMPLES, example
-from suture.processes.definition import AwaitEvent
+from suture.engine.definition import AwaitEvent
 from suture.processes.definitions import DEFINITIONS, ROUTES
 from suture.projection.journeys import merge
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from suture.processes.definition import AwaitEvent, Definition, Step
+from suture.engine.definition import AwaitEvent, Definition, Step
 from suture.processes.definitions import DEFINITIONS, completed_appointment, month_end_close, posted_payment
 
 RECORD = Path(__file__).with_name("definition_shapes.json")

@@ -31,11 +31,11 @@ from suture.catalogue.model import Facility, Product, ServiceIndex
 from suture.connectors.port import DraftedInvoice, LedgerEntry, PostedInvoice, StockDocument
 from suture.core.failure import Rejected
 from suture.core.money import Money
-from suture.processes.definition import AwaitEvent, Step
+from suture.engine.definition import AwaitEvent, Step
+from suture.engine.process import Journal, StepRecord
+from suture.engine.run import Outcome, Run
 from suture.processes.definitions import DEFINITIONS, ROUTES, completed_appointment, posted_payment
-from suture.processes.run import Outcome, Run
 from suture.processes.toolbox import Toolbox
-from suture.store.processes import ClaimedProcess, Journal, StepRecord
 
 DEFINITION = completed_appointment.DEFINITION
 NOW = datetime(2026, 3, 9, 3, tzinfo=UTC)  # still the 8th in New York
@@ -166,17 +166,7 @@ class Played:
         self.facts: list[tuple[str, msgspec.Struct]] = []
 
     def run(self) -> Run[Visit]:
-        claim = ClaimedProcess(
-            started_at=NOW,
-            **dict.fromkeys(("definition", "subject", "correlation_id", "state", "step"), ""),
-            **dict.fromkeys(("version", "attempt", "fence"), 0),
-            key="completed_appointment:a1",
-            causation_id=None,
-            facility=None,
-            input=msgspec.json.encode(self._told).decode(),
-            journal={},
-        )
-        return Run(claim, Visit, self.journal, NOW)
+        return Run("completed_appointment:a1", self._told, self.journal, NOW)
 
     def forward(self) -> "Played":
         for step in DEFINITION.steps:

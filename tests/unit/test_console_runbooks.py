@@ -7,7 +7,8 @@ import pytest
 
 from suture.console.progress import standing_of, steps_shown
 from suture.console.runbook_pages import read, render
-from suture.store.processes import ProcessView, StepRecord
+from suture.engine.process import StepRecord
+from suture.store.processes import ProcessView
 from suture.views.journey import in_order
 from suture.views.runbook import CLASSES
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from tests.unit.definition_shapes import FieldShape, Shape, StepShape, broken_by, recorded, shape_of
 
-from suture.processes.definition import Definition
+from suture.engine.definition import Definition
 from suture.processes.definitions import DEFINITIONS
 
 KNOWN = recorded()

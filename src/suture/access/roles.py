@@ -17,7 +17,7 @@ class Role(msgspec.Struct, frozen=True):
 
 _QUEUE = (
     *("exception.assign", "exception.comment", "exception.discard", "delivery.replay"),
-    *("process.resume", "process.cancel", "process.compensate"),
+    *("process.resume", "process.cancel", "process.compensate", "process.decide"),
 )
 _SIDES = ("reconciliation.run", "discrepancy.repair", "process.redo")
 _READING = ("payload.read", "patient.read")

@@ -29,21 +29,21 @@ from suture.catalogue.manifest import Role
 from suture.catalogue.model import Interface, ServiceIndex, System
 from suture.connectors.guard import Guard
 from suture.connectors.pulse import SystemPulse
+from suture.engine.decide import Responsibility
 from suture.ingest.ingester import Ingester
 from suture.ingest.polling import Poller
 from suture.outbound.fan_out import FanOut
 from suture.outbound.sender import SubscriptionSender
 from suture.processes.closing import Closing
 from suture.processes.definitions import DEFINITIONS
-from suture.processes.engine import PostgresEngine
-from suture.processes.step_runner import Responsibility
+from suture.processes.engine import ProcessEngine
 from suture.processes.toolbox import Toolbox
 from suture.projection.journeys import JourneyProjection
+from suture.store.checkpoints import ProcessStore
 from suture.store.gates import Gates
 from suture.store.listen import DELIVERIES, EVENTS, GATES, HINTS, PROCESSES, RECONCILIATION, listen
 from suture.store.parties import Parties
 from suture.store.periods import Calendar
-from suture.store.processes import ProcessStore
 from suture.store.recorder import Recorder
 
 log = structlog.get_logger()
@@ -160,12 +160,12 @@ async def work(base: Foundation) -> None:
     systems = connect_systems(base.catalogue, base.secrets, guards(base.catalogue, gates), ledger_crosswalk(base))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(systems.close)
-        engine = PostgresEngine(
-            database=base.database,
-            store=ProcessStore(base.database, records),
+        responsible = responsibility(base.catalogue)
+        engine = ProcessEngine(
+            store=ProcessStore(base.database, records, responsible),
             definitions=DEFINITIONS,
             toolbox=toolbox(base, systems, parties),
-            responsible=responsibility(base.catalogue),
+            responsible=responsible,
             organisation=base.catalogue.organisation.id,
             worker=worker,
             clock=base.clock,

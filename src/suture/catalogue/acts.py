@@ -32,6 +32,7 @@ Act = Literal[
     "process.cancel",
     "process.compensate",
     "process.correct",
+    "process.decide",
     "process.redo",
     "process.resume",
     "reconciliation.run",

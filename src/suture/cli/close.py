@@ -79,7 +79,7 @@ def _describe(told: CloseStatus) -> None:
     period = told.period
     out.print(f"[bold]{period.month}[/] is {period.state}, round {period.round}, frozen by {period.frozen_by}.")
     done = told.process.journal if told.process else {}
-    for step in DEFINITION.steps:
+    for step in DEFINITION.leaves():
         name, words = _STEPS[step.name]
         words = words.format(month=period.month, console=console_address())
         if step.name in done:

@@ -121,6 +121,22 @@ def compensate(*keys: str, reason: str) -> None:
     )
 
 
+@app.command
+def decide(key: str, step: str, *, approve: bool, reason: str) -> None:
+    """Decide an approval that a process waits for.
+
+    Approved, the process goes on; refused (`--no-approve`), what it did is undone.
+
+    Args:
+        key: The process's key.
+        step: The approval's name, as `suture processes show` has it.
+        approve: Whether you approve.
+        reason: Why; it stands in the audit trail.
+    """
+    at_desk(lambda desk: process_commands.decide(desk, me(reason), key, step, approved=approve))
+    out.print("It goes on." if approve else "What it did is being undone.")
+
+
 def _steer(keys: tuple[str, ...], act: Callable[[CommandContext], Awaitable[Steered]], one: str, many: str) -> None:
     if not keys:
         raise UserError("name processes by their keys; `suture processes list` shows what there is")

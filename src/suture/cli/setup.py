@@ -45,7 +45,7 @@ def check(path: Path | None = None) -> None:
     """
     chosen = path or current()[0].catalogue
     catalogue = load(chosen)
-    steps = {step.name for definition in DEFINITIONS for step in definition.steps}
+    steps = {step.name for definition in DEFINITIONS for step in definition.leaves()}
     for name, interface in catalogue.interfaces.items():
         if unknown := sorted(interface.retry_by_step.keys() - steps):
             raise UserError(

@@ -12,13 +12,14 @@ from suture.catalogue.model import Catalogue
 from suture.commands import mapping, process_commands, replaying
 from suture.commands.process_commands import EFFECTS
 from suture.commands.replaying import Forecast
+from suture.engine.steer import Correct
 from suture.ingest.decoding import NotUnderstood
 from suture.ingest.ingester import understand
 from suture.processes.definitions import DEFINITIONS
 from suture.store import corrections, delivery_queue, exceptions
-from suture.store import steering as process_store
 from suture.store.delivery_queue import Delivery, DeliverySelection
 from suture.store.exceptions import ExceptionSelection, OpenException
+from suture.store.processes import PROCESSES
 from suture.store.steering import ProcessDetail
 from suture.views import discrepancies
 from suture.views.exceptions import MOST_ALIKE, UNMAPPED, ExceptionAccount, account, exception_of, queue, unmapped
@@ -144,7 +145,7 @@ async def bill_patient(desk: CommandContext, actor: Actor, number: int) -> None:
     corrected = msgspec.json.encode(msgspec.structs.replace(given, payer=None)).decode()
     async with desk.database.transaction() as connection:
         await actor.sign(connection, desk, "visit.bill_patient", f"Exception/{number}", {"payer": given.payer})
-        if not await process_store.replace_input(connection, process.key, corrected):
+        if not await PROCESSES.steer(connection, [(process.key, Correct(corrected))]):
             raise NotPossible(f"{process.key} is {process.state}, not stuck: it can't be given anything else now")
 
 
@@ -218,7 +219,7 @@ async def _correct_input(desk: CommandContext, actor: Actor, detail: ExceptionAc
     change = {"from": process.input, "to": corrected}
     async with desk.database.transaction() as connection:
         await actor.sign(connection, desk, "process.correct", f"Exception/{detail.exception.number}", change)
-        if not await process_store.replace_input(connection, process.key, corrected):
+        if not await PROCESSES.steer(connection, [(process.key, Correct(corrected))]):
             raise NotPossible(f"{process.key} is {process.state}, not stuck: it can't be given anything else now")
 
 

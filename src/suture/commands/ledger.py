@@ -25,9 +25,10 @@ from suture.connectors.port import (
 from suture.core.codes import is_code
 from suture.core.failure import Rejected
 from suture.core.ids import fact_id
+from suture.core.trouble import Trouble
 from suture.store import events, exceptions, finding
 from suture.store.crosswalk import Crosswalk
-from suture.store.exceptions import ExceptionSelection, OpenException, Trouble
+from suture.store.exceptions import ExceptionSelection, OpenException
 from suture.store.finding import KnownNumber
 from suture.store.parties import Parties
 

@@ -1,14 +1,19 @@
 """Processes as people steer them: have them go on, stop them, undo them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from suture.acting.actor import Actor
+from suture.access.roles import ADMINISTRATOR
+from suture.acting.actor import Actor, NotPossible
 from suture.acting.context import CommandContext, turns
-from suture.processes.definitions import DEFINITIONS
+from suture.engine.definition import Verdict
+from suture.engine.process import Process
+from suture.engine.steer import Command, Compensate, Decide, End, Redo, Resume
+from suture.processes.definitions import DEFINITIONS, approval_of
 from suture.store import steering
 from suture.store.database import Connection
+from suture.store.processes import PROCESSES
 from suture.store.steering import ProcessRow, ProcessSelection
 
 RATE = 20.0
@@ -28,7 +33,7 @@ async def resume(desk: CommandContext, actor: Actor, keys: Sequence[str], rate: 
     """Have stopped processes go on from the step they stopped at, in the direction they were going."""
     async with desk.database.transaction() as connection:
         times = turns(len(keys), desk.clock.now(), rate)
-        done = await steering.resume(connection, list(zip(keys, times, strict=True)))
+        done = await _steer(connection, {key: Resume(at) for key, at in zip(keys, times, strict=True)})
         await _sign(desk, connection, actor, "resume", done)
     because = {
         "done": "it has ended",
@@ -41,7 +46,7 @@ async def resume(desk: CommandContext, actor: Actor, keys: Sequence[str], rate: 
 async def cancel(desk: CommandContext, actor: Actor, keys: Sequence[str]) -> Steered:
     """End processes where they stand. What they wrote stays written: that was settled by hand."""
     async with desk.database.transaction() as connection:
-        done = await steering.cancel(connection, keys, desk.clock.now())
+        done = await _steer(connection, dict.fromkeys(keys, End(desk.clock.now())))
         await _sign(desk, connection, actor, "cancel", done)
         await desk.recorder.resolve(connection, sorted(done), desk.clock.now(), by=actor.name)
     return await _steered(desk, keys, done, {"done": "it has ended; `suture processes compensate` undoes it"})
@@ -50,7 +55,7 @@ async def cancel(desk: CommandContext, actor: Actor, keys: Sequence[str]) -> Ste
 async def compensate(desk: CommandContext, actor: Actor, keys: Sequence[str]) -> Steered:
     """Have processes undo, in reverse, all they did."""
     async with desk.database.transaction() as connection:
-        done = await steering.compensate(connection, keys, desk.clock.now())
+        done = await _steer(connection, dict.fromkeys(keys, Compensate(desk.clock.now())))
         await _sign(desk, connection, actor, "compensate", done)
     return await _steered(
         desk, keys, done, {"compensating": "it is being undone", "stuck": "its undo is what is stuck"}
@@ -61,11 +66,30 @@ async def redo(desk: CommandContext, actor: Actor, key: str, steps: Sequence[str
     """Have steps of a process that is done be done again: an outside system lost what they did. One that is stuck goes
     on instead."""
     async with desk.database.transaction() as connection:
-        done = {key} if await steering.redo(connection, key, steps, desk.clock.now()) else set()
+        done = await _steer(connection, {key: Redo(tuple(steps), desk.clock.now())})
         await _sign(desk, connection, actor, "redo", done)
     if done:
         return Steered(done=(key,))
     return await resume(desk, actor, [key])
+
+
+async def decide(desk: CommandContext, actor: Actor, key: str, step: str, *, approved: bool) -> Process:
+    """Decide an approval that a process waits for. Raises `NotPossible` where it waits for none, or not for this
+    person's."""
+    async with desk.database.transaction() as connection:
+        asked = [approval_of(process, step) for process in await PROCESSES.query(connection, [key])]
+        if not any(one is not None and {one.by, ADMINISTRATOR} & {*actor.roles} for one in asked):
+            raise NotPossible(f"{key} waits for no approval {step!r} of yours; `suture processes show` says for what")
+        verdict = Verdict(by=actor.name, at=desk.clock.now(), reason=actor.reason)
+        steered = await PROCESSES.steer(connection, [(key, Decide(step, approved, verdict))])
+        if not steered:
+            raise NotPossible(f"{key} does not wait for {step!r} just now; `suture processes show` says for what")
+        await _sign(desk, connection, actor, "decide", {key})
+        return steered[0]
+
+
+async def _steer(connection: Connection, commands: Mapping[str, Command]) -> set[str]:
+    return {process.key for process in await PROCESSES.steer(connection, list(commands.items()))}
 
 
 async def _sign(desk: CommandContext, connection: Connection, actor: Actor, act: str, keys: set[str]) -> None:

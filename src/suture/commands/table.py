@@ -90,6 +90,14 @@ class Processes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     keys: tuple[str, ...]
 
 
+class ProcessDecision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The approval `step` that a process waits for."""
+
+    key: str
+    step: str
+    approved: bool
+
+
 class Named(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
 
@@ -235,6 +243,12 @@ async def _compensate(bench: RepairContext, actor: Actor, told: Processes) -> Do
     )
 
 
+async def _decide(bench: RepairContext, actor: Actor, told: ProcessDecision) -> Done:
+    _because(actor)
+    await process_commands.decide(bench.desk, actor, told.key, told.step, approved=told.approved)
+    return Done("It goes on." if told.approved else "What it did is being undone.")
+
+
 async def _pause(bench: RepairContext, actor: Actor, told: Named) -> Done:
     _because(actor)
     await interfaces.pause(bench.desk, actor, told.name)
@@ -369,6 +383,7 @@ COMMANDS: Mapping[str, Command] = {
     "processes.resume": Command(Processes, ("process.resume",), _resume),
     "processes.cancel": Command(Processes, ("process.cancel",), _cancel),
     "processes.compensate": Command(Processes, ("process.compensate",), _compensate),
+    "processes.decide": Command(ProcessDecision, ("process.decide",), _decide),
     "interfaces.pause": Command(Named, ("interface.pause",), _pause),
     "interfaces.resume": Command(Named, ("interface.resume",), _unpause),
     "reconciliation.run": Command(ReconciliationSpan, ("reconciliation.run",), _reconcile),

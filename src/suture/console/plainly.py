@@ -39,6 +39,7 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     (r"processes show", "the process's page", ""),
     (r"processes resume", "“Go on” on the process's page", ""),
     (r"processes cancel", "“End it where it stands” on the process's page", ""),
+    (r"processes decide", "the decision on the process's page", ""),
     (r"processes compensate", "“Undo all it did” on the process's page", ""),
     (r"reconcile run", "“Compare now”", "/reconciliation"),
     (r"reconcile list", "the list of differences", "/reconciliation"),

@@ -33,6 +33,7 @@ def closed(by: str | None) -> str:
 _CAUSES = {
     "unreachable": "it can’t be reached",
     "no_answer": "it does not answer in time",
+    "step_timed_out": "it takes longer than a step may",
     "busy": "it is too busy to take more",
     "server_error": "it answers with an error of its own",
     "unreadable_answer": "its answers can’t be read",

@@ -18,6 +18,7 @@ from suture.canonical.records import Payer
 from suture.catalogue.model import Catalogue, Interface
 from suture.core.clock import Clock
 from suture.core.failure import Rejected
+from suture.core.trouble import Trouble
 from suture.ingest import billing_payment, fhir_appointment, ledger_change
 from suture.ingest.decoding import Context, NotUnderstood, Understood, make_event
 from suture.ingest.ordering import ToldStatus, fold
@@ -26,7 +27,6 @@ from suture.store import events as stored_events
 from suture.store.data_keys import Vault
 from suture.store.database import DATABASE_AWAY, Connection, Database
 from suture.store.delivery_queue import Delivery, SettledDelivery
-from suture.store.exceptions import Trouble
 from suture.store.gate import Gate
 from suture.store.parties import Parties, Party, kind_of
 from suture.store.recorder import Recorder

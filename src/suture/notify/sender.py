@@ -14,11 +14,11 @@ import structlog
 
 from suture.core.clock import Clock
 from suture.core.failure import Fatal, Rejected
+from suture.core.trouble import Trouble
 from suture.notify.port import MessageAnswer, Note, Outgoing, Way
 from suture.notify.watcher import Watcher
 from suture.store import notices, people
 from suture.store.database import DATABASE_AWAY, Connection, Database
-from suture.store.exceptions import Trouble
 from suture.store.notices import Message
 from suture.store.recorder import Recorder
 from suture.telemetry import metrics

@@ -16,11 +16,11 @@ from suture.access.signatures import decode_secret
 from suture.catalogue import Catalogue
 from suture.core.clock import Clock
 from suture.core.failure import Rejected
+from suture.core.trouble import Trouble
 from suture.outbound.posting import Answered, calling_out, post
 from suture.store import subscriptions
 from suture.store.data_keys import Vault
 from suture.store.database import DATABASE_AWAY, Database
-from suture.store.exceptions import Trouble
 from suture.store.recorder import Recorder
 from suture.store.subscriptions import SigningSecrets, Subscription, Waiting
 from suture.telemetry import metrics

@@ -1,4 +1,4 @@
-"""The process engine on Postgres: claims what is due under a lease and runs each process as a task.
+"""The process engine: claims what is due under a lease and runs each process as a task.
 
 A worker that dies or hangs loses its leases, and whoever is alive goes on from the last checkpoint. Why the engine is
 ours stands in docs/decisions/0001-process-engine.md.
@@ -15,12 +15,13 @@ import structlog
 
 from suture.catalogue.manifest import Role
 from suture.core.clock import Clock
-from suture.processes.definition import Definition
-from suture.processes.step_runner import Advance, LeaseLost, Responsibility, RunnerContext
-from suture.store.database import DATABASE_AWAY, Database
-from suture.store.events import EventFinder
+from suture.engine.decide import Responsibility
+from suture.engine.definition import Definition, by_version
+from suture.engine.port import Store
+from suture.engine.process import Process
+from suture.processes.step_runner import LeaseLost, RunnerContext, StepRunner
+from suture.store.database import DATABASE_AWAY
 from suture.store.gate import Gate
-from suture.store.processes import ClaimedProcess, ProcessStore
 
 log = structlog.get_logger()
 
@@ -29,8 +30,8 @@ _SHORTEST_SLEEP = 0.02
 _FAR_OFF = datetime.max.replace(tzinfo=UTC)
 
 
-class PostgresEngine:
-    """Runs processes of `definitions` for one worker.
+class ProcessEngine:
+    """Runs the processes of a `store` by `definitions`, for one worker.
 
     `slots` is how many processes are under way at once; `lease` is how long others wait before they take over from a
     worker that fell silent. `gates` answers the gate of an interface, `shut_out` how many steps hang at gates that are
@@ -40,8 +41,7 @@ class PostgresEngine:
     def __init__(
         self,
         *,
-        database: Database,
-        store: ProcessStore,
+        store: Store,
         definitions: Iterable[Definition[Any]],
         toolbox: Any,
         responsible: Callable[[Role | None], Responsibility],
@@ -56,9 +56,8 @@ class PostgresEngine:
     ) -> None:
         self._store = store
         self._shut_out = shut_out
-        self._definitions = {definition.name: definition for definition in definitions}
+        self._definitions = by_version(definitions)
         self._setting = RunnerContext(
-            find=EventFinder(database).find,
             store=store,
             toolbox=toolbox,
             responsible=responsible,
@@ -71,7 +70,7 @@ class PostgresEngine:
         self._clock = clock
         self._slots = slots
         self._lease = lease
-        self._held: dict[str, ClaimedProcess] = {}
+        self._held: dict[str, Process] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._looks_at = _FAR_OFF
@@ -114,7 +113,7 @@ class PostgresEngine:
             return _LONGEST_SLEEP
         return min(max((due - self._clock.now()).total_seconds(), _SHORTEST_SLEEP), _LONGEST_SLEEP)
 
-    def _begin(self, claim: ClaimedProcess) -> None:
+    def _begin(self, claim: Process) -> None:
         older = self._tasks.get(claim.key)
         if older is not None:  # our own lease ran out under us: the older run must not go on beside the new one
             older.cancel()
@@ -129,9 +128,10 @@ class PostgresEngine:
             self._wake.set()
         del self._tasks[key], self._held[key]
 
-    async def _work(self, claim: ClaimedProcess) -> None:
+    async def _work(self, claim: Process) -> None:
         try:
-            due = await Advance(claim, self._definitions.get(claim.definition), self._setting).run()
+            definition = self._definitions.get((claim.definition, claim.version))
+            due = await StepRunner(claim, definition, self._setting).run()
             if due is not None and due < self._looks_at:
                 self._wake.set()
         except LeaseLost:
@@ -159,6 +159,3 @@ class PostgresEngine:
         if held:
             with suppress(*DATABASE_AWAY):
                 await self._store.renew(held, self._clock.now())
-
-
-__all__ = ["PostgresEngine", "Responsibility"]

@@ -14,9 +14,9 @@ from suture.canonical import events as facts
 from suture.canonical.events import Event
 from suture.core.clock import Clock
 from suture.core.failure import Rejected
+from suture.core.trouble import Trouble
 from suture.store import finding
 from suture.store.database import Database
-from suture.store.exceptions import Trouble
 from suture.store.finding import KnownNumber
 from suture.store.journeys import JourneyRow, upsert
 from suture.store.recorder import Recorder

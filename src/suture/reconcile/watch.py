@@ -11,12 +11,12 @@ from suture.catalogue import Catalogue
 from suture.catalogue.days import Days
 from suture.core.clock import Clock
 from suture.core.failure import Failure, Rejected
+from suture.core.trouble import Trouble
 from suture.reconcile.discrepancy_recorder import BY
 from suture.reconcile.reconciler import Reconciler, Tell
 from suture.reconcile.rule_engine import TooManyDifferences
 from suture.store import reconciliations
 from suture.store.database import DATABASE_AWAY, Database
-from suture.store.exceptions import Trouble
 from suture.store.reconciliations import Reconciliation
 from suture.store.recorder import Recorder
 

@@ -5,43 +5,18 @@ The same trouble of the same process step or delivery is one exception, counted,
 
 import hashlib
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 import msgspec
 from asyncpg import Record
 
-from suture.core.ids import fact_id
 from suture.core.money import Money
+from suture.core.trouble import Trouble
 from suture.store.database import Connection, sql
 
 _SQL = sql("exceptions")
-
-
-class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """What went wrong, with whom it rests. `reason` and `remedy` are read by an operator and name no patient.
-
-    `sla` is how long it may stay undecided. `told` is the status in which the appointment would be, had its delivery
-    been understood.
-    """
-
-    code: str
-    outcome: str
-    reason: str
-    remedy: str
-    owner: str
-    interface: str | None = None
-    delivery: int | None = None
-    process: str | None = None
-    step: str | None = None
-    subject: str | None = None
-    sla: timedelta = timedelta(days=1)
-    told: str | None = None
-
-    @property
-    def id(self) -> UUID:
-        return fact_id("exception", self.process or "", self.step or "", str(self.delivery or ""))
 
 
 class OpenException(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,9 +18,11 @@ from suture.catalogue.model import Interface, PauseAfter
 from suture.core.clock import Clock
 from suture.core.english import cause
 from suture.core.failure import Failure, Fatal
+from suture.core.trouble import Trouble
+from suture.engine.steer import Release
 from suture.store.database import DATABASE_AWAY, Connection, Database, sql
-from suture.store.exceptions import Trouble
 from suture.store.gate import Gate, GateRow, Order
+from suture.store.processes import PROCESSES
 from suture.store.recorder import Recorder
 
 log = structlog.get_logger()
@@ -161,7 +163,7 @@ class Gates:
         if row.breaker == "closed":
             if row.suspended:
                 most = math.ceil(rules.drain * _BUSY_SECONDS)
-                await connection.execute(_SQL["drain"], row.interface, now, most, "closed", most / rules.drain * 0.9)
+                await self._drain(connection, row.interface, most, "closed", most / rules.drain * 0.9)
             return row.suspended > 0
         if row.opened_at and now - row.opened_at > _SHOWN_AFTER and row.interface not in self._shown:
             self._shown.add(row.interface)
@@ -170,12 +172,19 @@ class Gates:
         await self._probe(connection, row, rules.breaker.pause)
         return True
 
+    async def _drain(self, connection: Connection, interface: str, most: int, breaker: str, pause: float) -> None:
+        """Let suspended processes go on, if it is this worker's turn."""
+        now = self._clock.now()
+        async with connection.transaction():
+            rows = await connection.fetch(_SQL["drain"], interface, now, most, breaker, pause)
+            await PROCESSES.steer(connection, [(row["key"], Release(now)) for row in rows])
+
     async def _probe(self, connection: Connection, row: GateRow, pause: float) -> None:
         """Have an open breaker tried when it is due: by work that waits, by a ping, or else by the next that comes."""
         now = self._clock.now()
         if row.interface in self._trying:  # a turn ago: by now the gates here know that one may pass
             self._trying.discard(row.interface)
-            await connection.execute(_SQL["drain"], row.interface, now, 1, "half_open", 0.0)
+            await self._drain(connection, row.interface, 1, "half_open", 0.0)
         elif row.probe_at and row.probe_at <= now:
             if await connection.fetchval(_SQL["probe"], row.interface, now, pause) is None:
                 return

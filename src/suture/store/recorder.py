@@ -1,20 +1,22 @@
 """Recording events: stored, and what they start, wake or cancel, in one transaction."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from asyncpg import Record
 
 from suture.canonical.events import EVENT_TYPES, Event, ExceptionRaised, ExceptionResolved, as_told
-from suture.canonical.routing import Route, awaiting
+from suture.canonical.routing import Effect, Route, awaiting, by_type, effects_of
 from suture.core.failure import Rejected
 from suture.core.ids import fact_id
+from suture.core.trouble import Trouble
+from suture.engine.process import Process
+from suture.engine.steer import Cancel, begin_anew, may_begin_anew, started, was_taken_back
 from suture.store import exceptions
 from suture.store.database import Connection, sql
-from suture.store.exceptions import Closed, Trouble
+from suture.store.exceptions import Closed
+from suture.store.processes import PROCESSES
 
 _SQL = sql("recorder")
 
@@ -37,9 +39,7 @@ class Recorder:
         self._owner = owner
         self._owners = owners or {}
         self._organisation = organisation
-        self._routes: dict[str, list[Route]] = defaultdict(list)
-        for route in routes:
-            self._routes[route.type].append(route)
+        self._routes = by_type(routes)
 
     async def record(
         self, connection: Connection, events: Sequence[Event], *, stale: frozenset[UUID] = frozenset()
@@ -55,11 +55,10 @@ class Recorder:
         again = [event for event in events if first.setdefault(event.id, event) is not event or event.id not in new]
         await self._show_differences(connection, again)
         effective = [event for event in first.values() if event.id in new and event.id not in stale]
-        effective.sort(key=lambda event: event.sequence or 0)
-        starts, before, after = self._concerned(effective)
-        await self._cancel(connection, before)
-        await self._start(connection, starts)
-        await self._cancel(connection, after)
+        effects = effects_of(effective, self._routes)
+        await self._cancel(connection, effects.before)
+        await self._start(connection, effects.starts)
+        await self._cancel(connection, effects.after)
         await self._wake(connection, effective)
 
     async def _insert(self, connection: Connection, events: Sequence[Event], stale: frozenset[UUID]) -> set[UUID]:
@@ -81,62 +80,19 @@ class Recorder:
         )
         return {row["id"] for row in rows}
 
-    def _concerned(self, events: Sequence[Event]) -> tuple[list["_Effect"], list["_Effect"], list["_Effect"]]:
-        """The starts among these events, and the cancellations that come before and after the start of their process.
-
-        A cancellation never stops what starts only after it, also when one transaction records both; and of several
-        starts of one process the last counts: nothing was done yet by what came before it.
-        """
-        starts: dict[str, _Effect] = {}
-        before: list[_Effect] = []
-        after: dict[str, _Effect] = {}
-        for event in events:
-            for route in self._routes[event.type]:
-                payload = event.payload()
-                effect = _Effect(f"{route.definition}:{route.key(payload)}", event, route, payload)
-                if route.action == "start":
-                    starts[effect.key] = effect
-                    after.pop(effect.key, None)
-                elif effect.key in starts:
-                    after[effect.key] = effect
-                else:
-                    before.append(effect)
-        return list(starts.values()), before, list(after.values())
-
-    async def _start(self, connection: Connection, starts: Sequence["_Effect"]) -> None:
+    async def _start(self, connection: Connection, starts: Sequence[Effect]) -> None:
         if not starts:
             return
-        rows = await connection.fetch(
-            _SQL["start"],
-            [start.key for start in starts],
-            [start.route.definition for start in starts],
-            [start.route.version for start in starts],
-            [start.event.subject for start in starts],
-            [start.event.correlation_id for start in starts],
-            [start.event.id for start in starts],
-            [start.event.facility for start in starts],
-            [start.input for start in starts],
-            [start.event.recorded_at for start in starts],
-        )
-        await connection.execute(_SQL["announce"])
-        new = {row["key"] for row in rows}
-        await self._show_changes(connection, [start for start in starts if start.key not in new])
+        there = {process.key: process for process in await PROCESSES.start(connection, [started(s) for s in starts])}
+        await self._show_changes(connection, [(effect, there[effect.key]) for effect in starts if effect.key in there])
 
-    async def _show_changes(self, connection: Connection, again: Sequence["_Effect"]) -> None:
+    async def _show_changes(self, connection: Connection, again: Sequence[tuple[Effect, Process]]) -> None:
         """What was started before is not started again; where it now says something else, a person must know. One
         that changed nothing yet takes what it is told now: that is how a source corrects itself."""
-        known = await connection.fetch(_SQL["started_before"], [effect.key for effect in again]) if again else ()
-        before = {row["key"]: row for row in known}
-        changed = [
-            effect
-            for effect in again
-            if not effect.is_given(before[effect.key]["input"])
-            or before[effect.key]["undone"]
-            or before[effect.key]["state"] == "cancelled"
-        ]
-        anew = [effect for effect in changed if _may_begin_anew(before[effect.key], effect.route.effects)]
+        changed = [(e, before) for e, before in again if not e.is_given(before.input) or was_taken_back(before)]
+        anew = [effect for effect, before in changed if may_begin_anew(before, effect.route.effects)]
         await self._begin_anew(connection, anew)
-        for effect in changed:
+        for effect, _ in changed:
             if effect in anew:
                 continue
             trouble = Trouble(
@@ -155,16 +111,10 @@ class Recorder:
                 connection, trouble, effect.event.recorded_at, correlation_id=effect.event.correlation_id
             )
 
-    async def _begin_anew(self, connection: Connection, anew: Sequence["_Effect"]) -> None:
+    async def _begin_anew(self, connection: Connection, anew: Sequence[Effect]) -> None:
         if not anew:
             return
-        await connection.execute(
-            _SQL["begin_anew"],
-            [effect.key for effect in anew],
-            [effect.input for effect in anew],
-            [effect.event.id for effect in anew],
-            [effect.event.recorded_at for effect in anew],
-        )
+        await PROCESSES.steer(connection, [(effect.key, begin_anew(effect)) for effect in anew])
         latest = max(effect.event.recorded_at for effect in anew)
         await self.resolve(connection, [effect.key for effect in anew], latest, by="told anew")
 
@@ -247,54 +197,19 @@ class Recorder:
         )
 
     @staticmethod
-    async def _cancel(connection: Connection, cancellations: Sequence["_Effect"]) -> None:
+    async def _cancel(connection: Connection, cancellations: Sequence[Effect]) -> None:
         if cancellations:
             at = max(cancellation.event.recorded_at for cancellation in cancellations)
-            cancelled = await connection.execute(_SQL["cancel"], sorted({item.key for item in cancellations}), at)
-            if cancelled != "UPDATE 0":
-                await connection.execute(_SQL["announce"])
+            await PROCESSES.steer(connection, [(key, Cancel(at)) for key in {item.key for item in cancellations}])
 
     async def _wake(self, connection: Connection, events: Sequence[Event]) -> None:
         told = [event for event in events if self._awaited is None or event.type in self._awaited]
         if told:
             awaited = [awaiting(event.type, event.correlation_id) for event in told]
-            woken = await connection.execute(_SQL["wake"], awaited, max(event.recorded_at for event in told))
-            if woken != "UPDATE 0":
-                await connection.execute(_SQL["announce"])
+            await PROCESSES.signal(connection, awaited, max(event.recorded_at for event in told))
 
 
 def _says_the_same(event: Event, before: bytes) -> bool:
     """Whether what was recorded says what is told now; in which form, and what was found out here, doesn't count."""
     recorded = msgspec.json.decode(before, type=EVENT_TYPES[event.type])
     return bool(as_told(recorded) == as_told(event.payload()))
-
-
-def _may_begin_anew(row: Record, effects: frozenset[str]) -> bool:
-    """Whether nobody works on a process, and none of its steps changed something outside."""
-    journal: dict[str, dict[str, object]] = msgspec.json.decode(row["journal"])
-    touched = {step for step, record in journal.items() if record["state"] not in ("skipped", "refused")}
-    return bool(effects) and row["released"] and not row["in_doubt"] and not touched & effects
-
-
-class _Effect(msgspec.Struct, frozen=True):
-    """What an event sets in motion: the process of this key starts or is cancelled."""
-
-    key: str
-    event: Event
-    route: Route
-    payload: msgspec.Struct
-
-    @property
-    def given(self) -> msgspec.Struct:
-        """What a started process gets."""
-        return self.route.input(self.payload) if self.route.input else self.payload
-
-    @property
-    def input(self) -> str:
-        """What a started process gets (JSON)."""
-        return msgspec.json.encode(self.given).decode()
-
-    def is_given(self, before: str) -> bool:
-        """Whether an input says what this event says."""
-        given = self.given
-        return before == self.input or as_told(msgspec.json.decode(before, type=type(given))) == as_told(given)

@@ -1,12 +1,11 @@
-"""What people do to processes: find them, have them go on, stop them, undo them."""
+"""Processes as people look for them."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
+from suture.engine.process import Journal
 from suture.store.database import Connection, sql
-from suture.store.processes import Journal
 
 _SQL = sql("steering")
 
@@ -100,35 +99,3 @@ async def one(connection: Connection, key: str) -> ProcessDetail | None:
         return None
     fields = dict(row)
     return ProcessDetail(journal=msgspec.json.decode(fields.pop("journal"), type=Journal), **fields)
-
-
-async def resume(connection: Connection, turns: Sequence[tuple[str, datetime]]) -> set[str]:
-    """Have processes go on from where they stopped, each at its time; answers those that do."""
-    rows = await connection.fetch(_SQL["resume"], [key for key, _ in turns], [at for _, at in turns])
-    await connection.execute(_SQL["announce"])
-    return {row["key"] for row in rows}
-
-
-async def cancel(connection: Connection, keys: Sequence[str], at: datetime) -> set[str]:
-    """End processes where they stand; answers those that were ended."""
-    return {row["key"] for row in await connection.fetch(_SQL["cancel"], keys, at)}
-
-
-async def compensate(connection: Connection, keys: Sequence[str], at: datetime) -> set[str]:
-    """Have processes undo, in reverse, what they did; answers those that do."""
-    rows = await connection.fetch(_SQL["compensate"], keys, at)
-    await connection.execute(_SQL["announce"])
-    return {row["key"] for row in rows}
-
-
-async def replace_input(connection: Connection, key: str, content: str) -> bool:
-    """Give a stuck process another input, by which it begins at its first step. False: it isn't stuck on its way
-    forward any more."""
-    return await connection.fetchval(_SQL["replace_input"], key, content) is not None
-
-
-async def redo(connection: Connection, key: str, steps: Sequence[str], at: datetime) -> bool:
-    """Have steps of a process that is done be done again. False: it isn't done."""
-    done = await connection.fetchval(_SQL["redo"], key, list(steps), at) is not None
-    await connection.execute(_SQL["announce"])
-    return done

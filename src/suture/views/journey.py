@@ -5,16 +5,17 @@ from datetime import datetime
 
 import msgspec
 
+from suture.engine.process import StepRecord
 from suture.processes.definitions import DEFINITIONS
 from suture.store import events, exceptions, journeys, processes
 from suture.store.database import Database
 from suture.store.events import RecordedEvent
 from suture.store.exceptions import OpenException
 from suture.store.journeys import DeliveryView, JourneyRow
-from suture.store.processes import ProcessView, StepRecord
+from suture.store.processes import ProcessView
 from suture.store.steering import ProcessDetail
 
-_STEPS = {definition.name: [step.name for step in definition.steps] for definition in DEFINITIONS}
+_STEPS = {definition.name: [step.name for step in definition.leaves()] for definition in DEFINITIONS}
 _UNDER_WAY = {"running", "waiting", "parked", "stuck", "compensating"}
 
 

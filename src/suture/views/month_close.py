@@ -33,7 +33,7 @@ class CloseStatus(msgspec.Struct, frozen=True, kw_only=True):
         if self.period.state != "frozen" or self.process is None:
             return ""
         done = {name for name, record in self.process.journal.items() if record.state in ("done", "skipped")}
-        return next((step.name for step in DEFINITION.steps if step.name not in done), "")
+        return next((step.name for step in DEFINITION.leaves() if step.name not in done), "")
 
 
 async def status(desk: CommandContext, month: str) -> CloseStatus:

@@ -5,6 +5,8 @@ from datetime import datetime
 import msgspec
 
 from suture.acting.actor import NotPossible
+from suture.engine.definition import Approval
+from suture.processes.definitions import BY_VERSION
 from suture.store import audit, exceptions, steering
 from suture.store.audit import AuditEntry
 from suture.store.database import Database
@@ -13,11 +15,12 @@ from suture.store.steering import ProcessDetail, ProcessRow, ProcessSelection, U
 
 
 class ProcessAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """A process with its exceptions and what people did to it."""
+    """A process with its exceptions, what people did to it, and the approvals that it waits for."""
 
     process: ProcessDetail
     exceptions: list[OpenException]
     acts: list[AuditEntry]
+    approvals: list[Approval] = []
 
 
 async def processes(database: Database, selection: ProcessSelection, most: int = 100) -> list[ProcessRow]:
@@ -50,4 +53,12 @@ async def process(database: Database, key: str) -> ProcessAccount:
             process=found,
             exceptions=[trouble for trouble in troubles if trouble.process == key],
             acts=await audit.newest(connection, f"Process/{key}"),
+            approvals=_asked_for(found),
         )
+
+
+def _asked_for(process: ProcessDetail) -> list[Approval]:
+    definition = BY_VERSION.get((process.definition, process.version))
+    waiting = {name for name, record in process.journal.items() if record.state == "waiting"}
+    leaves = definition.leaves() if definition and process.state == "waiting" else ()
+    return [leaf for leaf in leaves if isinstance(leaf, Approval) and leaf.name in waiting]

@@ -46,10 +46,11 @@ CLASSES: dict[str, frozenset[str]] = {
         }
     ),
     "undo": frozenset({"charge_paid", "charge_voided", "invoice_paid"}),
-    "waiting": frozenset({"event_never_came", "visit_unknown"}),
+    "waiting": frozenset({"event_never_came", "visit_unknown", "approval_overdue"}),
     "outage": frozenset(
         {
             *("unreachable", "no_answer", "busy", "server_error", "unreadable_answer", "connection_lost", "silent"),
+            "step_timed_out",
             "answer_too_large",
             *("system_away", "held", "subscriber_disabled"),
         }

@@ -9,8 +9,11 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from suture.catalogue.manifest import Role
+from suture.engine.decide import Responsibility
+from suture.engine.port import Checkpoint, Saved
+from suture.store.checkpoints import ProcessStore
 from suture.store.database import Database
-from suture.store.processes import Checkpoint, ProcessStore, Saved
 from suture.store.recorder import Recorder
 
 from .script import Fate
@@ -187,8 +190,15 @@ class LinedStore(ProcessStore):
     """The store, whose checkpoints travel on a worker's line too. `overruled` gathers those that a worker wrote over
     its successor's."""
 
-    def __init__(self, database: Database, recorder: Recorder, line: Line, overruled: list[str]) -> None:
-        super().__init__(database, recorder)
+    def __init__(
+        self,
+        database: Database,
+        recorder: Recorder,
+        responsible: Callable[[Role | None], Responsibility],
+        line: Line,
+        overruled: list[str],
+    ) -> None:
+        super().__init__(database, recorder, responsible)
         self._overruled = overruled
         self._line = line
         self._commits = self.save
@@ -206,8 +216,8 @@ class LinedStore(ProcessStore):
 
     async def _commit_watched(self, checkpoint: Checkpoint) -> Saved:
         async with self._database.connection() as connection:
-            fence = await connection.fetchval("SELECT fence FROM process WHERE key = $1", checkpoint.key)
+            fence = await connection.fetchval("SELECT fence FROM process WHERE key = $1", checkpoint.process.key)
         saved = await self._commits(checkpoint)
-        if saved.held and fence != checkpoint.fence:
-            self._overruled.append(f"{checkpoint.key} at {checkpoint.step}")
+        if saved.written and fence != checkpoint.process.fence:
+            self._overruled.append(f"{checkpoint.process.key} at {checkpoint.process.step}")
         return saved

@@ -15,16 +15,17 @@ import structlog
 from suture.bootstrap.composition import ledger_plan
 from suture.catalogue import Catalogue
 from suture.catalogue.days import Days
+from suture.catalogue.manifest import Role
 from suture.catalogue.model import Retry, ServiceIndex
 from suture.connectors import read_retry
 from suture.connectors.billing.rest import RestBilling
 from suture.connectors.odoo.ledger import OdooLedger
 from suture.connectors.odoo.records.names import external_id
+from suture.engine.decide import Responsibility
 from suture.ingest.ingester import Ingester
 from suture.processes.closing import Closing
 from suture.processes.definitions import AWAITED, DEFINITIONS, ROUTES
-from suture.processes.engine import PostgresEngine
-from suture.processes.step_runner import Responsibility
+from suture.processes.engine import ProcessEngine
 from suture.processes.toolbox import Toolbox
 from suture.simulators.billing import app as billing_app
 from suture.simulators.billing.book import Book
@@ -118,14 +119,17 @@ class Worker:
         )
         self._engine = self._start()
 
-    def _start(self) -> PostgresEngine:
+    def _start(self) -> ProcessEngine:
         world = self._world
-        return PostgresEngine(
-            database=world.database,
-            store=LinedStore(world.database, world.recorder, self.line, world.overruled),
+
+        def responsible(_: Role | None) -> Responsibility:
+            return Responsibility("revenue cycle", "an-interface", world.retry)
+
+        return ProcessEngine(
+            store=LinedStore(world.database, world.recorder, responsible, self.line, world.overruled),
             definitions=DEFINITIONS,
             toolbox=self._toolbox,
-            responsible=lambda _: Responsibility("revenue cycle", "an-interface", world.retry),
+            responsible=responsible,
             organisation=world.catalogue.organisation.id,
             worker=self._name,
             clock=world.clock,

@@ -13,7 +13,7 @@ from suture.processes.definitions.month_end_close import DEFINITION
 from suture.views import month_close
 from suture.views.report import MOST, CloseReport, gather, page
 
-_STEPS = tuple(step.name for step in DEFINITION.steps)
+_STEPS = tuple(step.name for step in DEFINITION.leaves())
 
 
 async def _list(ask: PageRequest) -> Response:

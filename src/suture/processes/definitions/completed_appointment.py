@@ -37,8 +37,8 @@ from suture.connectors.port import (
 )
 from suture.core.failure import Rejected
 from suture.core.money import Money
-from suture.processes.definition import Definition, Step
-from suture.processes.run import Outcome, Run
+from suture.engine.definition import Definition, Step
+from suture.engine.run import Outcome, Run
 from suture.processes.toolbox import Toolbox
 
 VisitRun = Run[Visit]

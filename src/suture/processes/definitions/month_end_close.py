@@ -16,9 +16,9 @@ from suture.canonical.routing import Route
 from suture.connectors.port import UnbilledAccrual, UnbilledLine, UnbilledOrder
 from suture.core.failure import Rejected, Retriable
 from suture.core.money import Money, total
+from suture.engine.definition import AwaitEvent, Definition, Step
+from suture.engine.run import Outcome, Run
 from suture.processes.closing import Work
-from suture.processes.definition import AwaitEvent, Definition, Step
-from suture.processes.run import Outcome, Run
 from suture.processes.toolbox import Toolbox
 from suture.store.periods import first_of, last_of
 

@@ -14,8 +14,8 @@ from suture.canonical.events import InvoicePaid, InvoicePosted, PaymentPosted
 from suture.canonical.records import Payer, Payment
 from suture.canonical.routing import Route
 from suture.connectors.port import LedgerPartner
-from suture.processes.definition import AwaitEvent, Definition, Step
-from suture.processes.run import Outcome, Run
+from suture.engine.definition import AwaitEvent, Definition, Step
+from suture.engine.run import Outcome, Run
 from suture.processes.toolbox import Toolbox
 
 

@@ -53,17 +53,10 @@ WITH turn AS (
     WHERE interface = $1 AND paused_at IS NULL AND breaker = $4
         AND (drained_at IS NULL OR drained_at <= $2::timestamptz - make_interval(secs => $5::float8))
     RETURNING interface
-), next AS (
-    SELECT key FROM process
-    WHERE state = 'parked' AND held_by = $1 AND EXISTS (SELECT FROM turn)
-    ORDER BY started_at LIMIT $3 FOR UPDATE SKIP LOCKED
-), gone AS (
-    UPDATE process SET held_by = NULL, due_at = $2::timestamptz,
-        state = CASE WHEN undoing OR cancel_requested THEN 'compensating' ELSE 'running' END
-    FROM next WHERE process.key = next.key
-    RETURNING process.key
 )
-SELECT count(*), CASE WHEN count(*) > 0 THEN pg_notify('suture_processes', '') END FROM gone
+SELECT key FROM process
+WHERE state = 'parked' AND held_by = $1 AND EXISTS (SELECT FROM turn)
+ORDER BY started_at LIMIT $3 FOR UPDATE SKIP LOCKED
 
 -- name: shown
 SELECT EXISTS (SELECT FROM exception WHERE process = $1 AND state = 'open')

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from suture.store.processes import ClaimedProcess, Journal
+from suture.engine.process import Journal, Process
 
 Input = TypeVar("Input", bound=msgspec.Struct)
 Result = TypeVar("Result", bound=msgspec.Struct)
@@ -14,11 +14,16 @@ Result = TypeVar("Result", bound=msgspec.Struct)
 class Run(Generic[Input]):
     """One process as its steps see it: its input, the results so far and the time."""
 
-    def __init__(self, claim: ClaimedProcess, input_type: type[Input], journal: Journal, now: datetime) -> None:
-        self.key = claim.key
-        self.input: Input = msgspec.json.decode(claim.input, type=input_type)
+    def __init__(self, key: str, input: Input, journal: Journal, now: datetime) -> None:
+        self.key = key
+        self.input = input
         self.now = now
         self._journal = journal
+
+    @classmethod
+    def of(cls, process: Process, input_type: type[Input], now: datetime) -> "Run[Input]":
+        """Raises `msgspec.ValidationError` where the input is not of its type."""
+        return cls(process.key, msgspec.json.decode(process.input, type=input_type), process.journal, now)
 
     def result(self, step: str, of: type[Result]) -> Result:
         """The result of a step that was done and has one. Raises `KeyError` where it was not done."""
