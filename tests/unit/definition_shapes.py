@@ -1,8 +1,8 @@
 """The shape of each business process, as far as a process under way depends on it, and what may change of it.
 
-A process finds its steps by name in whatever definition a worker has: the version of its row selects nothing. So a new
-version must be able to go on with what any earlier one began. The shapes of all versions stand in
-`definition_shapes.json`; ``python -m tests.unit.definition_shapes`` adds those that are new.
+A process goes on by the version that it began with, or by a later one that says it `continues` that version: then its
+steps are found by name, and the later one must be able to go on with what the earlier began. The shapes of all versions
+stand in `definition_shapes.json`; ``python -m tests.unit.definition_shapes`` adds those that are new.
 """
 
 import ast
@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from suture.engine.definition import AwaitEvent, Definition, Step
+from suture.engine.definition import AwaitEvent, Definition, Leaf, Step
 from suture.processes.definitions import DEFINITIONS, completed_appointment, month_end_close, posted_payment
 
 RECORD = Path(__file__).with_name("definition_shapes.json")
@@ -52,7 +52,7 @@ def shape_of(definition: Definition[Any]) -> Shape:
     fields = {name: field for record in known for name, field in _fields(record).items()}
     return Shape(
         version=definition.version,
-        steps=tuple(_step(step) for step in definition.steps),
+        steps=tuple(_step(leaf) for leaf in definition.leaves()),
         results={step: record.__name__ for step, record in sorted(results.items())},
         fields=dict(sorted(fields.items())),
     )
@@ -122,9 +122,11 @@ def record_new() -> None:
     RECORD.write_bytes(msgspec.json.format(msgspec.json.encode(known, order="sorted"), indent=1) + b"\n")
 
 
-def _step(step: Step | AwaitEvent) -> StepShape:
+def _step(step: Leaf) -> StepShape:
     if isinstance(step, AwaitEvent):
         return StepShape(name=step.name, role=step.role, awaits=step.type)
+    if not isinstance(step, Step):
+        return StepShape(name=step.name, role=None, awaits=type(step).__name__.lower())
     return StepShape(
         name=step.name,
         role=step.role,

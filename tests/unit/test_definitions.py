@@ -1,4 +1,4 @@
-"""A process under way goes on by whatever definition a worker has: none may be changed so that it couldn't."""
+"""A process under way goes on by the version it began with: none may vanish, or be changed under it."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from tests.unit.definition_shapes import FieldShape, Shape, StepShape, broken_by, recorded, shape_of
 
 from suture.engine.definition import Definition
-from suture.processes.definitions import DEFINITIONS
+from suture.processes.definitions import BY_VERSION, DEFINITIONS
 
 KNOWN = recorded()
 
@@ -26,16 +26,32 @@ def test_a_definition_is_as_its_version_was_recorded(definition: Definition[Any]
     )
 
 
-@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda definition: definition.name)
-def test_a_definition_goes_on_with_what_every_earlier_version_began(definition: Definition[Any]) -> None:
-    now = shape_of(definition)
-    for version, before in KNOWN.get(definition.name, {}).items():
-        broken = broken_by(before, now)
-        assert not broken, (
-            f"processes that began by {definition.name} version {version} may be under way, and could not go on: "
-            f"{'; '.join(broken)}. Make the change so that they can, or give the new process another name and keep the "
-            "old definition until none of its processes is under way (`suture processes list`)."
-        )
+RETIRED: frozenset[tuple[str, int]] = frozenset()
+"""Versions of which no process can be under way any more, anywhere."""
+
+
+@pytest.mark.parametrize(
+    ("name", "version"), [(name, int(version)) for name, versions in KNOWN.items() for version in versions]
+)
+def test_a_process_under_way_finds_the_version_it_began_with(name: str, version: int) -> None:
+    assert (name, version) in RETIRED or (name, version) in BY_VERSION, (
+        f"processes that began by {name} version {version} may be under way: keep its definition beside the new one, or "
+        "have the new one say that it `continues` it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("definition", "version"), [(one, version) for one in DEFINITIONS for version in one.continues], ids=str
+)
+def test_a_definition_can_go_on_with_what_the_versions_began_that_it_continues(
+    definition: Definition[Any], version: int
+) -> None:
+    broken = broken_by(KNOWN[definition.name][str(version)], shape_of(definition))
+    assert not broken, (
+        f"{definition.name} version {definition.version} could not go on with processes that began by version "
+        f"{version}: {'; '.join(broken)}. Keep that version's definition beside it until none of its processes is under "
+        "way (`suture processes list`)."
+    )
 
 
 BEFORE = Shape(
