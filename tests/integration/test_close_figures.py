@@ -20,6 +20,7 @@ from suture.core.clock import ManualClock
 from suture.core.money import Money
 from suture.core.trouble import Trouble
 from suture.engine.process import StepRecord
+from suture.processes.definitions import month_end_close
 from suture.processes.definitions.month_end_close import Accrued
 from suture.store import discrepancies, exceptions, ledger_snapshot
 from suture.store.data_keys import Vault
@@ -192,7 +193,7 @@ async def reaches_signing(at: CommandContext) -> None:
     results = {"accrue_unbilled": msgspec.Raw(msgspec.json.encode(accrued))}
     done = {
         step.name: StepRecord(state="done", at=at.clock.now(), seconds=0.1, result=results.get(step.name, EMPTY))
-        for step in month_end.DEFINITION.steps
+        for step in month_end_close.DEFINITION.leaves()
         if step.name not in (*month_end.SIGNING, "close")
     }
     async with at.database.connection() as connection:

@@ -313,12 +313,16 @@ def test_every_command_has_words_of_its_own() -> None:
     assert [name for name in table.COMMANDS if "." in words.command(name) or ":" in words.command(name)] == []
 
 
+_EXAMPLES: dict[Any, Any] = {bool: True}
+
+
 def example(takes: type[msgspec.Struct]) -> Any:
     """Arguments of a command, by the types of its fields."""
     told: dict[str, Any] = {}
     for field in msgspec.structs.fields(takes):
         if field.required:
-            several, kind = "tuple[" in str(field.type), 1 if "int" in str(field.type) else "x"
+            several, kind = "tuple[" in str(field.type), _EXAMPLES.get(field.type, "x")
+            kind = 1 if "int" in str(field.type) else kind
             told[field.name] = [kind] if several else kind
     return msgspec.convert(told, takes)
 

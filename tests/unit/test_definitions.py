@@ -35,8 +35,8 @@ RETIRED: frozenset[tuple[str, int]] = frozenset()
 )
 def test_a_process_under_way_finds_the_version_it_began_with(name: str, version: int) -> None:
     assert (name, version) in RETIRED or (name, version) in BY_VERSION, (
-        f"processes that began by {name} version {version} may be under way: keep its definition beside the new one, or "
-        "have the new one say that it `continues` it"
+        f"processes that began by {name} version {version} may be under way: keep its definition beside the new one, "
+        "or have the new one say that it `continues` it"
     )
 
 
@@ -49,8 +49,8 @@ def test_a_definition_can_go_on_with_what_the_versions_began_that_it_continues(
     broken = broken_by(KNOWN[definition.name][str(version)], shape_of(definition))
     assert not broken, (
         f"{definition.name} version {definition.version} could not go on with processes that began by version "
-        f"{version}: {'; '.join(broken)}. Keep that version's definition beside it until none of its processes is under "
-        "way (`suture processes list`)."
+        f"{version}: {'; '.join(broken)}. Keep that version's definition beside it until none of its processes is "
+        "under way (`suture processes list`)."
     )
 
 
