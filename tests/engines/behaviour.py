@@ -32,20 +32,20 @@ from suture.core.failure import Failure, Fatal, Rejected, Retriable, Unknown
 from suture.core.money import Money
 from suture.engine.decide import Responsibility
 from suture.engine.definition import (
-    Approval,
+    ApprovalVerdict,
+    AwaitApproval,
     AwaitEvent,
     Definition,
     Node,
     Parallel,
     Step,
-    Verdict,
     wait_for,
     wait_until,
 )
 from suture.engine.port import Checkpoint
 from suture.engine.process import NEVER, Process
 from suture.engine.run import Outcome
-from suture.engine.steer import Command, Compensate, Correct, Decide, End, Redo, Release, Resume
+from suture.engine.steer import Compensate, Correct, Decide, End, RedoSteps, Release, Resume, SteerCommand
 from suture.processes.engine import ProcessEngine
 from suture.store.gate import Gate, GateRow
 
@@ -107,7 +107,7 @@ class Bench:
         """Record facts, with all that they set in motion."""
         raise NotImplementedError
 
-    async def steer(self, key: str, command: Command) -> Process | None:
+    async def steer(self, key: str, command: SteerCommand) -> Process | None:
         """What the process of a business key is after a command; None where it did not obey."""
         raise NotImplementedError
 
@@ -916,8 +916,8 @@ class TestWhatIsToldAnewToAProcessThatWroteNothing:
         assert world.of("a") == ["write", "write:undo"]
 
 
-def _verdict(by: str = "ann") -> Verdict:
-    return Verdict(by=by, at=datetime.now(UTC), reason="looked at it")
+def _verdict(by: str = "ann") -> ApprovalVerdict:
+    return ApprovalVerdict(by=by, at=datetime.now(UTC), reason="looked at it")
 
 
 class TestSteering:
@@ -952,7 +952,7 @@ class TestSteering:
             for key in ("a", "b"):
                 await bench.until(key, "done")
             await bench.steer("a", Compensate(datetime.now(UTC)))
-            await bench.steer("b", Redo(("two",), datetime.now(UTC)))
+            await bench.steer("b", RedoSteps(("two",), datetime.now(UTC)))
             bench.wake()
             await bench.until("a", "compensated")
             await bench.until("b", "done")
@@ -977,7 +977,7 @@ class TestSteering:
         async with running(bench.engine(world.step("one"))):
             await bench.until_called("one")
             now = datetime.now(UTC)
-            for command in (End(now), Resume(now), Compensate(now), Redo(("one",), now), Correct("{}")):
+            for command in (End(now), Resume(now), Compensate(now), RedoSteps(("one",), now), Correct("{}")):
                 assert await bench.steer("a", command) is None
 
 
@@ -1027,7 +1027,9 @@ class TestTimers:
             await bench.until("a", "compensated")
 
 
-APPROVAL = Approval("agree", by="finance", asks="Write it off?", within=timedelta(hours=4), escalate_to="controller")
+APPROVAL = AwaitApproval(
+    "agree", by="finance", asks="Write it off?", within=timedelta(hours=4), escalate_to="controller"
+)
 
 
 class TestApprovals:
@@ -1040,7 +1042,7 @@ class TestApprovals:
             bench.wake()
             process = await bench.until("a", "done")
         assert world.of("a") == ["one", "two"]
-        assert msgspec.json.decode(process.journal["agree"].result, type=Verdict).by == "ann"
+        assert msgspec.json.decode(process.journal["agree"].result, type=ApprovalVerdict).by == "ann"
 
     async def test_undo_what_was_done_where_somebody_refuses(self, bench: Bench, world: World) -> None:
         await bench.start("a")
@@ -1062,7 +1064,7 @@ class TestApprovals:
             trouble = await bench.until_counted(1)
             assert (trouble.code, trouble.owner, trouble.step) == ("approval_overdue", "controller", "agree")
             assert (await bench.process("a")).due_at == NEVER
-            await bench.steer("a", Decide("agree", True, Verdict(by="ann", at=clock.now(), reason="late")))
+            await bench.steer("a", Decide("agree", True, ApprovalVerdict(by="ann", at=clock.now(), reason="late")))
             bench.wake()
             await bench.until("a", "done")
         assert await bench.exceptions() == [], "what goes on needs nobody"

@@ -12,7 +12,7 @@ from tests.engines.behaviour import NAME, ROUTES, Bench, TestLeases, World, resp
 from suture.canonical.events import Event
 from suture.canonical.routing import Route
 from suture.engine.process import Process
-from suture.engine.steer import Command
+from suture.engine.steer import SteerCommand
 from suture.store import events, exceptions
 from suture.store.checkpoints import ProcessStore
 from suture.store.database import Database
@@ -32,7 +32,7 @@ class PostgresBench(Bench):
             await self.recorder.record(connection, facts)
         self.wake()
 
-    async def steer(self, key: str, command: Command) -> Process | None:
+    async def steer(self, key: str, command: SteerCommand) -> Process | None:
         async with self.database.transaction() as connection:
             return next(iter(await PROCESSES.steer(connection, [(f"{NAME}:{key}", command)])), None)
 

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from suture.catalogue.manifest import Role
 from suture.catalogue.model import Retry
 from suture.core.failure import CircuitOpen, Failure, Fatal, Rejected, Retriable, Unknown
-from suture.engine.decide import Claimed, Decision, Done, Failed, Happening, Perform, Responsibility, Scene, decide
+from suture.engine.decide import (
+    Decision,
+    Happening,
+    Perform,
+    ProcessClaimed,
+    Responsibility,
+    Scene,
+    StepDone,
+    StepFailed,
+    decide,
+)
 from suture.engine.definition import Definition, Leaf, Node, Parallel, Step, Timer, wait_for
 from suture.engine.process import Process
 from suture.engine.steer import Cancel, Release, Resume, steer
@@ -95,7 +105,7 @@ class Life:
         self.process = msgspec.structs.replace(self.stored, fence=self.stored.fence + 1)
         self.stored = msgspec.structs.replace(self.process, released=False, due_at=self.now)
         self.scene, self.unsaved = Scene(), {}
-        todo = list(self._follow(Claimed(at=self.now)))
+        todo = list(self._follow(ProcessClaimed(at=self.now)))
         while todo:
             happening = self._perform(todo.pop(0))
             if happening is None:
@@ -141,8 +151,8 @@ class Life:
             return None
         failure = _failure(fate)
         if failure is not None:
-            return Failed(step=step, manner=manner, at=self.now, failure=failure, begun=fate != "held", draw=0.5)
-        return Done(step=step, manner=manner, at=self.now, result=NOTHING)
+            return StepFailed(step=step, manner=manner, at=self.now, failure=failure, begun=fate != "held", draw=0.5)
+        return StepDone(step=step, manner=manner, at=self.now, result=NOTHING)
 
     def _keeps_the_order(self, perform: Perform) -> None:
         """Nothing is begun forward before what stands before it in its line was done."""

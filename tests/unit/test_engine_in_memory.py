@@ -11,7 +11,7 @@ from suture.canonical.events import Event
 from suture.canonical.routing import Route
 from suture.engine.memory import MemoryStore
 from suture.engine.process import Process
-from suture.engine.steer import Command
+from suture.engine.steer import SteerCommand
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class MemoryBench(Bench):
         await self.store.record(facts)
         self.wake()
 
-    async def steer(self, key: str, command: Command) -> Process | None:
+    async def steer(self, key: str, command: SteerCommand) -> Process | None:
         return next(iter(await self.store.steer(None, [(f"{NAME}:{key}", command)])), None)
 
     async def process(self, key: str) -> Process:

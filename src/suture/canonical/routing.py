@@ -24,7 +24,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     effects: frozenset[str] = frozenset()
 
 
-class Effect(msgspec.Struct, frozen=True):
+class ProcessEffect(msgspec.Struct, frozen=True):
     """What an event sets in motion: the process of this key starts or is cancelled."""
 
     key: str
@@ -48,12 +48,12 @@ class Effect(msgspec.Struct, frozen=True):
         return before == self.input or as_told(msgspec.json.decode(before, type=type(given))) == as_told(given)
 
 
-class Effects(msgspec.Struct, frozen=True):
+class ProcessEffects(msgspec.Struct, frozen=True):
     """The starts among some events, and the cancellations that come before and after the start of their process."""
 
-    starts: tuple[Effect, ...]
-    before: tuple[Effect, ...]
-    after: tuple[Effect, ...]
+    starts: tuple[ProcessEffect, ...]
+    before: tuple[ProcessEffect, ...]
+    after: tuple[ProcessEffect, ...]
 
 
 def by_type(routes: Iterable[Route]) -> dict[str, list[Route]]:
@@ -64,19 +64,19 @@ def by_type(routes: Iterable[Route]) -> dict[str, list[Route]]:
     return found
 
 
-def effects_of(events: Sequence[Event], routes: Mapping[str, Sequence[Route]]) -> Effects:
+def effects_of(events: Sequence[Event], routes: Mapping[str, Sequence[Route]]) -> ProcessEffects:
     """What events set in motion, taken in the order of their versions.
 
     A cancellation never stops what starts only after it, also when one transaction records both; and of several starts
     of one process the last counts: nothing was done yet by what came before it.
     """
-    starts: dict[str, Effect] = {}
-    before: list[Effect] = []
-    after: dict[str, Effect] = {}
+    starts: dict[str, ProcessEffect] = {}
+    before: list[ProcessEffect] = []
+    after: dict[str, ProcessEffect] = {}
     for event in sorted(events, key=lambda event: event.sequence or 0):
         for route in routes.get(event.type, ()):
             payload = event.payload()
-            effect = Effect(f"{route.definition}:{route.key(payload)}", event, route, payload)
+            effect = ProcessEffect(f"{route.definition}:{route.key(payload)}", event, route, payload)
             if route.action == "start":
                 starts[effect.key] = effect
                 after.pop(effect.key, None)
@@ -84,7 +84,7 @@ def effects_of(events: Sequence[Event], routes: Mapping[str, Sequence[Route]]) -
                 after[effect.key] = effect
             else:
                 before.append(effect)
-    return Effects(tuple(starts.values()), tuple(before), tuple(after.values()))
+    return ProcessEffects(tuple(starts.values()), tuple(before), tuple(after.values()))
 
 
 def awaiting(event_type: str, correlation_id: str) -> str:

@@ -7,9 +7,9 @@ import msgspec
 from suture.access.roles import ADMINISTRATOR
 from suture.acting.actor import Actor, NotPossible
 from suture.acting.context import CommandContext, turns
-from suture.engine.definition import Verdict
+from suture.engine.definition import ApprovalVerdict
 from suture.engine.process import Process
-from suture.engine.steer import Command, Compensate, Decide, End, Redo, Resume
+from suture.engine.steer import Compensate, Decide, End, RedoSteps, Resume, SteerCommand
 from suture.processes.definitions import DEFINITIONS, approval_of
 from suture.store import steering
 from suture.store.database import Connection
@@ -66,7 +66,7 @@ async def redo(desk: CommandContext, actor: Actor, key: str, steps: Sequence[str
     """Have steps of a process that is done be done again: an outside system lost what they did. One that is stuck goes
     on instead."""
     async with desk.database.transaction() as connection:
-        done = await _steer(connection, {key: Redo(tuple(steps), desk.clock.now())})
+        done = await _steer(connection, {key: RedoSteps(tuple(steps), desk.clock.now())})
         await _sign(desk, connection, actor, "redo", done)
     if done:
         return Steered(done=(key,))
@@ -80,7 +80,7 @@ async def decide(desk: CommandContext, actor: Actor, key: str, step: str, *, app
         asked = [approval_of(process, step) for process in await PROCESSES.query(connection, [key])]
         if not any(one is not None and {one.by, ADMINISTRATOR} & {*actor.roles} for one in asked):
             raise NotPossible(f"{key} waits for no approval {step!r} of yours; `suture processes show` says for what")
-        verdict = Verdict(by=actor.name, at=desk.clock.now(), reason=actor.reason)
+        verdict = ApprovalVerdict(by=actor.name, at=desk.clock.now(), reason=actor.reason)
         steered = await PROCESSES.steer(connection, [(key, Decide(step, approved, verdict))])
         if not steered:
             raise NotPossible(f"{key} does not wait for {step!r} just now; `suture processes show` says for what")
@@ -88,7 +88,7 @@ async def decide(desk: CommandContext, actor: Actor, key: str, step: str, *, app
         return steered[0]
 
 
-async def _steer(connection: Connection, commands: Mapping[str, Command]) -> set[str]:
+async def _steer(connection: Connection, commands: Mapping[str, SteerCommand]) -> set[str]:
     return {process.key for process in await PROCESSES.steer(connection, list(commands.items()))}
 
 

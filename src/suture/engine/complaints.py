@@ -1,7 +1,7 @@
 """What an engine itself complains of, in words for the person who is asked."""
 
 from suture.core.failure import Rejected, Unknown
-from suture.engine.definition import Approval, AwaitEvent
+from suture.engine.definition import AwaitApproval, AwaitEvent
 from suture.engine.process import Process
 
 
@@ -32,7 +32,7 @@ def visit_unknown(process: Process) -> Rejected:
     )
 
 
-def approval_overdue(step: Approval) -> Rejected:
+def approval_overdue(step: AwaitApproval) -> Rejected:
     return Rejected(
         "approval_overdue",
         f"nobody decided {step.name} in time: {step.asks}",

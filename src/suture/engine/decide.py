@@ -17,7 +17,7 @@ from suture.catalogue.manifest import Role
 from suture.catalogue.model import Retry
 from suture.core.failure import CircuitOpen, Failure, Fatal, Rejected, Throttled, Unknown
 from suture.engine import complaints
-from suture.engine.definition import Approval, AwaitEvent, Definition, Leaf, Parallel, Step, Timer
+from suture.engine.definition import AwaitApproval, AwaitEvent, Definition, Leaf, Parallel, Step, Timer
 from suture.engine.process import NEVER, Journal, Process, StepRecord
 
 _FATAL_PAUSE = timedelta(seconds=60)
@@ -71,13 +71,13 @@ class Perform(msgspec.Struct, frozen=True):
     manner: Manner
 
 
-class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+class ProcessClaimed(msgspec.Struct, frozen=True, kw_only=True):
     """A worker took the process."""
 
     at: datetime
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True):
+class StepDone(msgspec.Struct, frozen=True, kw_only=True):
     """A step (or a look for an event) came to its end, `seconds` after it was begun."""
 
     step: Step | AwaitEvent
@@ -88,7 +88,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
 
 
-class Failed(msgspec.Struct, frozen=True, kw_only=True):
+class StepFailed(msgspec.Struct, frozen=True, kw_only=True):
     """It did not. `begun` False: nothing was sent; `gate` is the one that its system has; `shut`: the failure shut it.
     `draw`, in [0, 1), spreads the next tries of many."""
 
@@ -102,7 +102,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     draw: float = 0.0
 
 
-class NotThere(msgspec.Struct, frozen=True, kw_only=True):
+class EventMissing(msgspec.Struct, frozen=True, kw_only=True):
     """The awaited event was not recorded yet. `foretold`: one that foretells it was."""
 
     step: AwaitEvent
@@ -111,7 +111,7 @@ class NotThere(msgspec.Struct, frozen=True, kw_only=True):
     foretold: bool = False
 
 
-Happening = Claimed | Done | Failed | NotThere
+Happening = ProcessClaimed | StepDone | StepFailed | EventMissing
 
 
 class Complaint(msgspec.Struct, frozen=True):
@@ -123,7 +123,7 @@ class Complaint(msgspec.Struct, frozen=True):
     owner: str | None = None
 
 
-class Wait(msgspec.Struct, frozen=True):
+class StepWait(msgspec.Struct, frozen=True):
     """What a step waits for, and until when at most."""
 
     step: str
@@ -137,8 +137,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint. It is gone with the worker, and nothing is lost by that."""
 
     under_way: frozenset[str] = frozenset()
-    failed: tuple[Failed, ...] = ()
-    waits: tuple[Wait, ...] = ()
+    failed: tuple[StepFailed, ...] = ()
+    waits: tuple[StepWait, ...] = ()
     checked: frozenset[str] = frozenset()
     unstored: bool = False
 
@@ -170,13 +170,13 @@ def decide(
         return _nobody_knows(process)
     course = _Course(definition, rules, process, scene)
     match happening:
-        case Claimed():
+        case ProcessClaimed():
             return course.claimed(happening.at)
-        case Done():
+        case StepDone():
             return course.done(happening)
-        case Failed():
+        case StepFailed():
             return course.failed(happening)
-        case NotThere():
+        case EventMissing():
             return course.not_there(happening)
 
 
@@ -226,7 +226,7 @@ class _Course:
             self._set(state="running")
         return self._onward(at)
 
-    def done(self, happening: Done) -> Decision:
+    def done(self, happening: StepDone) -> Decision:
         step, manner = happening.step, happening.manner
         self._leave(step)
         if manner == "check":
@@ -253,7 +253,7 @@ class _Course:
         self._heed_cancellation(happening.at)
         return self._onward(happening.at)
 
-    def failed(self, happening: Failed) -> Decision:
+    def failed(self, happening: StepFailed) -> Decision:
         self._leave(happening.step)
         if self._process.state == "compensating" and happening.manner == "do":
             self._mark(happening)
@@ -263,15 +263,15 @@ class _Course:
             return self._answer()
         return self._consequence(happening)
 
-    def not_there(self, happening: NotThere) -> Decision:
+    def not_there(self, happening: EventMissing) -> Decision:
         step, at = happening.step, happening.at
         self._leave(step)
         if happening.manner == "settle":
             return self._onward(at)
         if at - self._process.started_at > step.deadline:
-            return self.failed(Failed(step=step, manner="do", at=at, failure=complaints.event_never_came(step)))
+            return self.failed(StepFailed(step=step, manner="do", at=at, failure=complaints.event_never_came(step)))
         pause = min(step.recheck * 2 ** min(self._process.attempt, _MOST_DOUBLINGS), _LONGEST_RECHECK)
-        wait = Wait(step.name, at + pause, awaiting(step.type, self._process.correlation_id))
+        wait = StepWait(step.name, at + pause, awaiting(step.type, self._process.correlation_id))
         self._scene = _replace(self._scene, waits=(*self._scene.waits, wait))
         if may_complain(step, self._process, at) and not happening.foretold:
             self._complaint = Complaint(step.name, step.told_by or step.role, complaints.visit_unknown(self._process))
@@ -290,7 +290,7 @@ class _Course:
         for leaf in self._frontier(at):
             if leaf.name in self._scene.under_way or any(wait.step == leaf.name for wait in self._scene.waits):
                 continue
-            if isinstance(leaf, Timer | Approval):
+            if isinstance(leaf, Timer | AwaitApproval):
                 self._wait_for(leaf, at)
             else:
                 ready.append(leaf)
@@ -323,17 +323,17 @@ class _Course:
         record = self._process.journal.get(timer.name)
         return self._rules.until(timer, self._process, record.at if record is not None else at)
 
-    def _wait_for(self, leaf: Timer | Approval, at: datetime) -> None:
+    def _wait_for(self, leaf: Timer | AwaitApproval, at: datetime) -> None:
         record = self._process.journal.get(leaf.name)
         if record is None:
             record = StepRecord(state="waiting", at=at)
             self._note(leaf.name, record)
         if isinstance(leaf, Timer):
-            wait = Wait(leaf.name, self._time_of(leaf, at))
+            wait = StepWait(leaf.name, self._time_of(leaf, at))
         elif at < record.at + leaf.within:
-            wait = Wait(leaf.name, record.at + leaf.within)
+            wait = StepWait(leaf.name, record.at + leaf.within)
         else:
-            wait = Wait(leaf.name, NEVER)
+            wait = StepWait(leaf.name, NEVER)
             if record.attempts == 1:
                 self._note(leaf.name, _replace(record, attempts=2))
                 self._complaint = Complaint(leaf.name, None, complaints.approval_overdue(leaf), leaf.escalate_to)
@@ -412,7 +412,7 @@ class _Course:
 
     # Where it stops
 
-    def _consequence(self, happening: Failed) -> Decision:
+    def _consequence(self, happening: StepFailed) -> Decision:
         """A failure's type says what happens next."""
         for other in self._scene.failed:
             if other is not happening:
@@ -428,7 +428,7 @@ class _Course:
             case _:
                 return self._retry_later(happening)
 
-    def _mark(self, happening: Failed) -> None:
+    def _mark(self, happening: StepFailed) -> None:
         """Note what a failure leaves behind: something refused, or a doubt. On the way back neither is new."""
         step, at = happening.step, happening.at
         if not isinstance(step, Step) or not step.has_effect or happening.manner not in ("do", "settle"):
@@ -442,7 +442,7 @@ class _Course:
         """The step may have happened, or a part of it: whoever goes on must look."""
         self._note(step.name, StepRecord(state="begun", at=at, attempts=self._process.attempt + 1))
 
-    def _hold(self, happening: Failed, interface: str, not_before: timedelta | None) -> Decision:
+    def _hold(self, happening: StepFailed, interface: str, not_before: timedelta | None) -> Decision:
         """It is not this process's fault and costs it no try: it waits for its turn, or for the gate to open."""
         self._mark(happening)
         self._set(failing_since=None)
@@ -453,7 +453,7 @@ class _Course:
         self._set(state="parked", step=happening.step.name, held_by=interface, due_at=happening.at, released=True)
         return self._stored()
 
-    def _shut_out(self, happening: Failed) -> Decision:
+    def _shut_out(self, happening: StepFailed) -> Decision:
         """What is wrong with the configuration is wrong for all: the gate shuts, and work waits until it is mended."""
         if happening.shut:
             return self._hold(happening, happening.gate, None)
@@ -462,14 +462,14 @@ class _Course:
         attempt = max(self._process.attempt, 1)  # tries in vain for want of a key don't use up those that come after
         return self._release(happening, _FATAL_PAUSE, attempt)
 
-    def _refused(self, happening: Failed) -> Decision:
+    def _refused(self, happening: StepFailed) -> Decision:
         """The step can't be done as things are. A person decides, unless the process is on its way back anyway."""
         self._mark(happening)
         if happening.manner == "settle" and self._process.state_of(happening.step.name) == "refused":
             return self._onward(happening.at)
         return self.stop(Complaint(happening.step.name, happening.step.role, happening.failure), happening.at)
 
-    def _retry_later(self, happening: Failed) -> Decision:
+    def _retry_later(self, happening: StepFailed) -> Decision:
         """Release the process until the policy's next try; out of tries or time, a person decides."""
         step, failure, at = happening.step, happening.failure, happening.at
         retry = self._rules.responsible(step.role).retry_of(step.name)
@@ -497,7 +497,7 @@ class _Course:
         self._set(state="stuck", attempt=self._process.attempt + 1, due_at=due_at, released=True)
         return self._stored()
 
-    def _release(self, happening: Failed, wait: timedelta, attempt: int) -> Decision:
+    def _release(self, happening: StepFailed, wait: timedelta, attempt: int) -> Decision:
         self._set(step=happening.step.name, attempt=attempt, due_at=happening.at + wait, released=True)
         self._heed_cancellation(happening.at)
         return self._stored()
@@ -540,7 +540,7 @@ class _Course:
                 self._doubt(step, at)
         self._set(state="compensating", undoing=True, attempt=0, failing_since=None, held_by=None)
 
-    def _complain(self, happening: Failed) -> None:
+    def _complain(self, happening: StepFailed) -> None:
         self._complaint = Complaint(happening.step.name, happening.step.role, happening.failure)
 
     def _leave(self, step: Step | AwaitEvent) -> None:
@@ -577,7 +577,7 @@ class _Course:
         )
 
 
-def _may_have_happened(happening: Failed) -> bool:
+def _may_have_happened(happening: StepFailed) -> bool:
     held_midway = isinstance(happening.failure, CircuitOpen) and happening.begun
     return held_midway or isinstance(happening.failure, Unknown | Fatal)
 
@@ -586,7 +586,7 @@ def _has_effect(step: Step | AwaitEvent) -> bool:
     return isinstance(step, Step) and step.has_effect
 
 
-def _worst(failed: Sequence[Failed]) -> Failed:
+def _worst(failed: Sequence[StepFailed]) -> StepFailed:
     """Of what failed side by side, what the process stops for: what asks for a person before what passes."""
     return min(failed, key=lambda one: _rank(one.failure))
 

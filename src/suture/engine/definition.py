@@ -84,11 +84,11 @@ def wait_until(name: str, moment: Callable[[Run[Any], Any], datetime]) -> Timer:
 
 
 @dataclass(frozen=True)
-class Approval:
+class AwaitApproval:
     """Goes on once somebody with the access role `by` approves; where they refuse, what was done is undone.
 
     `asks` is the question that they read. Where nobody decides `within` its time, those who `escalate_to` names (an
-    owner of the catalogue) get it as an exception, and it waits on. Its result is a `Verdict`.
+    owner of the catalogue) get it as an exception, and it waits on. Its result is an `ApprovalVerdict`.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Approval:
     escalate_to: str
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class ApprovalVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """Who approved, when and why."""
 
     by: str
@@ -106,7 +106,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Leaf = Step | AwaitEvent | Timer | Approval
+Leaf = Step | AwaitEvent | Timer | AwaitApproval
 
 
 @dataclass(frozen=True)

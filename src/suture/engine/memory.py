@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 import msgspec
 
 from suture.canonical.events import Event
-from suture.canonical.routing import Effect, Route, awaiting, by_type, effects_of
+from suture.canonical.routing import ProcessEffect, Route, awaiting, by_type, effects_of
 from suture.engine.decide import Complaint
 from suture.engine.port import Checkpoint, Saved
 from suture.engine.process import ENDED, Process
 from suture.engine.steer import (
     Cancel,
-    Command,
     Signal,
+    SteerCommand,
     begin_anew,
     may_begin_anew,
     started,
@@ -37,7 +37,7 @@ class MemoryStore:
         self.processes: dict[str, Process] = {}
         self.events: list[Event] = []
         self.complaints: dict[tuple[str, str], tuple[Complaint, int]] = {}
-        self.told_again: list[Effect] = []
+        self.told_again: list[ProcessEffect] = []
         self._routes = by_type(routes)
         self._on_change = on_change
 
@@ -50,7 +50,7 @@ class MemoryStore:
         self._on_change()
         return there
 
-    async def steer(self, unit: None, commands: Sequence[tuple[str, Command]]) -> list[Process]:
+    async def steer(self, unit: None, commands: Sequence[tuple[str, SteerCommand]]) -> list[Process]:
         return [
             obeyed for key, command in sorted(commands, key=lambda one: one[0]) if (obeyed := self._obey(key, command))
         ]
@@ -62,7 +62,7 @@ class MemoryStore:
     async def query(self, unit: None, keys: Sequence[str]) -> list[Process]:
         return [self.processes[key] for key in sorted(keys) if key in self.processes]
 
-    def _obey(self, key: str, command: Command) -> Process | None:
+    def _obey(self, key: str, command: SteerCommand) -> Process | None:
         before = self.processes.get(key)
         after = steer(before, command) if before is not None else None
         if after is not None:
@@ -84,10 +84,10 @@ class MemoryStore:
         for event in new:
             await self.signal(None, [awaiting(event.type, event.correlation_id)], event.recorded_at)
 
-    async def _cancel(self, effects: Sequence[Effect]) -> None:
+    async def _cancel(self, effects: Sequence[ProcessEffect]) -> None:
         await self.steer(None, [(effect.key, Cancel(effect.event.recorded_at)) for effect in effects])
 
-    async def _start(self, effects: Sequence[Effect]) -> None:
+    async def _start(self, effects: Sequence[ProcessEffect]) -> None:
         there = {one.key: one for one in await self.start(None, [started(effect) for effect in effects])}
         for effect in effects:
             before = there.get(effect.key)

@@ -15,12 +15,12 @@ import msgspec
 from suture.canonical.events import Event
 from suture.engine.decide import Complaint
 from suture.engine.process import Journal, Process
-from suture.engine.steer import Command
+from suture.engine.steer import SteerCommand
 
 Unit_contra = TypeVar("Unit_contra", contravariant=True)
 
 
-class Processes(Protocol[Unit_contra]):
+class ProcessSteering(Protocol[Unit_contra]):
     """Processes as everybody steers them. Idempotent by the process's key, ``<definition>:<business key>``."""
 
     async def start(self, unit: Unit_contra, processes: Sequence[Process]) -> list[Process]:
@@ -28,7 +28,7 @@ class Processes(Protocol[Unit_contra]):
         unit ends. The same key is started once, however often it is asked for."""
         ...
 
-    async def steer(self, unit: Unit_contra, commands: Sequence[tuple[str, Command]]) -> list[Process]:
+    async def steer(self, unit: Unit_contra, commands: Sequence[tuple[str, SteerCommand]]) -> list[Process]:
         """Give each process (by key) its command (`steer.steer`); answers those that obeyed, as they stand now.
 
         So processes are cancelled, ended, resumed, compensated, redone, begun anew, corrected and decided. A key that
@@ -73,7 +73,7 @@ class Saved(msgspec.Struct, frozen=True):
         return self.held and not self.cancelled
 
 
-class Store(Protocol):
+class EngineStore(Protocol):
     """Keeps processes under leases and fences. It decides nothing."""
 
     async def claim(

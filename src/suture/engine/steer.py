@@ -11,8 +11,8 @@ from uuid import UUID
 
 import msgspec
 
-from suture.canonical.routing import Effect
-from suture.engine.definition import Verdict
+from suture.canonical.routing import ProcessEffect
+from suture.engine.definition import ApprovalVerdict
 from suture.engine.process import ENDED, NEVER, Process, StepRecord
 
 _replace = msgspec.structs.replace
@@ -57,7 +57,7 @@ class Compensate(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class Redo(msgspec.Struct, frozen=True):
+class RedoSteps(msgspec.Struct, frozen=True):
     """Do these steps of a process that is done again: an outside system lost what they did."""
 
     steps: tuple[str, ...]
@@ -85,20 +85,20 @@ class Decide(msgspec.Struct, frozen=True):
 
     step: str
     approved: bool
-    verdict: Verdict
+    verdict: ApprovalVerdict
 
 
-Command = Cancel | Signal | Release | Resume | End | Compensate | Redo | BeginAnew | Correct | Decide
+SteerCommand = Cancel | Signal | Release | Resume | End | Compensate | RedoSteps | BeginAnew | Correct | Decide
 
 
-def steer(process: Process, command: Command) -> Process | None:
+def steer(process: Process, command: SteerCommand) -> Process | None:
     """The process after the command; None where it does not obey. Whether it may is said here and nowhere else."""
     if not process.released and not isinstance(command, Cancel):
         return None
     return _OBEY[type(command)](process, command)
 
 
-def started(effect: Effect) -> Process:
+def started(effect: ProcessEffect) -> Process:
     """The process that an event starts."""
     event, route = effect.event, effect.route
     return Process(
@@ -115,7 +115,7 @@ def started(effect: Effect) -> Process:
     )
 
 
-def begin_anew(effect: Effect) -> BeginAnew:
+def begin_anew(effect: ProcessEffect) -> BeginAnew:
     """What an event tells a process that it had started before."""
     event = effect.event
     return BeginAnew(effect.input, event.id, effect.route.version, event.recorded_at)
@@ -198,7 +198,7 @@ def _ended(process: Process, command: End) -> Process | None:
     )
 
 
-def _redone(process: Process, command: Redo) -> Process | None:
+def _redone(process: Process, command: RedoSteps) -> Process | None:
     if process.state != "done" or process.undoing:
         return None
     return _replace(
@@ -248,14 +248,14 @@ def _decided(process: Process, command: Decide) -> Process | None:
     return _replace(process, state="running", awaits=None, due_at=at, attempt=1 if escalated else process.attempt)
 
 
-_OBEY: dict[type[Command], Callable[[Process, Any], Process | None]] = {
+_OBEY: dict[type[SteerCommand], Callable[[Process, Any], Process | None]] = {
     Cancel: _cancelled,
     Signal: _signalled,
     Release: _let_pass,
     Resume: _resumed,
     End: _ended,
     Compensate: _compensated,
-    Redo: _redone,
+    RedoSteps: _redone,
     BeginAnew: _begun_anew,
     Correct: _corrected,
     Decide: _decided,

@@ -17,7 +17,7 @@ from suture.catalogue.manifest import Role
 from suture.core.clock import Clock
 from suture.engine.decide import Responsibility
 from suture.engine.definition import Definition, by_version
-from suture.engine.port import Store
+from suture.engine.port import EngineStore
 from suture.engine.process import Process
 from suture.processes.step_runner import LeaseLost, RunnerContext, StepRunner
 from suture.store.database import DATABASE_AWAY
@@ -41,7 +41,7 @@ class ProcessEngine:
     def __init__(
         self,
         *,
-        store: Store,
+        store: EngineStore,
         definitions: Iterable[Definition[Any]],
         toolbox: Any,
         responsible: Callable[[Role | None], Responsibility],

@@ -16,20 +16,20 @@ from suture.core.failure import CircuitOpen, Failure, Fatal, Rejected
 from suture.core.ids import fact_id
 from suture.engine import complaints
 from suture.engine.decide import (
-    Claimed,
-    Done,
-    Failed,
+    EventMissing,
     Happening,
     Manner,
-    NotThere,
     Perform,
+    ProcessClaimed,
     Responsibility,
     Scene,
+    StepDone,
+    StepFailed,
     decide,
     may_complain,
 )
 from suture.engine.definition import AwaitEvent, Definition, Step, Timer
-from suture.engine.port import Checkpoint, Store
+from suture.engine.port import Checkpoint, EngineStore
 from suture.engine.process import Journal, Process
 from suture.engine.run import Outcome, Run
 from suture.store.database import DATABASE_AWAY
@@ -47,7 +47,7 @@ class RunnerContext(msgspec.Struct, frozen=True, kw_only=True):
     """What every process of a worker shares. `toolbox` is handed to each step; `jitter` answers in [0, 1); `gates`
     answers the gate of an interface."""
 
-    store: Store
+    store: EngineStore
     toolbox: Any
     responsible: Callable[[Role | None], Responsibility]
     gates: Callable[[str], Gate]
@@ -73,7 +73,7 @@ class StepRunner:
 
         Raises `LeaseLost` when another worker has the process, and what the database raises when it is away.
         """
-        perform = await self._follow(Claimed(at=self._setting.clock.now()))
+        perform = await self._follow(ProcessClaimed(at=self._setting.clock.now()))
         while perform:
             if len(perform) == 1 and len(self._scene.under_way) == 1:
                 perform = await self._heard(await self._happening(perform[0]))
@@ -103,7 +103,7 @@ class StepRunner:
         except (LeaseLost, *DATABASE_AWAY):
             raise
         except Exception as error:
-            if not isinstance(happening, Done):
+            if not isinstance(happening, StepDone):
                 raise
             self._unsaved, self._untold = {}, ()
             return await self._follow(self._broke(happening.step, happening.manner, error))
@@ -152,9 +152,9 @@ class StepRunner:
         now, journey = self._setting.clock.now(), self._process.correlation_id
         data = await self._setting.store.find((journey, step.type))
         if data is not None:
-            return Done(step=step, manner=manner, at=now, result=msgspec.Raw(data))
+            return StepDone(step=step, manner=manner, at=now, result=msgspec.Raw(data))
         foretold = may_complain(step, self._process, now) and await self._any_of(step.foretell)
-        return NotThere(step=step, manner=manner, at=now, foretold=foretold)
+        return EventMissing(step=step, manner=manner, at=now, foretold=foretold)
 
     async def _any_of(self, types: Iterable[str]) -> bool:
         for event_type in types:
@@ -180,7 +180,7 @@ class StepRunner:
             gate.leave()
         gate.succeeded()
         now = self._setting.clock.now()
-        return Done(
+        return StepDone(
             step=step,
             manner=manner,
             at=now,
@@ -227,11 +227,11 @@ class StepRunner:
             raise TypeError(f"{step.name} has nothing to {manner}")
         return await act(run, tools)
 
-    def _failed(self, step: Step | AwaitEvent, manner: Manner, failure: Failure, *, begun: bool = True) -> Failed:
+    def _failed(self, step: Step | AwaitEvent, manner: Manner, failure: Failure, *, begun: bool = True) -> StepFailed:
         gate = self._gate(step) if isinstance(step, Step) else None
         if gate is not None and isinstance(failure, Rejected):
             gate.refused(failure)
-        return Failed(
+        return StepFailed(
             step=step,
             manner=manner,
             at=self._setting.clock.now(),
@@ -242,7 +242,7 @@ class StepRunner:
             draw=self._setting.jitter(),
         )
 
-    def _broke(self, step: Step | AwaitEvent, manner: Manner, error: Exception) -> Failed:
+    def _broke(self, step: Step | AwaitEvent, manner: Manner, error: Exception) -> StepFailed:
         log.error("step_broke", process=self._process.key, step=step.name, error_type=type(error).__name__)
         return self._failed(step, manner, complaints.broken(step.name, error))
 

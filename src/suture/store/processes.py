@@ -11,7 +11,7 @@ import msgspec
 from asyncpg import Record
 
 from suture.engine.process import Journal, Process
-from suture.engine.steer import Command, Signal, steer
+from suture.engine.steer import Signal, SteerCommand, steer
 from suture.store.database import Connection, sql
 
 _SQL = sql("processes")
@@ -40,7 +40,7 @@ class PostgresProcesses:
         there = {process.key for process in processes} - {row["key"] for row in rows}
         return await self._held(unit, there) if there else []
 
-    async def steer(self, unit: Connection, commands: Sequence[tuple[str, Command]]) -> list[Process]:
+    async def steer(self, unit: Connection, commands: Sequence[tuple[str, SteerCommand]]) -> list[Process]:
         """Give each process its command; answers those that obeyed, as they stand now."""
         if not commands:
             return []

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from suture.canonical.events import EVENT_TYPES, Event, ExceptionRaised, ExceptionResolved, as_told
-from suture.canonical.routing import Effect, Route, awaiting, by_type, effects_of
+from suture.canonical.routing import ProcessEffect, Route, awaiting, by_type, effects_of
 from suture.core.failure import Rejected
 from suture.core.ids import fact_id
 from suture.core.trouble import Trouble
@@ -80,13 +80,13 @@ class Recorder:
         )
         return {row["id"] for row in rows}
 
-    async def _start(self, connection: Connection, starts: Sequence[Effect]) -> None:
+    async def _start(self, connection: Connection, starts: Sequence[ProcessEffect]) -> None:
         if not starts:
             return
         there = {process.key: process for process in await PROCESSES.start(connection, [started(s) for s in starts])}
         await self._show_changes(connection, [(effect, there[effect.key]) for effect in starts if effect.key in there])
 
-    async def _show_changes(self, connection: Connection, again: Sequence[tuple[Effect, Process]]) -> None:
+    async def _show_changes(self, connection: Connection, again: Sequence[tuple[ProcessEffect, Process]]) -> None:
         """What was started before is not started again; where it now says something else, a person must know. One
         that changed nothing yet takes what it is told now: that is how a source corrects itself."""
         changed = [(e, before) for e, before in again if not e.is_given(before.input) or was_taken_back(before)]
@@ -111,7 +111,7 @@ class Recorder:
                 connection, trouble, effect.event.recorded_at, correlation_id=effect.event.correlation_id
             )
 
-    async def _begin_anew(self, connection: Connection, anew: Sequence[Effect]) -> None:
+    async def _begin_anew(self, connection: Connection, anew: Sequence[ProcessEffect]) -> None:
         if not anew:
             return
         await PROCESSES.steer(connection, [(effect.key, begin_anew(effect)) for effect in anew])
@@ -197,7 +197,7 @@ class Recorder:
         )
 
     @staticmethod
-    async def _cancel(connection: Connection, cancellations: Sequence[Effect]) -> None:
+    async def _cancel(connection: Connection, cancellations: Sequence[ProcessEffect]) -> None:
         if cancellations:
             at = max(cancellation.event.recorded_at for cancellation in cancellations)
             await PROCESSES.steer(connection, [(key, Cancel(at)) for key in {item.key for item in cancellations}])

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from suture.acting.actor import NotPossible
-from suture.engine.definition import Approval
+from suture.engine.definition import AwaitApproval
 from suture.processes.definitions import BY_VERSION
 from suture.store import audit, exceptions, steering
 from suture.store.audit import AuditEntry
@@ -20,7 +20,7 @@ class ProcessAccount(msgspec.Struct, frozen=True, kw_only=True):
     process: ProcessDetail
     exceptions: list[OpenException]
     acts: list[AuditEntry]
-    approvals: list[Approval] = []
+    approvals: list[AwaitApproval] = []
 
 
 async def processes(database: Database, selection: ProcessSelection, most: int = 100) -> list[ProcessRow]:
@@ -57,8 +57,8 @@ async def process(database: Database, key: str) -> ProcessAccount:
         )
 
 
-def _asked_for(process: ProcessDetail) -> list[Approval]:
+def _asked_for(process: ProcessDetail) -> list[AwaitApproval]:
     definition = BY_VERSION.get((process.definition, process.version))
     waiting = {name for name, record in process.journal.items() if record.state == "waiting"}
     leaves = definition.leaves() if definition and process.state == "waiting" else ()
-    return [leaf for leaf in leaves if isinstance(leaf, Approval) and leaf.name in waiting]
+    return [leaf for leaf in leaves if isinstance(leaf, AwaitApproval) and leaf.name in waiting]
