@@ -5,6 +5,7 @@ RUN    := $(VENV)/bin/python
 STAMP  := $(VENV)/.ready
 ARGS   ?=
 PIP_QUIETLY := -q --disable-pip-version-check --no-warn-script-location --root-user-action=ignore
+COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .PHONY: demo test quick check conformance benchmarks lock clean help
 
@@ -37,19 +38,20 @@ benchmarks: $(STAMP)  ## measure; the figures go to docs/performance.md by hand
 	@$(RUN) -m benchmarks $(ARGS)
 
 lock: $(STAMP)   ## compile requirements/*.txt again (needs uv); no file names a registry
-	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements/dev.txt
+	@$(COMPILE) --no-emit-package suture pyproject.toml lab/pyproject.toml --group pyproject.toml:dev -o requirements/dev.txt
+	@$(COMPILE) --no-annotate -c requirements/dev.txt pyproject.toml -o requirements/run.txt
 
 clean:           ## forget the set-up and the demo's data
 	@test ! -d .suture || PYTHONPATH=src $(PYTHON) -m suture.store.places .suture
 	rm -rf $(VENV) .suture
 
-$(STAMP): requirements/dev.txt pyproject.toml
+$(STAMP): requirements/dev.txt pyproject.toml lab/pyproject.toml
 	@echo "Setting up (once; a minute or so) …"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Suture needs Python 3.11 or later; name one by PYTHON=…"; exit 2; }
 	@echo "  1/3 a virtual environment in $(VENV)"
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing (Debian: apt install python3-venv)"; exit 2; }
 	@echo "  2/3 dependencies, each checked by its hash"
 	@$(RUN) -m pip install $(PIP_QUIETLY) --require-hashes -r requirements/dev.txt >$(VENV)/setup.log 2>&1 || { cat $(VENV)/setup.log; echo "The set-up did not succeed; the reason stands above."; exit 2; }
-	@echo "  3/3 Suture itself"
-	@$(RUN) -m pip install $(PIP_QUIETLY) --no-deps --no-build-isolation -e . >$(VENV)/setup.log 2>&1 || { cat $(VENV)/setup.log; echo "The set-up did not succeed; the reason stands above."; exit 2; }
+	@echo "  3/3 Suture itself, and the lab"
+	@$(RUN) -m pip install $(PIP_QUIETLY) --no-deps --no-build-isolation -e . -e lab >$(VENV)/setup.log 2>&1 || { cat $(VENV)/setup.log; echo "The set-up did not succeed; the reason stands above."; exit 2; }
 	@touch $(STAMP)

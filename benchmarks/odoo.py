@@ -30,7 +30,7 @@ from suture.connectors.odoo.records.crosswalk import Memory
 from suture.connectors.odoo.records.names import external_id
 from suture.connectors.odoo.transport.client import Json2, JsonRpc, Odoo, server_version
 from suture.connectors.port import InvoiceOrder, RemittanceProgress
-from suture.connectors.testing.orders import (
+from suture_lab.conformance.orders import (
     DAY,
     LAB,
     PAYER,
@@ -43,8 +43,8 @@ from suture.connectors.testing.orders import (
     patients,
     usd,
 )
-from suture.simulators.odoo import create_app
-from suture.simulators.serving import serving
+from suture_lab.simulators.odoo import create_app
+from suture_lab.simulators.serving import serving
 
 ROUNDS = 3
 BATCH = 50

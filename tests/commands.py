@@ -118,10 +118,11 @@ def _serve(address: str) -> NoReturn:
 
 def _load() -> None:
     """All that commands import but their own modules, which look at the environment as they are loaded."""
-    for path in sorted((Path(__file__).parents[1] / "src" / "suture" / "cli").rglob("*.py")):
-        name = ".".join(path.relative_to(path.parents[3 if path.parent.name == "cli" else 4]).with_suffix("").parts)
-        if not name.endswith(("__init__", ".main")) and not name.startswith(("suture.cli.demo", "suture.cli.chaos")):
-            __import__(name.removeprefix("src."))
+    source = Path(__file__).parents[1] / "src"
+    for path in sorted((source / "suture" / "cli").rglob("*.py")):
+        name = ".".join(path.relative_to(source).with_suffix("").parts)
+        if not name.endswith(("__init__", ".main")):
+            __import__(name)
     for name in [name for name in sys.modules if name.startswith("suture.cli")]:
         del sys.modules[name]
 

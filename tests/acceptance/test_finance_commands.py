@@ -17,9 +17,9 @@ from suture.cli.acting import account
 from suture.commands import month_end
 from suture.core.clock import SystemClock
 from suture.gateway.app import create_app
-from suture.simulators.serving import serving
 from suture.store.data_keys import Vault
 from suture.store.database import Database
+from suture_lab.simulators.serving import serving
 
 pytestmark = pytest.mark.timeout(240)
 

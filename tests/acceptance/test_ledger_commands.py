@@ -17,9 +17,9 @@ from suture.catalogue import parse
 from suture.catalogue.write import tailored
 from suture.codecs.remittance import EXAMPLE
 from suture.connectors.odoo.ledger import OdooLedger
-from suture.connectors.testing.orders import an_invoice, billed_to_payer, open_of, usd
-from suture.simulators.odoo import create_app
-from suture.simulators.serving import serving
+from suture_lab.conformance.orders import an_invoice, billed_to_payer, open_of, usd
+from suture_lab.simulators.odoo import create_app
+from suture_lab.simulators.serving import serving
 
 SECRETS = {"SUTURE_ODOO_API_KEY": "key", "SUTURE_MASTER_KEY": "00" * 32}
 """No other system's: these commands speak to the ledger alone."""

@@ -31,9 +31,6 @@ from suture.notify.port import MessageAnswer, Outgoing
 from suture.notify.sender import Sender
 from suture.notify.watcher import Watcher
 from suture.notify.wording import Wording
-from suture.simulators.clinic.day import Address, ClinicDay, ClinicPatient
-from suture.simulators.faults import PRESETS, FaultInjection, Faults
-from suture.simulators.serving import serving
 from suture.store import exceptions
 from suture.store.data_keys import Vault
 from suture.store.database import Database
@@ -43,6 +40,9 @@ from suture.telemetry import metrics
 from suture.views import discrepancies
 from suture.views import exceptions as queue
 from suture.views.report import gather, page
+from suture_lab.simulators.clinic.day import Address, ClinicDay, ClinicPatient
+from suture_lab.simulators.faults import PRESETS, FaultInjection, Faults
+from suture_lab.simulators.serving import serving
 
 pytestmark = pytest.mark.timeout(240)
 

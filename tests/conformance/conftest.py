@@ -2,7 +2,7 @@
 
 import pytest
 
-_BY_TRANSPORT_ALIKE = ("connectors.testing.claims", "connectors.testing.remittances", "connectors.testing.reversals")
+_BY_TRANSPORT_ALIKE = ("conformance.claims", "conformance.remittances", "conformance.reversals")
 _ENOUGH = ("sim19-json2", "sim17-jsonrpc", "real")
 
 

@@ -19,15 +19,15 @@ from starlette.routing import Route
 from suture.canonical.records import EligibilityStatus, JournalFact, ServiceLine, Visit
 from suture.connectors.billing.rest import RestBilling
 from suture.connectors.port import Billing
-from suture.connectors.testing import BillingConformance
 from suture.core.failure import Failure, Fatal, Rejected, Retriable, Unknown
 from suture.core.money import Money
-from suture.simulators.billing import create_app
-from suture.simulators.clinic.day import AppointmentPlan
-from suture.simulators.clinic.generate import generate
-from suture.simulators.faults import PRESETS, FaultInjection, FaultPlan, Faults
-from suture.simulators.serving import serving
-from suture.simulators.webhooks import WebhookTarget
+from suture_lab.conformance import BillingConformance
+from suture_lab.simulators.billing import create_app
+from suture_lab.simulators.clinic.day import AppointmentPlan
+from suture_lab.simulators.clinic.generate import generate
+from suture_lab.simulators.faults import PRESETS, FaultInjection, FaultPlan, Faults
+from suture_lab.simulators.serving import serving
+from suture_lab.simulators.webhooks import WebhookTarget
 
 DAY = generate(seed=1, appointments=60, day=date(2025, 3, 3))
 TOKEN = "secret"

@@ -35,8 +35,10 @@ from suture.connectors.port import (
     TransferOrder,
     WriteOffOrder,
 )
-from suture.connectors.testing import LedgerConformance
-from suture.connectors.testing.orders import (
+from suture.core.failure import Failure, Fatal, Rejected, Unknown
+from suture.core.money import Money
+from suture_lab.conformance import LedgerConformance
+from suture_lab.conformance.orders import (
     DAY,
     LATER,
     OTHER_PAYER,
@@ -62,11 +64,9 @@ from suture.connectors.testing.orders import (
     usd,
     whole_visit,
 )
-from suture.connectors.testing.receivables import a_correction
-from suture.core.failure import Failure, Fatal, Rejected, Unknown
-from suture.core.money import Money
-from suture.simulators.odoo import create_app
-from suture.simulators.serving import serving
+from suture_lab.conformance.receivables import a_correction
+from suture_lab.simulators.odoo import create_app
+from suture_lab.simulators.serving import serving
 
 KEY, LOGIN = "simulated-key", "suture-bot"
 WEST = "West Clinic"

@@ -21,13 +21,13 @@ from suture.catalogue.days import Days
 from suture.catalogue.model import Facility
 from suture.connectors.port import Scheduling, Span
 from suture.connectors.scheduling.fhir import FhirScheduling
-from suture.connectors.testing import SchedulingConformance
 from suture.core.failure import Failure, Fatal, Rejected, Retriable
-from suture.simulators.clinic.generate import generate
-from suture.simulators.faults import PRESETS, FaultInjection, FaultPlan, Faults
-from suture.simulators.scheduling import create_app
-from suture.simulators.serving import serving
-from suture.simulators.webhooks import WebhookTarget
+from suture_lab.conformance import SchedulingConformance
+from suture_lab.simulators.clinic.generate import generate
+from suture_lab.simulators.faults import PRESETS, FaultInjection, FaultPlan, Faults
+from suture_lab.simulators.scheduling import create_app
+from suture_lab.simulators.serving import serving
+from suture_lab.simulators.webhooks import WebhookTarget
 
 DAY = generate(seed=1, appointments=60, day=date(2025, 3, 3))
 TOKEN = "secret"

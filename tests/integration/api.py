@@ -18,9 +18,9 @@ from suture.commands import clients
 from suture.commands.clients import SCOPES
 from suture.core.clock import Clock
 from suture.gateway.app import create_app
-from suture.simulators.serving import serving
 from suture.store.data_keys import Vault
 from suture.store.database import Database
+from suture_lab.simulators.serving import serving
 
 KEYS = {name: "whsec_" + "c3V0dXJl" * 4 for name in ("SUTURE_SCHEDULING_SIGNING_KEY", "SUTURE_BILLING_SIGNING_KEY")}
 

@@ -26,24 +26,24 @@ from suture.bootstrap.settings import Secrets, Settings
 from suture.bootstrap.worker import work
 from suture.catalogue import Catalogue, parse
 from suture.catalogue.reconciliation import ReconciliationPolicy, standard_rules
-from suture.cli.clinic_catalogue import catalogue_text
 from suture.connectors.http import HttpClient
 from suture.connectors.odoo.transport.client import Json2
 from suture.core.clock import Clock
 from suture.core.failure import Failure
 from suture.gateway.app import create_app as create_gateway
 from suture.reconcile.watch import window
-from suture.simulators import billing, odoo, scheduling
-from suture.simulators.clinic.day import ClinicDay
-from suture.simulators.clinic.generate import generate
-from suture.simulators.serving import serving
-from suture.simulators.webhooks import WebhookTarget
 from suture.store import discrepancies, reconciliations, statistics
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.discrepancies import Discrepancy, DiscrepancySelection
 from suture.store.embedded import free_port
 from suture.store.reconciliations import Reconciliation as Run
+from suture_lab.clinic_catalogue import catalogue_text
+from suture_lab.simulators import billing, odoo, scheduling
+from suture_lab.simulators.clinic.day import ClinicDay
+from suture_lab.simulators.clinic.generate import generate
+from suture_lab.simulators.serving import serving
+from suture_lab.simulators.webhooks import WebhookTarget
 
 KEYS = {name: "whsec_" + "c3V0dXJl" * 4 for name in ("SUTURE_SCHEDULING_SIGNING_KEY", "SUTURE_BILLING_SIGNING_KEY")}
 MASTER = (b"k" * 32).hex()

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from suture.simulators.serving import serving
 from suture.telemetry import tracing
+from suture_lab.simulators.serving import serving
 
 
 class Collector:

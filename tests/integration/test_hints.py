@@ -15,10 +15,10 @@ from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import Catalogue
 from suture.core.clock import SystemClock
 from suture.gateway.app import create_app
-from suture.simulators.serving import serving
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.listen import HINTS
+from suture_lab.simulators.serving import serving
 
 SECRET = "a-hint-that-is-hard-to-guess"
 KEY = "whsec_" + "c3V0dXJl" * 4

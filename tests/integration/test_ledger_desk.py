@@ -22,7 +22,18 @@ from suture.commands import ledger as commands
 from suture.connectors.odoo.ledger import OdooLedger
 from suture.connectors.odoo.remittances import posting
 from suture.connectors.port import LedgerPlan, RemittanceProgress
-from suture.connectors.testing.orders import (
+from suture.core.clock import SystemClock
+from suture.core.failure import Rejected
+from suture.core.money import Money
+from suture.processes.definitions import ROUTES
+from suture.projection.journeys import JourneyProjection
+from suture.store import audit, events, exceptions, journeys
+from suture.store.data_keys import Vault
+from suture.store.database import Database
+from suture.store.parties import Parties
+from suture.store.recorder import Recorder
+from suture.views.search import find
+from suture_lab.conformance.orders import (
     PAYER,
     PLAN,
     a_claim,
@@ -33,19 +44,8 @@ from suture.connectors.testing.orders import (
     open_of,
     usd,
 )
-from suture.core.clock import SystemClock
-from suture.core.failure import Rejected
-from suture.core.money import Money
-from suture.processes.definitions import ROUTES
-from suture.projection.journeys import JourneyProjection
-from suture.simulators.odoo import create_app
-from suture.simulators.serving import serving
-from suture.store import audit, events, exceptions, journeys
-from suture.store.data_keys import Vault
-from suture.store.database import Database
-from suture.store.parties import Parties
-from suture.store.recorder import Recorder
-from suture.views.search import find
+from suture_lab.simulators.odoo import create_app
+from suture_lab.simulators.serving import serving
 
 ADA = Actor("ada", "as agreed", (ADMINISTRATOR,))
 TOLD = Payer(reference=PAYER.reference, name=PAYER.name)

@@ -37,12 +37,12 @@ from suture.notify.sender import SCHEDULE, Sender
 from suture.notify.watcher import Watcher
 from suture.notify.webhook import WebhookWay
 from suture.notify.wording import Wording
-from suture.simulators.serving import serving
 from suture.store import exceptions, gates, notices, people
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.exceptions import ExceptionSelection
 from suture.store.recorder import Recorder
+from suture_lab.simulators.serving import serving
 
 from .mailing import MailServer
 

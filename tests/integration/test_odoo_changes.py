@@ -16,14 +16,11 @@ from suture.connectors.odoo.records.names import external_id
 from suture.connectors.odoo.transport import paging
 from suture.connectors.odoo.transport.client import JsonRpc, Odoo
 from suture.connectors.port import ChangePage
-from suture.connectors.testing.orders import DAY, PLAN, VISIT, a_payment, an_invoice, posted_invoice, usd
 from suture.core.clock import SystemClock
 from suture.core.failure import Retriable
 from suture.ingest.ingester import Ingester
 from suture.ingest.polling import Poller
 from suture.processes.definitions import ROUTES
-from suture.simulators.odoo import create_app
-from suture.simulators.serving import serving
 from suture.store import cursors, exceptions
 from suture.store.crosswalk import Crosswalk
 from suture.store.data_keys import Vault
@@ -31,6 +28,9 @@ from suture.store.database import Database
 from suture.store.inbox import Inbox, InboxFull, Receipt
 from suture.store.parties import Parties
 from suture.store.recorder import Recorder
+from suture_lab.conformance.orders import DAY, PLAN, VISIT, a_payment, an_invoice, posted_invoice, usd
+from suture_lab.simulators.odoo import create_app
+from suture_lab.simulators.serving import serving
 
 INTERFACE = "odoo-changes"
 

@@ -25,13 +25,13 @@ from suture.core.clock import ManualClock
 from suture.outbound.addresses import AddressRefused, PublicResolver, check_url
 from suture.outbound.fan_out import FanOut
 from suture.outbound.sender import SCHEDULE, SubscriptionSender
-from suture.simulators.serving import serving
 from suture.store import exceptions
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.exceptions import ExceptionSelection
 from suture.store.recorder import Recorder
 from suture.store.subscriptions import claim
+from suture_lab.simulators.serving import serving
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -18,10 +18,10 @@ from tests.integration.clinic import Clinic, clinic
 
 from suture.connectors.port import LedgerPartner
 from suture.core.clock import SystemClock
-from suture.simulators.clinic.day import AppointmentPlan, ClinicDay
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.discrepancies import Discrepancy
+from suture_lab.simulators.clinic.day import AppointmentPlan, ClinicDay
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -13,14 +13,14 @@ from suture.connectors.odoo.ledger import OdooLedger
 from suture.connectors.port import Connector
 from suture.connectors.pulse import SystemPulse, ask
 from suture.connectors.scheduling.fhir import FhirScheduling
-from suture.connectors.testing.orders import PLAN
 from suture.core.clock import ManualClock
-from suture.simulators import billing, odoo, scheduling
-from suture.simulators.clinic.generate import generate
-from suture.simulators.serving import serving
-from suture.simulators.webhooks import WebhookTarget
 from suture.store.database import Database
 from suture.store.gates import Gates
+from suture_lab.conformance.orders import PLAN
+from suture_lab.simulators import billing, odoo, scheduling
+from suture_lab.simulators.clinic.generate import generate
+from suture_lab.simulators.serving import serving
+from suture_lab.simulators.webhooks import WebhookTarget
 
 from .recovery import BILLING, gate_row, in_queue, make_gates, running
 

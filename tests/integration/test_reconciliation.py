@@ -16,13 +16,13 @@ from suture.commands import exception_queue, reconciliation, repairs
 from suture.connectors.port import LedgerPartner
 from suture.core.clock import SystemClock
 from suture.core.trouble import Trouble
-from suture.simulators.clinic.day import AppointmentPlan, ClinicDay
 from suture.store import audit, exceptions
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.discrepancies import Discrepancy
 from suture.store.exceptions import OpenException
 from suture.views import discrepancies
+from suture_lab.simulators.clinic.day import AppointmentPlan, ClinicDay
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -14,10 +14,10 @@ from tests.integration.clinic import clinic
 from tests.integration.trouble import Player, steps_of
 
 from suture.catalogue import Catalogue
-from suture.connectors.testing.orders import open_of
 from suture.core.clock import SystemClock
 from suture.store.data_keys import Vault
 from suture.store.database import Database
+from suture_lab.conformance.orders import open_of
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -19,9 +19,9 @@ from suture.codecs import remittance as codec
 from suture.commands import ledger as commands
 from suture.connectors.port import PostedRemittance
 from suture.core.failure import Failure
-from suture.simulators.webhooks import WebhookMessage, key_of, signed_headers
 from suture.store import exceptions
 from suture.store.exceptions import OpenException
+from suture_lab.simulators.webhooks import WebhookMessage, key_of, signed_headers
 
 Step = dict[str, Any]
 Row = dict[str, Any]

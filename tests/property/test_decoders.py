@@ -12,7 +12,7 @@ from suture.connectors.port import LedgerChange
 from suture.core.money import Money
 from suture.ingest import billing_payment, fhir_appointment, ledger_change
 from suture.ingest.decoding import Context
-from suture.ingest.testing import MARK, Contract, DecoderConformance
+from suture_lab.conformance.decoding import MARK, Contract, DecoderConformance
 
 CONTEXT = Context(
     catalogue=parse(template(), "c.yaml"),

@@ -11,9 +11,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suture.simulators.clinic.day import read_day, write_day
-from suture.simulators.clinic.synthea import load
-from suture.simulators.clinic.synthea.resources import KINDS
+from suture_lab.simulators.clinic.day import read_day, write_day
+from suture_lab.simulators.clinic.synthea import load
+from suture_lab.simulators.clinic.synthea.resources import KINDS
 
 DAY = date(2025, 3, 3)
 

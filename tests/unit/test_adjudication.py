@@ -13,7 +13,7 @@ from suture.connectors.odoo.remittances.adjudication import AdjustmentLine, Stan
 from suture.connectors.odoo.remittances.reversing import Early, Paid, takes_back, undone_by
 from suture.connectors.odoo.remittances.said import Said, read, said_of
 from suture.connectors.odoo.remittances.standing import Adjusted, StandingClaim
-from suture.connectors.testing.orders import DAY, a_claim, a_reversal, usd
+from suture_lab.conformance.orders import DAY, a_claim, a_reversal, usd
 
 AMOUNTS = st.decimals(min_value=0, max_value=1000, places=2)
 MEETS = Standpoint(room=Decimal(80), found=True, billed=True, patient_known=True, surplus=Decimal(0))

@@ -29,6 +29,15 @@ def test_its_table_has_every_room_from_the_ground_up() -> None:
     assert [floor[room] for room in rooms] == sorted(floor[room] for room in rooms)
 
 
+def test_the_page_has_every_room_of_the_lab() -> None:
+    table = PAGE.partition("## The lab")[2].partition("\n## ")[0]
+    rows = [row.split("|") for row in table.splitlines() if row.startswith("| `")]
+    rooms = {room: re.findall(r"`([\w/.]+)`", row[3]) for row in rows for room in re.findall(r"`(\w+)`", row[1])}
+    lab = ROOT / "lab" / "src" / "suture_lab"
+    assert {*rooms} == {path.name for path in lab.iterdir() if (path / "__init__.py").is_file()}
+    assert [room for room, files in rooms.items() if not all((lab / room / name).is_file() for name in files)] == []
+
+
 def test_the_page_on_odoo_has_every_room_of_its_connector_from_its_port_down() -> None:
     section = (
         (ROOT / "docs" / "odoo.md").read_text(encoding="utf-8").partition("## A call's way")[2].partition("\n## ")[0]
@@ -53,7 +62,8 @@ def test_its_walks_lead_from_file_to_file_that_there_are() -> None:
 
 def modules() -> dict[str, Path]:
     """Every module by its dotted name; a package's is its `__init__`."""
-    found = {path: path.relative_to(ROOT / "src").with_suffix("").parts for path in ROOT.glob("src/**/*.py")}
+    sources = (ROOT / "src", ROOT / "lab" / "src")
+    found = {path: path.relative_to(top).with_suffix("").parts for top in sources for path in top.rglob("*.py")}
     return {".".join(parts[:-1] if parts[-1] == "__init__" else parts): path for path, parts in found.items()}
 
 
@@ -67,7 +77,7 @@ def imported(source: str, known: Mapping[str, object]) -> Iterator[str]:
             yield from (name if name in known else node.module for name in named)
 
 
-_STANDARDS_NAMES = frozenset({"suture.codecs.fhir.resources", "suture.simulators.clinic.synthea.resources"})
+_STANDARDS_NAMES = frozenset({"suture.codecs.fhir.resources", "suture_lab.simulators.clinic.synthea.resources"})
 """Whose classes are called as FHIR calls its resources and types: our own record is a `Patient` besides."""
 
 

@@ -6,10 +6,10 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from suture.simulators.billing.book import Book
-from suture.simulators.billing.messages import BillingRefusal, ChargeRequest, EligibilityRequest, RequestedLine
-from suture.simulators.clinic.day import AppointmentPlan, ClinicDay
-from suture.simulators.clinic.generate import generate
+from suture_lab.simulators.billing.book import Book
+from suture_lab.simulators.billing.messages import BillingRefusal, ChargeRequest, EligibilityRequest, RequestedLine
+from suture_lab.simulators.clinic.day import AppointmentPlan, ClinicDay
+from suture_lab.simulators.clinic.generate import generate
 
 DAY = generate(seed=1, appointments=100, day=date(2025, 3, 3))
 

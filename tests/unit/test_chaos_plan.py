@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from suture.cli.chaos.plan import FAULT_PLANS, Injury, plan_injuries
-from suture.simulators.faults import FaultPlan
+from suture_lab.chaos.plan import FAULT_PLANS, Injury, plan_injuries
+from suture_lab.simulators.faults import FaultPlan
 
 LEASE = 5.0
 

@@ -2,11 +2,11 @@
 
 from datetime import date
 
-from suture.cli.chaos.measure import Recovery
-from suture.cli.chaos.monkey import DoneInjury
-from suture.cli.chaos.plan import Injury
-from suture.cli.chaos.report import RecoveryRow, expected_of, recoveries
-from suture.simulators.clinic.generate import generate
+from suture_lab.chaos.measure import Recovery
+from suture_lab.chaos.monkey import DoneInjury
+from suture_lab.chaos.plan import Injury
+from suture_lab.chaos.report import RecoveryRow, expected_of, recoveries
+from suture_lab.simulators.clinic.generate import generate
 
 
 def done(kind: str, *seconds: float | None) -> DoneInjury:

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from suture.simulators.clinic.day import AppointmentPlan, ClinicDay, read_day, total_of, write_day
-from suture.simulators.clinic.generate import generate
-from suture.simulators.scheduling.story import story_of
+from suture_lab.simulators.clinic.day import AppointmentPlan, ClinicDay, read_day, total_of, write_day
+from suture_lab.simulators.clinic.generate import generate
+from suture_lab.simulators.scheduling.story import story_of
 
 DAY = date(2025, 3, 3)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from suture.simulators.clinic.day import ClinicDay, PlannedLine, PlannedPayment, total_of
-from suture.simulators.clinic.synthea import Loaded, load
+from suture_lab.simulators.clinic.day import ClinicDay, PlannedLine, PlannedPayment, total_of
+from suture_lab.simulators.clinic.synthea import Loaded, load
 
 DAY = date(2025, 3, 3)
 FIXTURES = Path(__file__).parents[2] / ".." / "shared" / "fixtures" / "fhir" / "synthea_r4"

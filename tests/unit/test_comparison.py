@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from suture.canonical.records import JournalFact
-from suture.cli.demo.comparison import Facts, SideTotals, compare
 from suture.core.money import Money
+from suture_lab.demo.comparison import Facts, SideTotals, compare
 
 SOUND = """
 scheduling appointment a1 a1 fulfilled -

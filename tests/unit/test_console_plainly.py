@@ -13,7 +13,7 @@ from suture.console.runbook_pages import read
 from suture.views.runbook import CLASSES
 
 SOURCE = Path(suture.__file__).parent
-ELSEWHERE = {"cli", "simulators", "bootstrap", "gateway"}
+ELSEWHERE = {"cli", "bootstrap", "gateway"}
 """What these say is said on the command line, or to another system."""
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from suture.connectors.odoo.records.articles import Article
 from suture.connectors.odoo.stock.lots import HeldLot, TakenLot, allot, lots_for, without
-from suture.connectors.testing.orders import a_kit
 from suture.core.failure import Rejected
+from suture_lab.conformance.orders import a_kit
 
 LATE = HeldLot(product=1, lot=10, name="LATE", quantity=Decimal(5), expires="2031-01-01", since="2026-01-01")
 SOON = HeldLot(product=1, lot=11, name="SOON", quantity=Decimal(2), expires="2030-01-01", since="2026-02-01")

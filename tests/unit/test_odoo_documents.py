@@ -18,8 +18,8 @@ from suture.connectors.odoo.setup.prepare import product_columns, product_row
 from suture.connectors.odoo.stock.transfers import picking
 from suture.connectors.odoo.transport.client import Row
 from suture.connectors.port import PlannedProduct
-from suture.connectors.testing.orders import PAYER, a_kit, an_accrual, an_invoice, billed_to_payer, usd
 from suture.core.failure import Rejected
+from suture_lab.conformance.orders import PAYER, a_kit, an_accrual, an_invoice, billed_to_payer, usd
 
 SETTING = CompanyConfig(
     company=1,

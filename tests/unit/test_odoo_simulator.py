@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from suture.core.clock import ManualClock
-from suture.simulators.odoo.database import SimulatedDatabase
-from suture.simulators.odoo.errors import OdooUserError, PythonError, ServerError
-from suture.simulators.odoo.seed import seed
-from suture.simulators.odoo.server import Server
+from suture_lab.simulators.odoo.database import SimulatedDatabase
+from suture_lab.simulators.odoo.errors import OdooUserError, PythonError, ServerError
+from suture_lab.simulators.odoo.seed import seed
+from suture_lab.simulators.odoo.server import Server
 
 COMPANIES = ("My Company", "West Clinic")
 TODAY = "2026-03-10"

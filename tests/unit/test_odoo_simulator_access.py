@@ -5,10 +5,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from suture.simulators.odoo import create_app
-from suture.simulators.odoo.errors import AccessError, PythonError
-from suture.simulators.odoo.server import CannotBind
-from suture.simulators.serving import serving
+from suture_lab.simulators.odoo import create_app
+from suture_lab.simulators.odoo.errors import AccessError, PythonError
+from suture_lab.simulators.odoo.server import CannotBind
+from suture_lab.simulators.serving import serving
 
 from .test_odoo_simulator import Desk, desk
 

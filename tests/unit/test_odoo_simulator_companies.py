@@ -2,7 +2,7 @@
 
 import pytest
 
-from suture.simulators.odoo.errors import AccessError, OdooUserError, ServerError, ValidationError
+from suture_lab.simulators.odoo.errors import AccessError, OdooUserError, ServerError, ValidationError
 
 from .test_odoo_simulator import RECEIVABLE, Desk, desk
 

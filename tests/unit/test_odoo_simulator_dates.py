@@ -2,8 +2,8 @@
 
 import pytest
 
-from suture.simulators.odoo.errors import OdooUserError, RedirectWarning, ValidationError
-from suture.simulators.odoo.numbers import numbered
+from suture_lab.simulators.odoo.errors import OdooUserError, RedirectWarning, ValidationError
+from suture_lab.simulators.odoo.numbers import numbered
 
 from .test_odoo_simulator import Desk, desk
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from suture.simulators.odoo.errors import PythonError, ServerError
+from suture_lab.simulators.odoo.errors import PythonError, ServerError
 
 from .test_odoo_simulator import Desk, desk
 

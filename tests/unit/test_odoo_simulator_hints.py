@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from suture.simulators.odoo import create_app
-from suture.simulators.odoo.errors import OdooUserError
-from suture.simulators.odoo.hints import HintRule
-from suture.simulators.serving import serving
+from suture_lab.simulators.odoo import create_app
+from suture_lab.simulators.odoo.errors import OdooUserError
+from suture_lab.simulators.odoo.hints import HintRule
+from suture_lab.simulators.serving import serving
 
 from .test_odoo_simulator import Desk, desk
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from suture.simulators.odoo.errors import OdooUserError, ServerError, ValidationError
+from suture_lab.simulators.odoo.errors import OdooUserError, ServerError, ValidationError
 
 from .test_odoo_simulator import CLEARING, RECEIVABLE, SALES, Desk, desk
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from suture.simulators.odoo.errors import OdooUserError, ValidationError
+from suture_lab.simulators.odoo.errors import OdooUserError, ValidationError
 
 from .test_odoo_simulator import CLEARING, RECEIVABLE, SALES, Desk, desk
 

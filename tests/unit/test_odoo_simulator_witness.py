@@ -3,7 +3,7 @@
 import pytest
 
 from suture.core.ids import external_name
-from suture.simulators.odoo.witness import kind_of
+from suture_lab.simulators.odoo.witness import kind_of
 
 from .test_odoo_simulator import Desk, desk
 

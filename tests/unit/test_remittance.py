@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from suture.canonical.remittance import Remittance, imbalance
 from suture.codecs import remittance as codec
-from suture.connectors.testing.orders import a_claim, a_remittance, usd
+from suture_lab.conformance.orders import a_claim, a_remittance, usd
 
 
 def wrong(told: Remittance) -> list[str]:

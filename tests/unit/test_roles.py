@@ -11,11 +11,9 @@ from suture.processes.definitions import DEFINITIONS
 SOURCE = Path(__file__).parents[2] / "src" / "suture"
 ROOMS = (
     "connectors/odoo/",
-    "simulators/",
     "store/migrations/",  # what was so once
     "views/runbooks/",  # documents
     "catalogue/template.yaml",  # the installation that `suture init` writes
-    *("cli/demo/", "cli/chaos/", "cli/stage.py", "cli/clinic_catalogue.py"),
 )
 PUBLISHED = re.compile(
     r"(deleted|changed|cancelled|twin|not)_in_odoo|refused_by_odoo|odoo_error|not_odoo"  # codes of exceptions

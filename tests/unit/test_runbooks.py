@@ -16,11 +16,7 @@ from suture.core import failure
 from suture.views.runbook import _FOLDER, CLASSES, OTHER, class_of, page
 
 ROOT = Path(suture.__file__).parent
-SOURCES = [
-    path
-    for path in ROOT.rglob("*.py")
-    if path.relative_to(ROOT).parts[0] not in ("simulators", "cli", "console") and path.parent.name != "testing"
-]
+SOURCES = [path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in ("cli", "console")]
 RAISED = {
     *(name for name, kind in vars(failure).items() if isinstance(kind, type) and issubclass(kind, failure.Failure)),
     *("NotUnderstood", "lost", "_Rule"),

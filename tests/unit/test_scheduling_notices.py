@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from suture.simulators.clinic.day import AppointmentPlan, ClinicDay, PlannedLine
-from suture.simulators.clinic.generate import generate
-from suture.simulators.scheduling.register import BASE, Register
-from suture.simulators.scheduling.story import Happening, happenings, story_of
+from suture_lab.simulators.clinic.day import AppointmentPlan, ClinicDay, PlannedLine
+from suture_lab.simulators.clinic.generate import generate
+from suture_lab.simulators.scheduling.register import BASE, Register
+from suture_lab.simulators.scheduling.story import Happening, happenings, story_of
 
 # The elements of cardinality 1.. (https://hl7.org/fhir/R4/resourcelist.html) of what we send.
 REQUIRED = {

@@ -14,8 +14,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from suture.simulators.faults import PRESETS, FaultInjection, FaultPlan, Faults
-from suture.simulators.serving import serving
+from suture_lab.simulators.faults import PRESETS, FaultInjection, FaultPlan, Faults
+from suture_lab.simulators.serving import serving
 
 
 def draws(seed: int) -> list[str | None]:

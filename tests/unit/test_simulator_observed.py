@@ -11,21 +11,21 @@ import msgspec
 import pytest
 
 from suture.connectors.odoo.ledger import OdooLedger
-from suture.connectors.testing.orders import DAY, PLAN, a_kit, a_payment, an_accrual, posted_invoice, whole_visit
 from suture.core.clock import ManualClock
-from suture.simulators.billing.book import Book
-from suture.simulators.billing.messages import ChargeRequest, RequestedLine
-from suture.simulators.clinic.generate import generate
-from suture.simulators.faults import PRESETS, FaultInjection, Faults
-from suture.simulators.observed import Journal, Observed, Standing
-from suture.simulators.odoo import create_app
-from suture.simulators.odoo.database import SimulatedDatabase
-from suture.simulators.odoo.errors import ServerError
-from suture.simulators.odoo.seed import seed
-from suture.simulators.odoo.server import Server
-from suture.simulators.scheduling.register import Register
-from suture.simulators.scheduling.story import happenings
-from suture.simulators.serving import serving
+from suture_lab.conformance.orders import DAY, PLAN, a_kit, a_payment, an_accrual, posted_invoice, whole_visit
+from suture_lab.simulators.billing.book import Book
+from suture_lab.simulators.billing.messages import ChargeRequest, RequestedLine
+from suture_lab.simulators.clinic.generate import generate
+from suture_lab.simulators.faults import PRESETS, FaultInjection, Faults
+from suture_lab.simulators.observed import Journal, Observed, Standing
+from suture_lab.simulators.odoo import create_app
+from suture_lab.simulators.odoo.database import SimulatedDatabase
+from suture_lab.simulators.odoo.errors import ServerError
+from suture_lab.simulators.odoo.seed import seed
+from suture_lab.simulators.odoo.server import Server
+from suture_lab.simulators.scheduling.register import Register
+from suture_lab.simulators.scheduling.story import happenings
+from suture_lab.simulators.serving import serving
 
 CLINIC = generate(seed=7, appointments=40, day=date(2025, 3, 3))
 

@@ -1,4 +1,4 @@
-"""``python -m suture.simulators``: says when it is ready, keeps quiet, ends when asked to."""
+"""``python -m suture_lab.simulators``: says when it is ready, keeps quiet, ends when asked to."""
 
 import json
 import os
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from suture.simulators.clinic.day import write_day
-from suture.simulators.clinic.generate import generate
+from suture_lab.simulators.clinic.day import write_day
+from suture_lab.simulators.clinic.generate import generate
 
 ENVIRONMENT = os.environ | {"SIM_TOKEN": "t", "SIM_SECRET": "whsec_c2VjcmV0c2VjcmV0"}
 
@@ -25,7 +25,7 @@ def command(tmp_path: Path, system: str) -> list[str]:
         "--webhook-secret-env": "SIM_SECRET",
         "--token-env": "SIM_TOKEN",
     }
-    return [sys.executable, "-m", "suture.simulators", system, *(part for pair in options.items() for part in pair)]
+    return [sys.executable, "-m", "suture_lab.simulators", system, *(part for pair in options.items() for part in pair)]
 
 
 @pytest.mark.parametrize("system", ["scheduling", "billing", "odoo"])

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from suture.simulators.faults import FaultPlan, Faults
-from suture.simulators.serving import serving
-from suture.simulators.webhooks import WebhookMessage, WebhookSender, WebhookTarget, key_of, signed_headers
+from suture_lab.simulators.faults import FaultPlan, Faults
+from suture_lab.simulators.serving import serving
+from suture_lab.simulators.webhooks import WebhookMessage, WebhookSender, WebhookTarget, key_of, signed_headers
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

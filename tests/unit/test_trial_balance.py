@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from suture.canonical import events as facts
-from suture.cli.demo.trial_balance import RECEIVABLE, account_moves, expected_moves
 from suture.connectors.port import Balance, LedgerPlan
 from suture.core.money import Money
+from suture_lab.demo.trial_balance import RECEIVABLE, account_moves, expected_moves
 
 PLAN = LedgerPlan(
     currency="USD",

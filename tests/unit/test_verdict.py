@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from suture.simulators.clinic.day import (
+from suture_lab.simulators.clinic.day import (
     AppointmentPlan,
     ClinicDay,
     ClinicService,
@@ -16,8 +16,8 @@ from suture.simulators.clinic.day import (
     PlannedPayment,
     Step,
 )
-from suture.simulators.observed import Observed, Standing
-from suture.simulators.verdict import Finding, RunVerdict, judge
+from suture_lab.simulators.observed import Observed, Standing
+from suture_lab.verdict.judge import Finding, RunVerdict, judge
 
 D = Decimal
 VISIT = ClinicService(

@@ -10,6 +10,7 @@ from suture.acting.actor import NotPossible
 from suture.bootstrap.settings import SettingsError
 from suture.catalogue import CatalogueError
 from suture.catalogue.registry import ConnectorBroken
+from suture.cli.joining import joined_commands
 from suture.cli.trouble import UserError
 from suture.core.failure import Failure
 from suture.store.database import CONNECTION_LOST
@@ -23,11 +24,8 @@ app = App(
     help="Stitches scheduling, billing and the ledger together: every completed appointment becomes a charge, an "
     "invoice "
     "and a posted, paid ledger entry, exactly once, and provably so.",
-    help_epilogue="New here? `suture demo` shows a clinic's day from booking to paid invoices.",
 )
 for _name, _where, _help in (
-    ("demo", "demo.command:demo", "Play a clinic's day and watch it reach the ledger."),
-    ("chaos", "chaos.command:chaos", "Injure a running platform at random and prove that nothing is lost or doubled."),
     ("up", "roles:up", "Run the whole platform here; Ctrl-C stops it."),
     ("gateway", "roles:gateway", "Run the gateway alone: takes webhooks and commits them."),
     ("worker", "roles:worker", "Run one worker; any number may share a database."),
@@ -62,6 +60,9 @@ for _name, _where, _help in (
 
 app.command("suture.cli.ledger:first_called", name="odoo", show=False)  # as `ledger` was called first
 
+_LAB = ("demo", "chaos")
+"""Our own commands that a distribution of their own adds: where it is not installed, they say so."""
+
 _EXPECTED = (
     ConnectorBroken,
     UserError,
@@ -80,6 +81,7 @@ def main() -> None:
     """Run the command line. What a user can cause ends with one plain message, never a traceback."""
     errors = Console(stderr=True, highlight=False)
     try:
+        _join(next(iter(sys.argv[1:]), ""))
         app()
     except _EXPECTED as error:
         errors.print("[bold red]suture:[/]", end=" ")
@@ -90,3 +92,21 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _join(called: str) -> None:
+    """Add other packages' commands, which take no name that is ours; who calls one of ours needs none of theirs.
+    Raises `UserError` where the command that is called comes with the lab, and that isn't installed."""
+    if called in app and not called.startswith("-"):
+        return
+    joined = joined_commands()
+    if called in _LAB and called not in joined:
+        raise UserError(
+            f"`suture {called}` comes with suture-lab, which isn't installed here: `pip install ./lab` in Suture's "
+            "repository installs it."
+        )
+    for name, command in joined.items():
+        if name not in app:
+            app.command(command.where, name=name, help=None if name == called else command.help)
+    if "demo" in joined:
+        app.help_epilogue = "New here? `suture demo` shows a clinic's day from booking to paid invoices."

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from suture.simulators.billing.adjudicator import notice as payment_notice
-from suture.simulators.billing.messages import BilledCharge, BilledPayment
+from suture_lab.simulators.billing.adjudicator import notice as payment_notice
+from suture_lab.simulators.billing.messages import BilledCharge, BilledPayment
 
 from .script import COMPLETIONS, Catch, Deliver, Ending, Kind, Lapse, Life, Pay, Repeat, Share, Step, Work
 from .world import LAPSED, LEASE, World

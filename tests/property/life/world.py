@@ -27,14 +27,6 @@ from suture.processes.closing import Closing
 from suture.processes.definitions import AWAITED, DEFINITIONS, ROUTES
 from suture.processes.engine import ProcessEngine
 from suture.processes.toolbox import Toolbox
-from suture.simulators.billing import app as billing_app
-from suture.simulators.billing.book import Book
-from suture.simulators.billing.messages import BilledPayment
-from suture.simulators.clinic import day as clinic
-from suture.simulators.odoo import app as odoo_app
-from suture.simulators.odoo.database import SimulatedDatabase as OdooDatabase
-from suture.simulators.serving import serving
-from suture.simulators.webhooks import WebhookTarget
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.inbox import Inbox
@@ -42,6 +34,14 @@ from suture.store.parties import Parties
 from suture.store.periods import Calendar
 from suture.store.recorder import Recorder
 from suture.store.sealing import MasterKey
+from suture_lab.simulators.billing import app as billing_app
+from suture_lab.simulators.billing.book import Book
+from suture_lab.simulators.billing.messages import BilledPayment
+from suture_lab.simulators.clinic import day as clinic
+from suture_lab.simulators.odoo import app as odoo_app
+from suture_lab.simulators.odoo.database import SimulatedDatabase as OdooDatabase
+from suture_lab.simulators.serving import serving
+from suture_lab.simulators.webhooks import WebhookTarget
 
 from .line import Door, Line, LinedStore, Work
 from .script import Fate
