@@ -81,8 +81,9 @@ def main() -> None:
     """Run the command line. What a user can cause ends with one plain message, never a traceback."""
     errors = Console(stderr=True, highlight=False)
     try:
-        _join(next(iter(sys.argv[1:]), ""))
-        app()
+        words = sys.argv[1:]
+        _join(next(iter(words), ""))
+        app(words)
     except _EXPECTED as error:
         errors.print("[bold red]suture:[/]", end=" ")
         errors.print(str(error) or type(error).__name__, markup=False)
