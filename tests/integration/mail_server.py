@@ -1,111 +1,97 @@
-"""A mail server for tests, a process of its own: it speaks SMTP with TLS and sign-in over real sockets, keeps what it
-takes, and answers what it is told to.
+"""A mail server for tests, a process of its own: aiosmtpd, which knows nothing of ours, over real sockets and TLS.
 
     python mail_server.py FOLDER PORT tls|starttls|plain CERTIFICATE KEY
 
 In FOLDER, `heard` gets a JSON line for every command (before and after TLS), `taken` one for every message; `orders`
-(JSON) says what is answered to a command instead of what is right.
+(JSON) says what is answered to MAIL, RCPT or DATA instead of what is right.
 """
 
 import asyncio
-import base64
 import json
 import ssl
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 LOGIN, PASSWORD = "suture", "s3cret"
 
 
-class Session:
-    def __init__(self, folder: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, mode: str) -> None:
-        self.folder, self.reader, self.writer, self.mode = folder, reader, writer, mode
-        self.encrypted, self.signed_in = mode == "tls", False
-        self.sender, self.recipients = "", []
+class Box:
+    """Keeps what is taken, and refuses what it is told to."""
 
-    def keep(self, name: str, told: dict) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def keep(self, name: str, told: dict[str, Any]) -> None:
         with (self.folder / name).open("a") as file:
             file.write(json.dumps(told) + "\n")
 
-    async def say(self, *lines: str) -> None:
-        self.writer.write("".join(f"{line}\r\n" for line in lines).encode())
-        await self.writer.drain()
+    def ordered(self, verb: str) -> str | None:
+        orders = self.folder / "orders"
+        return json.loads(orders.read_text()).get(verb) if orders.exists() else None
 
-    async def hear(self) -> str:
-        line = await self.reader.readline()
-        if not line:
-            raise EOFError
-        return line.decode(errors="replace").rstrip("\r\n")
+    async def handle_MAIL(self, _: SMTP, __: Session, envelope: Envelope, address: str, options: list[str]) -> str:
+        if refusal := self.ordered("MAIL"):
+            return refusal
+        envelope.mail_from = address
+        return "250 2.1.0 ok"
 
-    async def serve(self, context: ssl.SSLContext) -> None:
-        await self.say("220 localhost test server")
-        while True:
-            line = await self.hear()
-            verb = line.split(" ")[0].upper()
-            self.keep("heard", {"line": line, "encrypted": self.encrypted})
-            orders = self.folder / "orders"
-            told = json.loads(orders.read_text()).get(verb) if orders.exists() else None
-            if told is not None:
-                await self.say(told)
-            elif verb == "STARTTLS" and self.mode == "starttls" and not self.encrypted:
-                await self.say("220 go ahead")
-                await self.writer.start_tls(context)
-                self.encrypted = True
-            elif verb == "QUIT":
-                await self.say("221 bye")
-                return
-            else:
-                await self.answer(verb, line)
+    async def handle_RCPT(self, _: SMTP, __: Session, envelope: Envelope, address: str, options: list[str]) -> str:
+        if refusal := self.ordered("RCPT"):
+            return refusal
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 ok"
 
-    async def answer(self, verb: str, line: str) -> None:
-        if verb == "EHLO":
-            offered = ["STARTTLS"] if self.mode == "starttls" and not self.encrypted else []
-            offered += ["AUTH PLAIN"] if self.encrypted or self.mode == "plain" else []
-            await self.say("250-localhost", *(f"250-{one}" for one in offered), "250 8BITMIME")
-        elif verb == "NOOP":
-            await self.say("250 fine")
-        elif verb == "AUTH":
-            _, login, password = base64.b64decode(line.split(" ")[2]).decode().split("\0")
-            self.signed_in = (login, password) == (LOGIN, PASSWORD)
-            await self.say("235 welcome" if self.signed_in else "535 5.7.8 who are you")
-        elif not (self.encrypted and self.signed_in):
-            await self.say("530 5.7.0 encrypt and sign in first")
-        elif verb == "MAIL":
-            self.sender = line.partition("<")[2].partition(">")[0]
-            await self.say("250 ok")
-        elif verb == "RCPT":
-            self.recipients.append(line.partition("<")[2].partition(">")[0])
-            await self.say("250 ok")
-        elif verb == "DATA":
-            await self.take()
-        else:
-            await self.say("502 not known here")
+    async def handle_DATA(self, server: SMTP, _: Session, envelope: Envelope) -> str:
+        if refusal := self.ordered("DATA"):
+            return refusal
+        version = server.transport.get_extra_info("ssl_object").version()
+        text = envelope.content.decode()
+        self.keep("taken", {"from": envelope.mail_from, "to": envelope.rcpt_tos, "tls": version, "text": text})
+        return "250 2.0.0 queued as 1"
 
-    async def take(self) -> None:
-        await self.say("354 go on")
-        lines = []
-        while (line := await self.hear()) != ".":
-            lines.append(line.removeprefix(".") if line.startswith("..") else line)
-        version = self.writer.get_extra_info("ssl_object").version()
-        told = {"from": self.sender, "to": self.recipients, "tls": version, "text": "\r\n".join(lines)}
-        self.keep("taken", told)
-        self.recipients = []
-        await self.say("250 2.0.0 queued as 1")
+
+class Listening(SMTP):
+    """The server, with every command that it hears kept."""
+
+    def __init__(self, box: Box, **options: Any) -> None:
+        super().__init__(box, hostname="localhost", **options)
+        self._box = box
+        self._smtp_methods = {verb: self._kept(verb, method) for verb, method in self._smtp_methods.items()}
+
+    def _kept(self, verb: str, method: Callable[[str], Awaitable[None]]) -> Callable[[str], Awaitable[None]]:
+        async def called(argument: str) -> None:
+            encrypted = self.transport.get_extra_info("ssl_object") is not None
+            self._box.keep("heard", {"verb": verb, "encrypted": encrypted})
+            await method(argument)
+
+        return called
+
+
+def signed_in(_: SMTP, __: Session, ___: Envelope, mechanism: str, told: LoginPassword) -> AuthResult:
+    return AuthResult(success=(told.login, told.password) == (LOGIN.encode(), PASSWORD.encode()), handled=False)
 
 
 async def main(folder: Path, port: int, mode: str, certificate: str, key: str) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-
-    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await Session(folder, reader, writer, mode).serve(context)
-        except (EOFError, OSError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(meet, "127.0.0.1", port, ssl=context if mode == "tls" else None)
+    options = {
+        "tls_context": context if mode == "starttls" else None,
+        "require_starttls": mode == "starttls",
+        "auth_require_tls": mode == "starttls",  # where TLS is there from the first byte, it knows nothing of it
+        "auth_required": True,
+        "authenticator": signed_in,
+    }
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: Listening(Box(folder), loop=loop, **options),
+        "127.0.0.1",
+        port,
+        ssl=context if mode == "tls" else None,
+    )
     (folder / "port").write_text(str(server.sockets[0].getsockname()[1]))
     await server.serve_forever()
 

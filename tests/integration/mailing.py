@@ -46,7 +46,7 @@ class MailServer:
             self._process = None
 
     def orders(self, **answers: str) -> None:
-        """Answer these to commands instead of what is right."""
+        """Answer these to MAIL, RCPT or a message instead of what is right."""
         (self.folder / "orders").write_text(json.dumps(answers))
 
     def _lines(self, name: str) -> list[dict[str, Any]]:

@@ -182,8 +182,8 @@ class TestMail:
         assert await it.tell() == 0
         assert sorted(one["to"] for one in mail_server.taken) == [["ann@example.org"], ["bea@example.org"]]
         assert {one["tls"] for one in mail_server.taken} <= {"TLSv1.2", "TLSv1.3"}
-        said = [one["line"].split(" ")[0] for one in mail_server.heard if not one["encrypted"]]
-        assert set(said) <= {"ehlo", "STARTTLS"}, "nothing is said before the certificate was checked"
+        said = {one["verb"] for one in mail_server.heard if not one["encrypted"]}
+        assert said == {"EHLO", "STARTTLS"}, "nothing is said before the certificate was checked"
         mail = mail_server.mails[0]
         assert mail["Subject"] == ("Suture: Exception 1 (code_unmapped) was to be decided by 2026-03-02 09:00 EST")
         assert mail["Auto-Submitted"] == "auto-generated"
@@ -366,7 +366,7 @@ class TestMisconfigured:
         assert words in one.reason
         assert remedy in one.remedy
         assert "{" not in one.reason + one.remedy
-        assert not [line for line in mail_server.heard if line["line"].startswith(("mail", "rcpt"))]
+        assert not {one["verb"] for one in mail_server.heard} & {"MAIL", "RCPT"}
         mended = at.by(told_by(EVERYTHING, mail_server))
         mended.clock.advance(SCHEDULE[0])
         assert await mended.sender().send_due() == 2
@@ -380,7 +380,7 @@ class TestMisconfigured:
         server.stop()
         (one,) = await it.undeliverable()
         assert "lacks what is asked of it" in one.reason
-        assert {line["line"].split(" ")[0].upper() for line in server.heard} <= {"EHLO", "QUIT"}
+        assert {one["verb"] for one in server.heard} <= {"EHLO", "QUIT"}
 
     async def test_a_password_that_is_not_set_is_named(self, it: Bench) -> None:
         await it.trouble()
