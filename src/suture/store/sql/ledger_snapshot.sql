@@ -9,16 +9,19 @@ ANALYZE staged (book, key, number, appointment)
 ANALYZE holding
 
 -- name: fill
--- A document that doesn't say where it belongs is where its appointment is.
-UPDATE staged SET facility = source.facility FROM holding source
-WHERE staged.facility IS NULL AND source.book IN ('scheduling.appointment', 'suture.appointment')
-    AND source.key = staged.appointment
+-- A document that doesn't say where it belongs is where its appointment is. What is staged looks up what is known, row
+-- by row through its key: joined, the planner may well begin with a book that was empty when it last looked.
+UPDATE staged SET facility = (SELECT source.facility FROM holding source
+    WHERE source.key = staged.appointment AND source.book IN ('scheduling.appointment', 'suture.appointment')
+        AND source.facility IS NOT NULL ORDER BY book, number LIMIT 1)
+WHERE staged.facility IS NULL AND staged.appointment <> ''
 
 -- name: fill_payments
 -- A ledger knows a payment by its own key; of which appointment it is, billing says, and on whose account a patient's is.
-UPDATE staged SET appointment = paid.appointment, party = coalesce(nullif(staged.party, ''), paid.party)
-FROM holding paid
-WHERE staged.book IN ('ledger.payment', 'ledger.alteration') AND paid.book = 'billing.payment' AND paid.key = staged.key
+UPDATE staged SET (appointment, party) = (SELECT
+        coalesce(max(paid.appointment), staged.appointment), coalesce(nullif(staged.party, ''), max(paid.party), '')
+    FROM holding paid WHERE paid.key = staged.key AND paid.book = 'billing.payment')
+WHERE staged.book IN ('ledger.payment', 'ledger.alteration')
 
 -- name: fill_parties
 -- A payment counts to who paid; a patient's counts to the payer of its charge: that is whose account it settles.
@@ -27,15 +30,15 @@ WHERE staged.book = 'billing.payment' AND staged.party = ''
     AND charge.book = 'billing.charge' AND charge.key = staged.appointment
 
 -- name: fill_parties_known
-UPDATE staged SET party = charge.party FROM holding charge
+UPDATE staged SET party = coalesce((SELECT max(charge.party) FROM holding charge
+    WHERE charge.key = staged.appointment AND charge.book = 'billing.charge'), '')
 WHERE staged.book = 'billing.payment' AND staged.party = ''
-    AND charge.book = 'billing.charge' AND charge.key = staged.appointment
 
 -- name: fill_days
 -- What was told of a visit later is dated like the visit, as the outside systems date it.
-UPDATE staged SET day = visit.day FROM holding visit
+UPDATE staged SET day = coalesce((SELECT visit.day FROM holding visit WHERE visit.key = staged.appointment
+    AND visit.book = 'suture.appointment' AND visit.number = staged.appointment), staged.day)
 WHERE staged.book IN ('suture.charge', 'suture.supplies', 'suture.share', 'suture.invoice')
-    AND visit.book = 'suture.appointment' AND visit.key = staged.appointment AND visit.number = staged.appointment
 
 -- name: fill_days_staged
 UPDATE staged SET day = visit.day FROM staged visit
@@ -44,9 +47,9 @@ WHERE staged.book IN ('suture.charge', 'suture.supplies', 'suture.share', 'sutur
 
 -- name: fill_visits
 -- A scheduling system's plan says when a visit is to end; that it did end, and on which day, stands in what it told.
-UPDATE staged SET day = visit.day FROM holding visit
-WHERE staged.book = 'scheduling.appointment' AND staged.state = 'fulfilled' AND visit.book = 'suture.appointment'
-    AND visit.key = staged.key AND visit.number = staged.key AND visit.state = 'fulfilled'
+UPDATE staged SET day = coalesce((SELECT visit.day FROM holding visit WHERE visit.key = staged.key
+    AND visit.book = 'suture.appointment' AND visit.number = staged.key AND visit.state = 'fulfilled'), staged.day)
+WHERE staged.book = 'scheduling.appointment' AND staged.state = 'fulfilled'
 
 -- name: fill_staged
 UPDATE staged SET facility = visit.facility FROM staged visit
