@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from suture.bootstrap.composition import Foundation
+from suture.bootstrap.memory import keep_what_is_loaded
 from suture.store import running
 from suture.store.database import DATABASE_AWAY
 
@@ -14,6 +15,7 @@ from suture.store.database import DATABASE_AWAY
 @asynccontextmanager
 async def present(base: Foundation, role: str) -> AsyncIterator[None]:
     """Say so from now on; a database that is away is told later."""
+    keep_what_is_loaded()
     name = f"{role} {socket.gethostname()}:{os.getpid()}"
     telling = asyncio.create_task(_keep_telling(base, name, role))
     try:

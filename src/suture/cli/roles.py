@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from suture.backbone.credentials import WORKER
 from suture.bootstrap.composition import check_master_key, missing_secrets
 from suture.bootstrap.logs import configure_logs
+from suture.bootstrap.memory import collect_rarely
 from suture.bootstrap.servers import embedded_servers, settle_master_key, sole_supervisor
 from suture.bootstrap.settings import Secrets, Settings, current
 from suture.bootstrap.supervise import RoleProcess, role_command, stop_all
@@ -211,6 +212,7 @@ def worker() -> None:
 
 def _begin(role: str) -> tuple[Settings, Secrets]:
     settings, secrets = current()
+    collect_rarely()
     configure_logs(settings.log_level, role)
     if settings.otlp_endpoint:
         tracing.configure(settings.otlp_endpoint, settings.trace_ratio, role, version("suture"))
