@@ -171,7 +171,10 @@ class _Line:
 
     def add(self, messages: Sequence[Msg]) -> None:
         """Take messages in; what was done before is not done again."""
-        self.held |= {_number(message): message for message in messages if _number(message) > self._last_done}
+        for message in messages:
+            number = _number(message)
+            if number > self._last_done:
+                self.held[number] = message
 
     def ready(self) -> list[Msg]:
         """Those whose turn it is: nothing is missing before them."""

@@ -113,19 +113,18 @@ async def recorded(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
 
 async def genuine(connection: Connection, told: Sequence[Event]) -> list[bool]:
     """Whether each of these events was recorded, word for word: what a backbone tells proves nothing by itself."""
-    columns = [
-        (
-            *(one.id, one.type, one.source, one.subject, one.organisation, one.facility, one.sequence),
-            *(one.occurred_at, one.recorded_at, one.correlation_id, one.causation_id),
-            hashlib.sha256(bytes(one.data)).digest(),
-        )
-        for one in told
-    ]
-    if not columns:
+    if not told:
         return []
-    rows = await connection.fetch(_SQL["genuine"], *map(list, zip(*columns, strict=True)))
-    places = {row["place"] for row in rows}
-    return [place in places for place in range(1, len(told) + 1)]
+    rows = {tuple(row) for row in await connection.fetch(_SQL["genuine"], [one.id for one in told])}
+    return [_as_recorded(one) in rows for one in told]
+
+
+def _as_recorded(event: Event) -> tuple[object, ...]:
+    return (
+        *(event.id, event.type, event.source, event.subject, event.organisation, event.facility, event.sequence),
+        *(event.occurred_at, event.recorded_at, event.correlation_id, event.causation_id),
+        hashlib.sha256(bytes(event.data)).digest(),
+    )
 
 
 async def latest_versions(connection: Connection, subjects: Iterable[str]) -> dict[str, int]:

@@ -7,7 +7,7 @@ https://hl7.org/fhir/R4/references.html, https://hl7.org/fhir/R4/bundle.html#ref
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
@@ -103,6 +103,8 @@ class Contents:
     def __init__(self, entries: list[Any], about: type[Resource] = Resource) -> None:
         self._kinds: dict[str, list[HeldResource]] = defaultdict(list)
         self._urls: dict[str, HeldResource] = {}
+        self._read: dict[tuple[int, type[Resource]], Read[Any]] = {}
+        self._followed: dict[tuple[str, str, str], Target | None] = {}
         every = [held for place, entry in enumerate(entries) if (held := _held(entry, place)) is not None]
         self._bases = {base for held in every if (base := _base(held.url))}
         bases = {base for held in every if held.kind == about.__name__ and (base := _base(held.url))} or self._bases
@@ -146,7 +148,14 @@ class Contents:
         return self.as_far_as_readable(held, kind).whole()
 
     def as_far_as_readable(self, held: HeldResource, kind: type[R]) -> Read[R]:
-        """A resource without the elements that can't be read, and with the reason."""
+        """A resource without the elements that can't be read, and with the reason. It is decoded once, however many
+        references mean it."""
+        known = self._read.get((id(held.tree), kind))
+        if known is None or known.held is not held:
+            known = self._read[id(held.tree), kind] = self._decoded(held, kind)
+        return known
+
+    def _decoded(self, held: HeldResource, kind: type[R]) -> Read[R]:
         tree = _present(held.tree)
         try:
             return Read(msgspec.convert(tree, kind, strict=False), held)
@@ -159,7 +168,7 @@ class Contents:
         type that it may mean where it doesn't say."""
         text = reference.reference.strip()
         said = reference.type.rpartition("/")[2] or kind
-        found = self._literal(text, within, said) if text else None
+        found = self._followed_from(text, within, said) if text else None
         logical = None
         if reference.identifier is not None and (found is None or found.held is None):
             logical = self._by_identifier(soft(Identifier, reference.identifier), said)
@@ -167,9 +176,16 @@ class Contents:
             return logical or found
         return self._elsewhere(found)
 
-    def _literal(self, text: str, within: HeldResource, kind: str) -> Target | None:
+    def _followed_from(self, text: str, within: HeldResource, kind: str) -> Target | None:
+        """`_literal`, once for all that stand at one server: but what is contained is named within its resource."""
         if text.startswith("#"):
             return _contained(text[1:], within)
+        place = text, kind, within.base
+        if place not in self._followed:
+            self._followed[place] = self._literal(text, within, kind)
+        return self._followed[place]
+
+    def _literal(self, text: str, within: HeldResource, kind: str) -> Target | None:
         literal = _LITERAL.fullmatch(text)
         by_url = self._urls.get(_unversioned(text))
         if by_url is not None and (literal is None or (by_url.kind, by_url.id) != (literal["kind"], literal["id"])):
@@ -235,7 +251,7 @@ def entries_of(data: Tree) -> list[Any]:
 
 def _held(entry: Any, place: int) -> HeldResource | None:
     """The resource of an entry, or its deletion; the answer to a request has none."""
-    if not isinstance(entry, Mapping):
+    if not isinstance(entry, dict):
         return None
     if _text(entry.get("request"), "method").upper() == "DELETE":
         return _deleted(entry, place)
@@ -251,7 +267,7 @@ def _held(entry: Any, place: int) -> HeldResource | None:
     return HeldResource(kind, literal["id"] if literal else "", tree, url, place=place)
 
 
-def _deleted(entry: Mapping[str, Any], place: int) -> HeldResource | None:
+def _deleted(entry: Tree, place: int) -> HeldResource | None:
     """A record that was deleted, by its address; its version and time are the answer's."""
     answer = entry.get("response")
     meta = {"versionId": _ETAG.sub("", _text(answer, "etag")), "lastUpdated": _text(answer, "lastModified")}
@@ -263,7 +279,7 @@ def _deleted(entry: Mapping[str, Any], place: int) -> HeldResource | None:
 
 
 def _text(tree: Any, name: str) -> str:
-    value = tree.get(name) if isinstance(tree, Mapping) else None
+    value = tree.get(name) if isinstance(tree, dict) else None
     return value if isinstance(value, str) else ""
 
 
@@ -340,6 +356,8 @@ def _asked_for(query: str) -> list[Identifier]:
 
 def _present(tree: Any) -> Any:
     """A tree without its nulls: where a value is missing FHIR writes null into an array, and some servers elsewhere."""
+    if isinstance(tree, str):
+        return tree
     if isinstance(tree, dict):
         return {name: _present(value) for name, value in tree.items() if value is not None}
     if isinstance(tree, list):

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/datatypes.html
 import re
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _SYSTEM = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x1f\x7f]{1,200}")
@@ -28,6 +29,7 @@ def is_system(text: str) -> bool:
     return bool(_SYSTEM.fullmatch(text))
 
 
+@lru_cache(maxsize=1024)
 def moment(text: str | None) -> datetime | None:
     """An `instant`, or a `dateTime` with its time and zone; None for anything less or else. Digits beyond the
     microsecond are cut off, and a leap second is the second before it."""
