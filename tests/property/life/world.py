@@ -266,7 +266,7 @@ class World:
         target = WebhookTarget("http://127.0.0.1:9/", "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtMTIzNDU2")
         with (
             mock.patch.object(billing_app, "Book", return_value=self.book),
-            mock.patch.object(odoo_app, "Database", return_value=self.odoo),
+            mock.patch.object(odoo_app, "SimulatedDatabase", return_value=self.odoo),
         ):
             billing = billing_app.create_app(_day(), token=_TOKEN, webhook=target, adjudication_delay=0)
             odoo = odoo_app.create_app(api_keys={_KEY: _LOGIN}, clock=self.clock)
