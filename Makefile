@@ -4,6 +4,8 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 STAMP  := $(VENV)/.ready
 ARGS   ?=
+# What was compiled is kept: each process that a test starts would compile it again.
+export PYTHONDONTWRITEBYTECODE :=
 PIP_QUIETLY := -q --disable-pip-version-check --no-warn-script-location --root-user-action=ignore
 COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
