@@ -22,7 +22,7 @@ import uvicorn
 import uvloop
 
 from suture.acting.actor import Actor
-from suture.bootstrap.composition import Foundation, desk
+from suture.bootstrap.composition import Foundation, command_context
 from suture.bootstrap.serving import DoorServer
 from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import parse
@@ -157,8 +157,10 @@ async def _console(url: str, folder: Path) -> AsyncIterator[tuple[aiohttp.Client
         nats_url="nats://127.0.0.1:1",
     )
     actor = Actor("bench", roles=("administrator",))
-    invitation = await accounts.add(desk(base), actor, "ada", full_name="", email="", roles=["administrator"])
-    session = await accounts.accept(desk(base), invitation, "a few words that do well")
+    invitation = await accounts.add(
+        command_context(base), actor, "ada", full_name="", email="", roles=["administrator"]
+    )
+    session = await accounts.accept(command_context(base), invitation, "a few words that do well")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = DoorServer(uvicorn.Config(create_app(base), log_config=None, ws="none"))
         serving = asyncio.create_task(server.serve(sockets=[listener]))

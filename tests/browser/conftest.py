@@ -20,7 +20,7 @@ from tests.integration.recovery import House
 
 from suture.acting.actor import Actor
 from suture.bootstrap.bounds import Bounds
-from suture.bootstrap.composition import Foundation, desk
+from suture.bootstrap.composition import Foundation, command_context
 from suture.bootstrap.serving import DoorServer
 from suture.bootstrap.settings import Secrets, Settings
 from suture.canonical import events as facts
@@ -332,7 +332,7 @@ class Desk:
     password = "a few words that do well"
 
     def __init__(self, base: Foundation, url: str) -> None:
-        self.base, self.url, self.desk = base, url, desk(base)
+        self.base, self.url, self.desk = base, url, command_context(base)
 
     async def has(self, name: str, *roles: str) -> str:
         """There is such a person; answers a session of theirs."""

@@ -11,7 +11,7 @@ import msgspec
 from suture.access.roles import ADMINISTRATOR
 from suture.acting.actor import Actor
 from suture.acting.context import CommandContext
-from suture.bootstrap.composition import Foundation, desk
+from suture.bootstrap.composition import Foundation, command_context
 from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import Catalogue
 from suture.commands import clients
@@ -83,6 +83,6 @@ async def serving_api(
     settings = Settings(data_dir=folder, private_webhooks=True)
     base = Foundation(settings, Secrets(KEYS, folder), catalogue, clock, database, vault, nats_url)
     async with serving(create_app(base)) as url, aiohttp.ClientSession() as http:
-        api = Api(url, desk(base), http, "")
+        api = Api(url, command_context(base), http, "")
         api.token = await api.client("erp")
         yield api

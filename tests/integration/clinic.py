@@ -16,11 +16,11 @@ from suture.backbone.embedded import EmbeddedNats
 from suture.bootstrap.composition import (
     Foundation,
     Systems,
-    bench,
+    command_context,
     connect_systems,
-    desk,
     ledger_crosswalk,
     ledger_plan,
+    repair_context,
 )
 from suture.bootstrap.settings import Secrets, Settings
 from suture.bootstrap.worker import work
@@ -97,8 +97,8 @@ class Clinic:
             "SUTURE_MASTER_KEY": MASTER,
         }
         """What the command line needs to work on this clinic."""
-        self.desk = desk(base)
-        self.bench = bench(base, systems)
+        self.desk = command_context(base)
+        self.bench = repair_context(base, systems)
 
     async def call(self, system: str, path: str, body: Any = None, method: str = "POST") -> Any:
         async with (

@@ -12,7 +12,7 @@ from tests.browser.conftest import serving_console
 
 from suture.acting.actor import Actor, NotPossible
 from suture.acting.context import CommandContext
-from suture.bootstrap.composition import Foundation, desk
+from suture.bootstrap.composition import Foundation, command_context
 from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import Catalogue
 from suture.commands import accounts, month_end
@@ -36,7 +36,7 @@ ADA = Actor("ada", "as agreed", ("administrator",), signed_in=True)
 
 @pytest.fixture
 def at(tmp_path: Path, database: Database, vault: Vault, clock: ManualClock, catalogue: Catalogue) -> CommandContext:
-    return desk(foundation(tmp_path, database, vault, clock, catalogue))
+    return command_context(foundation(tmp_path, database, vault, clock, catalogue))
 
 
 def foundation(folder: Path, database: Database, vault: Vault, clock: ManualClock, catalogue: Catalogue) -> Foundation:

@@ -17,7 +17,7 @@ from tests.browser.conftest import ADMINISTRATOR, Clinic, missing_invoice, servi
 from suture.access import signatures
 from suture.acting.actor import Actor
 from suture.acting.context import CommandContext
-from suture.bootstrap.composition import Foundation, desk
+from suture.bootstrap.composition import Foundation, command_context
 from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import Catalogue
 from suture.commands import accounts, approvals, month_end, table
@@ -115,7 +115,7 @@ async def console(
     )
     await vault.check()  # as a role does before it starts
     async with serving_console(base) as url:
-        at = desk(base)
+        at = command_context(base)
         token = await accounts.add(at, ADMINISTRATOR, "ada", full_name="Ada", email="", roles=["administrator"])
         yield Console(url, await accounts.accept(at, token, "a few words that do well"), at)
 

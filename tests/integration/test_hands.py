@@ -1,8 +1,6 @@
 """Who approves, or signs beside another, is another: not an account which that person made."""
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +9,7 @@ from tests.integration.test_close_figures import MONTH, foundation, reaches_sign
 from suture.access.roles import ADMINISTRATOR
 from suture.acting.actor import Actor, NotPossible, NotSignedIn
 from suture.acting.context import CommandContext
-from suture.bootstrap.composition import desk
+from suture.bootstrap.composition import command_context
 from suture.catalogue import Catalogue
 from suture.commands import accounts, approvals, month_end
 from suture.commands.table import AddClient
@@ -30,7 +28,7 @@ async def at(
 ) -> CommandContext:
     """A desk where adding clients needs a second person; root added ada and cem, and ada added ben."""
     watched = msgspec.structs.replace(catalogue, four_eyes=("client.add",))
-    made = desk(foundation(tmp_path, database, vault, clock, watched))
+    made = command_context(foundation(tmp_path, database, vault, clock, watched))
     for by, name in ((ROOT, "ada"), (ROOT, "cem"), (ADA, "ben")):
         await accounts.add(made, by, name, full_name="", email="", roles=[ADMINISTRATOR])
     return made
@@ -40,23 +38,21 @@ async def at(
 async def test_an_account_is_no_second_person_for_who_made_it_until_another_invites_it_anew(
     at: CommandContext, asks: Actor, approves: Actor
 ) -> None:
-    bench: Any = SimpleNamespace(desk=at)
-    assert "waits as no. 1" in (await approvals.perform(bench, asks, "clients.add", ASKED)).words
+    assert "waits as no. 1" in (await approvals.perform(at, asks, "clients.add", ASKED)).words
     with pytest.raises(NotPossible, match="another administrator invites ben anew"):
-        await approvals.approve(bench, approves, 1)
+        await approvals.approve(at, approves, 1)
     assert [one.state for one in await approvals.listed(at)] == ["asked"]
     await accounts.invite(at, CEM, "ben")
-    assert (await approvals.approve(bench, approves, 1)).words == "client erp was added"
+    assert (await approvals.approve(at, approves, 1)).words == "client erp was added"
 
 
 async def test_asking_and_approving_need_a_signed_in_person(at: CommandContext) -> None:
-    bench: Any = SimpleNamespace(desk=at)
     with pytest.raises(NotSignedIn):
-        await approvals.perform(bench, ROOT, "clients.add", ASKED)
-    await approvals.perform(bench, ADA, "clients.add", ASKED)
+        await approvals.perform(at, ROOT, "clients.add", ASKED)
+    await approvals.perform(at, ADA, "clients.add", ASKED)
     with pytest.raises(NotSignedIn):
-        await approvals.approve(bench, msgspec.structs.replace(CEM, signed_in=False), 1)
-    assert (await approvals.approve(bench, CEM, 1)).words == "client erp was added"
+        await approvals.approve(at, msgspec.structs.replace(CEM, signed_in=False), 1)
+    assert (await approvals.approve(at, CEM, 1)).words == "client erp was added"
 
 
 async def test_nobody_signs_a_month_twice_by_an_account_of_their_own_making(at: CommandContext) -> None:

@@ -24,7 +24,7 @@ from tests.browser.conftest import ADMINISTRATOR, Clinic, missing_invoice
 from suture.access.roles import OF_PEOPLE
 from suture.acting.actor import Actor
 from suture.backbone.embedded import EmbeddedNats
-from suture.bootstrap.composition import Foundation, desk
+from suture.bootstrap.composition import Foundation, command_context
 from suture.bootstrap.settings import Secrets, Settings
 from suture.catalogue import Catalogue
 from suture.commands import accounts, clients
@@ -190,8 +190,10 @@ async def base(
 @pytest.fixture
 async def console(base: Foundation, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Asked, str]]:
     """The console, a person's who may do everything; and what a form of theirs carries."""
-    token = await accounts.add(desk(base), ADMINISTRATOR, "ada", full_name="Ada", email="", roles=list(OF_PEOPLE))
-    session = await accounts.accept(desk(base), token, "a few words that do well")
+    token = await accounts.add(
+        command_context(base), ADMINISTRATOR, "ada", full_name="Ada", email="", roles=list(OF_PEOPLE)
+    )
+    session = await accounts.accept(command_context(base), token, "a few words that do well")
     csrf = hashlib.sha256(f"suture form {session}".encode()).hexdigest()
     app = create_console(base)
     async with begun(app):
@@ -270,7 +272,7 @@ class TestTheApi:
     @pytest.fixture
     async def api(self, base: Foundation, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Asked]:
         key = await clients.add(
-            desk(base),
+            command_context(base),
             Actor("ada", roles=("administrator",)),
             "erp",
             purpose="test",

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from suture.connectors.odoo.documents.matching import Item
 from suture.connectors.odoo.remittances.adjudication import AdjustmentLine, Standpoint, adjudge
+from suture.connectors.odoo.remittances.booked_claims import Adjusted, StandingClaim
+from suture.connectors.odoo.remittances.claim_record import Said, read, said_of
 from suture.connectors.odoo.remittances.reversing import Early, Paid, takes_back, undone_by
-from suture.connectors.odoo.remittances.said import Said, read, said_of
-from suture.connectors.odoo.remittances.standing import Adjusted, StandingClaim
 from suture_lab.conformance.orders import DAY, a_claim, a_reversal, usd
 
 AMOUNTS = st.decimals(min_value=0, max_value=1000, places=2)

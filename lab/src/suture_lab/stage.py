@@ -25,9 +25,9 @@ from suture.backbone.credentials import write_secret
 from suture.backbone.stream import BACKBONE_AWAY, connect
 from suture.bootstrap.composition import (
     check_master_key,
+    command_context,
     connect_database,
     connect_systems,
-    desk,
     foundation,
     ledger_plan,
 )
@@ -164,7 +164,7 @@ class Stage:
         """Somebody who may look and try everything, for as long as the stage stands; answers the password."""
         password = "-".join(secrets.token_hex(2) for _ in range(4))
         async with foundation(self._settings, self.secrets, most=1) as base:
-            acting, actor = desk(base), Actor("stage", "a stage was set up", (ADMINISTRATOR,))
+            acting, actor = command_context(base), Actor("stage", "a stage was set up", (ADMINISTRATOR,))
             try:
                 invitation = await accounts.add(
                     acting, actor, PERSON, full_name="Somebody at the demo", email="", roles=[ADMINISTRATOR]

@@ -62,7 +62,7 @@ class Actor(msgspec.Struct, frozen=True):
     def allows(self, act: str) -> bool:
         return may(self.roles, act)
 
-    def check(self, desk: CommandContext, *acts: str) -> None:
+    def check(self, context: CommandContext, *acts: str) -> None:
         """Raises `NotAllowed` where no role of theirs may do one of these, `NotSignedIn` where it is one of `IN_PERSON`
         and they aren't, `NeedsApproval` where another must stand for it and nobody does."""
         for act in acts:
@@ -70,19 +70,19 @@ class Actor(msgspec.Struct, frozen=True):
                 raise NotAllowed(act)
             if act in IN_PERSON and not self.signed_in:
                 raise NotSignedIn(act)
-            if act in desk.catalogue.four_eyes and not self.approved_by:
+            if act in context.catalogue.four_eyes and not self.approved_by:
                 raise NeedsApproval(act)
 
     async def sign(
-        self, connection: Connection, desk: CommandContext, action: str, subject: str, detail: object = None
+        self, connection: Connection, context: CommandContext, action: str, subject: str, detail: object = None
     ) -> datetime:
         """Write the act to the audit trail, in the transaction that does it; answers when that was. Where the actor may
         not do it (`check`), nothing is done."""
-        self.check(desk, action)
-        now = desk.clock.now()
+        self.check(context, action)
+        now = context.clock.now()
         if self.approved_by:
             detail = {"approved_by": self.approved_by, "detail": detail}
-        await desk.trail.record(
+        await context.trail.record(
             connection, at=now, actor=self.name, action=action, subject=subject, reason=self.reason, detail=detail
         )
         return now

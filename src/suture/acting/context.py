@@ -42,11 +42,10 @@ def turns(count: int, start: datetime, rate: float) -> list[datetime]:
     return [start + timedelta(seconds=number / rate) for number in range(count)]
 
 
-@dataclass(frozen=True)
-class RepairContext:
-    """What repairing works with."""
+@dataclass(frozen=True, kw_only=True)
+class RepairContext(CommandContext):
+    """What repairing works with beside."""
 
-    desk: CommandContext
     scheduling: Scheduling
     billing: Billing
     ledger: Ledger
@@ -54,4 +53,4 @@ class RepairContext:
     reconciler: Reconciler
 
     def ledger_of(self, facility: str | None) -> Ledger:
-        return self.ledger.of_company(self.desk.catalogue.company_of(facility))
+        return self.ledger.of_company(self.catalogue.company_of(facility))

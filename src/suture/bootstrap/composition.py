@@ -238,11 +238,11 @@ def reconciler(base: Foundation, systems: Systems, records: Recorder) -> Reconci
     )
 
 
-def bench(base: Foundation, systems: Systems) -> RepairContext:
+def repair_context(base: Foundation, systems: Systems) -> RepairContext:
     """Where discrepancies are repaired."""
-    acting = desk(base)
+    acting = command_context(base)
     return RepairContext(
-        desk=acting,
+        **vars(acting),
         scheduling=systems.scheduling,
         billing=systems.billing,
         ledger=systems.ledger,
@@ -269,7 +269,7 @@ def recorder(catalogue: Catalogue) -> Recorder:
     return Recorder(ROUTES, AWAITED, owner=owner, owners=owners, organisation=catalogue.organisation.id)
 
 
-def desk(base: Foundation) -> CommandContext:
+def command_context(base: Foundation) -> CommandContext:
     """Where people act from."""
     return CommandContext(
         database=base.database,

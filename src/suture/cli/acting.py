@@ -1,4 +1,4 @@
-"""What commands that act share: the desk they act from, who acts, and how times and lists are printed."""
+"""What commands that act share: the context they act in, who acts, and how times and lists are printed."""
 
 import os
 import pwd
@@ -16,7 +16,7 @@ from rich.table import Table
 from suture.access.roles import ADMINISTRATOR
 from suture.acting.actor import Actor
 from suture.acting.context import CommandContext
-from suture.bootstrap.composition import check_database, desk, foundation
+from suture.bootstrap.composition import check_database, command_context, foundation
 from suture.bootstrap.settings import current
 from suture.cli.trouble import UserError
 
@@ -32,14 +32,14 @@ Most = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=1_000_000
 PerSecond = Annotated[float, Parameter(validator=validators.Number(gt=0, lte=1_000_000))]
 
 
-def at_desk(act: Callable[[CommandContext], Awaitable[Answer]]) -> Answer:
+def with_context(act: Callable[[CommandContext], Awaitable[Answer]]) -> Answer:
     """Open what acting needs, act, and close it again."""
     settings, secrets = current()
 
     async def run() -> Answer:
         async with foundation(settings, secrets, most=2) as base:
             await check_database(base)
-            return await act(desk(base))
+            return await act(command_context(base))
 
     return uvloop.run(run())
 

@@ -6,7 +6,7 @@ from cyclopts import App, Parameter, validators
 from rich.markup import escape
 
 from suture.acting.context import CommandContext
-from suture.cli.acting import at_desk, me, out, table
+from suture.cli.acting import me, out, table, with_context
 from suture.commands import clients
 from suture.commands.clients import PER_MINUTE, SCOPES
 from suture.store.clients import Client, Key
@@ -41,9 +41,9 @@ def add(
         days: For how many days its key is valid.
         reason: Why; it stands in the audit trail.
     """
-    token = at_desk(
-        lambda desk: clients.add(
-            desk, me(reason), name, purpose=purpose, scopes=scope, per_minute=per_minute, days=days
+    token = with_context(
+        lambda context: clients.add(
+            context, me(reason), name, purpose=purpose, scopes=scope, per_minute=per_minute, days=days
         )
     )
     _show(token)
@@ -58,7 +58,7 @@ def key(name: str, *, days: Days = 365, reason: str = "") -> None:
         days: For how many days it is valid.
         reason: Why; it stands in the audit trail.
     """
-    _show(at_desk(lambda desk: clients.add_key(desk, me(reason), name, days)))
+    _show(with_context(lambda context: clients.add_key(context, me(reason), name, days)))
 
 
 def _show(token: str) -> None:
@@ -70,10 +70,10 @@ def _show(token: str) -> None:
 def list_() -> None:
     """List clients and their keys."""
 
-    async def read(desk: CommandContext) -> tuple[list[Client], list[Key]]:
-        return await clients.listed(desk)
+    async def read(context: CommandContext) -> tuple[list[Client], list[Key]]:
+        return await clients.listed(context)
 
-    known, keys = at_desk(read)
+    known, keys = with_context(read)
     if not known:
         out.print("There is no client; suture clients add makes one.")
         return
@@ -108,7 +108,7 @@ def rescope(name: str, *, scope: Scopes, per_minute: PerMinute = PER_MINUTE, rea
         per_minute: How many calls a minute it may make.
         reason: Why; it stands in the audit trail.
     """
-    at_desk(lambda desk: clients.rescope(desk, me(reason), name, scope, per_minute))
+    with_context(lambda context: clients.rescope(context, me(reason), name, scope, per_minute))
     out.print(f"{name} may {', '.join(sorted(scope))}", markup=False)
 
 
@@ -121,7 +121,7 @@ def revoke(name: str, *, key: str = "", reason: str) -> None:
         key: The key, by its prefix; without one the whole client ends.
         reason: Why; it stands in the audit trail.
     """
-    at_desk(lambda desk: clients.revoke(desk, me(reason), name, key))
+    with_context(lambda context: clients.revoke(context, me(reason), name, key))
     out.print(f"{f'Key {key} of {name}' if key else name} is revoked.", markup=False)
 
 

@@ -10,7 +10,7 @@ from cyclopts import App
 from rich.markup import escape
 
 from suture.acting.context import CommandContext
-from suture.cli.acting import at_desk, console_address, me, out, table
+from suture.cli.acting import console_address, me, out, table, with_context
 from suture.cli.trouble import UserError
 from suture.commands import month_end
 from suture.processes.definitions.month_end_close import DEFINITION
@@ -45,7 +45,7 @@ def start(month: str, *, reason: str = "") -> None:
         month: The month, for example 2026-10; it must be over.
         reason: Why, in your words; it stands in the audit trail.
     """
-    number = at_desk(lambda desk: month_end.start(desk, me(reason), month))
+    number = with_context(lambda context: month_end.start(context, me(reason), month))
     again = f" (round {number})" if number > 1 else ""
     out.print(f"{month} is frozen{again}, and its close has begun: suture close status {month}")
 
@@ -58,9 +58,9 @@ def status(month: str = "") -> None:
         month: The month, for example 2026-10.
     """
     if month:
-        _describe(at_desk(lambda desk: month_close.status(desk, month)))
+        _describe(with_context(lambda context: month_close.status(context, month)))
         return
-    known = at_desk(month_close.months)
+    known = with_context(month_close.months)
     if not known:
         out.print("No month was ever closed here; suture close start MONTH begins.")
         return
@@ -120,7 +120,7 @@ def resume(month: str, *, reason: str = "") -> None:
         month: The month, for example 2026-10.
         reason: What you did; it stands in the audit trail.
     """
-    at_desk(lambda desk: month_end.resume(desk, me(reason), month))
+    with_context(lambda context: month_end.resume(context, me(reason), month))
     out.print(f"The close of {month} goes on: suture close status {month}")
 
 
@@ -133,10 +133,10 @@ def report(month: str, *, to: Path | None = None) -> None:
         to: The file; close-MONTH.html here unless told. ``-`` prints it.
     """
 
-    async def make(desk: CommandContext) -> str:
-        return page(await gather(desk, month), ZoneInfo(desk.catalogue.organisation.timezone))
+    async def make(context: CommandContext) -> str:
+        return page(await gather(context, month), ZoneInfo(context.catalogue.organisation.timezone))
 
-    text = at_desk(make)
+    text = with_context(make)
     if to is not None and str(to) == "-":
         sys.stdout.write(text)
         return
@@ -164,5 +164,5 @@ def reopen(month: str, *, reason: str) -> None:
         month: The month, for example 2026-10.
         reason: Why; it stands in the audit trail and in the next report.
     """
-    number = at_desk(lambda desk: month_end.reopen(desk, me(reason), month))
+    number = with_context(lambda context: month_end.reopen(context, me(reason), month))
     out.print(f"{month} is open again (round {number} is over); unlock it in the ledger where it is locked there.")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from rich.markup import escape
 
-from suture.cli.acting import Most, Number, PerSecond, age, agree, at_desk, count, due, me, moment, out, table
+from suture.cli.acting import Most, Number, PerSecond, age, agree, count, due, me, moment, out, table, with_context
 from suture.cli.replay import show_forecasts
 from suture.cli.trouble import UserError
 from suture.commands import exception_queue
@@ -65,7 +65,7 @@ def list_(
         since=moment(since),
         until=moment(until),
     )
-    found = at_desk(lambda desk: exceptions.queue(desk.database, chosen, most + 1))
+    found = with_context(lambda context: exceptions.queue(context.database, chosen, most + 1))
     if not found:
         out.print("Nothing waits for a person." if state == "open" else "There is none.")
         return
@@ -102,9 +102,9 @@ def show(number: Number, *, payload: bool = False, reason: str = "") -> None:
     if payload and not reason:
         raise UserError("reading a payload is written to the audit trail: say why with --reason")
     if payload:  # alone, so that it can go into a file and, corrected, back by `edit --payload`
-        sys.stdout.buffer.write(at_desk(lambda desk: exceptions.payload(desk, me(reason), number)) + b"\n")
+        sys.stdout.buffer.write(with_context(lambda context: exceptions.payload(context, me(reason), number)) + b"\n")
         return
-    _describe(at_desk(lambda desk: exceptions.account(desk.database, number)))
+    _describe(with_context(lambda context: exceptions.account(context.database, number)))
 
 
 def _describe(told: ExceptionAccount) -> None:
@@ -178,12 +178,12 @@ def retry(
     )
     if selection == ExceptionSelection():
         raise UserError("name exceptions by number, or choose some by --code, --class, --interface or --since")
-    chosen = at_desk(lambda desk: exceptions.queue(desk.database, selection, 100_000))
+    chosen = with_context(lambda context: exceptions.queue(context.database, selection, 100_000))
     if not chosen:
         raise UserError("no open exception is chosen by that; `suture exceptions list` shows what there is")
     if len(chosen) > 1 and not yes:
         _agree(chosen, rate)
-    _tell(at_desk(lambda desk: exception_queue.retry(desk, me(), selection, rate)))
+    _tell(with_context(lambda context: exception_queue.retry(context, me(), selection, rate)))
 
 
 def _agree(chosen: list[OpenException], rate: float) -> None:
@@ -226,13 +226,17 @@ def edit(
         raise UserError('say what to correct: --map "system|code=SERVICE", or --payload FILE')
     if map:
         rows = dict(_mapping(row) for row in map)
-        forecasts = at_desk(lambda desk: exception_queue.correct_codes(desk, me(reason), number, rows))
+        forecasts = with_context(lambda context: exception_queue.correct_codes(context, me(reason), number, rows))
     else:
         content = _content(payload or Path("-"))
-        forecasts = at_desk(lambda desk: exception_queue.correct_payload(desk, me(reason), number, content))
+        forecasts = with_context(lambda context: exception_queue.correct_payload(context, me(reason), number, content))
     _corrected(forecasts)
     if retry:
-        _tell(at_desk(lambda desk: exception_queue.retry(desk, me(reason), ExceptionSelection(numbers=(number,)))))
+        _tell(
+            with_context(
+                lambda context: exception_queue.retry(context, me(reason), ExceptionSelection(numbers=(number,)))
+            )
+        )
     else:
         out.print(f"suture exceptions retry {number} tries it again", style="dim")
 
@@ -267,7 +271,7 @@ def assign(*numbers: Number, to: str) -> None:
     """
     if not numbers:
         raise UserError("name exceptions by number; `suture exceptions list` shows what there is")
-    found = at_desk(lambda desk: exception_queue.assign(desk, me(), numbers, to or None))
+    found = with_context(lambda context: exception_queue.assign(context, me(), numbers, to or None))
     missing = sorted(set(numbers) - set(found))
     if found:
         out.print(f"{count(len(found), 'exception is', 'exceptions are')} {to or 'nobody'}'s.", markup=False)
@@ -288,7 +292,7 @@ def discard(number: Number, *, reason: str, undo: bool = False, leave: bool = Fa
     if undo and leave:
         raise UserError("say --undo or --leave, not both")
     choice = True if undo else False if leave else None
-    became = at_desk(lambda desk: exception_queue.discard(desk, me(reason), number, undo=choice))
+    became = with_context(lambda context: exception_queue.discard(context, me(reason), number, undo=choice))
     out.print(f"Exception {number} is closed; {became}.", markup=False)
 
 

@@ -7,7 +7,7 @@ from rich.markup import escape
 from suture.acting.context import CommandContext
 from suture.bootstrap.settings import current
 from suture.catalogue.load import fingerprint
-from suture.cli.acting import age, at_desk, me, out, table
+from suture.cli.acting import age, me, out, table, with_context
 from suture.commands import interfaces as commands
 from suture.views import interfaces as views
 from suture.views.interfaces import InterfaceState
@@ -17,11 +17,11 @@ def interfaces() -> None:
     """List every interface of the catalogue: whether it flows, what waits at it, and why."""
     read = fingerprint(current()[0].catalogue)
 
-    async def look(desk: CommandContext) -> tuple[list[InterfaceState], Sequence[str]]:
-        found = await views.interfaces(desk.database, desk.catalogue.interfaces)
-        return found, await views.by_another_catalogue(desk, read)
+    async def look(context: CommandContext) -> tuple[list[InterfaceState], Sequence[str]]:
+        found = await views.interfaces(context.database, context.catalogue.interfaces)
+        return found, await views.by_another_catalogue(context, read)
 
-    found, others = at_desk(look)
+    found, others = with_context(look)
     table(("interface", "way", "state", "waiting", "why", "owner"), (_row(one) for one in found))
     if others:
         out.print(
@@ -56,7 +56,7 @@ def pause(interface: str, *, reason: str) -> None:
         interface: Its name in the catalogue; `suture interfaces` lists them.
         reason: Why; others see it.
     """
-    at_desk(lambda desk: commands.pause(desk, me(reason), interface))
+    with_context(lambda context: commands.pause(context, me(reason), interface))
     out.print(f"{interface} is paused. `suture resume {interface}` lets it flow again; nothing is lost meanwhile.")
 
 
@@ -67,5 +67,5 @@ def resume(interface: str, *, reason: str = "") -> None:
         interface: Its name in the catalogue.
         reason: Why; it stands in the audit trail.
     """
-    at_desk(lambda desk: commands.resume(desk, me(reason), interface))
+    with_context(lambda context: commands.resume(context, me(reason), interface))
     out.print(f"{interface} flows again. If its system was away, it is tried at once: suture interfaces")

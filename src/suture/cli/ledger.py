@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from suture.acting.context import CommandContext
-from suture.bootstrap.composition import check_database, connect_ledger, desk, foundation, ledger_crosswalk
+from suture.bootstrap.composition import check_database, command_context, connect_ledger, foundation, ledger_crosswalk
 from suture.bootstrap.settings import current
 from suture.canonical.records import Payer
 from suture.canonical.remittance import Remittance
@@ -42,7 +42,7 @@ def rewrite(record: str, *, reason: str) -> None:
     told = int(record) if record.isdecimal() else record
 
     async def run() -> str:
-        async with _at_ledger() as (acting, ledger):
+        async with _with_ledger() as (acting, ledger):
             return await commands.write_again(acting, me(reason), ledger, told)
 
     out.print(f"{uvloop.run(run())}.", markup=False)
@@ -107,20 +107,20 @@ def _read(path: Path) -> tuple[Remittance, Payer]:
 
 
 @asynccontextmanager
-async def _at_ledger() -> AsyncIterator[tuple[CommandContext, Ledger]]:
-    """A desk and the ledger: no other system is spoken to, nor its secret needed."""
+async def _with_ledger() -> AsyncIterator[tuple[CommandContext, Ledger]]:
+    """A context and the ledger: no other system is spoken to, nor its secret needed."""
     settings, secrets = current()
     async with foundation(settings, secrets, most=4) as base:
         await check_database(base)
         ledger = connect_ledger(base.catalogue, base.secrets, ledger_crosswalk(base))
         try:
-            yield desk(base), ledger
+            yield command_context(base), ledger
         finally:
             await ledger.close()
 
 
 async def _book(told: Remittance, payer: Payer, company: str | None, reason: str) -> PostedRemittance:
-    async with _at_ledger() as (acting, ledger):
+    async with _with_ledger() as (acting, ledger):
         with _bar() as bar:
             task = bar.add_task(f"Remittance {told.number}", total=len(told.claims))
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from suture.bootstrap.composition import Foundation, check_database, foundation
 from suture.bootstrap.notifying import ways
 from suture.bootstrap.settings import current
-from suture.cli.acting import Most, at_desk, out, table
+from suture.cli.acting import Most, out, table, with_context
 from suture.cli.trouble import UserError
 from suture.notify import trial
 from suture.notify.port import MessageAnswer
@@ -33,7 +33,7 @@ def list_(*, state: State = "", to: str = "", most: Most = 50) -> None:
         to: Only those to this person or receiver.
         most: How many at most.
     """
-    found = at_desk(lambda desk: trial.listed(desk.database, state, to, most))
+    found = with_context(lambda context: trial.listed(context.database, state, to, most))
     if not found:
         out.print("There is none.")
         return

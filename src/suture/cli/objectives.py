@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 
 from suture.acting.context import CommandContext
-from suture.cli.acting import at_desk, out, table
+from suture.cli.acting import out, table, with_context
 from suture.views.objectives import WINDOWS, Objective, objectives
 
 _FAST = 14.4
@@ -18,10 +18,10 @@ def slo() -> None:
     A burn rate of 1 uses up the budget exactly by the window's end; 14.4 uses up a month's in two days.
     """
 
-    async def read(desk: CommandContext) -> Sequence[Objective]:
-        return await objectives(desk.database, desk.catalogue, desk.clock.now())
+    async def read(context: CommandContext) -> Sequence[Objective]:
+        return await objectives(context.database, context.catalogue, context.clock.now())
 
-    found = at_desk(read)
+    found = with_context(read)
     if not found:
         out.print("No interface has an objective; in the catalogue: slo: {objective: 0.995, within_seconds: 300}")
         return

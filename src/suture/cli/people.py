@@ -8,7 +8,7 @@ from rich.markup import escape
 from suture.access.roles import OF_PEOPLE, ROLES
 from suture.acting.context import CommandContext
 from suture.bootstrap.settings import current
-from suture.cli.acting import at_desk, console_address, me, out, table
+from suture.cli.acting import console_address, me, out, table, with_context
 from suture.commands import accounts
 from suture.commands.accounts import ListedPerson
 
@@ -36,9 +36,9 @@ def add(
         reason: Why; it stands in the audit trail.
     """
     provider = f"{current()[0].oidc_issuer or ''}|{provider_subject}" if provider_subject else ""
-    token = at_desk(
-        lambda desk: accounts.add(
-            desk, me(reason), name, full_name=full_name, email=email, roles=role, provider=provider
+    token = with_context(
+        lambda context: accounts.add(
+            context, me(reason), name, full_name=full_name, email=email, roles=role, provider=provider
         )
     )
     _show(token)
@@ -52,7 +52,7 @@ def invite(name: str, *, reason: str = "") -> None:
         name: The person.
         reason: Why; it stands in the audit trail.
     """
-    _show(at_desk(lambda desk: accounts.invite(desk, me(reason), name)))
+    _show(with_context(lambda context: accounts.invite(context, me(reason), name)))
 
 
 def _show(token: str) -> None:
@@ -64,10 +64,10 @@ def _show(token: str) -> None:
 def list_() -> None:
     """List people, their roles, and whether they are signed in."""
 
-    async def read(desk: CommandContext) -> list[ListedPerson]:
-        return await accounts.listed(desk, me())
+    async def read(context: CommandContext) -> list[ListedPerson]:
+        return await accounts.listed(context, me())
 
-    known = at_desk(read)
+    known = with_context(read)
     if not known:
         out.print("Nobody may sign in yet; suture people add makes an account.")
         return
@@ -104,7 +104,7 @@ def set_roles(name: str, *, role: Roles, reason: str = "") -> None:
         role: A role from now on (several times, one each).
         reason: Why; it stands in the audit trail.
     """
-    at_desk(lambda desk: accounts.set_roles(desk, me(reason), name, role))
+    with_context(lambda context: accounts.set_roles(context, me(reason), name, role))
     out.print(f"{name} has the roles {', '.join(sorted(role))}", markup=False)
 
 
@@ -117,7 +117,7 @@ def email(name: str, address: str, *, reason: str = "") -> None:
         address: Their e-mail address; "" for none.
         reason: Why; it stands in the audit trail.
     """
-    at_desk(lambda desk: accounts.set_email(desk, me(reason), name, address))
+    with_context(lambda context: accounts.set_email(context, me(reason), name, address))
     out.print(f"{name} is written to at {address}" if address else f"{name} is not written to.", markup=False)
 
 
@@ -129,7 +129,7 @@ def disable(name: str, *, reason: str) -> None:
         name: The person.
         reason: Why; it stands in the audit trail.
     """
-    at_desk(lambda desk: accounts.disable(desk, me(reason), name))
+    with_context(lambda context: accounts.disable(context, me(reason), name))
     out.print(f"{name} may not sign in any more.", markup=False)
 
 
@@ -141,7 +141,7 @@ def enable(name: str, *, reason: str = "") -> None:
         name: The person.
         reason: Why; it stands in the audit trail.
     """
-    at_desk(lambda desk: accounts.enable(desk, me(reason), name))
+    with_context(lambda context: accounts.enable(context, me(reason), name))
     out.print(f"{name} may sign in again.", markup=False)
 
 

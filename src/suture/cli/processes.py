@@ -7,7 +7,7 @@ from cyclopts import App
 from rich.markup import escape
 
 from suture.acting.context import CommandContext
-from suture.cli.acting import Most, PerSecond, age, at_desk, count, me, moment, out, table
+from suture.cli.acting import Most, PerSecond, age, count, me, moment, out, table, with_context
 from suture.cli.trouble import UserError
 from suture.commands import process_commands
 from suture.commands.process_commands import RATE, Steered
@@ -45,7 +45,7 @@ def list_(
     selection = ProcessSelection(
         state=state or "", definition=definition, step=step, journey=journey, since=moment(since), until=moment(until)
     )
-    found = at_desk(lambda desk: processes.processes(desk.database, selection, most))
+    found = with_context(lambda context: processes.processes(context.database, selection, most))
     if not found:
         out.print("There is none.")
         return
@@ -64,7 +64,7 @@ def show(key: str) -> None:
     Args:
         key: Its key, for example completed_appointment:4711.
     """
-    told = at_desk(lambda desk: processes.process(desk.database, key))
+    told = with_context(lambda context: processes.process(context.database, key))
     one = told.process
     held = f" at {one.held_by}" if one.held_by else ""
     way = "on its way back" if one.undoing else f"version {one.version}"
@@ -94,7 +94,7 @@ def resume(*keys: str, reason: str = "", rate: PerSecond = RATE) -> None:
         reason: Why; it stands in the audit trail.
         rate: How many a second.
     """
-    _steer(keys, lambda desk: process_commands.resume(desk, me(reason), keys, rate), "goes on", "go on")
+    _steer(keys, lambda context: process_commands.resume(context, me(reason), keys, rate), "goes on", "go on")
 
 
 @app.command
@@ -105,7 +105,7 @@ def cancel(*keys: str, reason: str) -> None:
         keys: Their keys.
         reason: Why; it stands in the audit trail.
     """
-    _steer(keys, lambda desk: process_commands.cancel(desk, me(reason), keys), "was ended", "were ended")
+    _steer(keys, lambda context: process_commands.cancel(context, me(reason), keys), "was ended", "were ended")
 
 
 @app.command
@@ -117,7 +117,10 @@ def compensate(*keys: str, reason: str) -> None:
         reason: Why; it stands in the audit trail.
     """
     _steer(
-        keys, lambda desk: process_commands.compensate(desk, me(reason), keys), "is being undone", "are being undone"
+        keys,
+        lambda context: process_commands.compensate(context, me(reason), keys),
+        "is being undone",
+        "are being undone",
     )
 
 
@@ -133,14 +136,14 @@ def decide(key: str, step: str, *, approve: bool, reason: str) -> None:
         approve: Whether you approve.
         reason: Why; it stands in the audit trail.
     """
-    at_desk(lambda desk: process_commands.decide(desk, me(reason), key, step, approved=approve))
+    with_context(lambda context: process_commands.decide(context, me(reason), key, step, approved=approve))
     out.print("It goes on." if approve else "What it did is being undone.")
 
 
 def _steer(keys: tuple[str, ...], act: Callable[[CommandContext], Awaitable[Steered]], one: str, many: str) -> None:
     if not keys:
         raise UserError("name processes by their keys; `suture processes list` shows what there is")
-    steered = at_desk(act)
+    steered = with_context(act)
     if steered.done:
         out.print(f"{count(len(steered.done), 'process ' + one, 'processes ' + many)}.")
     if steered.refused:

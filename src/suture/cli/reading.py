@@ -5,7 +5,7 @@ from rich.markdown import Markdown
 from rich.markup import escape
 
 from suture.acting.context import CommandContext
-from suture.cli.acting import Most, at_desk, out, table
+from suture.cli.acting import Most, out, table, with_context
 from suture.cli.trouble import UserError
 from suture.store import audit as trail
 from suture.store.audit import AuditEntry, Proof
@@ -35,12 +35,12 @@ def audit(*, subject: str = "", most: Most = 50, verify: bool = False) -> None:
         verify: Check that no entry was changed, taken out, slipped in or deleted; exit status 2 where one was.
     """
 
-    async def read(desk: CommandContext) -> tuple[list[AuditEntry], Proof | None]:
-        async with desk.database.connection() as connection:
-            proof = await desk.trail.prove(connection) if verify else None
+    async def read(context: CommandContext) -> tuple[list[AuditEntry], Proof | None]:
+        async with context.database.connection() as connection:
+            proof = await context.trail.prove(connection) if verify else None
             return await trail.newest(connection, subject, most), proof
 
-    entries, proof = at_desk(read)
+    entries, proof = with_context(read)
     if entries:
         table(("no.", "when (UTC)", "who", "what", "to", "why", "more"), (_row(entry) for entry in entries))
     else:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 
 from suture.acting.context import CommandContext
-from suture.cli.acting import Most, Number, PerSecond, agree, at_desk, count, me, moment, out, table
+from suture.cli.acting import Most, Number, PerSecond, agree, count, me, moment, out, table, with_context
 from suture.cli.trouble import UserError
 from suture.commands import replaying
 from suture.commands.replaying import RATE, Forecast
@@ -61,7 +61,7 @@ def replay(
     )
     if selection == DeliverySelection():
         raise UserError("choose deliveries: by number, --interface, --code, --key, --state, or --since and --until")
-    forecasts = at_desk(lambda desk: replaying.forecast(desk, selection, most))
+    forecasts = with_context(lambda context: replaying.forecast(context, selection, most))
     if not forecasts:
         raise UserError("no delivery is chosen by that")
     show_forecasts(forecasts)
@@ -70,7 +70,7 @@ def replay(
         out.print("Nothing was changed." if dry_run else "Replaying these would change nothing; nothing was done.")
         return
     _agree(useful, rate, yes=yes)
-    left = at_desk(lambda desk: _replay(desk, forecasts, rate, reason))
+    left = with_context(lambda context: _replay(context, forecasts, rate, reason))
     _tell(left)
 
 
@@ -100,12 +100,12 @@ def _agree(number: int, rate: float, *, yes: bool) -> None:
     agree(f"Read {count(number, 'delivery', 'deliveries')} again, {rate:g} a second?", yes=yes)
 
 
-async def _replay(desk: CommandContext, forecasts: list[Forecast], rate: float, reason: str) -> list[KnownDelivery]:
+async def _replay(context: CommandContext, forecasts: list[Forecast], rate: float, reason: str) -> list[KnownDelivery]:
     """Replay and wait until it is done, within reason."""
-    ids = await replaying.replay(desk, me(reason), forecasts, rate)
+    ids = await replaying.replay(context, me(reason), forecasts, rate)
     deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS + len(ids) / rate
     while True:
-        now = await replaying.outcome(desk, ids)
+        now = await replaying.outcome(context, ids)
         if all(one.state != "received" for one in now) or asyncio.get_running_loop().time() > deadline:
             return now
         await asyncio.sleep(0.25)

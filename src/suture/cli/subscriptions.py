@@ -5,7 +5,7 @@ from uuid import UUID
 from cyclopts import App
 from rich.markup import escape
 
-from suture.cli.acting import Most, at_desk, me, out, table
+from suture.cli.acting import Most, me, out, table, with_context
 from suture.cli.trouble import UserError
 from suture.commands import subscriptions
 
@@ -22,7 +22,7 @@ def _id(told: str) -> UUID:
 @app.command(name="list")
 def list_() -> None:
     """List subscriptions."""
-    found = at_desk(subscriptions.listed)
+    found = with_context(subscriptions.listed)
     if not found:
         out.print("Nobody subscribed.")
         return
@@ -42,7 +42,7 @@ def deliveries(subscription: str, *, state: str = "", most: Most = 50) -> None:
         state: Only those in this state: waiting, delivered, given_up.
         most: How many at most.
     """
-    found = at_desk(lambda desk: subscriptions.deliveries(desk, _id(subscription), state, most))
+    found = with_context(lambda context: subscriptions.deliveries(context, _id(subscription), state, most))
     if not found:
         out.print("There is none.")
         return
@@ -62,7 +62,7 @@ def redeliver(subscription: str, event: str, *, reason: str = "") -> None:
         event: The event's id, as `deliveries` lists it.
         reason: Why; it stands in the audit trail.
     """
-    at_desk(lambda desk: subscriptions.redeliver(desk, me(reason), _id(subscription), _id(event)))
+    with_context(lambda context: subscriptions.redeliver(context, me(reason), _id(subscription), _id(event)))
     out.print("It is delivered again.")
 
 
@@ -90,6 +90,6 @@ def disable(subscription: str, *, reason: str) -> None:
 
 def _switch(subscription: str, reason: str, *, enabled: bool) -> None:
     number = _id(subscription)
-    at_desk(lambda desk: subscriptions.one(desk, number))
-    at_desk(lambda desk: subscriptions.switch(desk, me(reason), number, enabled=enabled))
+    with_context(lambda context: subscriptions.one(context, number))
+    with_context(lambda context: subscriptions.switch(context, me(reason), number, enabled=enabled))
     out.print(f"Subscription {number} is {'enabled' if enabled else 'disabled'}.")

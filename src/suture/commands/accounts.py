@@ -54,7 +54,7 @@ class ListedPerson(msgspec.Struct, frozen=True):
 
 
 async def add(
-    desk: CommandContext,
+    context: CommandContext,
     actor: Actor,
     name: str,
     *,
@@ -68,8 +68,8 @@ async def add(
     if not _NAME.fullmatch(name):
         raise NotPossible("a name has 2 to 40 small letters, digits, dots, dashes or underscores, a letter first")
     known = _known(roles)
-    async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk, "person.add", _subject(name), {"roles": known})
+    async with context.database.transaction() as connection:
+        now = await actor.sign(connection, context, "person.add", _subject(name), {"roles": known})
         made = await people.add(
             connection,
             name,
@@ -87,30 +87,32 @@ async def add(
         return await _invite(connection, name, now)
 
 
-async def set_roles(desk: CommandContext, actor: Actor, name: str, roles: Sequence[str]) -> None:
+async def set_roles(context: CommandContext, actor: Actor, name: str, roles: Sequence[str]) -> None:
     """Say anew what a person may do; it holds from their next click on."""
     known = _known(roles)
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         before = await _one(connection, name)
-        await actor.sign(connection, desk, "person.roles", _subject(name), {"from": sorted(before.roles), "to": known})
+        await actor.sign(
+            connection, context, "person.roles", _subject(name), {"from": sorted(before.roles), "to": known}
+        )
         await people.set_roles(connection, name, known)
 
 
-async def set_email(desk: CommandContext, actor: Actor, name: str, address: str) -> None:
+async def set_email(context: CommandContext, actor: Actor, name: str, address: str) -> None:
     """Say anew where a person is written to (empty: nowhere). An identity provider's word on it comes after."""
     if address and not _ADDRESS.fullmatch(address):
         raise NotPossible("that is no e-mail address: one has a name, @ and a domain, in ASCII and without spaces")
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         await _one(connection, name)
-        await actor.sign(connection, desk, "person.email", _subject(name))
+        await actor.sign(connection, context, "person.email", _subject(name))
         await people.set_email(connection, name, address)
 
 
-async def invite(desk: CommandContext, actor: Actor, name: str) -> str:
+async def invite(context: CommandContext, actor: Actor, name: str) -> str:
     """Another invitation, for who lost password or second factor: both are void, and every session ends. Answers it."""
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         await _one(connection, name)
-        now = await actor.sign(connection, desk, "person.invite", _subject(name))
+        now = await actor.sign(connection, context, "person.invite", _subject(name))
         await people.set_password(connection, name, None)
         await people.set_factor(connection, name, None, on=False)
         await people.end_all(connection, name)
@@ -118,107 +120,107 @@ async def invite(desk: CommandContext, actor: Actor, name: str) -> str:
         return await _invite(connection, name, now)
 
 
-async def disable(desk: CommandContext, actor: Actor, name: str) -> None:
+async def disable(context: CommandContext, actor: Actor, name: str) -> None:
     """End what a person may, at once: their sessions too. What they did stays theirs."""
-    async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk, "person.disable", _subject(name))
+    async with context.database.transaction() as connection:
+        now = await actor.sign(connection, context, "person.disable", _subject(name))
         if not await people.disable(connection, name, now):
             raise NotPossible(f"there is no person {name} who may sign in; `suture people list` shows all")
         await people.end_all(connection, name)
         await people.uninvite(connection, name)
 
 
-async def enable(desk: CommandContext, actor: Actor, name: str) -> None:
-    async with desk.database.transaction() as connection:
-        await actor.sign(connection, desk, "person.enable", _subject(name))
+async def enable(context: CommandContext, actor: Actor, name: str) -> None:
+    async with context.database.transaction() as connection:
+        await actor.sign(connection, context, "person.enable", _subject(name))
         if not await people.disable(connection, name, None):
             raise NotPossible(f"there is no person {name} who is disabled; `suture people list` shows all")
 
 
-async def listed(desk: CommandContext, actor: Actor) -> list[ListedPerson]:
-    actor.check(desk, "people.read")
-    async with desk.database.connection() as connection:
-        seen = {one.person: one for one in await people.sessions(connection, desk.clock.now())}
+async def listed(context: CommandContext, actor: Actor) -> list[ListedPerson]:
+    actor.check(context, "people.read")
+    async with context.database.connection() as connection:
+        seen = {one.person: one for one in await people.sessions(connection, context.clock.now())}
         return [ListedPerson(one, seen.get(one.name)) for one in await people.listed(connection)]
 
 
-async def are_any(desk: CommandContext) -> bool:
+async def are_any(context: CommandContext) -> bool:
     """Whether anybody has an account."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         return await people.are_any(connection)
 
 
-async def invited(desk: CommandContext, token: str) -> str | None:
+async def invited(context: CommandContext, token: str) -> str | None:
     """Whom an invitation is for; None where it ran out, or was used."""
-    async with desk.database.connection() as connection:
-        return await people.invited(connection, digest(token), desk.clock.now())
+    async with context.database.connection() as connection:
+        return await people.invited(connection, digest(token), context.clock.now())
 
 
-async def accept(desk: CommandContext, token: str, password: str, address: str = "") -> str:
+async def accept(context: CommandContext, token: str, password: str, address: str = "") -> str:
     """Choose a password by an invitation, and sign in; answers the session. Of any number at once one gets in."""
-    name = await invited(desk, token)
-    hashed = await _hashed(desk, password, name or "")
-    async with desk.database.transaction() as connection:
-        name = await people.take_invitation(connection, digest(token), desk.clock.now())
+    name = await invited(context, token)
+    hashed = await _hashed(context, password, name or "")
+    async with context.database.transaction() as connection:
+        name = await people.take_invitation(connection, digest(token), context.clock.now())
         if name is None:
             raise NotPossible("this invitation ran out or was used: ask an administrator for another")
         await people.uninvite(connection, name)
         await people.set_password(connection, name, hashed)
-        await was_right(desk, connection, name, address)
-        await _note(desk, connection, name, "person.password")
-        return await _begin(desk, connection, name, "password")
+        await was_right(context, connection, name, address)
+        await _note(context, connection, name, "person.password")
+        return await _begin(context, connection, name, "password")
 
 
-async def sign_in(desk: CommandContext, name: str, password: str, address: str = "") -> str:
+async def sign_in(context: CommandContext, name: str, password: str, address: str = "") -> str:
     """Sign in by password from an address; answers the session, a secret of the browser. Raises `SignInRefused`,
     `Locked`, and `CodeWanted` where the second factor's code is still to be given (`give_code`)."""
-    await take_try(desk, name, address)
-    async with desk.database.connection() as connection:
+    await take_try(context, name, address)
+    async with context.database.connection() as connection:
         person = await people.one(connection, name)
     right = await asyncio.to_thread(passwords.verify, password, person.password if person else None)
     if person is None or not right or person.disabled_at is not None:
         raise SignInRefused("name or password is wrong")
     if person.totp_on:
         raise CodeWanted("the code from your authenticator app, please")
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         if passwords.is_outdated(person.password or ""):
             await people.set_password(connection, name, await asyncio.to_thread(passwords.hashed, password))
-        await was_right(desk, connection, name, address)
-        return await _begin(desk, connection, name, "password")
+        await was_right(context, connection, name, address)
+        return await _begin(context, connection, name, "password")
 
 
-async def give_code(desk: CommandContext, name: str, code: str, address: str = "") -> str:
+async def give_code(context: CommandContext, name: str, code: str, address: str = "") -> str:
     """The second step of a sign-in whose password was right just now; answers the session. Raises `SignInRefused` and
     `Locked`: codes are counted as passwords are."""
-    await take_try(desk, name, address)
-    async with desk.database.transaction() as connection:
+    await take_try(context, name, address)
+    async with context.database.transaction() as connection:
         person = await people.one(connection, name)
         usable = person is not None and person.totp_on and person.disabled_at is None
-        if person is not None and usable and await _uses(desk, connection, person, code):
-            await was_right(desk, connection, name, address)
-            return await _begin(desk, connection, name, "password")
+        if person is not None and usable and await _uses(context, connection, person, code):
+            await was_right(context, connection, name, address)
+            return await _begin(context, connection, name, "password")
     raise SignInRefused("this code is wrong, or was used before: wait for the next")
 
 
-async def sign_in_by_provider(desk: CommandContext, issuer: str, identity: Identity) -> str:
+async def sign_in_by_provider(context: CommandContext, issuer: str, identity: Identity) -> str:
     """Sign in whom an identity provider vouches for; answers the session. Who comes for the first time with a role is
     added. The roles are the provider's: where it tells none that there is, the person has none any more, and every
     session of theirs ends."""
     key = f"{issuer}|{identity.subject}"
     roles = [role for role in identity.roles if role in OF_PEOPLE]
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         person = await people.of_provider(connection, key)
         if person is None:
-            person = await _first_time(desk, connection, key, identity, roles)
+            person = await _first_time(context, connection, key, identity, roles)
         elif sorted(person.roles) != sorted(roles):
             change = {"from": sorted(person.roles), "to": sorted(roles), "by": "identity provider"}
-            await _note(desk, connection, person.name, "person.roles", change)
+            await _note(context, connection, person.name, "person.roles", change)
         await people.told(connection, person.name, full_name=identity.full_name, email=identity.email, roles=roles)
         if not roles:
             await people.end_all(connection, person.name)
         session = None
         if roles and person.disabled_at is None:
-            session = await _begin(desk, connection, person.name, "provider")
+            session = await _begin(context, connection, person.name, "provider")
     if person.disabled_at is not None:
         raise SignInRefused("this account is disabled: ask an administrator")
     if session is None:
@@ -226,97 +228,99 @@ async def sign_in_by_provider(desk: CommandContext, issuer: str, identity: Ident
     return session
 
 
-async def visitor(desk: CommandContext, token: str) -> Visitor | None:
+async def visitor(context: CommandContext, token: str) -> Visitor | None:
     """Whose session this is; None where it ended."""
-    now, key = desk.clock.now(), digest(token)
-    async with desk.database.connection() as connection:
+    now, key = context.clock.now(), digest(token)
+    async with context.database.connection() as connection:
         found = await people.session(connection, key, now, now - IDLE_LASTS)
         if found is not None and now - found.seen_at > _SEEN_EVERY:
             await people.seen(connection, key, now)
     return None if found is None else _visitor(found)
 
 
-async def tell(desk: CommandContext, token: str, words: str) -> None:
+async def tell(context: CommandContext, token: str, words: str) -> None:
     """Keep what is to be said on the next page that a session asks for; empty: it was said."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         await people.notice(connection, digest(token), words)
 
 
-async def sign_out(desk: CommandContext, token: str) -> None:
-    async with desk.database.connection() as connection:
+async def sign_out(context: CommandContext, token: str) -> None:
+    async with context.database.connection() as connection:
         await people.end(connection, digest(token))
 
 
-async def change_password(desk: CommandContext, name: str, old: str, new: str, *, keep: str, address: str = "") -> None:
+async def change_password(
+    context: CommandContext, name: str, old: str, new: str, *, keep: str, address: str = ""
+) -> None:
     """Change one's own password; every other session ends, `keep` is this one."""
-    await _check_present(desk, name, old, address, "the present password is wrong")
-    hashed = await _hashed(desk, new, name)
-    async with desk.database.transaction() as connection:
-        await was_right(desk, connection, name, address)
+    await _check_present(context, name, old, address, "the present password is wrong")
+    hashed = await _hashed(context, new, name)
+    async with context.database.transaction() as connection:
+        await was_right(context, connection, name, address)
         await people.set_password(connection, name, hashed)
         await people.end_all(connection, name, digest(keep))
-        await _note(desk, connection, name, "person.password")
+        await _note(context, connection, name, "person.password")
 
 
-async def begin_factor(desk: CommandContext, name: str) -> str:
+async def begin_factor(context: CommandContext, name: str) -> str:
     """A secret for a second factor, to be confirmed by a code; answers it in base 32."""
     secret = totp.new_secret()
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         if (await _one(connection, name)).totp_on:
             raise NotPossible("there is a second factor already: end it first")
-        await people.set_factor(connection, name, desk.vault.keep(secret.encode(), _binding(name)), on=False)
+        await people.set_factor(connection, name, context.vault.keep(secret.encode(), _binding(name)), on=False)
     return secret
 
 
-async def confirm_factor(desk: CommandContext, name: str, code: str, address: str = "") -> None:
+async def confirm_factor(context: CommandContext, name: str, code: str, address: str = "") -> None:
     """From now on a code is asked for at each sign-in."""
-    await take_try(desk, name, address)
-    async with desk.database.transaction() as connection:
+    await take_try(context, name, address)
+    async with context.database.transaction() as connection:
         person = await _one(connection, name)
-        if person.totp is None or not await _uses(desk, connection, person, code):
+        if person.totp is None or not await _uses(context, connection, person, code):
             raise NotPossible("this code is wrong: scan the picture again, and mind that the device's clock is right")
         await people.set_factor(connection, name, person.totp, on=True)
-        await was_right(desk, connection, name, address)
-        await _note(desk, connection, name, "person.factor")
+        await was_right(context, connection, name, address)
+        await _note(context, connection, name, "person.factor")
 
 
-async def end_factor(desk: CommandContext, name: str, password: str, address: str = "") -> None:
-    await _check_present(desk, name, password, address, "the password is wrong")
-    async with desk.database.transaction() as connection:
-        await was_right(desk, connection, name, address)
+async def end_factor(context: CommandContext, name: str, password: str, address: str = "") -> None:
+    await _check_present(context, name, password, address, "the password is wrong")
+    async with context.database.transaction() as connection:
+        await was_right(context, connection, name, address)
         await people.set_factor(connection, name, None, on=False)
-        await _note(desk, connection, name, "person.factor_ended")
+        await _note(context, connection, name, "person.factor_ended")
 
 
-async def _check_present(desk: CommandContext, name: str, password: str, address: str, wrong: str) -> None:
+async def _check_present(context: CommandContext, name: str, password: str, address: str, wrong: str) -> None:
     """Somebody who is signed in knows their password: a session that was left open must not serve to guess it."""
-    await take_try(desk, name, address)
-    async with desk.database.connection() as connection:
+    await take_try(context, name, address)
+    async with context.database.connection() as connection:
         person = await _one(connection, name)
     if not await asyncio.to_thread(passwords.verify, password, person.password):
         raise NotPossible(wrong)
 
 
-async def me(desk: CommandContext, name: str) -> Person:
-    async with desk.database.connection() as connection:
+async def me(context: CommandContext, name: str) -> Person:
+    async with context.database.connection() as connection:
         return await _one(connection, name)
 
 
-async def names(desk: CommandContext) -> list[str]:
+async def names(context: CommandContext) -> list[str]:
     """Everybody to whom something can be assigned."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         return [one.name for one in await people.listed(connection) if one.disabled_at is None]
 
 
-async def holders(desk: CommandContext) -> dict[str, list[str]]:
+async def holders(context: CommandContext) -> dict[str, list[str]]:
     """Who may sign in, by role."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         known = [one for one in await people.listed(connection) if one.disabled_at is None]
     return {role: [one.name for one in known if role in one.roles] for role in OF_PEOPLE}
 
 
 async def _first_time(
-    desk: CommandContext, connection: Connection, key: str, identity: Identity, roles: list[str]
+    context: CommandContext, connection: Connection, key: str, identity: Identity, roles: list[str]
 ) -> Person:
     name = re.sub(r"[^a-z0-9._-]", "-", identity.name.partition("@")[0].lower()).strip("-._")[:40]
     if not roles:
@@ -330,25 +334,25 @@ async def _first_time(
         email=identity.email,
         roles=roles,
         provider=key,
-        at=desk.clock.now(),
+        at=context.clock.now(),
         by="identity provider",
     )
     if not made:
         raise SignInRefused("somebody else is called so here: ask an administrator to link your account")
-    await _note(desk, connection, name, "person.add", {"roles": roles, "by": "identity provider"})
+    await _note(context, connection, name, "person.add", {"roles": roles, "by": "identity provider"})
     return await _one(connection, name)
 
 
-async def _begin(desk: CommandContext, connection: Connection, name: str, way: str) -> str:
-    token, now = new_secret(), desk.clock.now()
+async def _begin(context: CommandContext, connection: Connection, name: str, way: str) -> str:
+    token, now = new_secret(), context.clock.now()
     await people.begin(connection, name, digest(token), way, at=now, expires=now + SESSION_LASTS)
-    await _note(desk, connection, name, "session.begin", {"way": way})
+    await _note(context, connection, name, "session.begin", {"way": way})
     return token
 
 
-async def _uses(desk: CommandContext, connection: Connection, person: Person, code: str) -> bool:
-    secret = desk.vault.kept(person.totp or b"", _binding(person.name)).decode()
-    step = totp.step_of(secret, code.replace(" ", ""), desk.clock.now())
+async def _uses(context: CommandContext, connection: Connection, person: Person, code: str) -> bool:
+    secret = context.vault.kept(person.totp or b"", _binding(person.name)).decode()
+    step = totp.step_of(secret, code.replace(" ", ""), context.clock.now())
     return step is not None and await people.use_step(connection, person.name, step)
 
 
@@ -358,8 +362,8 @@ async def _invite(connection: Connection, name: str, now: datetime) -> str:
     return token
 
 
-async def _hashed(desk: CommandContext, password: str, name: str) -> str:
-    organisation = desk.catalogue.organisation
+async def _hashed(context: CommandContext, password: str, name: str) -> str:
+    organisation = context.catalogue.organisation
     try:
         passwords.check(password, name, organisation.name, organisation.id)
     except WeakPassword as error:
@@ -367,10 +371,10 @@ async def _hashed(desk: CommandContext, password: str, name: str) -> str:
     return await asyncio.to_thread(passwords.hashed, password)
 
 
-async def _note(desk: CommandContext, connection: Connection, name: str, action: str, detail: object = None) -> None:
+async def _note(context: CommandContext, connection: Connection, name: str, action: str, detail: object = None) -> None:
     """What people do to their own account: no role is needed for it."""
-    await desk.trail.record(
-        connection, at=desk.clock.now(), actor=name, action=action, subject=_subject(name), detail=detail
+    await context.trail.record(
+        connection, at=context.clock.now(), actor=name, action=action, subject=_subject(name), detail=detail
     )
 
 

@@ -13,25 +13,25 @@ from suture.store.approvals import Approval
 from suture.views.subjects import Subject, subjects
 
 
-async def perform(bench: RepairContext, actor: Actor, name: str, arguments: msgspec.Struct) -> Done:
+async def perform(context: RepairContext, actor: Actor, name: str, arguments: msgspec.Struct) -> Done:
     """Do a command, or keep it for a second person where the catalogue wants one."""
     try:
-        return await table.perform(bench, actor, name, arguments)
+        return await table.perform(context, actor, name, arguments)
     except NeedsApproval as error:
-        number = await ask(bench.desk, actor, name, arguments)
+        number = await ask(context, actor, name, arguments)
         return Done(f"{error.act} needs a second person: it waits as no. {number} until another approves it")
 
 
-async def ask(desk: CommandContext, actor: Actor, name: str, arguments: msgspec.Struct) -> int:
+async def ask(context: CommandContext, actor: Actor, name: str, arguments: msgspec.Struct) -> int:
     """Keep what somebody asks for, who may do it but for the second person; answers its number."""
     if not actor.reason:
         raise NotPossible("say why: who approves it must know")
-    await desk.vault.check()  # before the trail is locked: the first look at a key writes to it, too
-    async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk, "approval.ask", f"Command/{name}")
+    await context.vault.check()  # before the trail is locked: the first look at a key writes to it, too
+    async with context.database.transaction() as connection:
+        now = await actor.sign(connection, context, "approval.ask", f"Command/{name}")
         return await approvals.ask(
             connection,
-            desk.vault,
+            context.vault,
             command=name,
             subject=table.subject_of(arguments),
             reason=actor.reason,
@@ -41,56 +41,55 @@ async def ask(desk: CommandContext, actor: Actor, name: str, arguments: msgspec.
         )
 
 
-async def listed(desk: CommandContext, state: str = "") -> list[Approval]:
+async def listed(context: CommandContext, state: str = "") -> list[Approval]:
     """What waits for a second person, or was decided; the newest first."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         return await approvals.newest(connection, state)
 
 
-async def about(desk: CommandContext, approval: Approval) -> list[Subject]:
+async def about(context: CommandContext, approval: Approval) -> list[Subject]:
     """What an approval is about, as it stands now."""
-    told = await approvals.arguments(desk.vault, approval)
+    told = await approvals.arguments(context.vault, approval)
     arguments = msgspec.json.decode(told, type=table.COMMANDS[approval.command].takes)
-    return await subjects(desk, approval.command, arguments)
+    return await subjects(context, approval.command, arguments)
 
 
-async def approve(bench: RepairContext, actor: Actor, number: int) -> Done:
+async def approve(context: RepairContext, actor: Actor, number: int) -> Done:
     """Stand for what another asked for; it is done at once. Raises `NotPossible` for who asked, for an account in
     their hands (`hands`), and for who might not do it themselves."""
-    desk = bench.desk
-    actor.check(desk, "approval.approve")
-    found = await _open(desk, number)
+    actor.check(context, "approval.approve")
+    found = await _open(context, number)
     if found.asked_by == actor.name:
         raise NotPossible("who asks for something can't approve it: another person must")
-    asker = await _asker(desk, found, actor)
+    asker = await _asker(context, found, actor)
     arguments = msgspec.json.decode(
-        await approvals.arguments(desk.vault, found), type=table.COMMANDS[found.command].takes
+        await approvals.arguments(context.vault, found), type=table.COMMANDS[found.command].takes
     )
     for act in table.COMMANDS[found.command].acts:
-        msgspec.structs.replace(actor, approved_by=asker.name).check(desk, act)
-    async with desk.database.transaction() as connection:
+        msgspec.structs.replace(actor, approved_by=asker.name).check(context, act)
+    async with context.database.transaction() as connection:
         await hands.apart(connection, found.asked_by, actor.name)
-        now = await actor.sign(connection, desk, "approval.approve", f"Approval/{number}")
+        now = await actor.sign(connection, context, "approval.approve", f"Approval/{number}")
         if not await approvals.decide(connection, number, "approved", actor.name, now):
             raise NotPossible(f"no. {number} was decided meanwhile")
-    return await _do(bench, asker, found, arguments)
+    return await _do(context, asker, found, arguments)
 
 
-async def refuse(desk: CommandContext, actor: Actor, number: int) -> None:
+async def refuse(context: CommandContext, actor: Actor, number: int) -> None:
     """Turn down what another asked for (or one's own: it is withdrawn), with a reason."""
     if not actor.reason:
         raise NotPossible("say why: who asked for it must know")
-    await _open(desk, number)
-    async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk, "approval.refuse", f"Approval/{number}")
+    await _open(context, number)
+    async with context.database.transaction() as connection:
+        now = await actor.sign(connection, context, "approval.refuse", f"Approval/{number}")
         if not await approvals.decide(connection, number, "refused", actor.name, now):
             raise NotPossible(f"no. {number} was decided meanwhile")
         await approvals.tell_outcome(connection, number, "refused", actor.reason)
 
 
-async def _do(bench: RepairContext, asker: Actor, found: Approval, arguments: msgspec.Struct) -> Done:
+async def _do(context: RepairContext, asker: Actor, found: Approval, arguments: msgspec.Struct) -> Done:
     try:
-        done = await table.perform(bench, asker, found.command, arguments)
+        done = await table.perform(context, asker, found.command, arguments)
         state = "approved"
     except NotPossible as error:
         done, state = Done(f"it could not be done any more: {error}"), "failed"
@@ -99,22 +98,22 @@ async def _do(bench: RepairContext, asker: Actor, found: Approval, arguments: ms
             Done(f"it was approved and did not succeed: {failure.message}. {failure.remedy}".strip()),
             "failed",
         )
-    async with bench.desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         await approvals.tell_outcome(connection, found.number, state, done.words)
     return done
 
 
-async def _asker(desk: CommandContext, found: Approval, approver: Actor) -> Actor:
+async def _asker(context: CommandContext, found: Approval, approver: Actor) -> Actor:
     """Who asked (signed in, or `ask` had refused it), with the roles that they have now."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         person = await people.one(connection, found.asked_by)
     if person is None or person.disabled_at is not None:
         raise NotPossible(f"{found.asked_by}, who asked for it, may not sign in any more")
     return Actor(person.name, found.reason, tuple(person.roles), approved_by=approver.name, signed_in=True)
 
 
-async def _open(desk: CommandContext, number: int) -> Approval:
-    async with desk.database.connection() as connection:
+async def _open(context: CommandContext, number: int) -> Approval:
+    async with context.database.connection() as connection:
         found = await approvals.one(connection, number)
     if found is None or found.state != "asked":
         raise NotPossible(f"there is no no. {number} that waits for a second person")

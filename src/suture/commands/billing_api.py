@@ -27,27 +27,27 @@ class NotBillable(NotPossible):
         self.problems = tuple(problems)
 
 
-async def bill(desk: CommandContext, actor: Actor, visit: Visit) -> bool:
+async def bill(context: CommandContext, actor: Actor, visit: Visit) -> bool:
     """Have a completed visit billed, as if its scheduling system had told; answers whether it is new. Raises
     `NotBillable` where it names what is not known, or was told by another with other content."""
-    problems = await _problems(desk, visit)
+    problems = await _problems(context, visit)
     if problems:
         raise NotBillable(problems)
-    event = _event(desk, actor, visit)
-    async with desk.database.transaction() as connection:
+    event = _event(context, actor, visit)
+    async with context.database.transaction() as connection:
         before = (await appointments.lock(connection, [event.subject]))[event.subject]
         if before.sequence >= 0:
             told = (await events.latest_of_type(connection, _COMPLETED, [visit.appointment])).get(visit.appointment)
             if not isinstance(told, AppointmentCompleted) or as_told(told.visit) != as_told(visit):
                 raise NotBillable([("/appointment", "this appointment is known, with other content")])
             return False
-        await actor.sign(connection, desk, "visit.bill", event.subject)
+        await actor.sign(connection, context, "visit.bill", event.subject)
         await appointments.advance(connection, {event.subject: State(AppointmentStatus.FULFILLED, _FIRST)})
-        await desk.recorder.record(connection, [event])
+        await context.recorder.record(connection, [event])
     return True
 
 
-async def _problems(desk: CommandContext, visit: Visit) -> list[tuple[str, str]]:
+async def _problems(context: CommandContext, visit: Visit) -> list[tuple[str, str]]:
     """Where a visit names what can't be billed, as JSON pointers."""
     asked: list[tuple[str, Kind, str]] = [
         ("/patient", "patient", visit.patient.rpartition("/")[2]),
@@ -57,32 +57,32 @@ async def _problems(desk: CommandContext, visit: Visit) -> list[tuple[str, str]]
     ]
     if visit.payer is not None:
         asked.append(("/payer", "payer", visit.payer.rpartition("/")[2]))
-    verdicts = await validate(desk, [(kind, name) for _, kind, name in asked])
+    verdicts = await validate(context, [(kind, name) for _, kind, name in asked])
     problems = [
         (where, verdict.reason) for (where, _, _), verdict in zip(asked, verdicts, strict=True) if not verdict.usable
     ]
-    currency = desk.catalogue.organisation.currency
+    currency = context.catalogue.organisation.currency
     prices = ((f"/lines/{n}/unit_price", line.unit_price) for n, line in enumerate(visit.lines))
     problems += [(at, f"it {why}") for at, price in prices if price is not None and (why := unusable(price, currency))]
     if visit.ended_at < visit.started_at:
         problems.append(("/ended_at", "it is before the start"))
-    if visit.ended_at > desk.clock.now():
+    if visit.ended_at > context.clock.now():
         problems.append(("/ended_at", "it is yet to come"))
     return problems
 
 
-def _event(desk: CommandContext, actor: Actor, visit: Visit) -> Event:
-    now, subject = desk.clock.now(), f"Appointment/{visit.appointment}"
+def _event(context: CommandContext, actor: Actor, visit: Visit) -> Event:
+    now, subject = context.clock.now(), f"Appointment/{visit.appointment}"
     return Event(
         id=fact_id("api", _COMPLETED, subject),
         type=_COMPLETED,
         source=f"suture/api/{actor.name}",
         subject=subject,
-        organisation=desk.catalogue.organisation.id,
+        organisation=context.catalogue.organisation.id,
         facility=visit.facility,
         occurred_at=now,
         recorded_at=now,
         correlation_id=visit.appointment,
         sequence=_FIRST,
-        data=msgspec.Raw(msgspec.json.encode(AppointmentCompleted(visit=Days(desk.catalogue).dated(visit)))),
+        data=msgspec.Raw(msgspec.json.encode(AppointmentCompleted(visit=Days(context.catalogue).dated(visit)))),
     )

@@ -24,7 +24,7 @@ PER_MINUTE = 600
 
 
 async def add(
-    desk: CommandContext,
+    context: CommandContext,
     actor: Actor,
     name: str,
     *,
@@ -35,53 +35,53 @@ async def add(
 ) -> str:
     """A new client; answers its first key, which is shown this once."""
     _check(scopes)
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         detail = {"scopes": sorted(scopes), "per_minute": per_minute}
-        now = await actor.sign(connection, desk, "client.add", _subject(name), detail)
+        now = await actor.sign(connection, context, "client.add", _subject(name), detail)
         made = await clients.add(
             connection, name, purpose=purpose, scopes=sorted(set(scopes)), per_minute=per_minute, at=now, by=actor.name
         )
         if not made:
             raise NotPossible(f"there is a client {name} already; `suture clients list` shows all")
-        return await _new_key(desk, actor, name, days, connection)
+        return await _new_key(context, actor, name, days, connection)
 
 
-async def add_key(desk: CommandContext, actor: Actor, name: str, days: int | None) -> str:
+async def add_key(context: CommandContext, actor: Actor, name: str, days: int | None) -> str:
     """Another key of a client, valid beside the others: the way to rotate them."""
-    async with desk.database.transaction() as connection:
-        return await _new_key(desk, actor, name, days, connection)
+    async with context.database.transaction() as connection:
+        return await _new_key(context, actor, name, days, connection)
 
 
-async def _new_key(desk: CommandContext, actor: Actor, name: str, days: int | None, connection: Connection) -> str:
+async def _new_key(context: CommandContext, actor: Actor, name: str, days: int | None, connection: Connection) -> str:
     token, prefix = new_token()
-    now = await actor.sign(connection, desk, "client.key", _subject(name), {"key": prefix})
+    now = await actor.sign(connection, context, "client.key", _subject(name), {"key": prefix})
     expires = None if days is None else now + timedelta(days=days)
     if not await clients.add_key(connection, name, prefix=prefix, digest=digest(token), at=now, expires=expires):
         raise NotPossible(f"there is no client {name}, or it was revoked; `suture clients list` shows all")
     return token
 
 
-async def rescope(desk: CommandContext, actor: Actor, name: str, scopes: Sequence[str], per_minute: int) -> None:
+async def rescope(context: CommandContext, actor: Actor, name: str, scopes: Sequence[str], per_minute: int) -> None:
     _check(scopes)
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         detail = {"scopes": sorted(scopes), "per_minute": per_minute}
-        await actor.sign(connection, desk, "client.scopes", _subject(name), detail)
+        await actor.sign(connection, context, "client.scopes", _subject(name), detail)
         if not await clients.rescope(connection, name, sorted(set(scopes)), per_minute):
             raise NotPossible(f"there is no client {name}; `suture clients list` shows all")
 
 
-async def revoke(desk: CommandContext, actor: Actor, name: str, key: str = "") -> None:
+async def revoke(context: CommandContext, actor: Actor, name: str, key: str = "") -> None:
     """End a client, or one of its keys by prefix, at once."""
-    async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk, "client.revoke", _subject(name), {"key": key} if key else None)
+    async with context.database.transaction() as connection:
+        now = await actor.sign(connection, context, "client.revoke", _subject(name), {"key": key} if key else None)
         ended = await (clients.revoke_key(connection, name, key, now) if key else clients.revoke(connection, name, now))
         if not ended:
             what = f"{name} has no key {key}" if key else f"there is no client {name}"
             raise NotPossible(f"{what} that is in use; `suture clients list` shows all")
 
 
-async def listed(desk: CommandContext) -> tuple[list[Client], list[Key]]:
-    async with desk.database.connection() as connection:
+async def listed(context: CommandContext) -> tuple[list[Client], list[Key]]:
+    async with context.database.connection() as connection:
         return await clients.listed(connection), await clients.keys(connection)
 
 

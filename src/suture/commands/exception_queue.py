@@ -37,11 +37,13 @@ class Retried(msgspec.Struct, frozen=True, kw_only=True):
     refused: tuple[tuple[int, str], ...] = ()
 
 
-async def forecast_retry(desk: CommandContext, selection: ExceptionSelection) -> list[tuple[OpenException, str, bool]]:
+async def forecast_retry(
+    context: CommandContext, selection: ExceptionSelection
+) -> list[tuple[OpenException, str, bool]]:
     """What retrying a selection would come to, each with a word on it and whether it would do anything. Nothing is
     changed."""
-    chosen = await queue(desk.database, msgspec.structs.replace(selection, state="open"), most=MOST_ALIKE)
-    forecasts = {one.delivery.id: one for one in await _forecasts(desk, [e.delivery for e in chosen if e.delivery])}
+    chosen = await queue(context.database, msgspec.structs.replace(selection, state="open"), most=MOST_ALIKE)
+    forecasts = {one.delivery.id: one for one in await _forecasts(context, [e.delivery for e in chosen if e.delivery])}
     return [(one, *_expected(one, forecasts.get(one.delivery or 0))) for one in chosen]
 
 
@@ -55,16 +57,16 @@ def _expected(one: OpenException, forecast: Forecast | None) -> tuple[str, bool]
 
 
 async def retry(
-    desk: CommandContext, actor: Actor, selection: ExceptionSelection, rate: float = process_commands.RATE
+    context: CommandContext, actor: Actor, selection: ExceptionSelection, rate: float = process_commands.RATE
 ) -> Retried:
     """Have the processes of exceptions go on, and their deliveries read again, `rate` a second."""
-    actor.check(desk, "process.resume", "delivery.replay")
-    chosen = await queue(desk.database, msgspec.structs.replace(selection, state="open"), most=100_000)
+    actor.check(context, "process.resume", "delivery.replay")
+    chosen = await queue(context.database, msgspec.structs.replace(selection, state="open"), most=100_000)
     by_process = {one.process: one.number for one in chosen if one.process and one.delivery is None}
     by_delivery = {one.delivery: one.number for one in chosen if one.delivery is not None}
-    steered = await process_commands.resume(desk, actor, list(by_process), rate)
-    forecasts = await _forecasts(desk, by_delivery)
-    replayed = await replaying.replay(desk, actor, forecasts, rate) if by_delivery else []
+    steered = await process_commands.resume(context, actor, list(by_process), rate)
+    forecasts = await _forecasts(context, by_delivery)
+    replayed = await replaying.replay(context, actor, forecasts, rate) if by_delivery else []
     refused = [(by_process[key], _no_process(key, reason)) for key, reason in steered.refused]
     refused += [(by_delivery[one.delivery.id], _no_replay(one)) for one in forecasts if not one.is_of_use]
     refused += [
@@ -73,23 +75,23 @@ async def retry(
     return Retried(processes=steered.done, deliveries=tuple(replayed), refused=tuple(refused))
 
 
-async def assign(desk: CommandContext, actor: Actor, numbers: Sequence[int], person: str | None) -> list[int]:
+async def assign(context: CommandContext, actor: Actor, numbers: Sequence[int], person: str | None) -> list[int]:
     """Say who works on open exceptions; answers those that there are."""
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         found = await exceptions.assign(connection, numbers, person)
         for number in found:
-            await actor.sign(connection, desk, "exception.assign", f"Exception/{number}", {"to": person})
+            await actor.sign(connection, context, "exception.assign", f"Exception/{number}", {"to": person})
     return found
 
 
-async def discard(desk: CommandContext, actor: Actor, number: int, *, undo: bool | None = None) -> str:
+async def discard(context: CommandContext, actor: Actor, number: int, *, undo: bool | None = None) -> str:
     """Close an exception that nobody will act on; answers what became of its process.
 
     `undo` says whether what the process wrote is undone; it must be said where something was written.
     """
     if not actor.reason:
         raise NotPossible("say why: --reason; it stands in the audit trail")
-    told = await account(desk.database, number)
+    told = await account(context.database, number)
     process = told.process
     if told.exception.state != "open":
         raise NotPossible(f"exception {number} is {told.exception.state} already")
@@ -99,43 +101,45 @@ async def discard(desk: CommandContext, actor: Actor, number: int, *, undo: bool
         raise NotPossible(
             f"the undo of {process.key} is what is stuck: retry it, or --leave where it is settled by hand"
         )
-    actor.check(desk, "exception.discard", *(["process.compensate" if undo else "process.cancel"] if process else []))
+    actor.check(
+        context, "exception.discard", *(["process.compensate" if undo else "process.cancel"] if process else [])
+    )
     written = _written(process) if process is not None else set()
     if process is not None and written and undo is None:
         raise NotPossible(
             f"{process.key} has written {', '.join(sorted(written))}: say --undo to have that undone, or --leave where "
             "it was settled by hand"
         )
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         found = await exception_of(connection, number)
-        now = await actor.sign(connection, desk, "exception.discard", f"Exception/{number}", {"undo": undo})
+        now = await actor.sign(connection, context, "exception.discard", f"Exception/{number}", {"undo": undo})
         closed = await exceptions.discard(connection, [found.id], now, actor.name)
-        await desk.recorder.tell_closed(connection, closed, now)
+        await context.recorder.tell_closed(connection, closed, now)
         for one in closed:
-            await discrepancies.look_again(connection, desk, one, actor.name, now)
+            await discrepancies.look_again(connection, context, one, actor.name, now)
     if process is None or process.state in ("done", "compensated", "cancelled"):
         return "what it was about stays as it is"
     if undo:
-        steered = await process_commands.compensate(desk, actor, [process.key])
+        steered = await process_commands.compensate(context, actor, [process.key])
         return f"{process.key} is being undone" if steered.done else f"{process.key}: {steered.refused[0][1]}"
-    steered = await process_commands.cancel(desk, actor, [process.key])
+    steered = await process_commands.cancel(context, actor, [process.key])
     return f"{process.key} was ended where it stood" if steered.done else f"{process.key}: {steered.refused[0][1]}"
 
 
-async def correct_codes(desk: CommandContext, actor: Actor, number: int, rows: dict[str, str]) -> list[Forecast]:
+async def correct_codes(context: CommandContext, actor: Actor, number: int, rows: dict[str, str]) -> list[Forecast]:
     """Add rows to the code table that an exception's delivery fell through; answers what a replay would come to."""
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         found = await exception_of(connection, number)
         if found.code != UNMAPPED:
             raise NotPossible(f"exception {number} is {found.code}: no row of a code table would mend it")
-        await mapping.correct(connection, desk, actor, mapping.SERVICES, rows, about=f"Exception/{number}")
-    return await _forecasts(desk, [found.delivery] if found.delivery else [])
+        await mapping.correct(connection, context, actor, mapping.SERVICES, rows, about=f"Exception/{number}")
+    return await _forecasts(context, [found.delivery] if found.delivery else [])
 
 
-async def bill_patient(desk: CommandContext, actor: Actor, number: int) -> None:
+async def bill_patient(context: CommandContext, actor: Actor, number: int) -> None:
     """Have a visit that its payer refused billed to the patient. Its process then goes on once it is retried. Raises
     `NotPossible` where a charge was captured already, or the exception is another."""
-    detail = await account(desk.database, number)
+    detail = await account(context.database, number)
     process = detail.process
     if detail.exception.code != REFUSED_COVERAGE or process is None:
         raise NotPossible(f"exception {number} is not a refused coverage: the patient can't be billed instead")
@@ -143,70 +147,70 @@ async def bill_patient(desk: CommandContext, actor: Actor, number: int) -> None:
         raise NotPossible(f"{process.key} has written something for the payer already: undo it first")
     given = msgspec.json.decode(process.input, type=Visit)
     corrected = msgspec.json.encode(msgspec.structs.replace(given, payer=None)).decode()
-    async with desk.database.transaction() as connection:
-        await actor.sign(connection, desk, "visit.bill_patient", f"Exception/{number}", {"payer": given.payer})
+    async with context.database.transaction() as connection:
+        await actor.sign(connection, context, "visit.bill_patient", f"Exception/{number}", {"payer": given.payer})
         if not await PROCESSES.steer(connection, [(process.key, Correct(corrected))]):
             raise NotPossible(f"{process.key} is {process.state}, not stuck: it can't be given anything else now")
 
 
-async def preview_codes(desk: CommandContext, rows: Mapping[str, str]) -> list[Forecast]:
+async def preview_codes(context: CommandContext, rows: Mapping[str, str]) -> list[Forecast]:
     """What replaying would come to, of every open exception that fell through the code table, were these rows in it.
     Nothing is changed."""
-    mapping.check(desk.catalogue, mapping.SERVICES, rows)
-    async with desk.database.connection() as connection:
+    mapping.check(context.catalogue, mapping.SERVICES, rows)
+    async with context.database.connection() as connection:
         alike = await exceptions.select(connection, ExceptionSelection(code=UNMAPPED), MOST_ALIKE)
     concerned = [one.delivery for one in alike if one.delivery is not None and unmapped(one) in rows]
     if not concerned:
         return []
-    return await replaying.forecast(desk, DeliverySelection(ids=tuple(concerned)), rows=rows)
+    return await replaying.forecast(context, DeliverySelection(ids=tuple(concerned)), rows=rows)
 
 
-async def preview_payload(desk: CommandContext, actor: Actor, number: int, content: bytes) -> str:
+async def preview_payload(context: CommandContext, actor: Actor, number: int, content: bytes) -> str:
     """What a corrected payload would be understood as, in words; nothing is changed. Raises `NotPossible` where it
     would not be."""
-    actor.check(desk, "payload.read")
-    detail = await account(desk.database, number)
+    actor.check(context, "payload.read")
+    detail = await account(context.database, number)
     if detail.delivery is None:
-        _given(desk, detail, content)
+        _given(context, detail, content)
         return "The process would be given this, and go on from its first step once it is retried."
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         (original,) = await delivery_queue.sealed(connection, [detail.delivery.id], original=True)
-        told = _understood(await desk.corrected_catalogue(connection), desk, original, content)
+        told = _understood(await context.corrected_catalogue(connection), context, original, content)
     return f"It would be understood: {', '.join(told)}."
 
 
-async def comment(desk: CommandContext, actor: Actor, number: int) -> None:
+async def comment(context: CommandContext, actor: Actor, number: int) -> None:
     """Say something about an exception: the words are the act's reason, and stand with the others' acts."""
     if not actor.reason:
         raise NotPossible("there is nothing said")
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         await exception_of(connection, number)
-        await actor.sign(connection, desk, "exception.comment", f"Exception/{number}")
+        await actor.sign(connection, context, "exception.comment", f"Exception/{number}")
 
 
-async def correct_payload(desk: CommandContext, actor: Actor, number: int, content: bytes) -> list[Forecast]:
+async def correct_payload(context: CommandContext, actor: Actor, number: int, content: bytes) -> list[Forecast]:
     """Say what an exception's delivery should have said, or what its process should have been given.
 
     The original is kept. Answers what a replay of the delivery would come to. Raises `NotPossible` where the content
     is no better, or where the old one took effect already.
     """
-    detail = await account(desk.database, number)
+    detail = await account(context.database, number)
     if detail.delivery is None:
-        await _correct_input(desk, actor, detail, content)
+        await _correct_input(context, actor, detail, content)
         return []
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         (original,) = await delivery_queue.sealed(connection, [detail.delivery.id], original=True)
         if detail.delivery.state != "excepted":
             raise NotPossible(f"delivery {original.id} is {detail.delivery.state}: what it said can't be changed now")
-        _understood(await desk.corrected_catalogue(connection), desk, original, content)
-        now = await actor.sign(connection, desk, "payload.correct", f"Exception/{number}")
+        _understood(await context.corrected_catalogue(connection), context, original, content)
+        now = await actor.sign(connection, context, "payload.correct", f"Exception/{number}")
         await corrections.add_payload(
-            connection, desk.vault, original, content, actor=actor.name, reason=actor.reason, at=now
+            connection, context.vault, original, content, actor=actor.name, reason=actor.reason, at=now
         )
-    return await _forecasts(desk, [detail.delivery.id])
+    return await _forecasts(context, [detail.delivery.id])
 
 
-async def _correct_input(desk: CommandContext, actor: Actor, detail: ExceptionAccount, content: bytes) -> None:
+async def _correct_input(context: CommandContext, actor: Actor, detail: ExceptionAccount, content: bytes) -> None:
     process = detail.process
     if process is None:
         raise NotPossible(f"exception {detail.exception.number} has neither a delivery nor a process behind it")
@@ -215,15 +219,15 @@ async def _correct_input(desk: CommandContext, actor: Actor, detail: ExceptionAc
             f"{process.key} has written {', '.join(sorted(written))} by what it was given: undo it "
             f"(`suture processes compensate {process.key}`) or correct the outside systems by hand"
         )
-    corrected = _given(desk, detail, content)
+    corrected = _given(context, detail, content)
     change = {"from": process.input, "to": corrected}
-    async with desk.database.transaction() as connection:
-        await actor.sign(connection, desk, "process.correct", f"Exception/{detail.exception.number}", change)
+    async with context.database.transaction() as connection:
+        await actor.sign(connection, context, "process.correct", f"Exception/{detail.exception.number}", change)
         if not await PROCESSES.steer(connection, [(process.key, Correct(corrected))]):
             raise NotPossible(f"{process.key} is {process.state}, not stuck: it can't be given anything else now")
 
 
-def _given(desk: CommandContext, detail: ExceptionAccount, content: bytes) -> str:
+def _given(context: CommandContext, detail: ExceptionAccount, content: bytes) -> str:
     """What a process would be given, as it is written."""
     process = detail.process
     try:
@@ -231,30 +235,30 @@ def _given(desk: CommandContext, detail: ExceptionAccount, content: bytes) -> st
     except (msgspec.DecodeError, KeyError) as error:
         raise NotPossible("this is not what such a process can be given: compare it with what it has") from error
     if isinstance(given, Visit) and process is not None:
-        given = _dated(desk, given, msgspec.json.decode(process.input, type=Visit))
+        given = _dated(context, given, msgspec.json.decode(process.input, type=Visit))
     return msgspec.json.encode(given).decode()
 
 
-def _dated(desk: CommandContext, given: Visit, before: Visit) -> Visit:
+def _dated(context: CommandContext, given: Visit, before: Visit) -> Visit:
     """A corrected visit is of the day that follows from its end and its facility, and of no other."""
-    dated = Days(desk.catalogue).dated(given)
+    dated = Days(context.catalogue).dated(given)
     if given.day not in (before.day, dated.day):
         raise NotPossible(f"the day follows from `ended_at` and the facility's zone, it is {dated.day}: correct those")
     return dated
 
 
-def _understood(catalogue: Catalogue, desk: CommandContext, original: Delivery, content: bytes) -> list[str]:
+def _understood(catalogue: Catalogue, context: CommandContext, original: Delivery, content: bytes) -> list[str]:
     """The types of the events that a content would be understood as."""
     try:
-        told = understand(catalogue, original, content, desk.clock.now()).whole()
+        told = understand(catalogue, original, content, context.clock.now()).whole()
     except NotUnderstood as error:
         raise NotPossible(f"this would not be understood either: {error.reason}") from error
     return [event.type for event in told.events]
 
 
-async def _forecasts(desk: CommandContext, deliveries: Iterable[int]) -> list[Forecast]:
+async def _forecasts(context: CommandContext, deliveries: Iterable[int]) -> list[Forecast]:
     ids = tuple(deliveries)
-    return await replaying.forecast(desk, DeliverySelection(ids=ids)) if ids else []
+    return await replaying.forecast(context, DeliverySelection(ids=ids)) if ids else []
 
 
 def _written(process: ProcessDetail) -> set[str]:

@@ -22,25 +22,25 @@ class Locked(NotPossible):
     """Too many tries in vain; nothing was evaluated."""
 
 
-async def take_try(desk: CommandContext, name: str, address: str) -> None:
+async def take_try(context: CommandContext, name: str, address: str) -> None:
     """Count a try of a name from an address before it is evaluated. Raises `Locked`. A lock of somebody's account, or
     of an address, stands in the audit trail."""
-    async with desk.database.transaction() as connection:
-        taken = await guesses.take(connection, _limits(desk, name, address), desk.clock.now())
+    async with context.database.transaction() as connection:
+        taken = await guesses.take(connection, _limits(context, name, address), context.clock.now())
         if taken is None:
             raise Locked("too many wrong tries: wait a while, or ask an administrator for an invitation")
-        await _note(desk, connection, name, address, taken)
+        await _note(context, connection, name, address, taken)
 
 
-async def was_right(desk: CommandContext, connection: Connection, name: str, address: str) -> None:
+async def was_right(context: CommandContext, connection: Connection, name: str, address: str) -> None:
     """In the transaction that lets somebody in."""
-    here, everywhere, place = (limit.key for limit in _limits(desk, name, address))
-    await guesses.succeeded(connection, [here, everywhere], place, desk.clock.now())
+    here, everywhere, place = (limit.key for limit in _limits(context, name, address))
+    await guesses.succeeded(connection, [here, everywhere], place, context.clock.now())
 
 
-def _limits(desk: CommandContext, name: str, address: str) -> tuple[GuessLimit, GuessLimit, GuessLimit]:
+def _limits(context: CommandContext, name: str, address: str) -> tuple[GuessLimit, GuessLimit, GuessLimit]:
     def key(*parts: str) -> bytes:
-        return desk.vault.fingerprint("\0".join(("guess", *parts)).encode())
+        return context.vault.fingerprint("\0".join(("guess", *parts)).encode())
 
     return (
         GuessLimit(key("name", name, "address", address), _OF_A_NAME_HERE, timedelta(hours=1)),
@@ -49,7 +49,9 @@ def _limits(desk: CommandContext, name: str, address: str) -> tuple[GuessLimit, 
     )
 
 
-async def _note(desk: CommandContext, connection: Connection, name: str, address: str, taken: list[CountedTry]) -> None:
+async def _note(
+    context: CommandContext, connection: Connection, name: str, address: str, taken: list[CountedTry]
+) -> None:
     here, everywhere, place = taken
     told = []
     known = (here.locked_until or everywhere.locked_until) and await people.one(connection, name)
@@ -59,6 +61,6 @@ async def _note(desk: CommandContext, connection: Connection, name: str, address
     if place.locked_until:
         told.append(("address.locked", f"Address/{address}", {"failures": place.failures}))
     for action, subject, detail in told:
-        await desk.trail.record(
-            connection, at=desk.clock.now(), actor=_NOBODY, action=action, subject=subject, detail=detail
+        await context.trail.record(
+            connection, at=context.clock.now(), actor=_NOBODY, action=action, subject=subject, detail=detail
         )

@@ -42,32 +42,32 @@ _OLDEST, _AHEAD = timedelta(days=10 * 366), timedelta(days=366)
 _BY_DOCUMENT = {plan.document: plan for plan in REDO.values() if plan.document}
 
 
-async def write_again(desk: CommandContext, actor: Actor, ledger: Ledger, told: int | str) -> str:
+async def write_again(context: CommandContext, actor: Actor, ledger: Ledger, told: int | str) -> str:
     """Have a record written again that somebody deleted in the ledger, named by its exception or by our own name of it;
     answers, in words, what follows. Nothing of it is known any more, so a contact is written over as well. Raises
     `NotPossible` where none is known."""
-    system, _ = desk.catalogue.system_of("ledger")
-    crosswalk = Crosswalk(desk.database, desk.vault, system, desk.clock)
-    name = told if isinstance(told, str) else await _record_of(desk, told)
+    system, _ = context.catalogue.system_of("ledger")
+    crosswalk = Crosswalk(context.database, context.vault, system, context.clock)
+    name = told if isinstance(told, str) else await _record_of(context, told)
     known = (await crosswalk.recall([name])).get(name)
     if known is None:
         raise NotPossible(f"no record {name} was written; the exception that says it is gone names it in full")
-    async with desk.database.transaction() as connection:
-        await actor.sign(connection, desk, "ledger.forget", f"Record/{name}")
+    async with context.database.transaction() as connection:
+        await actor.sign(connection, context, "ledger.forget", f"Record/{name}")
     await crosswalk.forget(name)
-    about = await _deletions_of(desk, name)
+    about = await _deletions_of(context, name)
     stopped = [one.process for one in about if one.process]
-    words = await _redone(desk, actor, ledger.document_of(name), name, known.key, stopped=stopped)
-    async with desk.database.transaction() as connection:
-        now = desk.clock.now()
+    words = await _redone(context, actor, ledger.document_of(name), name, known.key, stopped=stopped)
+    async with context.database.transaction() as connection:
+        now = context.clock.now()
         deliveries = [one.delivery for one in about if one.delivery is not None]
         closed = await exceptions.resolve_deliveries(connection, deliveries, now, actor.name)
-        await desk.recorder.tell_closed(connection, closed, now)
+        await context.recorder.tell_closed(connection, closed, now)
     return words
 
 
-async def _record_of(desk: CommandContext, number: int) -> str:
-    async with desk.database.connection() as connection:
+async def _record_of(context: CommandContext, number: int) -> str:
+    async with context.database.connection() as connection:
         found = await exceptions.select(connection, ExceptionSelection(numbers=(number,), state=""), 1)
     if not found:
         raise NotPossible(f"there is no exception {number}; `suture exceptions list` shows what there is")
@@ -77,32 +77,32 @@ async def _record_of(desk: CommandContext, number: int) -> str:
     return named[1]
 
 
-async def _deletions_of(desk: CommandContext, name: str) -> list[OpenException]:
+async def _deletions_of(context: CommandContext, name: str) -> list[OpenException]:
     """The open exceptions that say that this very record is gone."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         found = await exceptions.select(connection, ExceptionSelection(code=DELETED), 10_000)
     return [one for one in found if f"[{name}]" in one.reason]
 
 
 async def _redone(
-    desk: CommandContext, actor: Actor, document: DocumentKind | None, name: str, key: str, *, stopped: list[str]
+    context: CommandContext, actor: Actor, document: DocumentKind | None, name: str, key: str, *, stopped: list[str]
 ) -> str:
     """Have the process that writes a document write it anew, and those go on that stopped for want of the record."""
     if document is not None and key:
         plan = _BY_DOCUMENT[document]
         process = f"{plan.definition}:{key}"
-        steered = await process_commands.redo(desk, actor, process, plan.steps)
+        steered = await process_commands.redo(context, actor, process, plan.steps)
         if steered.refused:
             raise NotPossible(f"{name} is forgotten, but {process} can't write it again: {steered.refused[0][1]}")
         return f"{name} is forgotten: {process} writes it again"
     if stopped:
-        steered = await process_commands.resume(desk, actor, stopped)
+        steered = await process_commands.resume(context, actor, stopped)
         return f"{name} is forgotten: {', '.join(steered.done)} writes it again"
     return f"{name} is forgotten: it is written again with the next document that needs it"
 
 
 async def book_remittance(
-    desk: CommandContext,
+    context: CommandContext,
     actor: Actor,
     ledger: Ledger,
     remittance: Remittance,
@@ -113,41 +113,41 @@ async def book_remittance(
     """Book a payer's deposit and all it says. The same remittance again goes on where it stopped, books what found
     nothing open before, and changes nothing once it is whole. What of a claim a person must decide becomes an
     exception, and so does a number that stands for something else. Raises `Rejected`."""
-    currency = desk.catalogue.organisation.currency
+    currency = context.catalogue.organisation.currency
     if remittance.deposit.currency != currency:
         raise Rejected(
             "currency_differs",
             f"remittance {remittance.number} is in {remittance.deposit.currency}, where {currency} is kept",
             "Ask the payer, or whoever translated it, for a remittance in that currency.",
         )
-    _check_day(desk, remittance)
-    async with desk.database.transaction() as connection:
+    _check_day(context, remittance)
+    async with context.database.transaction() as connection:
         detail = {"claims": len(remittance.claims), "deposit": str(remittance.deposit), "payer": remittance.payer}
-        await actor.sign(connection, desk, "remittance.book", f"Remittance/{remittance.number}", detail)
-    remittance, others = await _with_patients(desk, remittance)
-    partners = [await _payer(desk, payer), *await _patients(desk, remittance)]
+        await actor.sign(connection, context, "remittance.book", f"Remittance/{remittance.number}", detail)
+    remittance, others = await _with_patients(context, remittance)
+    partners = [await _payer(context, payer), *await _patients(context, remittance)]
     try:
         posted = await ledger.post_remittance(remittance, partners, progress)
     except Rejected as refused:
         if refused.code == "remittance_differs":
-            await _tell(desk, remittance, [_trouble(desk, remittance, "", refused)])
+            await _tell(context, remittance, [_trouble(context, remittance, "", refused)])
         raise
-    await _tell(desk, remittance, list(_decisions(desk, remittance, posted, others)))
-    await _record(desk, remittance, posted)
-    await _keep_numbers(desk, remittance, posted)
+    await _tell(context, remittance, list(_decisions(context, remittance, posted, others)))
+    await _record(context, remittance, posted)
+    await _keep_numbers(context, remittance, posted)
     return posted
 
 
-async def _record(desk: CommandContext, remittance: Remittance, posted: PostedRemittance) -> None:
+async def _record(context: CommandContext, remittance: Remittance, posted: PostedRemittance) -> None:
     """What became of the invoices, so that journeys and figures show it; the same again is recorded once."""
-    now = desk.clock.now()
+    now = context.clock.now()
     told = [
         Event(
             id=fact_id("remittance", remittance.payer, remittance.number, one.appointment, str(one.residual)),
             type="suture.invoice.settled.v1",
             source="suture/remittances",
             subject=f"Appointment/{one.appointment}",
-            organisation=desk.catalogue.organisation.id,
+            organisation=context.catalogue.organisation.id,
             facility=None,
             occurred_at=now,
             recorded_at=now,
@@ -157,14 +157,14 @@ async def _record(desk: CommandContext, remittance: Remittance, posted: PostedRe
         for one in posted.invoices
     ]
     for first in range(0, len(told), _TOGETHER):
-        async with desk.database.transaction() as connection:
-            await desk.recorder.record(connection, told[first : first + _TOGETHER])
+        async with context.database.transaction() as connection:
+            await context.recorder.record(connection, told[first : first + _TOGETHER])
 
 
-async def _keep_numbers(desk: CommandContext, remittance: Remittance, posted: PostedRemittance) -> None:
+async def _keep_numbers(context: CommandContext, remittance: Remittance, posted: PostedRemittance) -> None:
     """By what the visits are found that a remittance is about; those that nobody told of lead nowhere."""
     named = list(_numbers_of(remittance, posted))
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         known = await finding.heard_of(connection, (one.appointment for one in named))
         await finding.put(connection, (one for one in named if one.appointment in known))
 
@@ -189,9 +189,9 @@ def _settled(one: SettledInvoice) -> InvoiceSettled:
     )
 
 
-def _check_day(desk: CommandContext, remittance: Remittance) -> None:
+def _check_day(context: CommandContext, remittance: Remittance) -> None:
     """A year that a default or a slip of the keyboard makes is no closed period."""
-    today = desk.clock.now().date()
+    today = context.clock.now().date()
     if not today - _OLDEST <= remittance.received_on <= today + _AHEAD:
         raise Rejected(
             "time_implausible",
@@ -201,20 +201,20 @@ def _check_day(desk: CommandContext, remittance: Remittance) -> None:
         )
 
 
-async def _payer(desk: CommandContext, told: Payer) -> LedgerPartner:
+async def _payer(context: CommandContext, told: Payer) -> LedgerPartner:
     """The payer by its owner's name; a remittance's own counts only where nobody else told of the payer."""
-    known = await Parties(desk.database, desk.vault).get(told.reference)
+    known = await Parties(context.database, context.vault).get(told.reference)
     name = known.name if isinstance(known, Payer) else told.name
     return LedgerPartner(reference=told.reference, name=name, is_company=True, hearsay=not isinstance(known, Payer))
 
 
-async def _with_patients(desk: CommandContext, remittance: Remittance) -> tuple[Remittance, frozenset[str]]:
+async def _with_patients(context: CommandContext, remittance: Remittance) -> tuple[Remittance, frozenset[str]]:
     """Whose the shares are: the visit's patient where that is known and the claim names none. Answers too which claims
     name somebody who has nothing to do with the visit: their share is nobody's until a person says whose."""
     shared = [claim.appointment for claim in remittance.claims if claim.patient_responsibility]
     if not shared:
         return remittance, frozenset()
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         told = await events.latest_of_type(connection, "suture.appointment.completed.v1", shared)
     visits = {key: one.visit for key, one in told.items() if isinstance(one, AppointmentCompleted)}
     others = frozenset(c.claim for c in remittance.claims if _is_anothers(c, visits.get(c.appointment)))
@@ -233,23 +233,23 @@ def _named(claim: ClaimPayment, visit: Visit | None, others: frozenset[str]) -> 
     return msgspec.structs.replace(claim, patient=claim.patient or (visit.patient if visit else None))
 
 
-async def _patients(desk: CommandContext, remittance: Remittance) -> list[LedgerPartner]:
+async def _patients(context: CommandContext, remittance: Remittance) -> list[LedgerPartner]:
     """The patients who owe a share, as far as a system has told us of them."""
-    parties = Parties(desk.database, desk.vault)
+    parties = Parties(context.database, context.vault)
     owing = {claim.patient for claim in remittance.claims if claim.patient and claim.patient_responsibility}
     found = [await parties.get(reference) for reference in sorted(owing)]
     return [LedgerPartner.of_patient(patient) for patient in found if isinstance(patient, Patient)]
 
 
-async def _tell(desk: CommandContext, remittance: Remittance, troubles: Sequence[Trouble]) -> None:
+async def _tell(context: CommandContext, remittance: Remittance, troubles: Sequence[Trouble]) -> None:
     """Put what a person decides into the queue, and close there what is settled by now."""
-    now, asked = desk.clock.now(), {trouble.process for trouble in troubles}
+    now, asked = context.clock.now(), {trouble.process for trouble in troubles}
     called = _Called(remittance)
     settled = {_process(remittance, called(claim.claim)) for claim in remittance.claims} | {_process(remittance)}
-    async with desk.database.transaction() as connection:
-        await desk.recorder.resolve(connection, sorted(settled - asked), now, by="booked")
+    async with context.database.transaction() as connection:
+        await context.recorder.resolve(connection, sorted(settled - asked), now, by="booked")
         for trouble in troubles:
-            await desk.recorder.open_exception(connection, trouble, now)
+            await context.recorder.open_exception(connection, trouble, now)
 
 
 def _process(remittance: Remittance, claim: str = "") -> str:
@@ -258,17 +258,17 @@ def _process(remittance: Remittance, claim: str = "") -> str:
 
 
 def _decisions(
-    desk: CommandContext, remittance: Remittance, posted: PostedRemittance, others: frozenset[str]
+    context: CommandContext, remittance: Remittance, posted: PostedRemittance, others: frozenset[str]
 ) -> Iterator[Trouble]:
     told = f"in remittance {remittance.number} of {remittance.payer}"
     again = "book the same file again with `suture remittance`: it goes on with this claim"
-    ledger = desk.catalogue.label("ledger")
+    ledger = context.catalogue.label("ledger")
     claims = {claim.claim: claim for claim in remittance.claims}
     called = _Called(remittance)
     left = {one.claim: one for one in posted.left}
     for claim in posted.unapplied:
         reason, remedy = _of_unapplied(left[claim], f"claim {called(claim)} {told}", ledger, again)
-        yield _trouble(desk, remittance, claim, Rejected("claim_unapplied", reason, remedy))
+        yield _trouble(context, remittance, claim, Rejected("claim_unapplied", reason, remedy))
     for claim in posted.without_patient:
         if claim in others:
             reason = f"claim {called(claim)} {told} names another patient than its visit has: whose is the share?"
@@ -277,7 +277,7 @@ def _decisions(
                 f"visit's patient in the file, or none; then {again}. Or move the share by hand in {ledger} and "
                 "discard this."
             )
-            yield _trouble(desk, remittance, claim, Rejected("patient_unclear", reason, remedy))
+            yield _trouble(context, remittance, claim, Rejected("patient_unclear", reason, remedy))
             continue
         reason = (
             f"the patient who owes a share of claim {called(claim)} {told} is not known: it stays open at the payer"
@@ -286,7 +286,7 @@ def _decisions(
             "Have the scheduling system send the patient, or name the visit's patient in the file; then "
             f"{again}. Or move the share by hand in {ledger} and discard this."
         )
-        yield _trouble(desk, remittance, claim, Rejected("patient_unknown", reason, remedy))
+        yield _trouble(context, remittance, claim, Rejected("patient_unknown", reason, remedy))
     for claim in posted.unusual:
         status = claims[claim].status if is_code(claims[claim].status) else "none of X12's"
         reason = f"claim {called(claim)} {told} has the status {status} (CLP02), under which only money is booked"
@@ -294,14 +294,14 @@ def _decisions(
             "Status 23 says that it isn't this payer's claim, 25 that it is a predetermination: neither changes what "
             f"is owed. Ask the payer what any other means. Do in {ledger} what follows, then discard this."
         )
-        yield _trouble(desk, remittance, claim, Rejected("claim_status", reason, remedy))
+        yield _trouble(context, remittance, claim, Rejected("claim_status", reason, remedy))
     for claim in posted.unbalanced:
         reason = f"claim {called(claim)} {told} does not add up ({claims[claim].misfit}): only its money is booked"
         remedy = (
             "Ask the payer, or whoever translated it, what was meant. A correction comes as a reversal of this claim "
             f"and a new one. Or book in {ledger} what was adjusted away, and discard this."
         )
-        yield _trouble(desk, remittance, claim, Rejected("claim_unbalanced", reason, remedy))
+        yield _trouble(context, remittance, claim, Rejected("claim_unbalanced", reason, remedy))
     for claim, code in posted.unmapped:
         shown = f" {code}" if is_code(code) else ", which is no code,"
         reason = (
@@ -311,7 +311,7 @@ def _decisions(
             "Add the reason, or its group, to `ledger.adjustments` in the catalogue, run `suture prepare`, then "
             f"{again}."
         )
-        yield _trouble(desk, remittance, claim, Rejected("adjustment_unmapped", reason, remedy))
+        yield _trouble(context, remittance, claim, Rejected("adjustment_unmapped", reason, remedy))
 
 
 def _of_unapplied(left: OpenClaim, claim: str, ledger: str, again: str) -> tuple[str, str]:
@@ -351,13 +351,13 @@ class _Called:
         return claim if is_code(claim) else f"no. {self._places[claim]}"
 
 
-def _trouble(desk: CommandContext, remittance: Remittance, claim: str, failure: Rejected) -> Trouble:
+def _trouble(context: CommandContext, remittance: Remittance, claim: str, failure: Rejected) -> Trouble:
     return Trouble(
         code=failure.code,
         outcome=failure.outcome,
         reason=failure.message,
         remedy=failure.remedy,
-        owner=desk.catalogue.system_of("ledger")[1].owner,
+        owner=context.catalogue.system_of("ledger")[1].owner,
         process=_process(remittance, claim and _Called(remittance)(claim)),
         step=failure.code,
         subject=f"Remittance/{remittance.number}",

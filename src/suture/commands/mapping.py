@@ -18,35 +18,41 @@ SERVICES = "services"
 
 
 async def correct(
-    connection: Connection, desk: CommandContext, actor: Actor, name: str, rows: Mapping[str, str], *, about: str = ""
+    connection: Connection,
+    context: CommandContext,
+    actor: Actor,
+    name: str,
+    rows: Mapping[str, str],
+    *,
+    about: str = "",
 ) -> None:
     """Set rows of a table, in this transaction (empty: take them away); `about` is what it is done for. The catalogue's
     file stays as it is: put them there too when it is next written."""
-    check(desk.catalogue, name, rows)
+    check(context.catalogue, name, rows)
     detail = {"table": name, "rows": dict(rows)}
-    now = await actor.sign(connection, desk, "codes.correct", about or f"CodeTable/{name}", detail)
+    now = await actor.sign(connection, context, "codes.correct", about or f"CodeTable/{name}", detail)
     await _write(connection, name, rows, actor, now)
 
 
-async def set_rows(desk: CommandContext, actor: Actor, name: str, rows: Mapping[str, str]) -> None:
-    async with desk.database.transaction() as connection:
-        await correct(connection, desk, actor, name, rows)
+async def set_rows(context: CommandContext, actor: Actor, name: str, rows: Mapping[str, str]) -> None:
+    async with context.database.transaction() as connection:
+        await correct(connection, context, actor, name, rows)
 
 
-async def roll_back(desk: CommandContext, actor: Actor, name: str, version: int) -> list[RowChange]:
+async def roll_back(context: CommandContext, actor: Actor, name: str, version: int) -> list[RowChange]:
     """Make a table what it was in a version; answers what changed. That is a new version: nothing is taken out of the
     history."""
-    known = table_named(desk.catalogue, name)
-    async with desk.database.transaction() as connection:
+    known = table_named(context.catalogue, name)
+    async with context.database.transaction() as connection:
         history = await corrections.history(connection, name)
         current = merged(known.rows, {one.source: one.code for one in history})
         undone = changes(current, version_at(known, history, version))
         if not undone:
             raise NotPossible(f"{name} is as it was in version {version}: nothing is to be rolled back")
         rows = {change.source: change.after for change in undone}
-        check(desk.catalogue, name, rows)
+        check(context.catalogue, name, rows)
         now = await actor.sign(
-            connection, desk, "codes.roll_back", f"CodeTable/{name}", {"version": version, "rows": rows}
+            connection, context, "codes.roll_back", f"CodeTable/{name}", {"version": version, "rows": rows}
         )
         await _write(connection, name, rows, actor, now)
     return undone

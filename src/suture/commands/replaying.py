@@ -49,15 +49,15 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def forecast(
-    desk: CommandContext, selection: DeliverySelection, most: int = 10_000, rows: Mapping[str, str] | None = None
+    context: CommandContext, selection: DeliverySelection, most: int = 10_000, rows: Mapping[str, str] | None = None
 ) -> list[Forecast]:
     """What replaying a selection would come to, were `rows` in the code table of services. Nothing is changed."""
     found: list[Forecast] = []
-    async with desk.database.connection() as connection:
-        catalogue = _with_rows(await desk.corrected_catalogue(connection), rows or {})
+    async with context.database.connection() as connection:
+        catalogue = _with_rows(await context.corrected_catalogue(connection), rows or {})
         async for page in _pages(connection, selection, most):
             sealed = {item.id: item for item in await delivery_queue.sealed(connection, [known.id for known in page])}
-            read = [await _read(desk, catalogue, known, sealed[known.id]) for known in page]
+            read = [await _read(context, catalogue, known, sealed[known.id]) for known in page]
             told = await events.recorded(connection, [event.id for one in read for event in one.events])
             latest = await events.latest_versions(connection, {e.subject for one in read for e in one.events})
             found += [_forecast(one, told, latest) for one in read]
@@ -71,21 +71,21 @@ def _with_rows(catalogue: Catalogue, rows: Mapping[str, str]) -> Catalogue:
     return msgspec.structs.replace(catalogue, code_tables=tables)
 
 
-async def replay(desk: CommandContext, actor: Actor, forecasts: Iterable[Forecast], rate: float = RATE) -> list[int]:
+async def replay(context: CommandContext, actor: Actor, forecasts: Iterable[Forecast], rate: float = RATE) -> list[int]:
     """Read again what would change something, `rate` deliveries a second; answers which."""
     wanted = [one for one in forecasts if one.is_of_use]
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         ids = [one.delivery.id for one in wanted]
-        now = await actor.sign(connection, desk, "delivery.replay", "Inbox", {"deliveries": ids, "rate": rate})
+        now = await actor.sign(connection, context, "delivery.replay", "Inbox", {"deliveries": ids, "rate": rate})
         times = turns(len(wanted), now, rate)
         return await delivery_queue.replay(
             connection, [(one.delivery.id, at, one.subject) for one, at in zip(wanted, times, strict=True)]
         )
 
 
-async def outcome(desk: CommandContext, ids: list[int]) -> list[KnownDelivery]:
+async def outcome(context: CommandContext, ids: list[int]) -> list[KnownDelivery]:
     """How replayed deliveries stand by now."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         return (
             await delivery_queue.select(connection, DeliverySelection(ids=tuple(ids)), most=max(len(ids), 1))
             if ids
@@ -107,10 +107,10 @@ async def _pages(connection: Connection, selection: DeliverySelection, most: int
         last, most = page[-1].id, most - len(page)
 
 
-async def _read(desk: CommandContext, catalogue: Catalogue, known: KnownDelivery, delivery: Delivery) -> _Read:
+async def _read(context: CommandContext, catalogue: Catalogue, known: KnownDelivery, delivery: Delivery) -> _Read:
     try:
-        body = await desk.vault.open(delivery.sealed, delivery.bound_to)
-        told = understand(catalogue, delivery, body, desk.clock.now())
+        body = await context.vault.open(delivery.sealed, delivery.bound_to)
+        told = understand(catalogue, delivery, body, context.clock.now())
         told = told if told.events else told.whole()
     except (NotUnderstood, SealBroken) as error:
         return _Read(delivery=known, reason=str(error), subject=getattr(error, "subject", None))

@@ -20,7 +20,7 @@ class NoSuchSubscription(NotPossible):
 
 
 async def subscribe(
-    desk: CommandContext, actor: Actor, number: UUID, url: str, types: Sequence[str], *, private: bool
+    context: CommandContext, actor: Actor, number: UUID, url: str, types: Sequence[str], *, private: bool
 ) -> tuple[Subscription, str]:
     """A new subscription of the acting client, and its signing secret, which is shown this once. Raises `NotPossible`
     for a URL or an event type that can't be."""
@@ -32,9 +32,9 @@ async def subscribe(
     except AddressRefused as error:
         raise NotPossible(f"webhooks can't go to this URL: {error}") from error
     secret = new_signing_secret()
-    async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk, "subscription.add", _subject(number), {"types": list(types)})
-        sealed = await subscriptions.seal(desk.vault, number, SigningSecrets(secret), now)
+    async with context.database.transaction() as connection:
+        now = await actor.sign(connection, context, "subscription.add", _subject(number), {"types": list(types)})
+        sealed = await subscriptions.seal(context.vault, number, SigningSecrets(secret), now)
         await subscriptions.add(
             connection, number, client=actor.name, url=url, types=sorted(set(types)), sealed=sealed, now=now
         )
@@ -44,58 +44,58 @@ async def subscribe(
     return made, secret
 
 
-async def listed(desk: CommandContext, client: str = "") -> list[Subscription]:
-    async with desk.database.connection() as connection:
+async def listed(context: CommandContext, client: str = "") -> list[Subscription]:
+    async with context.database.connection() as connection:
         return await subscriptions.listed(connection, client)
 
 
-async def one(desk: CommandContext, number: UUID, client: str = "") -> Subscription:
+async def one(context: CommandContext, number: UUID, client: str = "") -> Subscription:
     """Raises `NoSuchSubscription`; with a client, also for another's."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         found = await subscriptions.one(connection, number, client)
     if found is None:
         raise NoSuchSubscription(f"there is no subscription {number}")
     return found
 
 
-async def remove(desk: CommandContext, actor: Actor, number: UUID) -> None:
-    async with desk.database.transaction() as connection:
-        await actor.sign(connection, desk, "subscription.remove", _subject(number))
+async def remove(context: CommandContext, actor: Actor, number: UUID) -> None:
+    async with context.database.transaction() as connection:
+        await actor.sign(connection, context, "subscription.remove", _subject(number))
         if not await subscriptions.remove(connection, number, actor.name):
             raise NoSuchSubscription(f"there is no subscription {number}")
 
 
-async def switch(desk: CommandContext, actor: Actor, number: UUID, *, enabled: bool) -> None:
+async def switch(context: CommandContext, actor: Actor, number: UUID, *, enabled: bool) -> None:
     """Enable or disable; enabled again, what waited is delivered."""
     act = "enable" if enabled else "disable"
-    async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk, f"subscription.{act}", _subject(number))
+    async with context.database.transaction() as connection:
+        now = await actor.sign(connection, context, f"subscription.{act}", _subject(number))
         reason = "" if enabled else actor.reason or f"by {actor.name}"
         await subscriptions.switch(connection, number, "enabled" if enabled else "disabled", reason, now)
         if enabled:
-            await desk.recorder.resolve(connection, [f"subscription:{number}"], now, by=actor.name)
+            await context.recorder.resolve(connection, [f"subscription:{number}"], now, by=actor.name)
 
 
-async def rotate(desk: CommandContext, actor: Actor, found: Subscription) -> str:
+async def rotate(context: CommandContext, actor: Actor, found: Subscription) -> str:
     """Another secret; the one before signs beside it for a day. Answers the new one, which is shown this once."""
     secret = new_signing_secret()
-    before = await subscriptions.secrets_of(desk.vault, found)
-    async with desk.database.transaction() as connection:
-        now = await actor.sign(connection, desk, "subscription.rotate", _subject(found.id))
-        sealed = await subscriptions.seal(desk.vault, found.id, SigningSecrets(secret, before.current), now)
+    before = await subscriptions.secrets_of(context.vault, found)
+    async with context.database.transaction() as connection:
+        now = await actor.sign(connection, context, "subscription.rotate", _subject(found.id))
+        sealed = await subscriptions.seal(context.vault, found.id, SigningSecrets(secret, before.current), now)
         await subscriptions.reseal(connection, found.id, sealed, now + _BOTH_VALID)
     return secret
 
 
-async def deliveries(desk: CommandContext, number: UUID, state: str = "", most: int = 100) -> list[Delivered]:
+async def deliveries(context: CommandContext, number: UUID, state: str = "", most: int = 100) -> list[Delivered]:
     """What became of the events, the newest first; kept for thirty days."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         return await subscriptions.deliveries(connection, number, state, most)
 
 
-async def redeliver(desk: CommandContext, actor: Actor, number: UUID, event: UUID) -> None:
-    async with desk.database.transaction() as connection:
-        await actor.sign(connection, desk, "subscription.redeliver", _subject(number), {"event": str(event)})
+async def redeliver(context: CommandContext, actor: Actor, number: UUID, event: UUID) -> None:
+    async with context.database.transaction() as connection:
+        await actor.sign(connection, context, "subscription.redeliver", _subject(number), {"event": str(event)})
         if not await subscriptions.redeliver(connection, number, event):
             raise NoSuchSubscription(f"event {event} was never to be delivered to {number}, or is kept no more")
 

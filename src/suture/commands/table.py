@@ -148,10 +148,10 @@ class ClientKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     key: str = ""
 
 
-async def _retry(bench: RepairContext, actor: Actor, told: RetryExceptions) -> Done:
+async def _retry(context: RepairContext, actor: Actor, told: RetryExceptions) -> Done:
     if not told.numbers:
         raise NotPossible("choose what is to be retried")
-    done: Retried = await exception_queue.retry(bench.desk, actor, ExceptionSelection(numbers=told.numbers), told.rate)
+    done: Retried = await exception_queue.retry(context, actor, ExceptionSelection(numbers=told.numbers), told.rate)
     processes, deliveries = len(done.processes), len(done.deliveries)
     parts = [_count(processes, "process goes on", "", "processes go on")] if processes else []
     parts += [_count(deliveries, "delivery is read again", "", "deliveries are read again")] if deliveries else []
@@ -161,117 +161,114 @@ async def _retry(bench: RepairContext, actor: Actor, told: RetryExceptions) -> D
     return Done("; ".join(parts) or "nothing was to be tried")
 
 
-async def _assign(bench: RepairContext, actor: Actor, told: Assign) -> Done:
-    if told.person and told.person not in await accounts.names(bench.desk):
+async def _assign(context: RepairContext, actor: Actor, told: Assign) -> Done:
+    if told.person and told.person not in await accounts.names(context):
         raise NotPossible(f"there is no person {told.person}")
-    found = await exception_queue.assign(bench.desk, actor, told.numbers, told.person or None)
+    found = await exception_queue.assign(context, actor, told.numbers, told.person or None)
     return Done(
         f"{_count(len(found), 'exception')} {'is' if len(found) == 1 else 'are'} with {told.person or 'nobody'}"
     )
 
 
-async def _discard(bench: RepairContext, actor: Actor, told: Discard) -> Done:
+async def _discard(context: RepairContext, actor: Actor, told: Discard) -> Done:
     undo = {"": None, "undo": True, "leave": False}[told.undo]
     if not told.numbers:
         raise NotPossible("choose what is to be discarded")
     said = [
-        f"no. {number}: {await exception_queue.discard(bench.desk, actor, number, undo=undo)}"
-        for number in told.numbers
+        f"no. {number}: {await exception_queue.discard(context, actor, number, undo=undo)}" for number in told.numbers
     ]
     return Done(f"{_count(len(said), 'exception')} discarded; " + "; ".join(said[:5]))
 
 
-async def _comment(bench: RepairContext, actor: Actor, told: Comment) -> Done:
-    await exception_queue.comment(bench.desk, actor, told.number)
+async def _comment(context: RepairContext, actor: Actor, told: Comment) -> Done:
+    await exception_queue.comment(context, actor, told.number)
     return Done("your words stand with it")
 
 
-async def _codes(bench: RepairContext, actor: Actor, told: Codes) -> Done:
-    await mapping.set_rows(bench.desk, actor, told.table, {told.source: told.code})
+async def _codes(context: RepairContext, actor: Actor, told: Codes) -> Done:
+    await mapping.set_rows(context, actor, told.table, {told.source: told.code})
     if not told.code:
         return Done(f"the table {told.table} has no row for {told.source} any more")
     return Done(f"from now on {told.source} means {told.code}")
 
 
-async def _map(bench: RepairContext, actor: Actor, told: MapCode) -> Done:
-    actor.check(bench.desk, "codes.correct", "delivery.replay")
-    numbers = await exceptions.unmapped_alike(bench.desk, told.source)
-    await mapping.set_rows(bench.desk, actor, mapping.SERVICES, {told.source: told.code})
+async def _map(context: RepairContext, actor: Actor, told: MapCode) -> Done:
+    actor.check(context, "codes.correct", "delivery.replay")
+    numbers = await exceptions.unmapped_alike(context, told.source)
+    await mapping.set_rows(context, actor, mapping.SERVICES, {told.source: told.code})
     words = f"from now on {told.source} means {told.code}"
     if not numbers:
         return Done(words)
-    retried = await _retry(bench, actor, RetryExceptions(numbers=numbers))
+    retried = await _retry(context, actor, RetryExceptions(numbers=numbers))
     return Done(f"{words}; {retried.words}")
 
 
-async def _bill_patient(bench: RepairContext, actor: Actor, told: Exceptions) -> Done:
+async def _bill_patient(context: RepairContext, actor: Actor, told: Exceptions) -> Done:
     _because(actor)
     for number in told.numbers:
-        await exception_queue.bill_patient(bench.desk, actor, number)
-    retried = await _retry(bench, actor, RetryExceptions(numbers=told.numbers))
+        await exception_queue.bill_patient(context, actor, number)
+    retried = await _retry(context, actor, RetryExceptions(numbers=told.numbers))
     return Done(f"{_count(len(told.numbers), 'visit')} billed to the patient; {retried.words}")
 
 
-async def _rewrite(bench: RepairContext, actor: Actor, told: Comment) -> Done:
+async def _rewrite(context: RepairContext, actor: Actor, told: Comment) -> Done:
     _because(actor)
-    return Done(await ledger.write_again(bench.desk, actor, bench.ledger, told.number))
+    return Done(await ledger.write_again(context, actor, context.ledger, told.number))
 
 
-async def _roll_back(bench: RepairContext, actor: Actor, told: RollBack) -> Done:
-    changed = await mapping.roll_back(bench.desk, actor, told.table, told.version)
+async def _roll_back(context: RepairContext, actor: Actor, told: RollBack) -> Done:
+    changed = await mapping.roll_back(context, actor, told.table, told.version)
     return Done(f"{told.table} is as it was in version {told.version}: {_count(len(changed), 'row')} changed")
 
 
-async def _payload(bench: RepairContext, actor: Actor, told: Payload) -> Done:
-    await exception_queue.correct_payload(bench.desk, actor, told.number, told.content.encode())
+async def _payload(context: RepairContext, actor: Actor, told: Payload) -> Done:
+    await exception_queue.correct_payload(context, actor, told.number, told.content.encode())
     return Done("the correction is kept beside the original; retry it now")
 
 
-async def _resume(bench: RepairContext, actor: Actor, told: Processes) -> Done:
-    return _steered(await process_commands.resume(bench.desk, actor, told.keys), "go on", "goes on")
+async def _resume(context: RepairContext, actor: Actor, told: Processes) -> Done:
+    return _steered(await process_commands.resume(context, actor, told.keys), "go on", "goes on")
 
 
-async def _cancel(bench: RepairContext, actor: Actor, told: Processes) -> Done:
+async def _cancel(context: RepairContext, actor: Actor, told: Processes) -> Done:
     _because(actor)
-    return _steered(await process_commands.cancel(bench.desk, actor, told.keys), "were ended", "was ended")
+    return _steered(await process_commands.cancel(context, actor, told.keys), "were ended", "was ended")
 
 
-async def _compensate(bench: RepairContext, actor: Actor, told: Processes) -> Done:
+async def _compensate(context: RepairContext, actor: Actor, told: Processes) -> Done:
     _because(actor)
-    return _steered(
-        await process_commands.compensate(bench.desk, actor, told.keys), "are being undone", "is being undone"
-    )
+    return _steered(await process_commands.compensate(context, actor, told.keys), "are being undone", "is being undone")
 
 
-async def _decide(bench: RepairContext, actor: Actor, told: ProcessDecision) -> Done:
+async def _decide(context: RepairContext, actor: Actor, told: ProcessDecision) -> Done:
     _because(actor)
-    await process_commands.decide(bench.desk, actor, told.key, told.step, approved=told.approved)
+    await process_commands.decide(context, actor, told.key, told.step, approved=told.approved)
     return Done("It goes on." if told.approved else "What it did is being undone.")
 
 
-async def _pause(bench: RepairContext, actor: Actor, told: Named) -> Done:
+async def _pause(context: RepairContext, actor: Actor, told: Named) -> Done:
     _because(actor)
-    await interfaces.pause(bench.desk, actor, told.name)
+    await interfaces.pause(context, actor, told.name)
     return Done(f"{told.name} is paused: what comes waits, in order")
 
 
-async def _unpause(bench: RepairContext, actor: Actor, told: Named) -> Done:
-    await interfaces.resume(bench.desk, actor, told.name)
+async def _unpause(context: RepairContext, actor: Actor, told: Named) -> Done:
+    await interfaces.resume(context, actor, told.name)
     return Done(f"{told.name} flows again")
 
 
-async def _reconcile(bench: RepairContext, actor: Actor, told: ReconciliationSpan) -> Done:
-    run = await reconciliation.request(bench.desk, actor, told.first, told.last, at_once=told.now)
+async def _reconcile(context: RepairContext, actor: Actor, told: ReconciliationSpan) -> Done:
+    run = await reconciliation.request(context, actor, told.first, told.last, at_once=told.now)
     return Done(f"run {run.id} over {run.first} to {run.last} was asked for; a worker takes it up at once")
 
 
-async def _repair(bench: RepairContext, actor: Actor, told: OneDiscrepancy) -> Done:
-    return Done(await repairs.repair(bench, actor, told.number))
+async def _repair(context: RepairContext, actor: Actor, told: OneDiscrepancy) -> Done:
+    return Done(await repairs.repair(context, actor, told.number))
 
 
-async def _verify(bench: RepairContext, actor: Actor, told: OneDiscrepancy) -> Done:
-    actor.check(bench.desk, "discrepancy.repair")
-    found = await repairs.verify(bench, told.number)
+async def _verify(context: RepairContext, actor: Actor, told: OneDiscrepancy) -> Done:
+    actor.check(context, "discrepancy.repair")
+    found = await repairs.verify(context, told.number)
     return Done(
         "both sides agree: it is closed"
         if found.state == "repaired"
@@ -279,68 +276,66 @@ async def _verify(bench: RepairContext, actor: Actor, told: OneDiscrepancy) -> D
     )
 
 
-async def _accept(bench: RepairContext, actor: Actor, told: Exceptions) -> Done:
-    accepted = await reconciliation.accept(bench.desk, actor, told.numbers)
+async def _accept(context: RepairContext, actor: Actor, told: Exceptions) -> Done:
+    accepted = await reconciliation.accept(context, actor, told.numbers)
     return Done(f"{_count(len(accepted), 'difference')} accepted as it is")
 
 
-async def _freeze(bench: RepairContext, actor: Actor, told: Month) -> Done:
-    number = await month_end.start(bench.desk, actor, told.month)
+async def _freeze(context: RepairContext, actor: Actor, told: Month) -> Done:
+    number = await month_end.start(context, actor, told.month)
     return Done(f"{told.month} is frozen; round {number} of its close has begun")
 
 
-async def _sign(bench: RepairContext, actor: Actor, told: Signed) -> Done:
-    count = await month_end.sign(bench.desk, actor, told.month, told.digest)
+async def _sign(context: RepairContext, actor: Actor, told: Signed) -> Done:
+    count = await month_end.sign(context, actor, told.month, told.digest)
     rest = (
         "another person signs beside"
         if count == 1
-        else f"it closes once {bench.desk.catalogue.label('ledger')} is locked until its last day"
+        else f"it closes once {context.catalogue.label('ledger')} is locked until its last day"
     )
     return Done(f"you signed {told.month}; {rest}")
 
 
-async def _go_on(bench: RepairContext, actor: Actor, told: Month) -> Done:
-    await month_end.resume(bench.desk, actor, told.month)
+async def _go_on(context: RepairContext, actor: Actor, told: Month) -> Done:
+    await month_end.resume(context, actor, told.month)
     return Done(f"the close of {told.month} goes on")
 
 
-async def _reopen(bench: RepairContext, actor: Actor, told: Month) -> Done:
-    await month_end.reopen(bench.desk, actor, told.month)
+async def _reopen(context: RepairContext, actor: Actor, told: Month) -> Done:
+    await month_end.reopen(context, actor, told.month)
     return Done(f"{told.month} is open again; what was signed is void")
 
 
-async def _add_person(bench: RepairContext, actor: Actor, told: AddPerson) -> Done:
-    token = await accounts.add(
-        bench.desk, actor, told.name, full_name=told.full_name, email=told.email, roles=told.roles
-    )
+async def _add_person(context: RepairContext, actor: Actor, told: AddPerson) -> Done:
+    token = await accounts.add(context, actor, told.name, full_name=told.full_name, email=told.email, roles=told.roles)
     return Done(f"{told.name} has an account", token, "invitation")
 
 
-async def _roles(bench: RepairContext, actor: Actor, told: Roles) -> Done:
-    await accounts.set_roles(bench.desk, actor, told.name, told.roles)
+async def _roles(context: RepairContext, actor: Actor, told: Roles) -> Done:
+    await accounts.set_roles(context, actor, told.name, told.roles)
     return Done(f"{told.name} has the roles {', '.join(sorted(told.roles))}")
 
 
-async def _invite(bench: RepairContext, actor: Actor, told: Named) -> Done:
-    token = await accounts.invite(bench.desk, actor, told.name)
+async def _invite(context: RepairContext, actor: Actor, told: Named) -> Done:
+    token = await accounts.invite(context, actor, told.name)
     return Done(f"{told.name} is signed out everywhere, and chooses a password anew", token, "invitation")
 
 
-async def _disable(bench: RepairContext, actor: Actor, told: Named) -> Done:
+async def _disable(context: RepairContext, actor: Actor, told: Named) -> Done:
     if told.name == actor.name:
         raise NotPossible("you would lock yourself out: another administrator does that")
-    await accounts.disable(bench.desk, actor, told.name)
+    await accounts.disable(context, actor, told.name)
     return Done(f"{told.name} may not sign in any more, and is signed out everywhere")
 
 
-async def _enable(bench: RepairContext, actor: Actor, told: Named) -> Done:
-    await accounts.enable(bench.desk, actor, told.name)
+async def _enable(context: RepairContext, actor: Actor, told: Named) -> Done:
+    await accounts.enable(context, actor, told.name)
     return Done(f"{told.name} may sign in again")
 
 
-async def _add_client(bench: RepairContext, actor: Actor, told: AddClient) -> Done:
+async def _add_client(context: RepairContext, actor: Actor, told: AddClient) -> Done:
     key = await clients.add(
-        bench.desk,
+        context,
         actor,
         told.name,
         purpose=told.purpose,
@@ -351,13 +346,13 @@ async def _add_client(bench: RepairContext, actor: Actor, told: AddClient) -> Do
     return Done(f"client {told.name} was added", key, "key")
 
 
-async def _client_key(bench: RepairContext, actor: Actor, told: Named) -> Done:
-    return Done(f"{told.name} has another key", await clients.add_key(bench.desk, actor, told.name, 365), "key")
+async def _client_key(context: RepairContext, actor: Actor, told: Named) -> Done:
+    return Done(f"{told.name} has another key", await clients.add_key(context, actor, told.name, 365), "key")
 
 
-async def _revoke(bench: RepairContext, actor: Actor, told: ClientKey) -> Done:
+async def _revoke(context: RepairContext, actor: Actor, told: ClientKey) -> Done:
     _because(actor)
-    await clients.revoke(bench.desk, actor, told.name, told.key)
+    await clients.revoke(context, actor, told.name, told.key)
     return Done(f"{f'key {told.key} of {told.name}' if told.key else told.name} is revoked")
 
 
@@ -406,11 +401,11 @@ COMMANDS: Mapping[str, Command] = {
 """By name."""
 
 
-async def perform(bench: RepairContext, actor: Actor, name: str, arguments: msgspec.Struct) -> Done:
+async def perform(context: RepairContext, actor: Actor, name: str, arguments: msgspec.Struct) -> Done:
     """Do a command. Raises `NotPossible` (`NotAllowed`, `NeedsApproval`) where it can't be done; nothing is then."""
     command = COMMANDS[name]
-    actor.check(bench.desk, *command.acts)
-    return await command.do(bench, actor, arguments)
+    actor.check(context, *command.acts)
+    return await command.do(context, actor, arguments)
 
 
 def subject_of(arguments: msgspec.Struct) -> str:

@@ -42,21 +42,21 @@ SECURITY_HEADERS = {
 def create_app(base: Foundation) -> FastAPI:
     """The console's application. Nothing is read from the database until a page is asked for. `state.leave` ends what
     pages keep open, before the server stops."""
-    house = ConsoleContext(base)
+    console = ConsoleContext(base)
     renderer = Renderer(base.catalogue, base.clock)
-    problems, pulse = Problems(renderer), ChangeListener(base.database, house.leaving)
+    problems, pulse = Problems(renderer), ChangeListener(base.database, console.leaving)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await pulse.close()
-        await house.close()
+        await console.close()
 
     app = FastAPI(title="Suture console", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.state.leave = house.leaving.set
+    app.state.leave = console.leaving.set
     for page in PAGES:
-        app.add_route(page.path, guarded(page, house, renderer, problems), methods=[page.method])
-    app.add_route("/live", guarded(pulse.page, house, renderer, problems), methods=["GET"])
+        app.add_route(page.path, guarded(page, console, renderer, problems), methods=[page.method])
+    app.add_route("/live", guarded(pulse.page, console, renderer, problems), methods=["GET"])
     app.add_route("/health/live", _live, methods=["GET"])
 
     async def ready(_: Request) -> Response:
@@ -67,7 +67,7 @@ def create_app(base: Foundation) -> FastAPI:
     app.mount("/static/htmx", StaticFiles(directory=_HTMX))
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.add_exception_handler(HTTPException, problems.of_exception)
-    app.middleware("http")(_secure(house))
+    app.middleware("http")(_secure(console))
     return app
 
 
@@ -76,13 +76,13 @@ async def _live(_: Request) -> Response:
 
 
 def _secure(
-    house: ConsoleContext,
+    console: ConsoleContext,
 ) -> Callable[[Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]]:
     async def secured(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call_next(request)
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
-        if house.is_secure:
+        if console.is_secure:
             response.headers["Strict-Transport-Security"] = "max-age=31536000"
         response.headers["Cache-Control"] = "no-cache" if request.url.path.startswith("/static/") else "no-store"
         return response

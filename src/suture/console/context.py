@@ -10,7 +10,14 @@ from suture.access.oidc import OidcClient, Provider
 from suture.access.rates import CallRates
 from suture.acting.actor import NotPossible
 from suture.acting.context import RepairContext
-from suture.bootstrap.composition import Foundation, Systems, bench, connect_systems, desk, ledger_crosswalk
+from suture.bootstrap.composition import (
+    Foundation,
+    Systems,
+    command_context,
+    connect_systems,
+    ledger_crosswalk,
+    repair_context,
+)
 from suture.bootstrap.settings import SettingsError
 from suture.commands import accounts
 from suture.core.clock import Clock
@@ -63,7 +70,7 @@ class ConsoleContext:
 
     def __init__(self, base: Foundation) -> None:
         self.base = base
-        self.desk = desk(base)
+        self.context = command_context(base)
         self.zone = ZoneInfo(base.catalogue.organisation.timezone)
         settings = base.settings
         self.address = (settings.console_url or f"http://{settings.host}:{settings.console_port}").rstrip("/")
@@ -81,7 +88,7 @@ class ConsoleContext:
         """Whether people may sign in through an identity provider."""
         return self.base.settings.oidc_issuer is not None
 
-    def bench(self) -> RepairContext:
+    def repair_context(self) -> RepairContext:
         """Where commands are done. Systems that can't be connected say so when they are needed, and not before."""
         if self._systems is None:
             try:
@@ -90,8 +97,8 @@ class ConsoleContext:
                 )
             except SettingsError as error:
                 away: Any = _NotConnected(str(error))
-                return bench(self.base, Systems(away, away, away))
-        return bench(self.base, self._systems)
+                return repair_context(self.base, Systems(away, away, away))
+        return repair_context(self.base, self._systems)
 
     def provider(self) -> OidcClient:
         """The identity provider's client."""
@@ -120,7 +127,7 @@ class ConsoleContext:
         return await objectives(self.base.database, self.base.catalogue, self.base.clock.now())
 
     async def _holders(self) -> dict[str, list[str]]:
-        return await accounts.holders(self.desk)
+        return await accounts.holders(self.context)
 
     async def _days(self) -> list[Day]:
         return await last_days(self.base.database, self.base.clock.now(), self.zone)

@@ -68,8 +68,8 @@ class Problems:
     def __init__(self, renderer: Renderer) -> None:
         self._render = renderer.page
 
-    def page(self, status: int, problem: ProblemPage, detail: str = "", ask: PageRequest | None = None) -> Response:
-        response: Response = self._render("problem.html", ask, status=status, problem=problem, detail=detail)
+    def page(self, status: int, problem: ProblemPage, detail: str = "", request: PageRequest | None = None) -> Response:
+        response: Response = self._render("problem.html", request, status=status, problem=problem, detail=detail)
         if not problem.lasting:
             response.headers["Retry-After"] = "2"
         return response
@@ -80,47 +80,47 @@ class Problems:
             return self.page(500, _BROKEN)
         return self.refused(error, None)
 
-    def of_error(self, error: Exception, ask: PageRequest | None) -> Response:
+    def of_error(self, error: Exception, request: PageRequest | None) -> Response:
         """A page for what went wrong while one was made for somebody."""
         match error:
             case ClientDisconnect():
                 return Response(status_code=400)  # nobody reads it
             case HTTPException():
-                return self.refused(error, ask)
+                return self.refused(error, request)
             case NotAllowed():
-                return self.page(403, _NOT_YOURS, said(error), ask)
+                return self.page(403, _NOT_YOURS, said(error), request)
             case NotPossible():
-                return self.page(409, _REFUSED, said(error), ask)
+                return self.page(409, _REFUSED, said(error), request)
         if isinstance(error, _UNAVAILABLE):
             log.warning("database_away", role="console", error_type=type(error).__name__)
-            return self.page(503, _DATABASE_AWAY, ask=ask)
+            return self.page(503, _DATABASE_AWAY, request=request)
         log.error("page_broke", role="console", error_type=type(error).__name__)
-        return self.page(500, _BROKEN, ask=ask)
+        return self.page(500, _BROKEN, request=request)
 
-    def refused(self, error: HTTPException, ask: PageRequest | None) -> Response:
+    def refused(self, error: HTTPException, request: PageRequest | None) -> Response:
         """A page for a request that is refused by its status; what a page of ours said of it stands there."""
         said = error.detail if error.detail not in _PLAIN else ""
         problem = {403: _NOT_YOURS, 404: _NOT_FOUND}.get(error.status_code, _REFUSED)
-        return self.page(error.status_code, problem, said, ask)
+        return self.page(error.status_code, problem, said, request)
 
 
 def guarded(
-    page: Page, house: ConsoleContext, renderer: Renderer, problems: Problems
+    page: Page, console: ConsoleContext, renderer: Renderer, problems: Problems
 ) -> Callable[[Request], Awaitable[Response]]:
     """`page`, for who may see it, with a page of its own for every failure. Only an error's type is logged: its text
     could tell more."""
 
-    async def answer(request: Request) -> Response:
-        ask: PageRequest | None = None
+    async def answer(http: Request) -> Response:
+        request: PageRequest | None = None
         try:
-            ask = await visit(house, renderer, request, public=page.public)
-            if ask.visitor is None and not page.public:
-                return _to_sign_in(request)
-            if page.act and not ask.may(page.act):
+            request = await visit(console, renderer, http, public=page.public)
+            if request.visitor is None and not page.public:
+                return _to_sign_in(http)
+            if page.act and not request.may(page.act):
                 raise NotAllowed(page.act)
-            return await page.answer(ask)
+            return await page.answer(request)
         except Exception as error:  # whatever broke one page must not show its insides
-            return problems.of_error(error, ask)
+            return problems.of_error(error, request)
 
     return answer
 

@@ -91,13 +91,13 @@ class Renderer:
             "ledger": said.ledger,
         }
 
-    def page(self, template: str, ask: Asked | None, *, status: int = 200, **content: object) -> HTMLResponse:
-        """The page of a template. `now`, `ask` and `zone` are known to every one."""
+    def page(self, template: str, request: Asked | None, *, status: int = 200, **content: object) -> HTMLResponse:
+        """The page of a template. `now`, `request` and `zone` are known to every one."""
         told: dict[str, object] = {
             "now": self._clock.now(),
-            "ask": ask,
-            "zone": ask.zone if ask else self._zone,
-            "layout": "fragment.html" if ask and ask.is_fragment else "base.html",
+            "request": request,
+            "zone": request.zone if request else self._zone,
+            "layout": "fragment.html" if request and request.is_fragment else "base.html",
             "notice": "",
             "holders": {},
             **content,

@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from suture.access.roles import ADMINISTRATOR, OF_PEOPLE, ROLES
 from suture.acting.actor import Actor
+from suture.acting.context import CommandContext
 from suture.commands import accounts
 from suture.commands.accounts import SESSION_LASTS, Visitor
 from suture.console.context import ConsoleContext
@@ -33,24 +34,28 @@ _ZONES: dict[str, ZoneInfo] = {}
 class PageRequest:
     """One request, and who makes it."""
 
-    def __init__(self, house: ConsoleContext, renderer: Renderer, request: Request, visitor: Visitor | None) -> None:
-        self.house = house
-        self.request = request
+    def __init__(self, console: ConsoleContext, renderer: Renderer, http: Request, visitor: Visitor | None) -> None:
+        self.console = console
+        self.http = http
         self.visitor = visitor
-        self.zone = _zone(request.cookies.get("zone", "")) or house.zone
+        self.zone = _zone(http.cookies.get("zone", "")) or console.zone
         self._renderer = renderer
         self._form: FormData | None = None
-        self._before = request.cookies.get(_before_name(house), "") or secrets.token_urlsafe(24)
+        self._before = http.cookies.get(_before_name(console), "") or secrets.token_urlsafe(24)
+
+    @property
+    def context(self) -> CommandContext:
+        return self.console.context
 
     @property
     def token(self) -> str:
         """The session's secret; empty before sign-in."""
-        return self.request.cookies.get(_session_name(self.house), "")
+        return self.http.cookies.get(_session_name(self.console), "")
 
     @property
     def address(self) -> str:
         """From where the request comes: behind a proxy, as that says."""
-        return self.request.client.host if self.request.client else ""
+        return self.http.client.host if self.http.client else ""
 
     @property
     def csrf(self) -> str:
@@ -61,12 +66,12 @@ class PageRequest:
     @property
     def is_fragment(self) -> bool:
         """Whether only a part of a page is wanted."""
-        return "HX-Request" in self.request.headers and "HX-Boosted" not in self.request.headers
+        return "HX-Request" in self.http.headers and "HX-Boosted" not in self.http.headers
 
     @property
     def is_refresh(self) -> bool:
         """Whether a page that is open already asks for itself again."""
-        return "Suture-Refresh" in self.request.headers
+        return "Suture-Refresh" in self.http.headers
 
     def may(self, act: str) -> bool:
         return self.visitor is not None and self.visitor.acting().allows(act)
@@ -84,7 +89,7 @@ class PageRequest:
 
     def path(self, name: str) -> str:
         """What the address has in the place of a parameter. Raises 404 for what nothing is called by."""
-        told = str(self.request.path_params[name])
+        told = str(self.http.path_params[name])
         if "\0" in told:
             raise HTTPException(404)
         return told
@@ -104,13 +109,13 @@ class PageRequest:
         return number(told)
 
     def query(self, name: str, default: str = "") -> str:
-        return self.request.query_params.get(name, default).replace("\0", "")[:200]
+        return self.http.query_params.get(name, default).replace("\0", "")[:200]
 
     async def form(self) -> FormData:
         """The form that was sent. Raises 403 for one that none of our pages made."""
         if self._form is None:
             self._check_length(LARGEST_FORM if self.visitor else _LARGEST_BEFORE_SIGN_IN)
-            self._form = await self.request.form(max_files=0, max_fields=_MOST_FIELDS, max_part_size=LARGEST_FORM)
+            self._form = await self.http.form(max_files=0, max_fields=_MOST_FIELDS, max_part_size=LARGEST_FORM)
             self._check(str(self._form.get("csrf", "")))
         return self._form
 
@@ -118,15 +123,15 @@ class PageRequest:
         return str((await self.form()).get(name, "")).replace("\0", "")
 
     def _check_length(self, most: int) -> None:
-        told = self.request.headers.get("content-length", "")
+        told = self.http.headers.get("content-length", "")
         if not told.isdecimal():
             raise HTTPException(411, "This form doesn't say how long it is.")
         if int(told) > most:
             raise HTTPException(413, f"This form is larger than the {most} bytes that are taken here.")
 
     def _check(self, told: str) -> None:
-        origin = self.request.headers.get("origin")
-        hosts = {self.request.headers.get("host", ""), urlsplit(self.house.address).netloc}
+        origin = self.http.headers.get("origin")
+        hosts = {self.http.headers.get("host", ""), urlsplit(self.console.address).netloc}
         if origin is not None and _host_of(origin) not in hosts:
             raise HTTPException(403, "This form came from another site.")
         if not hmac.compare_digest(told.encode(errors="replace"), self.csrf.encode()):
@@ -136,28 +141,28 @@ class PageRequest:
         """A page, or the fragment of one that was asked for. What was to be said is said once."""
         notice = self.visitor.notice if self.visitor and not (self.is_fragment or self.is_refresh) else ""
         if notice:
-            await accounts.tell(self.house.desk, self.token, "")
-        holders = await self.house.holders.get() if self.visitor else {}
+            await accounts.tell(self.context, self.token, "")
+        holders = await self.console.holders.get() if self.visitor else {}
         response = self._renderer.page(template, self, status=status, notice=notice, holders=holders, **content)
         if self.visitor is None:
-            self._cookie(response, _before_name(self.house), self._before)
+            self._cookie(response, _before_name(self.console), self._before)
         return response
 
     async def back(self, path: str, words: str = "", *, bad: bool = False) -> Response:
         """To another page of ours, with words to be said there."""
         if words and self.visitor:
-            await accounts.tell(self.house.desk, self.token, ("!" if bad else "") + words)
+            await accounts.tell(self.context, self.token, ("!" if bad else "") + words)
         return RedirectResponse(ours(path), 303)
 
     def signed_in(self, token: str, path: str) -> Response:
         """To a page, with a session from now on."""
         response = RedirectResponse(ours(path), 303)
-        self._cookie(response, _session_name(self.house), token, int(SESSION_LASTS.total_seconds()))
+        self._cookie(response, _session_name(self.console), token, int(SESSION_LASTS.total_seconds()))
         return response
 
     def signed_out(self) -> Response:
         response = RedirectResponse("/sign-in", 303)
-        response.delete_cookie(_session_name(self.house), path="/", secure=self.house.is_secure, httponly=True)
+        response.delete_cookie(_session_name(self.console), path="/", secure=self.console.is_secure, httponly=True)
         return response
 
     def keep(self, response: Response, name: str, value: str, seconds: int) -> None:
@@ -166,21 +171,21 @@ class PageRequest:
 
     def _cookie(self, response: Response, name: str, value: str, seconds: int | None = None) -> None:
         response.set_cookie(
-            name, value, max_age=seconds, path="/", secure=self.house.is_secure, httponly=True, samesite="lax"
+            name, value, max_age=seconds, path="/", secure=self.console.is_secure, httponly=True, samesite="lax"
         )
 
 
-async def visit(house: ConsoleContext, renderer: Renderer, request: Request, *, public: bool) -> PageRequest:
+async def visit(console: ConsoleContext, renderer: Renderer, http: Request, *, public: bool) -> PageRequest:
     """Who asks. A page that is `public` doesn't need to know, and is shown while the database is away."""
-    token = request.cookies.get(_session_name(house), "")
+    token = http.cookies.get(_session_name(console), "")
     visitor = None
     if token:
         try:
-            visitor = await accounts.visitor(house.desk, token)
+            visitor = await accounts.visitor(console.context, token)
         except (*CONNECTION_LOST, TimeoutError):
             if not public:
                 raise
-    return PageRequest(house, renderer, request, visitor)
+    return PageRequest(console, renderer, http, visitor)
 
 
 def _host_of(origin: str) -> str | None:
@@ -230,12 +235,12 @@ def fields(form: FormData, names: Mapping[str, bool]) -> dict[str, Any]:
     return told
 
 
-def _session_name(house: ConsoleContext) -> str:
-    return "__Host-suture" if house.is_secure else "suture"
+def _session_name(console: ConsoleContext) -> str:
+    return "__Host-suture" if console.is_secure else "suture"
 
 
-def _before_name(house: ConsoleContext) -> str:
-    return f"{_session_name(house)}-before"
+def _before_name(console: ConsoleContext) -> str:
+    return f"{_session_name(console)}-before"
 
 
 def _zone(name: str) -> ZoneInfo | None:

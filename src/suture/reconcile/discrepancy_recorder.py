@@ -9,7 +9,7 @@ from suture.canonical.events import DiscrepancyClosed, DiscrepancyFound, Event, 
 from suture.catalogue import Catalogue
 from suture.catalogue.reconciliation import Rule
 from suture.core.ids import fact_id
-from suture.reconcile import sisters
+from suture.reconcile import related_exceptions
 from suture.reconcile.differences import Difference
 from suture.reconcile.evidence import found
 from suture.store import discrepancies, ledger_snapshot
@@ -87,7 +87,9 @@ class DiscrepancyRecorder:
                 proof=msgspec.json.encode([msgspec.to_builtins(document) for document in held]).decode(),
             )
         await self.tell_closed(connection, "repaired", closed, now)
-        await sisters.close(connection, self._recorder, [one for one in closed if one.rule in rules], now, BY)
+        await related_exceptions.close(
+            connection, self._recorder, [one for one in closed if one.rule in rules], now, BY
+        )
         return len(closed)
 
     async def tell_closed(self, connection: Connection, fact: str, closed: Sequence[Opened], now: datetime) -> None:

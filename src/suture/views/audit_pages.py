@@ -7,16 +7,16 @@ from suture.store.audit import AuditEntry, AuditSelection, Proof
 
 
 async def entries(
-    desk: CommandContext, actor: Actor, selection: AuditSelection, before: int | None, most: int = 50
+    context: CommandContext, actor: Actor, selection: AuditSelection, before: int | None, most: int = 50
 ) -> list[AuditEntry]:
     """The entries of a selection, the newest first, before one by its number."""
-    actor.check(desk, "audit.read")
-    async with desk.database.connection() as connection:
+    actor.check(context, "audit.read")
+    async with context.database.connection() as connection:
         return await audit.select(connection, selection, before, most)
 
 
-async def prove(desk: CommandContext, actor: Actor) -> Proof:
+async def prove(context: CommandContext, actor: Actor) -> Proof:
     """Whether the whole trail is as it was written."""
-    actor.check(desk, "audit.read")
-    async with desk.database.connection() as connection:
-        return await desk.trail.prove(connection)
+    actor.check(context, "audit.read")
+    async with context.database.connection() as connection:
+        return await context.trail.prove(connection)

@@ -37,12 +37,12 @@ class PaymentStatus(msgspec.Struct, frozen=True, kw_only=True):
     applied_at: datetime | None = None
 
 
-async def validate(desk: CommandContext, asked: Sequence[tuple[Kind, str]]) -> list[Verdict]:
+async def validate(context: CommandContext, asked: Sequence[tuple[Kind, str]]) -> list[Verdict]:
     """Whether each may be named in a visit."""
     references = [f"{kind.title()}/{name}" for kind, name in asked if kind in ("patient", "practitioner", "payer")]
-    known = await Parties(desk.database, desk.vault).known(references)
-    places = {facility.code for facility in desk.catalogue.facilities}
-    services = {service.code for service in desk.catalogue.services}
+    known = await Parties(context.database, context.vault).known(references)
+    places = {facility.code for facility in context.catalogue.facilities}
+    services = {service.code for service in context.catalogue.services}
 
     def verdict(kind: Kind, name: str) -> Verdict:
         match kind:
@@ -57,9 +57,9 @@ async def validate(desk: CommandContext, asked: Sequence[tuple[Kind, str]]) -> l
     return [verdict(kind, name) for kind, name in asked]
 
 
-async def payment(desk: CommandContext, number: str) -> PaymentStatus | None:
+async def payment(context: CommandContext, number: str) -> PaymentStatus | None:
     """How a payment stands; None where nobody told of it."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         process = await steering.one(connection, f"posted_payment:{number}")
         if process is None:
             return None

@@ -51,15 +51,15 @@ class TableView(msgspec.Struct, frozen=True, kw_only=True):
         return self.versions[0].number if self.versions else 0
 
 
-async def tables(desk: CommandContext) -> list[TableView]:
+async def tables(context: CommandContext) -> list[TableView]:
     """Every code table."""
-    return [await table(desk, name) for name in desk.catalogue.code_tables]
+    return [await table(context, name) for name in context.catalogue.code_tables]
 
 
-async def table(desk: CommandContext, name: str) -> TableView:
+async def table(context: CommandContext, name: str) -> TableView:
     """Raises `NotPossible` where the catalogue has no such table."""
-    known = table_named(desk.catalogue, name)
-    async with desk.database.connection() as connection:
+    known = table_named(context.catalogue, name)
+    async with context.database.connection() as connection:
         history = await corrections.history(connection, name)
     newest = {one.source: one for one in history}
     rows = merged(known.rows, {one.source: one.code for one in history})
@@ -73,10 +73,10 @@ async def table(desk: CommandContext, name: str) -> TableView:
     )
 
 
-async def diff(desk: CommandContext, name: str, before: int, after: int) -> list[RowChange]:
+async def diff(context: CommandContext, name: str, before: int, after: int) -> list[RowChange]:
     """The rows in which two versions differ, by source. Raises `NotPossible` where there is no such version."""
-    known = table_named(desk.catalogue, name)
-    async with desk.database.connection() as connection:
+    known = table_named(context.catalogue, name)
+    async with context.database.connection() as connection:
         history = await corrections.history(connection, name)
     return changes(version_at(known, history, before), version_at(known, history, after))
 

@@ -5,13 +5,13 @@ from suture.acting.context import CommandContext
 from suture.store import delivery_queue
 
 
-async def read(desk: CommandContext, actor: Actor, number: int) -> str:
+async def read(context: CommandContext, actor: Actor, number: int) -> str:
     """What a delivery said (as it was corrected, where it was). Raises `NotPossible` without a reason."""
     if not actor.reason:
         raise NotPossible("say why you read it: it is patient data, and your reason stands in the audit trail")
-    async with desk.database.transaction() as connection:
-        await actor.sign(connection, desk, "payload.read", f"Delivery/{number}")
+    async with context.database.transaction() as connection:
+        await actor.sign(connection, context, "payload.read", f"Delivery/{number}")
         found = await delivery_queue.sealed(connection, [number])
         if not found:
             raise NotPossible(f"there is no delivery {number}")
-        return (await desk.vault.open(found[0].sealed, found[0].bound_to)).decode(errors="replace")
+        return (await context.vault.open(found[0].sealed, found[0].bound_to)).decode(errors="replace")

@@ -7,7 +7,7 @@ import msgspec
 from suture.acting.actor import NotPossible
 from suture.acting.context import CommandContext
 from suture.catalogue.reconciliation import Rule
-from suture.reconcile import sisters
+from suture.reconcile import related_exceptions
 from suture.reconcile.watch import window
 from suture.store import audit, discrepancies, exceptions, ledger_snapshot, reconciliations
 from suture.store.audit import AuditEntry
@@ -74,26 +74,26 @@ async def days(database: Database, first: date, last: date) -> list[DailyTotals]
         return await ledger_snapshot.daily_totals(connection, first, last)
 
 
-async def account(desk: CommandContext, number: int) -> DiscrepancyAccount:
+async def account(context: CommandContext, number: int) -> DiscrepancyAccount:
     """Raises `NotPossible` where there is no such discrepancy."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         found = await one(connection, number)
-        rule = next((r for r in desk.catalogue.reconciliation.standing if r.name == found.rule), None)
+        rule = next((r for r in context.catalogue.reconciliation.standing if r.name == found.rule), None)
         subjects = [f"Appointment/{found.appointment}", f"Payment/{found.key}"]
         troubles = await exceptions.of_subjects(connection, subjects)
         acts = await audit.newest(connection, subject(number))
     return DiscrepancyAccount(discrepancy=found, rule=rule, exceptions=troubles, acts=acts)
 
 
-async def look_again(connection: Connection, desk: CommandContext, closed: Closed, by: str, at: datetime) -> None:
+async def look_again(connection: Connection, context: CommandContext, closed: Closed, by: str, at: datetime) -> None:
     """Have both sides compared again where a person closed an exception that told of a discrepancy, too: what was put
     back is closed with it, and what was not stays open to be decided."""
-    if not sisters.is_sister(closed.code, closed.process) or not closed.subject:
+    if not related_exceptions.is_related(closed.code, closed.process) or not closed.subject:
         return
     about = closed.subject.removeprefix("Appointment/").removeprefix("Entry/")
     found = await discrepancies.select(connection, DiscrepancySelection(about=about))
     if found:
-        today = window(desk.catalogue, desk.clock)[1]
+        today = window(context.catalogue, context.clock)[1]
         days = [one.day or today for one in found]
         await reconciliations.request(connection, min(days), min(max(days), today), by=by, at=at, at_once=True)
 

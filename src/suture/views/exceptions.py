@@ -75,14 +75,14 @@ async def account(database: Database, number: int) -> ExceptionAccount:
         )
 
 
-async def payload(desk: CommandContext, actor: Actor, number: int) -> bytes:
+async def payload(context: CommandContext, actor: Actor, number: int) -> bytes:
     """What an exception's delivery said, or its process was given. Reading it is written to the audit trail."""
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         found = await exception_of(connection, number)
-        await actor.sign(connection, desk, "payload.read", f"Exception/{number}")
+        await actor.sign(connection, context, "payload.read", f"Exception/{number}")
         if found.delivery is not None:
             (delivery,) = await delivery_queue.sealed(connection, [found.delivery])
-            return await desk.vault.open(delivery.sealed, delivery.bound_to)
+            return await context.vault.open(delivery.sealed, delivery.bound_to)
         process = await process_store.one(connection, found.process or "")
         if process is None:
             raise NotPossible(f"exception {number} has neither a delivery nor a process behind it")
@@ -95,9 +95,9 @@ def unmapped(one: OpenException) -> str | None:
     return told[1] if told else None
 
 
-async def unmapped_alike(desk: CommandContext, source: str) -> tuple[int, ...]:
+async def unmapped_alike(context: CommandContext, source: str) -> tuple[int, ...]:
     """The numbers of the open exceptions that fell through the code table for want of a row for this code."""
-    alike = await queue(desk.database, ExceptionSelection(code=UNMAPPED), MOST_ALIKE)
+    alike = await queue(context.database, ExceptionSelection(code=UNMAPPED), MOST_ALIKE)
     return tuple(one.number for one in alike if unmapped(one) == source)
 
 

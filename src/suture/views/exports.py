@@ -32,43 +32,43 @@ class ExportTable(msgspec.Struct, frozen=True, kw_only=True):
     rows: Sequence[tuple[Cell, ...]]
 
 
-async def queue(desk: CommandContext, actor: Actor, selection: exceptions.ExceptionSelection) -> list[ExportTable]:
+async def queue(context: CommandContext, actor: Actor, selection: exceptions.ExceptionSelection) -> list[ExportTable]:
     """The exceptions of a selection, oldest first."""
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         found = await exceptions.select(connection, selection, MOST + 1)
-        await _taken(connection, desk, actor, "exceptions", rows=len(found), chosen=selection)
+        await _taken(connection, context, actor, "exceptions", rows=len(found), chosen=selection)
         stakes = await exceptions.stakes(connection, [one.number for one in found])
     return [_exceptions(found, stakes)]
 
 
 async def differences(
-    desk: CommandContext, actor: Actor, selection: discrepancies.DiscrepancySelection
+    context: CommandContext, actor: Actor, selection: discrepancies.DiscrepancySelection
 ) -> list[ExportTable]:
     """The differences of a selection, oldest first."""
-    async with desk.database.transaction() as connection:
+    async with context.database.transaction() as connection:
         found = await discrepancies.select(connection, selection, MOST + 1)
-        await _taken(connection, desk, actor, "differences", rows=len(found), chosen=selection)
-    rules = {rule.name: rule for rule in desk.catalogue.reconciliation.standing}
-    said = Words.of(desk.catalogue)
+        await _taken(connection, context, actor, "differences", rows=len(found), chosen=selection)
+    rules = {rule.name: rule for rule in context.catalogue.reconciliation.standing}
+    said = Words.of(context.catalogue)
     return [_differences([(one, said.describe(one, rules.get(one.rule))) for one in found])]
 
 
-async def trail(desk: CommandContext, actor: Actor, selection: audit.AuditSelection) -> list[ExportTable]:
+async def trail(context: CommandContext, actor: Actor, selection: audit.AuditSelection) -> list[ExportTable]:
     """The entries of the audit trail of a selection, the newest first."""
-    actor.check(desk, "audit.read")
-    async with desk.database.transaction() as connection:
+    actor.check(context, "audit.read")
+    async with context.database.transaction() as connection:
         found = await audit.select(connection, selection, None, MOST + 1)
-        await _taken(connection, desk, actor, "trail", rows=len(found), chosen=selection)
+        await _taken(connection, context, actor, "trail", rows=len(found), chosen=selection)
     return [_acts("Trail", found)]
 
 
-async def month(desk: CommandContext, actor: Actor, name: str) -> list[ExportTable]:
+async def month(context: CommandContext, actor: Actor, name: str) -> list[ExportTable]:
     """A month's report as tables. Raises `NotPossible` where its close was never begun."""
-    report = await gather(desk, name)
-    async with desk.database.transaction() as connection:
-        await _taken(connection, desk, actor, f"close of {name}", rows=len(report.lines))
+    report = await gather(context, name)
+    async with context.database.transaction() as connection:
+        await _taken(connection, context, actor, f"close of {name}", rows=len(report.lines))
     return [
-        _sides(report, Words.of(desk.catalogue)),
+        _sides(report, Words.of(context.catalogue)),
         _reasons(report),
         _unbilled(report),
         _differences(report.settled),
@@ -79,7 +79,7 @@ async def month(desk: CommandContext, actor: Actor, name: str) -> list[ExportTab
 
 async def _taken(
     connection: Connection,
-    desk: CommandContext,
+    context: CommandContext,
     actor: Actor,
     what: str,
     *,
@@ -90,7 +90,7 @@ async def _taken(
     if rows > MOST:
         raise NotPossible(f"that is more than {MOST:,} rows: choose fewer, by owner, state or class")
     told = {} if chosen is None else {name: value for name, value in msgspec.structs.asdict(chosen).items() if value}
-    await actor.sign(connection, desk, "table.export", f"Table/{what}", {"chosen": told, "rows": rows})
+    await actor.sign(connection, context, "table.export", f"Table/{what}", {"chosen": told, "rows": rows})
 
 
 def _exceptions(found: Sequence[OpenException], stakes: dict[int, Money]) -> ExportTable:

@@ -33,10 +33,10 @@ class InterfaceState(msgspec.Struct, frozen=True, kw_only=True):
         return {"closed": "flowing", "open": "system away", "half_open": "trying"}[self.gate.breaker]
 
 
-async def by_another_catalogue(desk: CommandContext, read: str) -> Sequence[str]:
+async def by_another_catalogue(context: CommandContext, read: str) -> Sequence[str]:
     """Roles that run by another catalogue than the one of this fingerprint: it was changed since they started."""
-    async with desk.database.connection() as connection:
-        return await running.by_another_catalogue(connection, read, desk.clock.now())
+    async with context.database.connection() as connection:
+        return await running.by_another_catalogue(connection, read, context.clock.now())
 
 
 async def interfaces(database: Database, known: Mapping[str, Interface]) -> list[InterfaceState]:

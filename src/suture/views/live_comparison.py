@@ -21,14 +21,14 @@ class SystemSide(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def standing(
-    bench: RepairContext, appointment: str, facility: str | None, payments: Sequence[str]
+    context: RepairContext, appointment: str, facility: str | None, payments: Sequence[str]
 ) -> list[SystemSide]:
     """Ask scheduling, billing and the ledger at once, each for a bounded time."""
-    ledger = bench.ledger_of(facility)
+    ledger = context.ledger_of(facility)
     return list(
         await asyncio.gather(
-            _ask(bench.scheduling.name, bench.scheduling.facts_of([appointment])),
-            _ask(bench.billing.name, bench.billing.facts_of([appointment])),
+            _ask(context.scheduling.name, context.scheduling.facts_of([appointment])),
+            _ask(context.billing.name, context.billing.facts_of([appointment])),
             _ask(ledger.name, ledger.facts_of([appointment], payments)),
         )
     )

@@ -47,16 +47,16 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     truncated: bool = False
 
 
-async def trial(desk: CommandContext, interface: str, content: str) -> Trial:
+async def trial(context: CommandContext, interface: str, content: str) -> Trial:
     """Read a message as if it had come in at an interface, by today's catalogue and corrections."""
-    known = desk.catalogue.interfaces.get(interface)
+    known = context.catalogue.interfaces.get(interface)
     if known is None or known.direction != "in":
         raise NotPossible(f"there is no interface {interface} on which messages come in")
     if len(content) > LARGEST:
         raise NotPossible(f"a message to be tried has at most {LARGEST:,} characters")
-    async with desk.database.connection() as connection:
-        catalogue = await desk.corrected_catalogue(connection)
-    return explain(catalogue, interface, content.encode(), desk.clock.now())
+    async with context.database.connection() as connection:
+        catalogue = await context.corrected_catalogue(connection)
+    return explain(catalogue, interface, content.encode(), context.clock.now())
 
 
 def explain(catalogue: Catalogue, interface: str, content: bytes, now: datetime) -> Trial:

@@ -36,10 +36,10 @@ class CloseStatus(msgspec.Struct, frozen=True, kw_only=True):
         return next((step.name for step in DEFINITION.leaves() if step.name not in done), "")
 
 
-async def status(desk: CommandContext, month: str) -> CloseStatus:
+async def status(context: CommandContext, month: str) -> CloseStatus:
     """Raises `NotPossible` where its close never began."""
     first, last = month_of(month)
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         period = await period_of(connection, month)
         process = await process_store.one(connection, process_key(period))
         troubles = await exceptions.of_subjects(connection, [subject_of(month)])
@@ -52,9 +52,9 @@ async def status(desk: CommandContext, month: str) -> CloseStatus:
     )
 
 
-async def months(desk: CommandContext) -> list[Period]:
+async def months(context: CommandContext) -> list[Period]:
     """The months whose close was ever begun, the newest first."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         return await periods.newest(connection)
 
 

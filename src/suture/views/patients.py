@@ -6,18 +6,18 @@ from suture.canonical.records import Patient
 from suture.store.parties import Parties
 
 
-async def find(desk: CommandContext, actor: Actor, system: str, value: str) -> list[Patient]:
+async def find(context: CommandContext, actor: Actor, system: str, value: str) -> list[Patient]:
     """The patients whom a source calls so."""
-    parties = Parties(desk.database, desk.vault)
-    found = [await read(desk, actor, reference) for reference in await parties.find(system, value)]
+    parties = Parties(context.database, context.vault)
+    found = [await read(context, actor, reference) for reference in await parties.find(system, value)]
     return [patient for patient in found if patient is not None]
 
 
-async def read(desk: CommandContext, actor: Actor, reference: str) -> Patient | None:
+async def read(context: CommandContext, actor: Actor, reference: str) -> Patient | None:
     """A patient's record; None where nobody told of it."""
-    patient = await Parties(desk.database, desk.vault).get(reference)
+    patient = await Parties(context.database, context.vault).get(reference)
     if not isinstance(patient, Patient):
         return None
-    async with desk.database.transaction() as connection:
-        await actor.sign(connection, desk, "patient.read", reference)
+    async with context.database.transaction() as connection:
+        await actor.sign(connection, context, "patient.read", reference)
     return patient

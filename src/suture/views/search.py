@@ -31,15 +31,15 @@ class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
 
 
-async def find(desk: CommandContext, text: str, most: int = 20) -> list[SearchHit]:
+async def find(context: CommandContext, text: str, most: int = 20) -> list[SearchHit]:
     """Everything that is called so; where nothing is, the appointments whose id starts so."""
     asked = cleaned(text)
     if not asked:
         return []
-    exact = [*await _journeys(desk, asked), *await _others(desk, asked)]
+    exact = [*await _journeys(context, asked), *await _others(context, asked)]
     if exact:
         return exact[:most]
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         alike = await journeys.starting_with(connection, asked, most)
         numbered = await finding.starting_with(connection, asked, most)
         held = await finding.in_ledger(connection, asked, most, beginning=True)
@@ -52,13 +52,13 @@ async def find(desk: CommandContext, text: str, most: int = 20) -> list[SearchHi
     return list(found.values())[:most]
 
 
-async def find_patient(desk: CommandContext, actor: Actor, system: str, value: str) -> list[SearchHit]:
+async def find_patient(context: CommandContext, actor: Actor, system: str, value: str) -> list[SearchHit]:
     """The appointments of the patient whom a source calls so. It is an act, with a reason."""
     if not actor.reason:
         raise NotPossible("say why you look a patient up: it stands in the audit trail")
-    actor.check(desk, "patient.read")
-    called = await patients.find(desk, actor, system, value.strip())
-    async with desk.database.connection() as connection:
+    actor.check(context, "patient.read")
+    called = await patients.find(context, actor, system, value.strip())
+    async with context.database.connection() as connection:
         found = [one for patient in called for one in await finding.called(connection, patient.reference)]
     return [_of_number(one) for one in found if one.kind == "patient"]
 
@@ -71,15 +71,15 @@ def cleaned(text: str) -> str:
     return asked
 
 
-async def _journeys(desk: CommandContext, asked: str) -> list[SearchHit]:
-    of_itself = await journey_of(desk.database, asked)
+async def _journeys(context: CommandContext, asked: str) -> list[SearchHit]:
+    of_itself = await journey_of(context.database, asked)
     waits = of_itself is not None and all(one.subject == f"Remittance/{asked}" for one in of_itself.events)
     if of_itself is not None and not waits:
         return [SearchHit(path=f"/journeys/{asked}", title=asked, kind="appointment")]
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         numbered = await finding.called(connection, asked)
         journey = await finding.journey_of_identity(connection, identity) if (identity := _uuid(asked)) else None
-        delivery = await finding.journey_of_delivery(connection, asked, desk.catalogue.interfaces)
+        delivery = await finding.journey_of_delivery(connection, asked, context.catalogue.interfaces)
         held = await finding.in_ledger(connection, asked, _MOST_HELD)
     found = [_of_number(one) for one in numbered if one.kind != "patient"]
     known = {one.path for one in found}
@@ -93,10 +93,10 @@ async def _journeys(desk: CommandContext, asked: str) -> list[SearchHit]:
     return found
 
 
-async def _others(desk: CommandContext, asked: str) -> list[SearchHit]:
+async def _others(context: CommandContext, asked: str) -> list[SearchHit]:
     found = []
     number = asked.removeprefix("#").removeprefix("no. ")
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         if number.isdecimal() and len(number) < 18:
             told = await exceptions.select(connection, ExceptionSelection(numbers=(int(number),), state=""), 1)
             found += [

@@ -30,13 +30,13 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None = None
 
 
-async def subjects(desk: CommandContext, command: str, arguments: msgspec.Struct) -> list[Subject]:
+async def subjects(context: CommandContext, command: str, arguments: msgspec.Struct) -> list[Subject]:
     """What a command with these arguments is about, fifty things at most."""
     told = msgspec.structs.asdict(arguments)
     numbers = [*told.get("numbers", ()), *([told["number"]] if "number" in told else [])][:_MOST]
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         if command.startswith("discrepancies."):
-            return await _differences(connection, desk.catalogue, numbers)
+            return await _differences(connection, context.catalogue, numbers)
         if numbers:
             return await _exceptions(connection, numbers)
     for field, (kind, words) in _BY_FIELD.items():

@@ -18,7 +18,7 @@ from suture_lab.chaos.report import ChaosReport, expected_of, recoveries
 from suture_lab.simulators.clinic.day import ClinicDay
 from suture_lab.simulators.observed import Observed, Standing
 from suture_lab.stage import Stage
-from suture_lab.verdict.held import explained
+from suture_lab.verdict.explained import explained
 from suture_lab.verdict.judge import judge
 
 _SYSTEMS = ("scheduling", "billing", "odoo")

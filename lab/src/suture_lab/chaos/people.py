@@ -12,7 +12,7 @@ from typing import Any
 
 from suture.access.roles import ADMINISTRATOR
 from suture.acting.actor import Actor
-from suture.bootstrap.composition import connect_systems, desk, foundation, ledger_crosswalk
+from suture.bootstrap.composition import command_context, connect_systems, foundation, ledger_crosswalk
 from suture.bootstrap.settings import SettingsError
 from suture.canonical.records import Payer
 from suture.canonical.remittance import ClaimPayment, ClaimStatus, Remittance
@@ -154,7 +154,7 @@ class People:
         async with foundation(self._stage.settings, self._stage.secrets, most=2) as base:
             systems = connect_systems(base.catalogue, base.secrets, crosswalk=ledger_crosswalk(base))
             try:
-                yield desk(base), systems
+                yield command_context(base), systems
             finally:
                 await systems.close()
 

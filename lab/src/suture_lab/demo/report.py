@@ -18,7 +18,7 @@ from suture_lab.demo.comparison import Comparison, DemoDifference, SideTotals, c
 from suture_lab.demo.reading import read_facts
 from suture_lab.demo.trial_balance import AccountMove
 from suture_lab.stage import Stage, far_ahead
-from suture_lab.verdict.held import explained
+from suture_lab.verdict.explained import explained
 
 _QUANTILES = ("p50", "p95", "p99")
 

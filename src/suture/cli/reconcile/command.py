@@ -12,8 +12,8 @@ from rich.markup import escape
 
 from suture.acting.context import CommandContext, RepairContext
 from suture.catalogue.reconciliation import standard_text
-from suture.cli.acting import Most, Number, age, at_desk, count, due, me, out, table
-from suture.cli.reconcile.running import at_bench, run_all
+from suture.cli.acting import Most, Number, age, count, due, me, out, table, with_context
+from suture.cli.reconcile.running import run_all, with_systems
 from suture.cli.reconcile.showing import describe, describe_days, summarise
 from suture.commands import reconciliation, repairs
 from suture.reconcile.watch import window
@@ -55,7 +55,7 @@ def run(
         f"Read {ended.documents:,} documents of {count(len(ended.days), 'day')} ({days}): "
         f"{ended.found} new, {ended.cleared} no more, {ended.explained} known to a person or on their way."
     )
-    left = at_desk(lambda desk: discrepancies.summary(desk.database))
+    left = with_context(lambda context: discrepancies.summary(context.database))
     if summarise(left, out, aside=ended.explained):
         sys.exit(1)
 
@@ -86,10 +86,12 @@ def list_(
         state="" if state == "all" else state, rule=rule, owner=owner, about=about, first=since, last=until
     )
 
-    async def read(desk: CommandContext) -> tuple[list[Discrepancy], list[Reconciliation]]:
-        return await discrepancies.listed(desk.database, chosen, most + 1), await discrepancies.runs(desk.database)
+    async def read(context: CommandContext) -> tuple[list[Discrepancy], list[Reconciliation]]:
+        return await discrepancies.listed(context.database, chosen, most + 1), await discrepancies.runs(
+            context.database
+        )
 
-    found, runs = at_desk(read)
+    found, runs = with_context(read)
     if not found:
         out.print(_nothing(runs, whole=chosen == DiscrepancySelection()) if state == "open" else "There is none.")
         return
@@ -135,10 +137,10 @@ def show(number: Number) -> None:
         number: Its number in the list.
     """
 
-    async def read(desk: CommandContext) -> tuple[discrepancies.DiscrepancyAccount, Words]:
-        return await discrepancies.account(desk, number), Words.of(desk.catalogue)
+    async def read(context: CommandContext) -> tuple[discrepancies.DiscrepancyAccount, Words]:
+        return await discrepancies.account(context, number), Words.of(context.catalogue)
 
-    describe(*at_desk(read), out)
+    describe(*with_context(read), out)
 
 
 @app.command
@@ -151,17 +153,17 @@ def repair(number: Number, *, reason: str = "", wait: float = _WAIT_SECONDS) -> 
         wait: For how many seconds to wait for both sides to agree.
     """
 
-    async def act(bench: RepairContext) -> tuple[str, Discrepancy]:
-        words = await repairs.repair(bench, me(reason), number)
+    async def act(context: RepairContext) -> tuple[str, Discrepancy]:
+        words = await repairs.repair(context, me(reason), number)
         out.print(words, markup=False)
         deadline = asyncio.get_running_loop().time() + wait
         while True:
-            after = await repairs.verify(bench, number)
+            after = await repairs.verify(context, number)
             if after.state not in ("open", "repairing") or asyncio.get_running_loop().time() > deadline:
                 return words, after
             await asyncio.sleep(0.5)
 
-    _, after = at_bench(act)
+    _, after = with_systems(act)
     if after.state == "repaired":
         out.print(f"[green]Both sides agree[/]: discrepancy {number} is closed.")
         return
@@ -180,7 +182,7 @@ def accept(*numbers: Number, reason: str) -> None:
         numbers: Their numbers in the list.
         reason: Why they may stay; it stands in the audit trail and in the close's report.
     """
-    accepted = at_desk(lambda desk: reconciliation.accept(desk, me(reason), numbers))
+    accepted = with_context(lambda context: reconciliation.accept(context, me(reason), numbers))
     out.print(f"{count(len(accepted), 'discrepancy', 'discrepancies')} accepted: {reason}", markup=False)
 
 
@@ -193,12 +195,12 @@ def days(*, since: date | None = None, until: date | None = None) -> None:
         until: The last day; today unless told.
     """
 
-    async def read(desk: CommandContext) -> Sequence[DailyTotals]:
-        today = window(desk.catalogue, desk.clock)[1]
+    async def read(context: CommandContext) -> Sequence[DailyTotals]:
+        today = window(context.catalogue, context.clock)[1]
         last = until or today
-        return await discrepancies.days(desk.database, since or last - timedelta(days=6), last)
+        return await discrepancies.days(context.database, since or last - timedelta(days=6), last)
 
-    describe_days(at_desk(read), out)
+    describe_days(with_context(read), out)
 
 
 @app.command
@@ -212,10 +214,10 @@ def rules(*, yaml: Annotated[bool, Parameter(negative="")] = False) -> None:
         sys.stdout.write(standard_text())
         return
 
-    async def read(desk: CommandContext) -> list[tuple[str, ...]]:
+    async def read(context: CommandContext) -> list[tuple[str, ...]]:
         return [
             (rule.name, escape(rule.asks), f"{rule.after_hours:g} h", rule.repair.replace("_", " "))
-            for rule in desk.catalogue.reconciliation.standing
+            for rule in context.catalogue.reconciliation.standing
         ]
 
-    table(("rule", "asks", "after", "repair"), at_desk(read))
+    table(("rule", "asks", "after", "repair"), with_context(read))

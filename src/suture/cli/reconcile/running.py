@@ -13,11 +13,11 @@ from suture.acting.context import RepairContext
 from suture.bootstrap.composition import (
     Foundation,
     Systems,
-    bench,
     check_database,
     connect_systems,
     foundation,
     ledger_crosswalk,
+    repair_context,
     watch,
 )
 from suture.bootstrap.settings import current
@@ -46,12 +46,12 @@ async def _connected() -> AsyncIterator[tuple[Foundation, Systems]]:
             await systems.close()
 
 
-def at_bench(act: Callable[[RepairContext], Awaitable[Answer]]) -> Answer:
+def with_systems(act: Callable[[RepairContext], Awaitable[Answer]]) -> Answer:
     """Open what repairing needs, act, and close it again."""
 
     async def run() -> Answer:
         async with _connected() as (base, systems):
-            return await act(bench(base, systems))
+            return await act(repair_context(base, systems))
 
     return uvloop.run(run())
 
@@ -61,10 +61,10 @@ def run_all(first: date | None, last: date | None, *, at_once: bool) -> Reconcil
 
     async def run() -> Reconciliation:
         async with _connected() as (base, systems):
-            acting = bench(base, systems)
-            asked = await reconciliation.request(acting.desk, me(), first, last, at_once=at_once)
+            acting = repair_context(base, systems)
+            asked = await reconciliation.request(acting, me(), first, last, at_once=at_once)
             with _bar() as tell:
-                return await _until_done(acting, watch(base, systems, acting.desk.recorder), asked, tell)
+                return await _until_done(acting, watch(base, systems, acting.recorder), asked, tell)
 
     ended = uvloop.run(run())
     if ended.state == "failed":
@@ -77,7 +77,7 @@ async def _until_done(
 ) -> Reconciliation:
     while True:
         await watching.take(tell)
-        run = await discrepancies.progress(acting.desk.database, asked.id)
+        run = await discrepancies.progress(acting.database, asked.id)
         tell(run)
         if run.state in ("done", "failed"):
             return run

@@ -15,12 +15,12 @@ from suture.notify.expecting import expected, quiet_words, urgent_words
 _HERE = "/account"
 
 
-async def _mine(ask: PageRequest) -> Response:
-    name = ask.actor().name
-    person = await accounts.me(ask.house.desk, name)
-    catalogue, now = ask.house.base.catalogue, ask.house.base.clock.now()
+async def _mine(request: PageRequest) -> Response:
+    name = request.actor().name
+    person = await accounts.me(request.context, name)
+    catalogue, now = request.context.catalogue, request.context.clock.now()
     told = catalogue.notifications
-    return await ask.page(
+    return await request.page(
         "account.html",
         person=person,
         roles={role: ROLES[role] for role in person.roles},
@@ -30,49 +30,53 @@ async def _mine(ask: PageRequest) -> Response:
     )
 
 
-async def _password(ask: PageRequest) -> Response:
-    new = await ask.field("new")
-    if new != await ask.field("again"):
-        return await ask.back(_HERE, "The two new passwords are not the same.", bad=True)
+async def _password(request: PageRequest) -> Response:
+    new = await request.field("new")
+    if new != await request.field("again"):
+        return await request.back(_HERE, "The two new passwords are not the same.", bad=True)
     try:
-        old, name = await ask.field("old"), ask.actor().name
-        await accounts.change_password(ask.house.desk, name, old, new, keep=ask.token, address=ask.address)
+        old, name = await request.field("old"), request.actor().name
+        await accounts.change_password(request.context, name, old, new, keep=request.token, address=request.address)
     except NotPossible as error:
-        return await ask.back(_HERE, said(error), bad=True)
-    return await ask.back(_HERE, "The password is changed; you are signed out everywhere else.")
+        return await request.back(_HERE, said(error), bad=True)
+    return await request.back(_HERE, "The password is changed; you are signed out everywhere else.")
 
 
-async def _begin_factor(ask: PageRequest) -> Response:
+async def _begin_factor(request: PageRequest) -> Response:
     """A secret to be scanned, shown this once; it counts when a code has confirmed it."""
-    name = ask.actor().name
+    name = request.actor().name
     try:
-        secret = await accounts.begin_factor(ask.house.desk, name)
+        secret = await accounts.begin_factor(request.context, name)
     except NotPossible as error:
-        return await ask.back(_HERE, said(error), bad=True)
-    address = totp.uri(secret, name, ask.house.base.catalogue.organisation.name)
-    return await ask.page("factor.html", secret=secret, picture=totp.picture(address))
+        return await request.back(_HERE, said(error), bad=True)
+    address = totp.uri(secret, name, request.context.catalogue.organisation.name)
+    return await request.page("factor.html", secret=secret, picture=totp.picture(address))
 
 
-async def _confirm_factor(ask: PageRequest) -> Response:
+async def _confirm_factor(request: PageRequest) -> Response:
     try:
-        await accounts.confirm_factor(ask.house.desk, ask.actor().name, await ask.field("code"), ask.address)
+        await accounts.confirm_factor(
+            request.context, request.actor().name, await request.field("code"), request.address
+        )
     except NotPossible as error:
-        return await ask.back(_HERE, said(error), bad=True)
-    return await ask.back(_HERE, "From now on a code is asked for when you sign in.")
+        return await request.back(_HERE, said(error), bad=True)
+    return await request.back(_HERE, "From now on a code is asked for when you sign in.")
 
 
-async def _end_factor(ask: PageRequest) -> Response:
+async def _end_factor(request: PageRequest) -> Response:
     try:
-        await accounts.end_factor(ask.house.desk, ask.actor().name, await ask.field("password"), ask.address)
+        await accounts.end_factor(
+            request.context, request.actor().name, await request.field("password"), request.address
+        )
     except NotPossible as error:
-        return await ask.back(_HERE, said(error), bad=True)
-    return await ask.back(_HERE, "No code is asked for any more.")
+        return await request.back(_HERE, said(error), bad=True)
+    return await request.back(_HERE, "No code is asked for any more.")
 
 
-async def _sign_out(ask: PageRequest) -> Response:
-    await ask.form()
-    await accounts.sign_out(ask.house.desk, ask.token)
-    return ask.signed_out()
+async def _sign_out(request: PageRequest) -> Response:
+    await request.form()
+    await accounts.sign_out(request.context, request.token)
+    return request.signed_out()
 
 
 PAGES = (

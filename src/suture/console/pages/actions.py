@@ -18,51 +18,53 @@ from suture.core.failure import Failure
 _APPROVALS = "/approvals"
 
 
-async def _do(ask: PageRequest) -> Response:
+async def _do(request: PageRequest) -> Response:
     """Do a command with a form's fields, then back to where it was sent from, with what came of it."""
-    name = ask.path("command")
+    name = request.path("command")
     if name not in COMMANDS:
         raise HTTPException(404)
-    back = await ask.field("back")
-    actor = ask.actor(await ask.field("reason"))
+    back = await request.field("back")
+    actor = request.actor(await request.field("reason"))
     try:
-        arguments = _arguments(await ask.form(), COMMANDS[name].takes)
-        done = await approvals.perform(ask.house.bench(), actor, name, arguments)
+        arguments = _arguments(await request.form(), COMMANDS[name].takes)
+        done = await approvals.perform(request.console.repair_context(), actor, name, arguments)
     except NotAllowed as error:
         raise HTTPException(403, said(error)) from error
     except NotPossible as error:
-        return await ask.back(back, said(error), bad=True)
+        return await request.back(back, said(error), bad=True)
     except Failure as failure:
         words = f"It was not done: {said(failure.message)} {failure.remedy}"
-        return await ask.back(back, words.strip(), bad=True)
-    onward = (await ask.field("onward")).replace("{month}", await ask.field("month"))  # where what was begun is seen
-    return await _told(ask, done, onward or back)
+        return await request.back(back, words.strip(), bad=True)
+    onward = (await request.field("onward")).replace(
+        "{month}", await request.field("month")
+    )  # where what was begun is seen
+    return await _told(request, done, onward or back)
 
 
-async def _decide(ask: PageRequest) -> Response:
+async def _decide(request: PageRequest) -> Response:
     """Approve or refuse what another asked for."""
-    asked, what = number(await ask.field("number")), ask.path("what")
+    asked, what = number(await request.field("number")), request.path("what")
     if what not in ("approve", "refuse") or asked is None:
         raise HTTPException(404)
-    actor = ask.actor(await ask.field("reason"))
+    actor = request.actor(await request.field("reason"))
     try:
         if what == "refuse":
-            await approvals.refuse(ask.house.desk, actor, asked)
-            return await ask.back(_APPROVALS, f"No. {asked} was refused.")
-        done = await approvals.approve(ask.house.bench(), actor, asked)
+            await approvals.refuse(request.context, actor, asked)
+            return await request.back(_APPROVALS, f"No. {asked} was refused.")
+        done = await approvals.approve(request.console.repair_context(), actor, asked)
     except NotAllowed as error:
         raise HTTPException(403, said(error)) from error
     except NotPossible as error:
-        return await ask.back(_APPROVALS, said(error), bad=True)
-    return await _told(ask, done, _APPROVALS)
+        return await request.back(_APPROVALS, said(error), bad=True)
+    return await _told(request, done, _APPROVALS)
 
 
-async def _told(ask: PageRequest, done: Done, back: str) -> Response:
+async def _told(request: PageRequest, done: Done, back: str) -> Response:
     """What came of it. A secret is shown once, on a page of its own, and kept nowhere."""
     if not done.secret:
-        return await ask.back(back, said(done.words))
-    secret = f"{ask.house.address}/invitations/{done.secret}" if done.purpose == "invitation" else done.secret
-    return await ask.page("secret.html", done=done, secret=secret, back=ours(back))
+        return await request.back(back, said(done.words))
+    secret = f"{request.console.address}/invitations/{done.secret}" if done.purpose == "invitation" else done.secret
+    return await request.page("secret.html", done=done, secret=secret, back=ours(back))
 
 
 def _arguments(form: FormData, takes: type[msgspec.Struct]) -> msgspec.Struct:

@@ -10,22 +10,24 @@ from suture.views import audit_pages
 _PAGE = 50
 
 
-async def _list(ask: PageRequest) -> Response:
-    chosen = selection(ask)
-    found = await audit_pages.entries(ask.house.desk, ask.actor(), chosen, ask.since("before"), _PAGE + 1)
-    return await ask.page(
+async def _list(request: PageRequest) -> Response:
+    chosen = selection(request)
+    found = await audit_pages.entries(request.context, request.actor(), chosen, request.since("before"), _PAGE + 1)
+    return await request.page(
         "audit.html", chosen=chosen, entries=found[:_PAGE], more=found[_PAGE - 1].id if len(found) > _PAGE else None
     )
 
 
-def selection(ask: PageRequest) -> AuditSelection:
+def selection(request: PageRequest) -> AuditSelection:
     """Which entries a list's address names."""
-    return AuditSelection(actor=ask.query("actor"), action=ask.query("action"), subject=ask.query("subject"))
+    return AuditSelection(
+        actor=request.query("actor"), action=request.query("action"), subject=request.query("subject")
+    )
 
 
-async def _proof(ask: PageRequest) -> Response:
+async def _proof(request: PageRequest) -> Response:
     """Reads the whole trail: asked for, not shown with every page."""
-    return await ask.page("proof.html", proof=await audit_pages.prove(ask.house.desk, ask.actor()))
+    return await request.page("proof.html", proof=await audit_pages.prove(request.context, request.actor()))
 
 
 PAGES = (Page("/audit", _list, "audit.read"), Page("/audit/proof", _proof, "audit.read"))

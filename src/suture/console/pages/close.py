@@ -16,37 +16,37 @@ from suture.views.report import MOST, CloseReport, gather, page
 _STEPS = tuple(step.name for step in DEFINITION.leaves())
 
 
-async def _list(ask: PageRequest) -> Response:
-    today = ask.house.desk.clock.now().astimezone(ask.house.zone).date()
+async def _list(request: PageRequest) -> Response:
+    today = request.context.clock.now().astimezone(request.console.zone).date()
     last = f"{today.replace(day=1) - timedelta(days=1):%Y-%m}"
-    months = await month_close.months(ask.house.desk)
+    months = await month_close.months(request.context)
     standing = {one.month: one.state for one in months}
-    return await ask.page("close.html", months=months, last=last, standing=standing.get(last, "open"))
+    return await request.page("close.html", months=months, last=last, standing=standing.get(last, "open"))
 
 
-async def _month(ask: PageRequest) -> Response:
+async def _month(request: PageRequest) -> Response:
     """How far it is; and while it is to be signed, the figures that one signs."""
-    month = ask.path("month")
+    month = request.path("month")
     try:
-        told = await month_close.status(ask.house.desk, month)
+        told = await month_close.status(request.context, month)
     except NotPossible as error:
         raise HTTPException(404, str(error)) from error
-    figures = await gather(ask.house.desk, month) if told.stage in month_end.SIGNING else None
-    return await ask.page("close_month.html", told=told, steps=_STEPS, figures=figures, most=MOST)
+    figures = await gather(request.context, month) if told.stage in month_end.SIGNING else None
+    return await request.page("close_month.html", told=told, steps=_STEPS, figures=figures, most=MOST)
 
 
-async def _report(ask: PageRequest) -> Response:
+async def _report(request: PageRequest) -> Response:
     """The report as it is kept: a document of its own, with its styles in it."""
-    report = await reported(ask)
-    response = HTMLResponse(page(report, ask.house.zone))
+    report = await reported(request)
+    response = HTMLResponse(page(report, request.console.zone))
     response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     return response
 
 
-async def reported(ask: PageRequest) -> CloseReport:
+async def reported(request: PageRequest) -> CloseReport:
     """The report of the month that a page's path names."""
     try:
-        return await gather(ask.house.desk, ask.path("month"))
+        return await gather(request.context, request.path("month"))
     except NotPossible as error:
         raise HTTPException(404, str(error)) from error
 

@@ -23,15 +23,15 @@ def _file(
 ) -> Callable[[PageRequest], Awaitable[Response]]:
     """Answers the tables as a file in the form that was asked for; `name` may name parts of the path."""
 
-    async def answer(ask: PageRequest) -> Response:
-        kind = await ask.field("format")
+    async def answer(request: PageRequest) -> Response:
+        kind = await request.field("format")
         if kind not in _WRITERS:
             raise HTTPException(404)
-        tables = await read(ask)
-        content, media_type = await asyncio.to_thread(_WRITERS[kind], tables, ask.house.zone)
+        tables = await read(request)
+        content, media_type = await asyncio.to_thread(_WRITERS[kind], tables, request.console.zone)
         ending = "zip" if kind == "csv" and len(tables) > 1 else kind
-        day = ask.house.desk.clock.now().astimezone(ask.house.zone).date()
-        called = f"{name.format(**ask.request.path_params)}-{day}.{ending}"
+        day = request.context.clock.now().astimezone(request.console.zone).date()
+        called = f"{name.format(**request.http.path_params)}-{day}.{ending}"
         return Response(
             content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{called}"'}
         )
@@ -39,21 +39,21 @@ def _file(
     return answer
 
 
-async def _exceptions(ask: PageRequest) -> list[ExportTable]:
-    causes = await causes_of(ask.house.base.database)
-    return await exports.queue(ask.house.desk, ask.actor(), exceptions.selection(ask, causes))
+async def _exceptions(request: PageRequest) -> list[ExportTable]:
+    causes = await causes_of(request.context.database)
+    return await exports.queue(request.context, request.actor(), exceptions.selection(request, causes))
 
 
-async def _differences(ask: PageRequest) -> list[ExportTable]:
-    return await exports.differences(ask.house.desk, ask.actor(), reconciliation.selection(ask))
+async def _differences(request: PageRequest) -> list[ExportTable]:
+    return await exports.differences(request.context, request.actor(), reconciliation.selection(request))
 
 
-async def _trail(ask: PageRequest) -> list[ExportTable]:
-    return await exports.trail(ask.house.desk, ask.actor(), audit.selection(ask))
+async def _trail(request: PageRequest) -> list[ExportTable]:
+    return await exports.trail(request.context, request.actor(), audit.selection(request))
 
 
-async def _month(ask: PageRequest) -> list[ExportTable]:
-    return await exports.month(ask.house.desk, ask.actor(), ask.path("month"))
+async def _month(request: PageRequest) -> list[ExportTable]:
+    return await exports.month(request.context, request.actor(), request.path("month"))
 
 
 PAGES = (

@@ -13,39 +13,39 @@ from suture.views.interfaces import interfaces, record, turned_away
 _LOOKS_BACK = timedelta(days=30)
 
 
-async def _list(ask: PageRequest) -> Response:
-    house = ask.house
-    return await ask.page(
+async def _list(request: PageRequest) -> Response:
+    console = request.console
+    return await request.page(
         "interfaces.html",
-        interfaces=await interfaces(house.base.database, house.base.catalogue.interfaces),
-        objectives={one.interface: one for one in await house.objectives.get()},
+        interfaces=await interfaces(console.base.database, console.base.catalogue.interfaces),
+        objectives={one.interface: one for one in await console.objectives.get()},
     )
 
 
-async def _one(ask: PageRequest) -> Response:
-    house, name = ask.house, ask.path("name")
-    known = house.base.catalogue.interfaces
+async def _one(request: PageRequest) -> Response:
+    console, name = request.console, request.path("name")
+    known = console.base.catalogue.interfaces
     if name not in known:
         raise HTTPException(404, f"The catalogue has no interface “{name}”.")
-    (one,) = await interfaces(house.base.database, {name: known[name]})
-    objective = next((o for o in await house.objectives.get() if o.interface == name), None)
-    return await ask.page(
+    (one,) = await interfaces(console.base.database, {name: known[name]})
+    objective = next((o for o in await console.objectives.get() if o.interface == name), None)
+    return await request.page(
         "interface.html",
         one=one,
-        system=house.base.catalogue.systems[one.interface.system],
+        system=console.base.catalogue.systems[one.interface.system],
         objective=objective,
         burn=burn_bars(objective),
-        told=await record(house.base.database, name, house.base.clock.now(), house.zone),
+        told=await record(console.base.database, name, console.base.clock.now(), console.zone),
     )
 
 
-async def _turned_away(ask: PageRequest) -> Response:
+async def _turned_away(request: PageRequest) -> Response:
     """What was turned away at the door, why, and what came under an id that another content had."""
-    house, name = ask.house, ask.query("interface")
-    if name and name not in house.base.catalogue.interfaces:
+    console, name = request.console, request.query("interface")
+    if name and name not in console.base.catalogue.interfaces:
         raise HTTPException(404, f"The catalogue has no interface “{name}”.")
-    refusals, conflicts = await turned_away(house.base.database, house.base.clock.now() - _LOOKS_BACK, name)
-    return await ask.page(
+    refusals, conflicts = await turned_away(console.base.database, console.base.clock.now() - _LOOKS_BACK, name)
+    return await request.page(
         "turned_away.html", refusals=refusals, conflicts=conflicts, interface=name, days=_LOOKS_BACK.days
     )
 

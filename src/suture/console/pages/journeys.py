@@ -13,9 +13,9 @@ from suture.views.journey import Journey, journey_of
 from suture.views.live_comparison import standing
 
 
-async def _journey(ask: PageRequest) -> Response:
-    journey = await _known(ask)
-    return await ask.page(
+async def _journey(request: PageRequest) -> Response:
+    journey = await _known(request)
+    return await request.page(
         "journey.html",
         journey=journey,
         account=account_of(journey.events),
@@ -24,27 +24,27 @@ async def _journey(ask: PageRequest) -> Response:
     )
 
 
-async def _standing(ask: PageRequest) -> Response:
+async def _standing(request: PageRequest) -> Response:
     """What scheduling, billing and the ledger hold now: asked of them, so it may take a moment."""
-    journey = await _known(ask)
+    journey = await _known(request)
     account = account_of(journey.events)
     facility = journey.row.facility if journey.row else None
-    sides = await standing(ask.house.bench(), journey.appointment, facility, sorted(account.payments))
-    return await ask.page("standing.html", sides=sides, journey=journey)
+    sides = await standing(request.console.repair_context(), journey.appointment, facility, sorted(account.payments))
+    return await request.page("standing.html", sides=sides, journey=journey)
 
 
-async def _delivery(ask: PageRequest) -> Response:
+async def _delivery(request: PageRequest) -> Response:
     """What a delivery said, word for word: patient data, so that a reason is given and kept."""
-    delivery, reason = number(await ask.field("delivery")), await ask.field("reason")
+    delivery, reason = number(await request.field("delivery")), await request.field("reason")
     if delivery is None:
         raise HTTPException(404)
-    content = await deliveries.read(ask.house.desk, ask.actor(reason), delivery)
-    return await ask.page("payload.html", content=content, number=delivery, back=await ask.field("back"))
+    content = await deliveries.read(request.context, request.actor(reason), delivery)
+    return await request.page("payload.html", content=content, number=delivery, back=await request.field("back"))
 
 
-async def _known(ask: PageRequest) -> Journey:
-    appointment = ask.path("appointment")
-    journey = await journey_of(ask.house.base.database, appointment)
+async def _known(request: PageRequest) -> Journey:
+    appointment = request.path("appointment")
+    journey = await journey_of(request.context.database, appointment)
     if journey is None:
         raise HTTPException(404, f"No delivery that names the appointment “{appointment}” has been understood yet.")
     return journey

@@ -8,30 +8,30 @@ from suture.console.pages.page import Page
 from suture.console.request import PageRequest
 
 
-async def _people(ask: PageRequest) -> Response:
-    desk = ask.house.desk
-    known, keys = await clients.listed(desk)
-    return await ask.page(
+async def _people(request: PageRequest) -> Response:
+    context = request.context
+    known, keys = await clients.listed(context)
+    return await request.page(
         "people.html",
-        people=await accounts.listed(desk, ask.actor()),
+        people=await accounts.listed(context, request.actor()),
         clients=known,
         keys=keys,
-        subscriptions=await subscriptions.listed(desk),
+        subscriptions=await subscriptions.listed(context),
         roles={name: ROLES[name] for name in OF_PEOPLE},
         scopes=clients.SCOPES,
     )
 
 
-async def _approvals(ask: PageRequest) -> Response:
-    found = await approvals.listed(ask.house.desk)
+async def _approvals(request: PageRequest) -> Response:
+    found = await approvals.listed(request.context)
     asked = [one for one in found if one.state == "asked"]
-    return await ask.page(
+    return await request.page(
         "approvals.html",
         asked=asked,
-        about={one.number: await approvals.about(ask.house.desk, one) for one in asked},
+        about={one.number: await approvals.about(request.context, one) for one in asked},
         decided=[one for one in found if one.state != "asked"],
         acts={name: command.acts for name, command in table.COMMANDS.items()},
-        four_eyes=ask.house.base.catalogue.four_eyes,
+        four_eyes=request.context.catalogue.four_eyes,
     )
 
 

@@ -15,14 +15,14 @@ _PAGE = 50
 _STATES = ("", "running", "waiting", "parked", "stuck", "compensating", "done", "compensated", "cancelled")
 
 
-async def _list(ask: PageRequest) -> Response:
-    state, definition = ask.query("state"), ask.query("definition")
+async def _list(request: PageRequest) -> Response:
+    state, definition = request.query("state"), request.query("definition")
     if state not in _STATES or (definition and definition not in EFFECTS):
         raise HTTPException(404)
-    database = ask.house.base.database
-    found = await processes.page(database, state, definition, place(ask.query("after")), _PAGE + 1)
+    database = request.context.database
+    found = await processes.page(database, state, definition, place(request.query("after")), _PAGE + 1)
     shown = found[:_PAGE]
-    return await ask.page(
+    return await request.page(
         "processes.html",
         processes=shown,
         unsettled=await processes.unsettled(database),
@@ -34,15 +34,15 @@ async def _list(ask: PageRequest) -> Response:
     )
 
 
-async def _one(ask: PageRequest) -> Response:
-    key = ask.path("key")
+async def _one(request: PageRequest) -> Response:
+    key = request.path("key")
     try:
-        told = await processes.process(ask.house.base.database, key)
+        told = await processes.process(request.context.database, key)
     except NotPossible as error:
         raise HTTPException(404, f"There is no process {key}.") from error
     process = told.process
     effects = EFFECTS.get(process.definition, frozenset())
-    return await ask.page(
+    return await request.page(
         "process.html",
         told=told,
         process=process,

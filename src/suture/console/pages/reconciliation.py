@@ -18,39 +18,39 @@ _DAYS = 14
 _STATES = ("open", "repaired", "accepted")
 
 
-async def _list(ask: PageRequest) -> Response:
-    desk = ask.house.desk
-    chosen = selection(ask)
-    found = await discrepancies.page(desk.database, chosen, ask.since("before"), _PAGE + 1)
-    today = Days(desk.catalogue).last_begun(desk.clock.now())
-    return await ask.page(
+async def _list(request: PageRequest) -> Response:
+    context = request.context
+    chosen = selection(request)
+    found = await discrepancies.page(context.database, chosen, request.since("before"), _PAGE + 1)
+    today = Days(context.catalogue).last_begun(context.clock.now())
+    return await request.page(
         "reconciliation.html",
         chosen=chosen,
         states=_STATES,
-        summary=await discrepancies.summary(desk.database),
+        summary=await discrepancies.summary(context.database),
         found=found[:_PAGE],
         more=found[_PAGE - 1].number if len(found) > _PAGE else None,
-        runs=await discrepancies.newest(desk.database, 5),
-        days=daily(await discrepancies.days(desk.database, today - timedelta(days=_DAYS - 1), today)),
-        rules={rule.name: rule for rule in desk.catalogue.reconciliation.standing},
+        runs=await discrepancies.newest(context.database, 5),
+        days=daily(await discrepancies.days(context.database, today - timedelta(days=_DAYS - 1), today)),
+        rules={rule.name: rule for rule in context.catalogue.reconciliation.standing},
     )
 
 
-def selection(ask: PageRequest) -> DiscrepancySelection:
+def selection(request: PageRequest) -> DiscrepancySelection:
     """Which differences a list's address names."""
-    state = ask.query("state", "open")
+    state = request.query("state", "open")
     if state not in _STATES:
         raise HTTPException(404)
-    return DiscrepancySelection(state=state, rule=ask.query("rule"), owner=ask.query("owner"))
+    return DiscrepancySelection(state=state, rule=request.query("rule"), owner=request.query("owner"))
 
 
-async def _one(ask: PageRequest) -> Response:
-    number = ask.number("number")
+async def _one(request: PageRequest) -> Response:
+    number = request.number("number")
     try:
-        told = await discrepancies.account(ask.house.desk, number)
+        told = await discrepancies.account(request.context, number)
     except NotPossible as error:
         raise HTTPException(404, f"There is no discrepancy {number}.") from error
-    return await ask.page("discrepancy.html", told=told, one=told.discrepancy)
+    return await request.page("discrepancy.html", told=told, one=told.discrepancy)
 
 
 PAGES = (Page("/reconciliation", _list), Page("/reconciliation/{number}", _one))

@@ -9,11 +9,11 @@ from suture.console.runbook_pages import read
 from suture.views.runbook import CLASSES
 
 
-async def _runbook(ask: PageRequest) -> Response:
-    name = ask.path("name")
+async def _runbook(request: PageRequest) -> Response:
+    name = request.path("name")
     if name not in CLASSES:
         raise HTTPException(404, f"There is no class of exceptions “{name}”; there are {', '.join(CLASSES)}.")
-    return await ask.page("runbook.html", name=name, classes=CLASSES, chapter=read(name))
+    return await request.page("runbook.html", name=name, classes=CLASSES, chapter=read(name))
 
 
 PAGES = (Page("/runbooks/{name}", _runbook, public=True),)

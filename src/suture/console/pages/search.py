@@ -7,28 +7,28 @@ from suture.console.request import PageRequest
 from suture.views import search
 
 
-async def _empty(ask: PageRequest) -> Response:
-    return await ask.page("search.html", query="", found=[], asked_patient=False)
+async def _empty(request: PageRequest) -> Response:
+    return await request.page("search.html", query="", found=[], asked_patient=False)
 
 
-async def _search(ask: PageRequest) -> Response:
+async def _search(request: PageRequest) -> Response:
     """Straight to the page where there is one that is called so."""
-    query = search.cleaned(await ask.field("q"))
-    found = await search.find(ask.house.desk, query)
+    query = search.cleaned(await request.field("q"))
+    found = await search.find(request.context, query)
     if len(found) == 1 and query in (found[0].title, found[0].title.partition(" (")[2].rstrip(")")):
         return RedirectResponse(found[0].path, 303)
     if found and found[0].kind not in ("appointment",) and len({one.path for one in found}) == 1:
         return RedirectResponse(found[0].path, 303)
-    return await ask.page(
+    return await request.page(
         "search.html", query=query, found=found, asked_patient=False, status=200 if found or not query else 404
     )
 
 
-async def _patient(ask: PageRequest) -> Response:
+async def _patient(request: PageRequest) -> Response:
     """The appointments of the patient whom a source calls so."""
-    value, system = await ask.field("value"), await ask.field("system")
-    found = await search.find_patient(ask.house.desk, ask.actor(await ask.field("reason")), system, value)
-    return await ask.page("search.html", query="", found=found, asked_patient=True)
+    value, system = await request.field("value"), await request.field("system")
+    found = await search.find_patient(request.context, request.actor(await request.field("reason")), system, value)
+    return await request.page("search.html", query="", found=found, asked_patient=True)
 
 
 PAGES = (

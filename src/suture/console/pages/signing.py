@@ -38,122 +38,131 @@ class _Given(msgspec.Struct, frozen=True):
     until: datetime
 
 
-async def _form(ask: PageRequest) -> Response:
-    if ask.visitor is not None:
-        return RedirectResponse(ours(ask.query("next", "/")), 303)
-    return await _asked(ask, ask.query("next", "/"))
+async def _form(request: PageRequest) -> Response:
+    if request.visitor is not None:
+        return RedirectResponse(ours(request.query("next", "/")), 303)
+    return await _asked(request, request.query("next", "/"))
 
 
-async def _sign_in(ask: PageRequest) -> Response:
-    next_page = await ask.field("next")
-    name = (await ask.field("name")).strip().lower()
-    if not _may_try(ask, name):
-        return await _asked(ask, next_page, _TOO_MANY, status=429)
+async def _sign_in(request: PageRequest) -> Response:
+    next_page = await request.field("next")
+    name = (await request.field("name")).strip().lower()
+    if not _may_try(request, name):
+        return await _asked(request, next_page, _TOO_MANY, status=429)
     try:
-        return ask.signed_in(
-            await accounts.sign_in(ask.house.desk, name, await ask.field("password"), ask.address), next_page
+        return request.signed_in(
+            await accounts.sign_in(request.context, name, await request.field("password"), request.address),
+            next_page,
         )
     except CodeWanted:
-        response = await ask.page("code.html", next_page=ours(next_page), trouble="")
-        _keep(ask, response, _PASSWORD_GIVEN, _Given(name, ask.house.base.clock.now() + _CODE_WITHIN), _CODE_WITHIN)
+        response = await request.page("code.html", next_page=ours(next_page), trouble="")
+        _keep(
+            request,
+            response,
+            _PASSWORD_GIVEN,
+            _Given(name, request.context.clock.now() + _CODE_WITHIN),
+            _CODE_WITHIN,
+        )
         return response
     except NotPossible as error:
-        return await _asked(ask, next_page, said(error), status=403)
+        return await _asked(request, next_page, said(error), status=403)
 
 
-def _may_try(ask: PageRequest, name: str) -> bool:
+def _may_try(request: PageRequest, name: str) -> bool:
     """So many tries of a name, and so many of all from one address: behind a proxy that is everybody's."""
-    address, now = ask.address, ask.house.base.clock.now()
+    address, now = request.address, request.context.clock.now()
     asked = [(f"{address} {name[:80]}", _TRIES_OF_A_NAME), (address, _TRIES_OF_ALL)]
-    return all(ask.house.tries.take(key, per_minute, now).granted for key, per_minute in asked)
+    return all(request.console.tries.take(key, per_minute, now).granted for key, per_minute in asked)
 
 
-async def _code(ask: PageRequest) -> Response:
+async def _code(request: PageRequest) -> Response:
     """The second step: only for who gave the right password in this browser just now."""
-    next_page, code = await ask.field("next"), await ask.field("code")
-    given = _kept(ask, _PASSWORD_GIVEN, _Given)
-    if given is None or given.until < ask.house.base.clock.now():
-        return await _asked(ask, next_page, "That took too long: begin again.", status=403)
-    if not _may_try(ask, given.name):
-        return await ask.page("code.html", next_page=ours(next_page), trouble=_TOO_MANY, status=429)
+    next_page, code = await request.field("next"), await request.field("code")
+    given = _kept(request, _PASSWORD_GIVEN, _Given)
+    if given is None or given.until < request.context.clock.now():
+        return await _asked(request, next_page, "That took too long: begin again.", status=403)
+    if not _may_try(request, given.name):
+        return await request.page("code.html", next_page=ours(next_page), trouble=_TOO_MANY, status=429)
     try:
-        response = ask.signed_in(await accounts.give_code(ask.house.desk, given.name, code, ask.address), next_page)
+        response = request.signed_in(
+            await accounts.give_code(request.context, given.name, code, request.address), next_page
+        )
     except NotPossible as error:
-        return await ask.page("code.html", next_page=ours(next_page), trouble=said(error), status=403)
+        return await request.page("code.html", next_page=ours(next_page), trouble=said(error), status=403)
     response.delete_cookie(_PASSWORD_GIVEN, path="/")
     return response
 
 
-async def _asked(ask: PageRequest, next_page: str, trouble: str = "", *, status: int = 200) -> Response:
-    return await ask.page(
+async def _asked(request: PageRequest, next_page: str, trouble: str = "", *, status: int = 200) -> Response:
+    return await request.page(
         "sign_in.html",
         next_page=ours(next_page),
         trouble=trouble,
-        provider=ask.house.has_provider,
-        are_any=await accounts.are_any(ask.house.desk),
+        provider=request.console.has_provider,
+        are_any=await accounts.are_any(request.context),
         status=status,
     )
 
 
-async def _invitation(ask: PageRequest) -> Response:
-    return await _invited(ask)
+async def _invitation(request: PageRequest) -> Response:
+    return await _invited(request)
 
 
-async def _accept(ask: PageRequest) -> Response:
-    password, again = await ask.field("password"), await ask.field("again")
+async def _accept(request: PageRequest) -> Response:
+    password, again = await request.field("password"), await request.field("again")
     if password != again:
-        return await _invited(ask, "The two passwords are not the same.")
+        return await _invited(request, "The two passwords are not the same.")
     try:
-        token = await accounts.accept(ask.house.desk, ask.path("token"), password, ask.address)
+        token = await accounts.accept(request.context, request.path("token"), password, request.address)
     except NotPossible as error:
-        return await _invited(ask, said(error))
-    return ask.signed_in(token, "/")
+        return await _invited(request, said(error))
+    return request.signed_in(token, "/")
 
 
-async def _invited(ask: PageRequest, trouble: str = "") -> Response:
-    name = await accounts.invited(ask.house.desk, ask.path("token"))
+async def _invited(request: PageRequest, trouble: str = "") -> Response:
+    name = await accounts.invited(request.context, request.path("token"))
     status = 404 if name is None else 200 if not trouble else 422
-    return await ask.page("invitation.html", name=name, trouble=trouble, status=status)
+    return await request.page("invitation.html", name=name, trouble=trouble, status=status)
 
 
-async def _to_provider(ask: PageRequest) -> Response:
+async def _to_provider(request: PageRequest) -> Response:
     """Send the browser to the identity provider, with what its answer must fit in a sealed cookie."""
-    if not ask.house.has_provider:
+    if not request.console.has_provider:
         return RedirectResponse("/sign-in", 303)
     try:
-        started = await ask.house.provider().start()
+        started = await request.console.provider().start()
     except oidc.ProviderRefused as error:
-        return await _asked(ask, "/", said(error), status=503)
+        return await _asked(request, "/", said(error), status=503)
     response = RedirectResponse(started.url, 303)
-    _keep(ask, response, _UNDER_WAY, _Way(started, ours(ask.query("next", "/"))), _ANSWER_WITHIN)
+    _keep(request, response, _UNDER_WAY, _Way(started, ours(request.query("next", "/"))), _ANSWER_WITHIN)
     return response
 
 
-async def _from_provider(ask: PageRequest) -> Response:
-    way = _kept(ask, _UNDER_WAY, _Way)
-    if way is None or not ask.house.has_provider:
-        return await _asked(ask, "/", "No sign-in is under way in this browser: begin again.", status=403)
+async def _from_provider(request: PageRequest) -> Response:
+    way = _kept(request, _UNDER_WAY, _Way)
+    if way is None or not request.console.has_provider:
+        return await _asked(request, "/", "No sign-in is under way in this browser: begin again.", status=403)
     try:
-        identity = await ask.house.provider().finish(way.started, dict(ask.request.query_params))
-        issuer = ask.house.base.settings.oidc_issuer or ""
-        token = await accounts.sign_in_by_provider(ask.house.desk, issuer, identity)
+        identity = await request.console.provider().finish(way.started, dict(request.http.query_params))
+        issuer = request.console.base.settings.oidc_issuer or ""
+        token = await accounts.sign_in_by_provider(request.context, issuer, identity)
     except (oidc.ProviderRefused, NotPossible) as error:
-        return await _asked(ask, "/", said(error), status=403)
-    response = ask.signed_in(token, way.next)
+        return await _asked(request, "/", said(error), status=403)
+    response = request.signed_in(token, way.next)
     response.delete_cookie(_UNDER_WAY, path="/")
     return response
 
 
-def _keep(ask: PageRequest, response: Response, name: str, told: msgspec.Struct, within: timedelta) -> None:
+def _keep(request: PageRequest, response: Response, name: str, told: msgspec.Struct, within: timedelta) -> None:
     """Leave something with the browser, sealed, for a while."""
-    sealed = ask.house.desk.vault.keep(msgspec.json.encode(told), name)
-    ask.keep(response, name, sealed.hex(), int(within.total_seconds()))
+    sealed = request.context.vault.keep(msgspec.json.encode(told), name)
+    request.keep(response, name, sealed.hex(), int(within.total_seconds()))
 
 
-def _kept(ask: PageRequest, name: str, kind: type[_Kept]) -> _Kept | None:
+def _kept(request: PageRequest, name: str, kind: type[_Kept]) -> _Kept | None:
     """What was left with the browser; None where there is nothing, or nothing of ours."""
     try:
-        told = ask.house.desk.vault.kept(bytes.fromhex(ask.request.cookies.get(name, "")), name)
+        told = request.context.vault.kept(bytes.fromhex(request.http.cookies.get(name, "")), name)
     except (ValueError, SealBroken):
         return None
     return msgspec.json.decode(told, type=kind)

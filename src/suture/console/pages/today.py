@@ -16,12 +16,12 @@ from suture.views.today import of_stage, today, waits
 _PAGE = 100
 
 
-async def _today(ask: PageRequest) -> Response:
-    house = ask.house
-    database, now = house.base.database, house.base.clock.now()
-    day = await today(database, now, house.zone)
-    known = await interfaces(database, house.base.catalogue.interfaces)
-    return await ask.page(
+async def _today(request: PageRequest) -> Response:
+    console = request.console
+    database, now = console.base.database, console.base.clock.now()
+    day = await today(database, now, console.zone)
+    known = await interfaces(database, console.base.catalogue.interfaces)
+    return await request.page(
         "today.html",
         day=day,
         slices=slices(day.funnel),
@@ -30,30 +30,30 @@ async def _today(ask: PageRequest) -> Response:
         stuck_paths={subject_link(item) for item in day.stuck},
         interfaces=known,
         held_up=[one for one in known if not one.gate.flowing],
-        objectives={one.interface: one for one in await house.objectives.get()},
+        objectives={one.interface: one for one in await console.objectives.get()},
         waits=await waits(database, now),
-        days=day_bars(await house.days.get()),
+        days=day_bars(await console.days.get()),
     )
 
 
-async def _stage(ask: PageRequest) -> Response:
+async def _stage(request: PageRequest) -> Response:
     """The journeys behind one figure of the day."""
     try:
-        stage = FunnelStage(ask.query("stage", FunnelStage.SEEN))
+        stage = FunnelStage(request.query("stage", FunnelStage.SEEN))
     except ValueError as error:
         raise HTTPException(404) from error
-    house = ask.house
+    console = request.console
     found = await of_stage(
-        house.base.database,
-        house.base.clock.now(),
-        house.zone,
+        console.base.database,
+        console.base.clock.now(),
+        console.zone,
         stage,
-        after=place(ask.query("after")),
+        after=place(request.query("after")),
         most=_PAGE + 1,
     )
     shown, last = found.journeys[:_PAGE], found.journeys[_PAGE - 1 : _PAGE]
     more = cursor(last[0].updated_at, last[0].appointment) if found.journeys[_PAGE:] and last[0].updated_at else ""
-    return await ask.page("stage.html", found=found, journeys=shown, more=more)
+    return await request.page("stage.html", found=found, journeys=shown, more=more)
 
 
 PAGES = (Page("/", _today), Page("/journeys", _stage))

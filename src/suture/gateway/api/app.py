@@ -10,7 +10,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import JSONResponse, Response
 
 from suture.backbone.feed import Feed
-from suture.bootstrap.composition import Foundation, desk
+from suture.bootstrap.composition import Foundation, command_context
 from suture.gateway.api import problems
 from suture.gateway.api.asynchronous import asyncapi_document
 from suture.gateway.api.deprecations import DEPRECATED, Deprecation
@@ -25,7 +25,7 @@ def create_api(
 ) -> FastAPI:
     """Everything under ``/v1`` but webhooks and hints, which have doors of their own."""
     api = FastAPI(title="Suture", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    api.state.desk = desk(base)
+    api.state.context = command_context(base)
     api.state.feed = Feed(base.nats_url, base.settings.replicas)
     api.state.private_webhooks = base.settings.private_webhooks
     api.state.routes = [route for router in routers for route in router.routes]

@@ -1,4 +1,4 @@
-"""What routes share: the desk they act from, the caller and what it may do, cursors."""
+"""What routes share: the context they act in, the caller and what it may do, cursors."""
 
 import base64
 import binascii
@@ -15,9 +15,9 @@ from suture.gateway.api.problems import ApiProblem
 from suture.store.clients import Caller
 
 
-def _desk(request: Request) -> CommandContext:
-    desk: CommandContext = request.app.state.desk
-    return desk
+def _context(request: Request) -> CommandContext:
+    context: CommandContext = request.app.state.context
+    return context
 
 
 def _feed(request: Request) -> Feed:
@@ -25,7 +25,7 @@ def _feed(request: Request) -> Feed:
     return feed
 
 
-TheDesk = Annotated[CommandContext, Depends(_desk)]
+TheContext = Annotated[CommandContext, Depends(_context)]
 TheFeed = Annotated[Feed, Depends(_feed)]
 IdempotencyKey = Annotated[
     str | None,

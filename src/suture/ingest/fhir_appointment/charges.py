@@ -11,8 +11,8 @@ from suture.codecs import fhir
 from suture.core.codes import is_code
 from suture.core.money import LARGEST, unusable
 from suture.ingest.decoding import NotUnderstood
+from suture.ingest.fhir_appointment.bundle import REMEDY, SAY_WHICH, ToldDelivery, records_of, says
 from suture.ingest.fhir_appointment.encounter import is_within
-from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, ToldDelivery, records_of, says
 
 BILLED, _UNCERTAIN = "billable", ("unknown", "")
 _NOT_BILLED = frozenset({"planned", "not-billable", "aborted", "billed", "entered-in-error"})

@@ -13,7 +13,7 @@ import msgspec
 from suture.canonical.records import Payer
 from suture.codecs import fhir
 from suture.ingest.decoding import NotUnderstood
-from suture.ingest.fhir_appointment.told import SAY_WHICH, ToldDelivery, covers, distinct, named, records_of, says
+from suture.ingest.fhir_appointment.bundle import SAY_WHICH, ToldDelivery, covers, distinct, named, records_of, says
 
 _ACTIVE, _UNCONFIRMED = ("active", ""), "draft"
 _STATUSES = (*_ACTIVE, _UNCONFIRMED, "cancelled", "entered-in-error")

@@ -22,7 +22,7 @@ from suture.catalogue.days import Days
 from suture.codecs import fhir
 from suture.ingest.decoding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 from suture.ingest.fhir_appointment import charges, coverage, encounter, facility, participants, people
-from suture.ingest.fhir_appointment.told import REMEDY, ToldDelivery, check_id
+from suture.ingest.fhir_appointment.bundle import REMEDY, ToldDelivery, check_id
 from suture.store.parties import Party
 
 _NUMBER = re.compile("[0-9]{1,18}")

@@ -5,7 +5,7 @@ from datetime import datetime, time, timedelta
 from suture.codecs import fhir
 from suture.core.english import plural
 from suture.ingest.decoding import NotUnderstood
-from suture.ingest.fhir_appointment.told import REMEDY, SAY_WHICH, ToldDelivery, records_of
+from suture.ingest.fhir_appointment.bundle import REMEDY, SAY_WHICH, ToldDelivery, records_of
 
 _NOTHING_TOOK_PLACE = frozenset({"cancelled", "entered-in-error"})
 _DEEPEST = 8

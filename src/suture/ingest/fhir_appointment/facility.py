@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from suture.codecs import fhir
 from suture.core.codes import is_code
 from suture.ingest.decoding import NotUnderstood
-from suture.ingest.fhir_appointment.told import SAY_WHICH, ToldDelivery
+from suture.ingest.fhir_appointment.bundle import SAY_WHICH, ToldDelivery
 
 _DEEPEST = 12
 """How many places may lie around another: a room in a ward in a wing in a house."""

@@ -6,9 +6,7 @@ import msgspec
 
 from suture.codecs import fhir
 from suture.ingest.decoding import NotUnderstood
-from suture.ingest.fhir_appointment.charges import BILLED
-from suture.ingest.fhir_appointment.encounter import is_within
-from suture.ingest.fhir_appointment.told import (
+from suture.ingest.fhir_appointment.bundle import (
     REMEDY,
     SAY_WHICH,
     ToldDelivery,
@@ -18,6 +16,8 @@ from suture.ingest.fhir_appointment.told import (
     records_of,
     says,
 )
+from suture.ingest.fhir_appointment.charges import BILLED
+from suture.ingest.fhir_appointment.encounter import is_within
 
 _PRIMARY, _ATTENDER = "PPRF", "ATND"
 """v3-ParticipationType: who mainly performed, and who was responsible."""

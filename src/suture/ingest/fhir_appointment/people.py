@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from suture.canonical.records import Identifier, Patient, Practitioner, RelatedPerson
 from suture.codecs import fhir
 from suture.core.places import country_code, state_code
-from suture.ingest.fhir_appointment.told import ToldDelivery, check_id, covers
+from suture.ingest.fhir_appointment.bundle import ToldDelivery, check_id, covers
 
 _NAMES = ("official", "usual", "", "temp", "nickname", "anonymous", "maiden", "old")
 _ADDRESSES = ("billing", "home", "", "work", "temp", "old")

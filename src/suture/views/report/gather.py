@@ -71,22 +71,22 @@ _MILESTONES = (
 )
 
 
-async def gather(desk: CommandContext, month: str) -> CloseReport:
+async def gather(context: CommandContext, month: str) -> CloseReport:
     """Raises `NotPossible` where the month's close was never begun."""
-    told, first, last = await month_close.status(desk, month), first_of(month), last_of(month)
-    rules = {rule.name: rule for rule in desk.catalogue.reconciliation.standing}
-    said = Words.of(desk.catalogue)
-    async with desk.database.connection() as connection:
+    told, first, last = await month_close.status(context, month), first_of(month), last_of(month)
+    rules = {rule.name: rule for rule in context.catalogue.reconciliation.standing}
+    said = Words.of(context.catalogue)
+    async with context.database.connection() as connection:
         tallies = await ledger_snapshot.daily_totals(connection, first, last)
         closed = await discrepancies.select(connection, DiscrepancySelection(state="", first=first, last=last), _MOST)
-        waiting = await exceptions.of_days(connection, first, last, desk.catalogue.organisation.timezone, _MOST)
+        waiting = await exceptions.of_days(connection, first, last, context.catalogue.organisation.timezone, _MOST)
         run = await reconciliations.of_correlation(connection, correlation_of(month, told.period.round))
         acts = await audit.newest(connection, f"Period/{month}")
         told_lines = [await _explained(connection, line, (first, last), rules, said) for line in lines(tallies)]
     return CloseReport(
-        organisation=desk.catalogue.organisation.name,
-        currency=desk.catalogue.organisation.currency,
-        made_at=desk.clock.now(),
+        organisation=context.catalogue.organisation.name,
+        currency=context.catalogue.organisation.currency,
+        made_at=context.clock.now(),
         status=told,
         lines=told_lines,
         accrued=_accrued(told),

@@ -14,12 +14,12 @@ from suture.connectors.odoo.documents.entries import EntryBuilder
 from suture.connectors.odoo.documents.matching import Item, Settles
 from suture.connectors.odoo.records.names import line_id, mark
 from suture.connectors.odoo.remittances.adjudication import Adjudged, AdjustmentLine, Standpoint, adjudge
+from suture.connectors.odoo.remittances.booked_claims import StandingClaim, adjustment_label, claim_label, share_label
+from suture.connectors.odoo.remittances.booking import RemittanceBooking
+from suture.connectors.odoo.remittances.claim_record import Kind, said_of
 from suture.connectors.odoo.remittances.earlier import ClaimAnswer, Earlier
 from suture.connectors.odoo.remittances.owed import Face, Owed, comes_second
 from suture.connectors.odoo.remittances.reversing import sign_of
-from suture.connectors.odoo.remittances.said import Kind, said_of
-from suture.connectors.odoo.remittances.standing import StandingClaim, adjustment_label, claim_label, share_label
-from suture.connectors.odoo.remittances.told import ToldRemittance
 from suture.core.money import Money, total
 
 
@@ -57,7 +57,7 @@ class Met(msgspec.Struct, frozen=True, kw_only=True):
 class ClaimLines:
     """An entry whose claims are written one by one."""
 
-    told: ToldRemittance
+    told: RemittanceBooking
     entry: EntryBuilder
     account: ClaimAccount
     settles: list[Settles] = field(default_factory=list)
@@ -190,7 +190,9 @@ def items_for(kind: Kind, owed: Owed, before: Earlier) -> tuple[Face, tuple[Item
     return owed.face, owed.rest
 
 
-def meet(told: ToldRemittance, claim: ClaimPayment, account: ClaimAccount, held: Sequence[StandingClaim] = ()) -> Met:
+def meet(
+    told: RemittanceBooking, claim: ClaimPayment, account: ClaimAccount, held: Sequence[StandingClaim] = ()
+) -> Met:
     """What becomes of a claim of which this is `held` already."""
     owed, before = account.open[claim.appointment], account.before(claim, held)
     kind = kind_of(claim, owed, before, held)

@@ -9,7 +9,7 @@ import msgspec
 
 from suture.connectors.odoo.documents.matching import Item, items_by_line
 from suture.connectors.odoo.documents.session import CompanySession
-from suture.connectors.odoo.remittances.standing import CLAIM, StandingClaim, lines_of_entries, standing
+from suture.connectors.odoo.remittances.booked_claims import CLAIM, StandingClaim, lines_of_entries, standing
 
 _PARTIAL = "account.partial.reconcile"
 _FIELDS = ("debit_move_id", "credit_move_id", "debit_amount_currency")

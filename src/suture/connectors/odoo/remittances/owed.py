@@ -9,7 +9,7 @@ from suture.canonical.remittance import ClaimPayment, ClaimStatus
 from suture.connectors.odoo.documents.matching import Item, item, items_of
 from suture.connectors.odoo.documents.session import CompanySession
 from suture.connectors.odoo.records.names import source
-from suture.connectors.odoo.remittances.standing import RECEIVABLE, is_share_of, lines_of_entries
+from suture.connectors.odoo.remittances.booked_claims import RECEIVABLE, is_share_of, lines_of_entries
 from suture.connectors.odoo.transport.client import Row
 from suture.core.failure import Fatal
 

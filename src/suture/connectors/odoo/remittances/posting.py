@@ -18,6 +18,21 @@ from suture.connectors.odoo.documents.session import CompanySession, deleted_in_
 from suture.connectors.odoo.records.company_config import CompanyConfig
 from suture.connectors.odoo.records.names import external_id, line_id
 from suture.connectors.odoo.records.parties import partner_deleted
+from suture.connectors.odoo.remittances.booked_claims import (
+    DEPOSIT,
+    RECEIVABLE,
+    StandingClaim,
+    booked_before,
+    claim_label,
+    later_reference,
+    lines_of_entries,
+    of_visit,
+    said_alike,
+    settled_invoices,
+    standing,
+)
+from suture.connectors.odoo.remittances.booking import RemittanceBooking, kept_label, signature
+from suture.connectors.odoo.remittances.claim_record import said_of
 from suture.connectors.odoo.remittances.drafting import ClaimAccount, ClaimLines, Met, items_for, kind_of
 from suture.connectors.odoo.remittances.earlier import Earlier, answer_of, earlier
 from suture.connectors.odoo.remittances.owed import Owed, comes_second, owed
@@ -31,21 +46,6 @@ from suture.connectors.odoo.remittances.reversing import (
     turned_in,
     undone_by,
 )
-from suture.connectors.odoo.remittances.said import said_of
-from suture.connectors.odoo.remittances.standing import (
-    DEPOSIT,
-    RECEIVABLE,
-    StandingClaim,
-    booked_before,
-    claim_label,
-    later_reference,
-    lines_of_entries,
-    of_visit,
-    said_alike,
-    settled_invoices,
-    standing,
-)
-from suture.connectors.odoo.remittances.told import ToldRemittance, kept_label, signature
 from suture.connectors.odoo.transport.client import Row
 from suture.connectors.port import LedgerPartner, OpenClaim, PostedRemittance, RemittanceProgress, SettledInvoice
 from suture.core.failure import Rejected
@@ -74,7 +74,7 @@ async def post(
         raise Rejected(
             "payer_unknown", f"{remittance.payer} of remittance {remittance.number} was not named", "Name it."
         )
-    told = ToldRemittance(
+    told = RemittanceBooking(
         session, await session.setting(), remittance, {ref: one.partner for ref, one in people.items()}
     )
     posting = RemittancePosting(told)
@@ -173,7 +173,7 @@ class Questions:
 class RemittancePosting:
     """Books the parts of one remittance, one after the other."""
 
-    def __init__(self, told: ToldRemittance) -> None:
+    def __init__(self, told: RemittanceBooking) -> None:
         self._told = told
         self._session = told.session
         self._before = False

@@ -16,8 +16,8 @@ from suture.canonical.remittance import ClaimPayment
 from suture.connectors.odoo.documents.matching import ITEM_FIELDS, Item, item
 from suture.connectors.odoo.documents.session import CompanySession
 from suture.connectors.odoo.records.names import source
-from suture.connectors.odoo.remittances.said import Said, read, said_of
-from suture.connectors.odoo.remittances.standing import RECEIVABLE, StandingClaim
+from suture.connectors.odoo.remittances.booked_claims import RECEIVABLE, StandingClaim
+from suture.connectors.odoo.remittances.claim_record import Said, read, said_of
 
 _LINE, _PARTIAL = "account.move.line", "account.partial.reconcile"
 _UNDOES = "undoes_"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Response
 
 from suture.acting.actor import Actor
-from suture.gateway.api.calling import Cursor, Limit, TheDesk, cursor_of, parts_of, scoped
+from suture.gateway.api.calling import Cursor, Limit, TheContext, cursor_of, parts_of, scoped
 from suture.gateway.api.models import (
     Amount,
     AppointmentAnswer,
@@ -29,7 +29,7 @@ Status = Literal["booked", "arrived", "fulfilled", "cancelled", "noshow"]
 
 @router.get("/v1/appointments")
 async def page(
-    desk: TheDesk,
+    context: TheContext,
     _: Reader,
     response: Response,
     *,
@@ -40,7 +40,7 @@ async def page(
 ) -> AppointmentPage:
     """List appointments, those that moved last first."""
     after = _place(cursor) if cursor else None
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         rows = await journeys.page(
             connection, status or "", datetime.fromisoformat(since) if since else None, after, limit + 1
         )
@@ -53,9 +53,9 @@ async def page(
 
 
 @router.get("/v1/appointments/{appointment_id}")
-async def read(desk: TheDesk, _: Reader, appointment_id: PathId) -> AppointmentDetail:
+async def read(context: TheContext, _: Reader, appointment_id: PathId) -> AppointmentDetail:
     """Read an appointment: its status, the milestones it reached, and what holds it up."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         row = await journeys.one(connection, appointment_id)
         troubles = await exceptions.of_subjects(connection, [f"Appointment/{appointment_id}"]) if row else []
     if row is None:

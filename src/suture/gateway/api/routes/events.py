@@ -10,7 +10,7 @@ from suture.acting.context import CommandContext
 from suture.backbone.feed import BACKBONE_AWAY, Feed, NumberedEvent
 from suture.canonical.cloudevents import encode
 from suture.canonical.events import EVENT_TYPES
-from suture.gateway.api.calling import Cursor, Limit, TheDesk, TheFeed, cursor_of, number_of, parts_of, scoped
+from suture.gateway.api.calling import Cursor, Limit, TheContext, TheFeed, cursor_of, number_of, parts_of, scoped
 from suture.gateway.api.models import EventPage
 from suture.gateway.api.problems import ApiProblem
 from suture.store import events as recorded
@@ -28,7 +28,7 @@ Type = Annotated[
 
 @router.get("/v1/events", response_model=EventPage)
 async def events(
-    desk: TheDesk, feed: TheFeed, _: Reader, told: Type = None, cursor: Cursor = None, limit: Limit = 100
+    context: TheContext, feed: TheFeed, _: Reader, told: Type = None, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
     """Read events as CloudEvents, from the beginning or since a cursor; `next` is where to ask again."""
     if told is not None and told not in EVENT_TYPES:
@@ -37,7 +37,7 @@ async def events(
         )
     after = number_of(parts_of(cursor, 1)[0]) if cursor else 0
     try:
-        found, after = await _recorded(desk, feed, after, [told] if told else [], limit)
+        found, after = await _recorded(context, feed, after, [told] if told else [], limit)
     except BACKBONE_AWAY as error:
         raise ApiProblem(503, "try_later", "The backbone is away; try again.", headers={"Retry-After": "2"}) from error
     following = cursor_of(str(after))
@@ -45,7 +45,7 @@ async def events(
 
 
 async def _recorded(
-    desk: CommandContext, feed: Feed, after: int, types: list[str], limit: int
+    context: CommandContext, feed: Feed, after: int, types: list[str], limit: int
 ) -> tuple[list[NumberedEvent], int]:
     """The next events of the stream that were recorded so (others are nobody's to believe), and where to go on."""
     for _ in range(_MOST_PAGES):
@@ -53,7 +53,7 @@ async def _recorded(
         if not found:
             break
         after = found[-1].number
-        async with desk.database.connection() as connection:
+        async with context.database.connection() as connection:
             genuine = await recorded.genuine(connection, [one.event for one in found])
         believed = [one for one, known in zip(found, genuine, strict=True) if known]
         if believed:

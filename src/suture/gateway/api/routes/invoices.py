@@ -11,7 +11,7 @@ from suture.canonical.records import ServiceLine, Visit
 from suture.commands import billing_api
 from suture.commands.billing_api import NotBillable
 from suture.core.money import Money
-from suture.gateway.api.calling import IdempotencyKey, TheDesk, scoped
+from suture.gateway.api.calling import IdempotencyKey, TheContext, scoped
 from suture.gateway.api.models import Amount, InvoiceAccepted, InvoiceAnswer, InvoiceRequest, PathId, PaymentAnswer
 from suture.gateway.api.problems import ApiProblem, not_found
 from suture.gateway.api.routes.appointments import invoice
@@ -26,12 +26,12 @@ PaymentReader = Annotated[Actor, Depends(scoped("payments:read"))]
 
 @router.post("/v1/invoices", status_code=202)
 async def create(
-    desk: TheDesk, writer: Writer, wanted: InvoiceRequest, response: Response, _: IdempotencyKey = None
+    context: TheContext, writer: Writer, wanted: InvoiceRequest, response: Response, _: IdempotencyKey = None
 ) -> InvoiceAccepted:
     """Have a completed visit billed: it is charged, invoiced and posted like one that the scheduling system tells of.
     The same visit again changes nothing."""
     try:
-        await billing_api.bill(desk, writer, _visit(wanted))
+        await billing_api.bill(context, writer, _visit(wanted))
     except NotBillable as error:
         raise ApiProblem(409, "not_billable", "The visit can't be billed as told.", errors=error.problems) from error
     status = f"/v1/appointments/{wanted.appointment}"
@@ -40,9 +40,9 @@ async def create(
 
 
 @router.get("/v1/invoices/{appointment_id}")
-async def read(desk: TheDesk, _: Reader, appointment_id: PathId) -> InvoiceAnswer:
+async def read(context: TheContext, _: Reader, appointment_id: PathId) -> InvoiceAnswer:
     """Read the invoice of an appointment."""
-    async with desk.database.connection() as connection:
+    async with context.database.connection() as connection:
         row = await journeys.one(connection, appointment_id)
     found = invoice(row) if row else None
     if found is None:
@@ -51,9 +51,9 @@ async def read(desk: TheDesk, _: Reader, appointment_id: PathId) -> InvoiceAnswe
 
 
 @router.get("/v1/payments/{payment_id}")
-async def payment(desk: TheDesk, _: PaymentReader, payment_id: PathId) -> PaymentAnswer:
+async def payment(context: TheContext, _: PaymentReader, payment_id: PathId) -> PaymentAnswer:
     """Read how a payment stands: posted by billing, or applied to its invoice in the ledger."""
-    found = await billing.payment(desk, payment_id)
+    found = await billing.payment(context, payment_id)
     if found is None:
         raise not_found("such payment")
     return PaymentAnswer(

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 
 from suture.acting.actor import Actor
 from suture.canonical.records import Patient
-from suture.gateway.api.calling import IdempotencyKey, TheDesk, scoped
+from suture.gateway.api.calling import IdempotencyKey, TheContext, scoped
 from suture.gateway.api.models import IdentifierAnswer, PathId, PatientAnswer, PatientList, PatientSearch
 from suture.gateway.api.problems import not_found
 from suture.views import patients
@@ -16,16 +16,16 @@ Reader = Annotated[Actor, Depends(scoped("patients:read"))]
 
 
 @router.post("/v1/patient-lookup")
-async def search(desk: TheDesk, reader: Reader, wanted: PatientSearch, _: IdempotencyKey = None) -> PatientList:
+async def search(context: TheContext, reader: Reader, wanted: PatientSearch, _: IdempotencyKey = None) -> PatientList:
     """Look patients up by what a source calls them."""
-    found = await patients.find(desk, reader, wanted.identifier.system, wanted.identifier.value)
+    found = await patients.find(context, reader, wanted.identifier.system, wanted.identifier.value)
     return PatientList(patients=[_answer(patient) for patient in found])
 
 
 @router.get("/v1/patients/{patient_id}")
-async def read(desk: TheDesk, reader: Reader, patient_id: PathId) -> PatientAnswer:
+async def read(context: TheContext, reader: Reader, patient_id: PathId) -> PatientAnswer:
     """Read a patient's record."""
-    patient = await patients.read(desk, reader, f"Patient/{patient_id}")
+    patient = await patients.read(context, reader, f"Patient/{patient_id}")
     if patient is None:
         raise not_found("such patient")
     return _answer(patient)

@@ -10,7 +10,7 @@ from suture.acting.context import CommandContext
 from suture.commands import subscriptions
 from suture.commands.subscriptions import NoSuchSubscription
 from suture.core.ids import fact_id
-from suture.gateway.api.calling import IdempotencyKey, Limit, TheDesk, scoped
+from suture.gateway.api.calling import IdempotencyKey, Limit, TheContext, scoped
 from suture.gateway.api.models import (
     DeliveryAnswer,
     DeliveryList,
@@ -32,7 +32,7 @@ Manager = Annotated[Actor, Depends(scoped("subscriptions:manage"))]
 async def subscribe(
     request: Request,
     response: Response,
-    desk: TheDesk,
+    context: TheContext,
     manager: Manager,
     wanted: SubscriptionRequest,
     _: IdempotencyKey = None,
@@ -42,7 +42,7 @@ async def subscribe(
     number = fact_id("subscription", manager.name, str(key)) if key else uuid4()
     try:
         made, secret = await subscriptions.subscribe(
-            desk, manager, number, wanted.url, wanted.types, private=request.app.state.private_webhooks
+            context, manager, number, wanted.url, wanted.types, private=request.app.state.private_webhooks
         )
     except NotPossible as error:
         raise ApiProblem(409, "not_subscribable", str(error)) from error
@@ -51,48 +51,52 @@ async def subscribe(
 
 
 @router.get("/v1/subscriptions")
-async def page(desk: TheDesk, manager: Manager) -> SubscriptionList:
+async def page(context: TheContext, manager: Manager) -> SubscriptionList:
     """List this client's subscriptions."""
-    return SubscriptionList(subscriptions=[_answer(one) for one in await subscriptions.listed(desk, manager.name)])
+    return SubscriptionList(subscriptions=[_answer(one) for one in await subscriptions.listed(context, manager.name)])
 
 
 @router.get("/v1/subscriptions/{subscription_id}")
-async def read(desk: TheDesk, manager: Manager, subscription_id: UUID) -> SubscriptionAnswer:
+async def read(context: TheContext, manager: Manager, subscription_id: UUID) -> SubscriptionAnswer:
     """Read a subscription."""
-    return _answer(await _own(desk, manager, subscription_id))
+    return _answer(await _own(context, manager, subscription_id))
 
 
 @router.patch("/v1/subscriptions/{subscription_id}")
 async def switch(
-    desk: TheDesk, manager: Manager, subscription_id: UUID, wanted: SubscriptionSwitch
+    context: TheContext, manager: Manager, subscription_id: UUID, wanted: SubscriptionSwitch
 ) -> SubscriptionAnswer:
     """Enable or disable a subscription. What waited while it was disabled is delivered then; what was recorded
     meanwhile is read from `GET /v1/events`."""
-    await _own(desk, manager, subscription_id)
-    await subscriptions.switch(desk, manager, subscription_id, enabled=wanted.state == "enabled")
-    return _answer(await _own(desk, manager, subscription_id))
+    await _own(context, manager, subscription_id)
+    await subscriptions.switch(context, manager, subscription_id, enabled=wanted.state == "enabled")
+    return _answer(await _own(context, manager, subscription_id))
 
 
 @router.delete("/v1/subscriptions/{subscription_id}", status_code=204)
-async def remove(desk: TheDesk, manager: Manager, subscription_id: UUID) -> None:
+async def remove(context: TheContext, manager: Manager, subscription_id: UUID) -> None:
     """End a subscription. What waited is not delivered any more."""
     try:
-        await subscriptions.remove(desk, manager, subscription_id)
+        await subscriptions.remove(context, manager, subscription_id)
     except NoSuchSubscription as error:
         raise not_found("such subscription") from error
 
 
 @router.post("/v1/subscriptions/{subscription_id}/secret")
-async def rotate(desk: TheDesk, manager: Manager, subscription_id: UUID, _: IdempotencyKey = None) -> SecretAnswer:
+async def rotate(
+    context: TheContext, manager: Manager, subscription_id: UUID, _: IdempotencyKey = None
+) -> SecretAnswer:
     """Give a subscription another secret; the one before signs beside it for a day."""
-    return SecretAnswer(secret=await subscriptions.rotate(desk, manager, await _own(desk, manager, subscription_id)))
+    return SecretAnswer(
+        secret=await subscriptions.rotate(context, manager, await _own(context, manager, subscription_id))
+    )
 
 
 @router.get("/v1/subscriptions/{subscription_id}/deliveries")
-async def deliveries(desk: TheDesk, manager: Manager, subscription_id: UUID, limit: Limit = 100) -> DeliveryList:
+async def deliveries(context: TheContext, manager: Manager, subscription_id: UUID, limit: Limit = 100) -> DeliveryList:
     """List what became of the events, the newest first."""
-    await _own(desk, manager, subscription_id)
-    found = await subscriptions.deliveries(desk, subscription_id, most=limit)
+    await _own(context, manager, subscription_id)
+    found = await subscriptions.deliveries(context, subscription_id, most=limit)
     return DeliveryList(
         deliveries=[
             DeliveryAnswer(
@@ -111,20 +115,20 @@ async def deliveries(desk: TheDesk, manager: Manager, subscription_id: UUID, lim
 
 @router.post("/v1/subscriptions/{subscription_id}/deliveries/{event_id}/redeliver", status_code=202)
 async def redeliver(
-    desk: TheDesk, manager: Manager, subscription_id: UUID, event_id: UUID, _: IdempotencyKey = None
+    context: TheContext, manager: Manager, subscription_id: UUID, event_id: UUID, _: IdempotencyKey = None
 ) -> SubscriptionAnswer:
     """Have an event delivered again."""
-    found = await _own(desk, manager, subscription_id)
+    found = await _own(context, manager, subscription_id)
     try:
-        await subscriptions.redeliver(desk, manager, subscription_id, event_id)
+        await subscriptions.redeliver(context, manager, subscription_id, event_id)
     except NoSuchSubscription as error:
         raise not_found("such delivery") from error
     return _answer(found)
 
 
-async def _own(desk: CommandContext, manager: Actor, number: UUID) -> Subscription:
+async def _own(context: CommandContext, manager: Actor, number: UUID) -> Subscription:
     try:
-        return await subscriptions.one(desk, number, manager.name)
+        return await subscriptions.one(context, number, manager.name)
     except NoSuchSubscription as error:
         raise not_found("such subscription") from error
 

@@ -38,13 +38,13 @@ async def close(
     return [one.number for one in gone]
 
 
-def is_sister(code: str, process: str | None) -> bool:
+def is_related(code: str, process: str | None) -> bool:
     """Whether an exception tells what reconciliation would find as well."""
     return code in CODES and process is None
 
 
 def _told_too(one: OpenException) -> bool:
-    if not is_sister(one.code, one.process):
+    if not is_related(one.code, one.process):
         return False
     of_document = (one.subject or "").startswith(("Appointment/", "Entry/"))
     return not (one.code == "changed_in_odoo" and of_document) or _fields(one.reason) <= _COMPARED

@@ -10,11 +10,11 @@ from suture.connectors.odoo.documents.entries import EntryBuilder
 from suture.connectors.odoo.documents.session import CompanySession
 from suture.connectors.odoo.records.company_config import CompanyConfig
 from suture.connectors.odoo.remittances.adjudication import AdjustmentLine
-from suture.connectors.odoo.remittances.standing import DEPOSIT
+from suture.connectors.odoo.remittances.booked_claims import DEPOSIT
 
 
 @dataclass(frozen=True)
-class ToldRemittance:
+class RemittanceBooking:
     """`partners` are ids by reference."""
 
     session: CompanySession

@@ -19,7 +19,7 @@ from suture.canonical.remittance import ClaimPayment
 from suture.connectors.odoo.documents.matching import ITEM_FIELDS, Item, item, items_by_line
 from suture.connectors.odoo.documents.session import CompanySession
 from suture.connectors.odoo.records.names import source
-from suture.connectors.odoo.remittances.said import Said, read, visit
+from suture.connectors.odoo.remittances.claim_record import Said, read, visit
 from suture.connectors.odoo.transport.client import Row
 
 DEPOSIT, SUMMED, CLAIM = "Remittance", "Adjustments ", "Claim "
