@@ -32,12 +32,13 @@ from suture.core.clock import Clock
 from suture.core.failure import Failure
 from suture.gateway.app import create_app as create_gateway
 from suture.reconcile.watch import window
-from suture.store import discrepancies, reconciliations, statistics
+from suture.store import discrepancies, reconciliations
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.discrepancies import Discrepancy, DiscrepancySelection
 from suture.store.embedded import free_port
 from suture.store.reconciliations import Reconciliation as Run
+from suture_lab import statistics
 from suture_lab.clinic_catalogue import catalogue_text
 from suture_lab.simulators import billing, odoo, scheduling
 from suture_lab.simulators.clinic.day import ClinicDay

@@ -44,9 +44,9 @@ DATABASE_AWAY = CONNECTION_LOST + OUT_OF_ROOM
 
 
 @cache
-def sql(name: str) -> dict[str, str]:
-    """The statements of ``sql/<name>.sql`` by their names."""
-    parts = _NAME.split((_FOLDER / f"{name}.sql").read_text(encoding="utf-8"))
+def sql(name: str, folder: Path = _FOLDER) -> dict[str, str]:
+    """The statements of ``sql/<name>.sql`` by their names, or of that file in another folder."""
+    parts = _NAME.split((folder / f"{name}.sql").read_text(encoding="utf-8"))
     return dict(zip(parts[1::2], map(str.strip, parts[2::2]), strict=True))
 
 

@@ -9,8 +9,7 @@ import msgspec
 
 from suture.backbone.names import STREAM
 from suture.backbone.stream import connect
-from suture.store import statistics
-from suture.store.statistics import HeldBack
+from suture_lab import statistics
 from suture_lab.chaos.monkey import DoneInjury
 from suture_lab.chaos.options import ChaosOptions
 from suture_lab.chaos.people import People
@@ -18,6 +17,7 @@ from suture_lab.chaos.report import ChaosReport, expected_of, recoveries
 from suture_lab.simulators.clinic.day import ClinicDay
 from suture_lab.simulators.observed import Observed, Standing
 from suture_lab.stage import Stage
+from suture_lab.statistics import HeldBack
 from suture_lab.verdict.explained import explained
 from suture_lab.verdict.judge import judge
 

@@ -8,9 +8,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from suture.store.statistics import HeldBack
 from suture_lab.chaos.monkey import DoneInjury
 from suture_lab.simulators.clinic.day import ClinicDay
+from suture_lab.statistics import HeldBack
 from suture_lab.verdict.due import dues
 from suture_lab.verdict.judge import Finding, RunVerdict
 

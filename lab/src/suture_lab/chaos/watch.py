@@ -8,10 +8,11 @@ import asyncpg
 import msgspec
 
 from suture.cli.trouble import UserError
-from suture.store import exceptions, statistics
-from suture.store.statistics import UnsettledCounts
+from suture.store import exceptions
+from suture_lab import statistics
 from suture_lab.chaos.measure import AWAY
 from suture_lab.stage import Stage
+from suture_lab.statistics import UnsettledCounts
 
 _LOOK_SECONDS = 1.0
 _LINE_SECONDS = 5.0

@@ -10,14 +10,15 @@ from rich.table import Table
 
 from suture.bootstrap.composition import connect_systems, ledger_plan
 from suture.catalogue import load
-from suture.store import events, statistics
+from suture.store import events
 from suture.store.database import Connection, Database
-from suture.store.statistics import Latencies
+from suture_lab import statistics
 from suture_lab.demo import trial_balance
 from suture_lab.demo.comparison import Comparison, DemoDifference, SideTotals, compare
 from suture_lab.demo.reading import read_facts
 from suture_lab.demo.trial_balance import AccountMove
 from suture_lab.stage import Stage, far_ahead
+from suture_lab.statistics import Latencies
 from suture_lab.verdict.explained import explained
 
 _QUANTILES = ("p50", "p95", "p99")

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from suture.store import exceptions, statistics
+from suture.store import exceptions
 from suture.store.database import Connection, Database
-from suture.store.statistics import UnsettledCounts
+from suture_lab import statistics
 from suture_lab.stage import Stage
+from suture_lab.statistics import UnsettledCounts
 
 _INTERVAL = 1.0
 _GIVE_UP_SECONDS = 180.0

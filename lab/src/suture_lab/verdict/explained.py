@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from suture.store.statistics import HeldBack
+from suture_lab.statistics import HeldBack
 
 
 def explained(held: Iterable[HeldBack]) -> frozenset[str]:

@@ -1,13 +1,14 @@
-"""Figures over the whole store: what is unsettled, what was done, how long it took."""
+"""Figures over Suture's whole store: what is unsettled, what was done, how long it took."""
 
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 
 from suture.store.database import Connection, sql
 
-_SQL = sql("statistics")
+_SQL = sql("statistics", Path(__file__).parent)
 
 
 class UnsettledCounts(msgspec.Struct, frozen=True, kw_only=True):
