@@ -153,7 +153,7 @@ async def _measure(url: str) -> dict[str, object]:
         before = _memory()
         first, broken = await _first_run(database, reconciler, clock)
         found = await _found(database)
-        sources.gaps.clear()  # mended
+        sources.gaps.clear()  # fixed
         clock.advance(timedelta(hours=1))
         began = time.monotonic()
         second = await _run(database, reconciler, clock)

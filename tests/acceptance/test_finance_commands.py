@@ -72,8 +72,8 @@ async def test_what_can_t_be_done_says_so(it: Clinic) -> None:
     for arguments, words in (
         (("reconcile", "show", "7"), "there is no discrepancy 7"),
         (("reconcile", "run", "--since", "2999-01-01"), "is no span of days"),
-        (("close", "start", "2026-13"), "is no month"),
-        (("close", "status", "2020-01"), "was never begun"),
+        (("close", "start", "2026-13"), "is not a month"),
+        (("close", "status", "2020-01"), "has not begun"),
         (("close", "sign", "2020-01"), "8601/close/2020-01"),
         (("subscriptions", "deliveries", "seven"), "is no subscription's id"),
         (("clients", "key", "nobody"), "there is no client nobody"),

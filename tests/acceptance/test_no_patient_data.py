@@ -245,7 +245,7 @@ async def messages(it: Clinic) -> list[tuple[str, str]]:
     class Taking:
         async def send(self, message: Outgoing) -> MessageAnswer:
             taken.append(message)
-            return MessageAnswer("delivered", "took it")
+            return MessageAnswer("delivered", "accepted it")
 
     catalogue = msgspec.structs.replace(it.base.catalogue, notifications=told)
     watcher = Watcher(it.base.database, catalogue, clock)

@@ -59,7 +59,7 @@ async def test_a_trial_says_what_was_answered_and_doctor_tries_the_server(
     status, told = await run("notifications", "test", "ann")
     assert (status, "the mail server took it" in told, "250 2.0.0 queued as 1" in told) == (0, True, True), told
     (mail,) = mail_server.mails
-    assert (mail["To"], mail["Subject"]) == ("ann@example.org", "Suture: This is a trial: nothing is to be done")
+    assert (mail["To"], mail["Subject"]) == ("ann@example.org", "Suture: This is a test message: no action is needed")
     assert mail.get_content().splitlines()[0] == "1 trial"
     status, told = await run("notifications", "test", "eve")
     assert (status, "there is no person eve" in told) == (2, True), told
@@ -106,5 +106,5 @@ async def test_a_worker_tells_of_an_interface_that_somebody_paused(
         worker.kill()
         worker.wait()
     (mail,) = mail_server.mails
-    assert mail["Subject"].startswith("Suture: billing-api is paused since")
+    assert mail["Subject"].startswith("Suture: billing-api has been paused since")
     assert "https://suture.example.org/interfaces/billing-api" in mail.get_content()

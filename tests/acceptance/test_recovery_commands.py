@@ -202,7 +202,7 @@ class TestACodeThatNoTableHas:
         trail = operator.does("audit", "--verify", "--subject", f"Exception/{number}")
         assert "codes.correct" in trail
         assert "new code" in trail
-        assert "The trail is whole: " in trail
+        assert "The audit trail is intact: " in trail
 
     def test_is_mapped_for_several_codes_at_once(self, operator: Operator, visit) -> None:
         operator.deliver(visit("M2", code="LAB1"))
@@ -393,7 +393,7 @@ class TestWrongWords:
         [
             (
                 ("exceptions", "show", "9999"),
-                "there is no exception 9999; `suture exceptions list` shows what there is",
+                "there is no exception 9999; `suture exceptions list` shows all of them",
             ),
             (("exceptions", "show", "99999999999999999999"), "Invalid value"),
             (("exceptions", "retry", "9999"), "no open exception is chosen by that"),
@@ -455,13 +455,13 @@ def test_help_teaches(operator: Operator, command: tuple[str, ...], words: tuple
 def test_a_changed_entry_of_the_trail_is_found(operator: Operator) -> None:
     operator.does("pause", "odoo-ledger", "--reason", "r")
     operator.does("resume", "odoo-ledger", "--reason", "r")
-    assert "The trail is whole: " in operator.does("audit", "--verify")
+    assert "The audit trail is intact: " in operator.does("audit", "--verify")
     asyncio.run(_execute(operator, "UPDATE audit SET reason = reason || '!' WHERE id = 2"))
     try:
         assert "The trail is broken at entry 2" in operator.may_not("audit", "--verify")
     finally:
         asyncio.run(_execute(operator, "UPDATE audit SET reason = rtrim(reason, '!') WHERE id = 2"))
-    assert "The trail is whole: " in operator.does("audit", "--verify")
+    assert "The audit trail is intact: " in operator.does("audit", "--verify")
 
 
 async def _execute(operator: Operator, statement: str) -> None:

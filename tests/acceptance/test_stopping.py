@@ -77,8 +77,8 @@ def test_up_brings_its_servers_back_and_stops_all_of_them(start, suture, folder)
     for name in ("postgres", "nats-server"):
         victim = next(one for one in psutil.Process(up.pid).children() if one.name() == name)
         victim.kill()
-    assert "PostgreSQL had ended and was started again" in await_line(up, "started again")
-    assert "nats had ended and was started again" in await_line(up, "started again")
+    assert "PostgreSQL had stopped and was restarted" in await_line(up, "restarted")
+    assert "nats had stopped and was restarted" in await_line(up, "restarted")
     assert suture("migrate", **SECRETS)[0] == 0
     output = interrupt(up, times=3)
     assert up.returncode == 0, output

@@ -41,4 +41,4 @@ async def test_the_audit_trail_is_proved_on_a_page(
     await page.goto(f"{console}/audit")
     await page.get_by_role("link", name="Prove that it is whole").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Proof of the audit trail")
-    await expect(page.locator("main")).to_contain_text("The trail is whole")
+    await expect(page.locator("main")).to_contain_text("The audit trail is intact")

@@ -111,7 +111,7 @@ async def test_every_exception_leads_to_the_page_that_says_what_to_do(
     await expect(page.get_by_role("heading", level=1)).to_have_text("The ledger or billing refuses a record")
     await expect(page.get_by_role("cell", name="period_locked", exact=True)).to_be_visible()
     await page.get_by_role("navigation", name="Runbooks").get_by_role("link", name="Outage").click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("A system is away")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("A system is unavailable")
 
 
 async def test_a_runbook_can_be_read_while_the_database_is_away(page: Page, console: str, day: Any) -> None:

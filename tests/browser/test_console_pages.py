@@ -197,7 +197,7 @@ async def test_the_audit_trail_is_read_filtered_and_proved(page: Page, console: 
     entries = page.get_by_role("region", name="Entries").locator("tbody tr")
     await expect(entries.first).to_contain_text("Person/ada")
     await page.get_by_role("link", name="Prove that it is whole").click()
-    await expect(page.locator("#proof")).to_contain_text("The trail is whole")
+    await expect(page.locator("#proof")).to_contain_text("The audit trail is intact")
 
 
 async def test_a_person_and_a_client_are_added_and_their_secrets_shown_once(

@@ -442,7 +442,7 @@ class TestBugs:
             return Outcome()
 
         trouble = await self._stuck_beside_others(bench, bench.engine(Step("broken", broken)))
-        assert trouble.reason == "the step broken broke with ValueError"
+        assert trouble.reason == "the step broken failed with ValueError"
 
     async def test_in_a_condition(self, bench: Bench, world: World) -> None:
         def when(run: Any, _: Any) -> bool:

@@ -226,7 +226,7 @@ async def test_master_data_is_validated(api: Api) -> None:
     asked = [("patient", "p1"), ("patient", "p9"), ("facility", "MAIN"), ("service", "NOSUCH"), ("payer", "o1")]
     reply = await api.post("/v1/validations", {"items": [{"kind": kind, "id": name} for kind, name in asked]})
     assert [one["usable"] for one in reply.json["items"]] == [True, False, True, False, True]
-    assert reply.json["items"][1]["reason"] == "no system has told of it"
+    assert reply.json["items"][1]["reason"] == "no system has sent this record"
 
 
 async def test_events_are_read_since_a_cursor(api: Api, database: Database, nats_server: EmbeddedNats) -> None:

@@ -110,7 +110,7 @@ async def test_each_difference_of_a_report_is_explained(at: CommandContext) -> N
     assert told["A-open"].startswith("difference 1, open, with finance: ")
     assert told["A-ok"] == "difference 2, accepted by ada: billed on paper"
     assert told["A-stuck"].startswith("exception ")
-    assert told["A-dark"] == "nothing explains it yet: compare both sides again"
+    assert told["A-dark"] == "no explanation yet: compare both sides again"
     text = page(report, ZoneInfo("UTC"))
     for reason in told.values():
         assert reason[1:60] in text

@@ -140,8 +140,8 @@ class TestServers:
             for pid in servers.pids.values():
                 kill_and_wait(pid)
             assert servers.revive() == [
-                "PostgreSQL had ended and was started again",
-                "nats had ended and was started again",
+                "PostgreSQL had stopped and was restarted",
+                "nats had stopped and was restarted",
             ]
             servers.start()
             assert (servers.database_url, servers.nats_url) == before

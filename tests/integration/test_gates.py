@@ -31,7 +31,7 @@ from .recovery import (
     running,
 )
 
-AWAY = Unknown("no_answer", "billing took the call and gave no answer")
+AWAY = Unknown("no_answer", "billing accepted the call and gave no answer")
 WRONG_KEY = Fatal("credentials_refused", "billing refused the credentials (401)", "Renew the secret.")
 REFUSAL = Rejected("period_locked", "the period is locked", "Open it.")
 

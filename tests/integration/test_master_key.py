@@ -33,7 +33,7 @@ class TestOneIsMade:
     def test_never_where_that_database_is_there(self, tmp_path: Path) -> None:
         (tmp_path / "postgres").mkdir()
         (tmp_path / "postgres" / "PG_VERSION").write_text("18")
-        with pytest.raises(SettingsError, match=r"is gone: put it back into .*secrets/SUTURE_MASTER_KEY"):
+        with pytest.raises(SettingsError, match=r"is missing: restore it to .*secrets/SUTURE_MASTER_KEY"):
             settle_master_key(Settings(data_dir=tmp_path), Secrets({}, tmp_path))
         assert not (tmp_path / "secrets").exists()
 
@@ -55,7 +55,7 @@ class TestAnotherKey:
         key = await vault_of(database, OURS).key_for(NOW)
         sealed = key.seal(b"content", "here")
         stranger = vault_of(database, OTHER)
-        with pytest.raises(WrongMasterKey, match="Put the right key back"):
+        with pytest.raises(WrongMasterKey, match="Restore the right key"):
             await stranger.key_for(NOW.replace(month=4))
         with pytest.raises(SealBroken):
             await stranger.open(sealed, "here")

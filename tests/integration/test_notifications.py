@@ -340,14 +340,19 @@ class TestMail:
 
 
 WRONG: list[tuple[str, dict[str, Any], str, str]] = [
-    ("an unknown authority", {"authority": None}, "showed a certificate that can't be trusted", "as `authority`"),
+    ("an unknown authority", {"authority": None}, "presented a certificate that can't be trusted", "as `authority`"),
     (
         "another name",
         {"host": "127.0.0.1"},
-        "showed a certificate that can't be trusted",
+        "presented a certificate that can't be trusted",
         "a certificate for 127.0.0.1",
     ),
-    ("no file", {"authority": "/nowhere.pem"}, "the file of its authority can't be read", "Name a readable file"),
+    (
+        "no file",
+        {"authority": "/nowhere.pem"},
+        "its authority's certificate file can't be read",
+        "Name a readable file",
+    ),
     ("TLS at once where STARTTLS is", {"security": "tls"}, "does not speak TLS there", "`security: tls`"),
     ("another login", {"login": "mallory"}, "refused the sign-in (535)", "Set the secret SUTURE_SMTP_PASSWORD"),
 ]
@@ -379,7 +384,7 @@ class TestMisconfigured:
         await it.tell()
         server.stop()
         (one,) = await it.undeliverable()
-        assert "lacks what is asked of it" in one.reason
+        assert "lacks a required feature" in one.reason
         assert {one["verb"] for one in server.heard} <= {"EHLO", "QUIT"}
 
     async def test_a_password_that_is_not_set_is_named(self, it: Bench) -> None:
@@ -418,7 +423,7 @@ class TestRefused:
         assert await it.states() == [("ann", "given_up"), ("bea", "given_up")]
         found = await it.undeliverable()
         assert [words in one.reason for one in found] == [True, True]
-        assert all("an address that takes mail" in one.remedy for one in found)
+        assert all("an address that accepts mail" in one.remedy for one in found)
 
     async def test_what_it_refuses_for_now_is_tried_again(self, it: Bench, mail_server: MailServer) -> None:
         mail_server.orders(RCPT="451 greylisted")
@@ -434,9 +439,9 @@ class TestRefused:
         ("address", "words"),
         [
             ("", "has no e-mail address"),
-            ("a@b.org\r\nBcc: c@d.org", "the address is none"),
-            ("nobody", "the address is none"),
-            ("a@bücher.example", "the address is none"),
+            ("a@b.org\r\nBcc: c@d.org", "the address is not valid"),
+            ("nobody", "the address is not valid"),
+            ("a@bücher.example", "the address is not valid"),
         ],
     )
     async def test_an_address_that_is_none_is_said(
@@ -482,7 +487,7 @@ class TestWhat:
         at.clock.advance(timedelta(hours=2))
         assert ["was to be decided by" in one for one in await self.told(at)] == [True]
         at.clock.advance(timedelta(hours=4))
-        assert ["and nobody has since" in one for one in await self.told(at)] == [True]
+        assert ["and is still undecided" in one for one in await self.told(at)] == [True]
         assert await self.told(at) == []
 
     async def test_what_is_assigned_is_told_each_time_and_not_to_who_took_it(self, at: Bench) -> None:
@@ -497,7 +502,7 @@ class TestWhat:
                 await gates.pause(connection, "billing-api", at.clock.now(), "bea", f"about {MARK}")
             (one,) = await self.told(at)
             assert re.fullmatch(
-                r"billing-api is paused since 2026-03-02 10:\d\d EST: what comes waits until someone resumes it", one
+                r"billing-api has been paused since 2026-03-02 10:\d\d EST: work waits until someone resumes it", one
             )
             assert await self.told(at) == []
             async with at.database.transaction() as connection:
@@ -522,7 +527,7 @@ class TestWhat:
                 silent={"scheduling-appointments": {"after_minutes": 120, "from": "08:00", "until": "18:00"}},
             )
         )
-        assert await self.told(it) == ["scheduling-appointments has told nothing since 2026-03-02 08:00 EST"]
+        assert await self.told(it) == ["scheduling-appointments has sent nothing since 2026-03-02 08:00 EST"]
 
     async def test_an_objective_that_burns_is_told(self, at: Bench) -> None:
         at.clock.advance(timedelta(minutes=-4))
@@ -537,7 +542,7 @@ class TestWhat:
                 sealed.box,
             )
         (one,) = await self.told(at)
-        assert one.startswith("billing-payments uses up its error budget 1000.0 times as fast as it may")
+        assert one.startswith("billing-payments was using up its error budget 1000.0 times as fast as allowed")
         assert await self.told(at) == []
 
 
@@ -638,7 +643,7 @@ class TestWebhook:
         await it.look()
         await it.sender(it.ways(private=False)).send_due()
         (one,) = await it.undeliverable()
-        assert "was not asked: it is not https" in one.reason
+        assert "was not contacted: it is not https" in one.reason
         assert "SUTURE_PRIVATE_WEBHOOKS" in one.remedy
         assert taking.taken == []
 

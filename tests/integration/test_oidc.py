@@ -87,13 +87,15 @@ async def test_an_answer_to_something_else_is_refused() -> None:
     async with identity_provider(REDIRECT_URI) as issuer, client_of(issuer) as client:
         started = await client.start()
         answer = dict(await sign_in(started.url, "ada"))
-        assert "not to a sign-in" in await refused(client, started, answer | {"state": "another"})
-        assert "not to a sign-in" in await refused(client, started, {"code": answer["code"], "iss": answer["iss"]})
-        assert "another identity provider answered" in await refused(
+        assert "does not belong to a sign-in" in await refused(client, started, answer | {"state": "another"})
+        assert "does not belong to a sign-in" in await refused(
+            client, started, {"code": answer["code"], "iss": answer["iss"]}
+        )
+        assert "another identity provider than was asked" in await refused(
             client, started, answer | {"iss": "https://evil.example"}
         )
         unnamed = {name: told for name, told in answer.items() if name != "iss"}
-        assert "another identity provider answered" in await refused(client, started, unnamed), (
+        assert "another identity provider than was asked" in await refused(client, started, unnamed), (
             "it promised to name itself"
         )
         assert "without a code" in await refused(client, started, answer | {"code": ""})
@@ -181,7 +183,7 @@ async def test_what_another_issuer_publishes_is_refused() -> None:
     async with identity_provider(REDIRECT_URI) as issuer:
         other = issuer.replace("127.0.0.1", "localhost")
         async with client_of(other) as client:
-            with pytest.raises(ProviderRefused, match=f"published at {other} is another provider's"):
+            with pytest.raises(ProviderRefused, match=f"published at {other} belongs to another provider"):
                 await client.start()
 
 
@@ -218,7 +220,7 @@ GOOD |= {"iat": AT.timestamp()}
         ({"exp": "never"}, "has expired"),
         ({"nbf": AT.timestamp() + 61}, "not valid yet"),
         ({"sub": None}, "lacks sub"),
-        ({"sub": 1}, "has a sub that can't be understood"),
+        ({"sub": 1}, "its sub can't be read"),
     ],
 )
 def test_what_an_identity_token_claims(changed: dict[str, object], said: str | None) -> None:

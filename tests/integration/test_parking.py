@@ -97,7 +97,9 @@ class TestAtAShutGate:
         assert process.journal["one"].state == "begun", "a part of it may have happened"
 
     async def test_held_until_its_turn_it_only_waits(self, bench: Bench, world: World, clock: ManualClock) -> None:
-        world.failures["one"] = [CircuitOpen(BILLING, "has no turn free yet", not_before=timedelta(seconds=3))] * 9
+        world.failures["one"] = [
+            CircuitOpen(BILLING, "is at its limit of concurrent calls", not_before=timedelta(seconds=3))
+        ] * 9
         await bench.start("a", at=clock.now())
         async with running(bench.engine(world.step("one"), clock=clock)):
             for times in range(1, 10):

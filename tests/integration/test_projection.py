@@ -141,7 +141,9 @@ async def test_a_reversed_invoice_stays_reversed(database: Database) -> None:
 
 
 async def test_any_appointment_is_shown_and_a_delivery_is_none(database: Database) -> None:
-    raised = facts.ExceptionRaised(exception="e1", code="invalid_payload", reason="not as the contract says")
+    raised = facts.ExceptionRaised(
+        exception="e1", code="invalid_payload", reason="the payload does not match the contract"
+    )
     about_a_delivery = msgspec.structs.replace(_event("delivery-9", raised, None, 1), subject="Delivery/9")
     await JourneyProjection(database, Recorder(()), SystemClock()).apply([*life("delivery-7"), about_a_delivery])
     assert await row_of(database, "delivery-7") is not None

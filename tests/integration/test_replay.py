@@ -81,7 +81,7 @@ class TestForecast:
             (6, WAITS, "Appointment/a9"),
         ]
         assert found[1].detail == "suture.appointment.completed.v1"
-        assert "not as the contract says" in found[3].detail
+        assert "the payload does not match the contract" in found[3].detail
         assert [one.is_of_use for one in found] == [False, True, True, False, False, False]
 
     async def test_changes_nothing(self, house: House, notice) -> None:
@@ -286,9 +286,9 @@ class TestToldAgain:
             "clinic operations",
             "Appointment/a1",
         )
-        assert "under the same version with other content" in trouble.reason
+        assert "under the same version with different content" in trouble.reason
         ((told,),) = await house.rows("SELECT input FROM process")
-        assert msgspec.json.decode(told)["patient"] == "Patient/p1", "the first stands"
+        assert msgspec.json.decode(told)["patient"] == "Patient/p1", "the first version stays in force"
 
     async def test_the_same_words_are_no_news(self, house: House, notice) -> None:
         for _ in range(3):

@@ -416,7 +416,7 @@ async def test_more_than_people_can_work_off_stops_the_run(database: Database) -
 
 
 BAD = {
-    "twice": ("- {name: a_rule, asks: x, left: {book: billing.claim}}\n" * 2, "stands here twice"),
+    "twice": ("- {name: a_rule, asks: x, left: {book: billing.claim}}\n" * 2, "appears twice"),
     "one-sided": ("- {name: a_rule, asks: x, left: {book: billing.claim}, expects: [amount]}\n", "no right side"),
     "unknown book": ("- {name: a_rule, asks: x, left: {book: billing.wishes}}\n", "there is no 'billing.wishes' here"),
     "totals": (

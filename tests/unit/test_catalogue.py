@@ -31,26 +31,26 @@ def test_the_template_is_a_valid_catalogue(catalogue: Catalogue) -> None:
 SHAPE = [
     ("  currency: USD", "  currancy: USD", "organisation: Object contains unknown field `currancy`"),
     ("  name: Harbour Clinics\n", "", "organisation: Object missing required field `name`"),
-    ("version: 1", "version: 2", "version: there is no '2' here; there is: 1"),
+    ("version: 1", "version: 2", "version: there is no '2' here; allowed: 1"),
     (
         "direction: in",
         "direction: up",
-        "interfaces.scheduling-appointments.direction: there is no 'up' here; there is: in, out",
+        "interfaces.scheduling-appointments.direction: there is no 'up' here; allowed: in, out",
     ),
     (
         "four_eyes: []",
         "four_eyes: [period.sing]",
-        "four_eyes.0: there is no 'period.sing' here; the nearest that there is: period.sign",
+        "four_eyes.0: there is no 'period.sing' here; did you mean: period.sign",
     ),
     (
         "four_eyes: []",
         "four_eyes: [nonsense.act]",
-        "four_eyes.0: there is no 'nonsense.act' here; there is: client.add, client.key",
+        "four_eyes.0: there is no 'nonsense.act' here; allowed: client.add, client.key",
     ),
     (
         "transport: auto",
         "transport: pigeon",
-        "systems.odoo.transport: there is no 'pigeon' here; there is: auto, json2, jsonrpc",
+        "systems.odoo.transport: there is no 'pigeon' here; allowed: auto, json2, jsonrpc",
     ),
     (
         "kind: odoo",
@@ -72,10 +72,10 @@ MEANING = [
         "contract: ledger.v1",
         "the billing platform has no contract 'ledger.v1' in; it has: billing-payment.v1",
     ),
-    ("{product: GLOVES, quantity: 1}", "{product: MASKS, quantity: 1}", "names 'MASKS', which is no product"),
+    ("{product: GLOVES, quantity: 1}", "{product: MASKS, quantity: 1}", "names 'MASKS', which is not a product"),
     ("{product: GLOVES, quantity: 1}", "{product: GLOVES, quantity: -1}", "uses -1 of GLOVES"),
     ("{product: GLOVES, quantity: 1}", "{product: GLOVES, quantity: .nan}", "uses NaN of GLOVES"),
-    ('"urn:harbour:services|OV-EST": OV-EST', '"x|y": OV-NEW', "x|y maps to 'OV-NEW', which is no service"),
+    ('"urn:harbour:services|OV-EST": OV-EST', '"x|y": OV-NEW', "x|y maps to 'OV-NEW', which is not a service"),
     ("default_share: 0.30", "default_share: 1.2", "a share is between 0 and 1"),
     ("default_share: 0.30", "default_share: .nan", "a share is between 0 and 1"),
     ("system: odoo}", "system: sap}", "'sap' is not one of the systems"),
@@ -88,7 +88,7 @@ MEANING = [
     (
         "contract: billing-payment.v1",
         "contract: fhir-appointment.v1",
-        "scheduling-appointments tells by fhir-appointment.v1 already",
+        "scheduling-appointments uses the contract fhir-appointment.v1 already",
     ),
     ("[SUTURE_BILLING_SIGNING_KEY]", "[]", "an inbound interface needs at least one signing key"),
 ]
@@ -138,7 +138,7 @@ def test_contradictions_are_said_together_in_the_order_of_the_file() -> None:
 )
 def test_a_code_stands_once_in_a_section(section: str, entry: str) -> None:
     (problem,) = problems(template().replace(entry, entry * 2, 1))
-    assert f"stands in {section} twice" in problem
+    assert f"appears in {section} twice" in problem
     assert int(problem.split(":")[1]) == line_of(entry) + 2
 
 
@@ -167,7 +167,7 @@ def test_what_is_no_yaml_is_said_with_its_line(text: str, start: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(None, "there is no such file"), (b"\xff", "can't be read: not UTF-8")]
+    ("content", "reason"), [(None, "the file does not exist"), (b"\xff", "can't be read: not UTF-8")]
 )
 def test_a_file_that_can_not_be_read_is_a_problem_of_its_first_line(
     tmp_path: Path, content: bytes | None, reason: str

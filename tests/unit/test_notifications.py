@@ -317,10 +317,10 @@ rules:
   - {kinds: [deadline_passed], roles: [finance], facilities: [MAIN]}
 """
 FAULTS = [
-    ("roles: [finance]", "roles: [boss]", "there is no 'boss' here; there is: administrator, auditor"),
+    ("roles: [finance]", "roles: [boss]", "there is no 'boss' here; allowed: administrator, auditor"),
     ("kinds: [deadline_passed]", "kinds: [deadline]", "there is no 'deadline' here"),
-    ("kinds: [deadline_passed]", "kinds: []", "it says nothing of what"),
-    ("roles: [finance]", "roles: []", "it reaches nobody: give `assignee: true`"),
+    ("kinds: [deadline_passed]", "kinds: []", "it names no kind"),
+    ("roles: [finance]", "roles: []", "it has no recipient: give `assignee: true`"),
     ("roles: [finance]", "on_call: [night]", "there is no rota 'night'; there is: desk"),
     ("roles: [finance]", "webhooks: [page]", "there is no webhook 'page'; there is: pager"),
     ("facilities: [MAIN]", "facilities: [MOON]", "there is no facility 'MOON'; there is: MAIN"),
@@ -336,19 +336,19 @@ FAULTS = [
         "kinds: [paused], assignee: true",
         "none of its kinds has an assignee",
     ),
-    ("mail: {host: smtp.example.org, sender: suture@example.org}\n", "", "people are told by e-mail: give `mail`"),
+    ("mail: {host: smtp.example.org, sender: suture@example.org}\n", "", "people are notified by e-mail: give `mail`"),
     ("sender: suture@example.org", "sender: suture@example.org, login: x", "`login` and `secret` go together"),
     ("sender: suture@example.org", "sender: suture", "matching regex"),
     (
         "sender: suture@example.org",
         "sender: a@b.org, security: none",
-        "there is no 'none' here; there is: starttls, tls",
+        "there is no 'none' here; allowed: starttls, tls",
     ),
     ("desk: [{person: ann}]", "desk: []", "nobody has a turn in the rota desk"),
     ("[{person: ann}]", "[{person: ann, first: 2026-02-02, last: 2026-01-01}]", "ends on 2026-01-01, before it begins"),
     ("[{person: ann}]", "[{person: ann}, {person: bea, days: [sat]}]", "bea never has a turn"),
     ("rules:", "quiet: {from: '20:00'}\nrules:", "`from` and `until` go together"),
-    ("rules:", "quiet: {from: '20:00', until: '20:00'}\nrules:", "it begins when it ends"),
+    ("rules:", "quiet: {from: '20:00', until: '20:00'}\nrules:", "it begins and ends at the same time"),
     ("rules:", "quiet: {days: [mon, tue, wed, thu, fri, sat, sun]}\nrules:", "every day is quiet"),
     ("rules:", "silent: {billing-api: {after_minutes: 5}}\nrules:", "there is no inbound interface 'billing-api'"),
     (

@@ -46,7 +46,7 @@ def test_an_empty_list_says_that_nobody_compared_or_when_somebody_did() -> None:
 @pytest.mark.parametrize(
     ("what", "repair", "said", "unsaid"),
     [
-        ("missing", "redo", "do the step again that wrote it: suture reconcile repair 7", "By hand"),
+        ("missing", "redo", "repeat the step that wrote it: suture reconcile repair 7", "By hand"),
         ("voided", "by_hand", "capture a corrected charge in billing, or cancel the visit", "reconcile repair"),
         ("differs", "by_hand", "suture reconcile run closes it once both sides agree", "reconcile repair"),
     ],

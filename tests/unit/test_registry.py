@@ -81,7 +81,7 @@ def test_a_connector_of_another_package_is_found_and_its_systems_are_checked_by_
     ("reference", "said"),
     [
         ("nowhere:MANIFEST", "the connector elsewhere of the package elsewhere can't be loaded"),
-        ("elsewhere:connect", "the connector elsewhere of the package elsewhere is no connector's manifest"),
+        ("elsewhere:connect", "the connector elsewhere of the package elsewhere is not a connector's manifest"),
     ],
 )
 def test_a_package_whose_connector_is_broken_is_named(installed: Path, reference: str, said: str) -> None:
@@ -92,7 +92,7 @@ def test_a_package_whose_connector_is_broken_is_named(installed: Path, reference
 
 def test_a_kind_is_one_connectors(installed: Path) -> None:
     (installed / "elsewhere.py").write_text(ELSEWHERE.replace('kind="elsewhere"', 'kind="odoo"'))
-    with pytest.raises(ConnectorBroken, match="has the kind 'odoo', which another connector has already"):
+    with pytest.raises(ConnectorBroken, match="has the kind 'odoo', which another connector uses already"):
         manifests()
 
 

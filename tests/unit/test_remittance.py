@@ -119,7 +119,7 @@ def test_an_amount_may_be_a_number_and_is_none_that_binary_floating_point_would_
 
 @pytest.mark.parametrize("day", ["20.11.2026", "2026-11-31", "20261120", ""])
 def test_what_is_no_date_is_told_how_one_is_written(day: str) -> None:
-    with pytest.raises(codec.Unreadable, match=re.escape("$.received_on is no date: one is written YYYY-MM-DD")):
+    with pytest.raises(codec.Unreadable, match=re.escape("$.received_on is not a date: write YYYY-MM-DD")):
         codec.decode(a_document(received_on=day))
 
 
@@ -133,11 +133,11 @@ def test_decimals_are_those_of_the_currency(currency: str, refused: bool) -> Non
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ({"currency": "USX"}, "$.currency is no currency's code"),
-        ({"currency": ""}, "$.currency is no currency's code"),
-        ({"number": "  "}, "$.number is no number of one word"),
-        ({"payer": {"reference": "P1", "name": "N"}}, "$.payer.reference is no payer's reference"),
-        ({"payer": {"reference": "Patient/4711", "name": "N"}}, "$.payer.reference is no payer's reference"),
+        ({"currency": "USX"}, "$.currency is not a currency code"),
+        ({"currency": ""}, "$.currency is not a currency code"),
+        ({"number": "  "}, "$.number is not a number of one word"),
+        ({"payer": {"reference": "P1", "name": "N"}}, "$.payer.reference is not a payer's reference"),
+        ({"payer": {"reference": "Patient/4711", "name": "N"}}, "$.payer.reference is not a payer's reference"),
         ({"payer": {"reference": "Payer/P1", "name": " "}}, "$.payer.name is empty"),
     ],
 )

@@ -17,7 +17,7 @@ ROOMS = (
 )
 PUBLISHED = re.compile(
     r"(deleted|changed|cancelled|twin|not)_in_odoo|refused_by_odoo|odoo_error|not_odoo"  # codes of exceptions
-    r'|what answers there is no Odoo|name="odoo"'  # and a command's first name
+    r'|no Odoo answers at its address|name="odoo"'  # and a command's first name
 )
 
 

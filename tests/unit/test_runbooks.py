@@ -24,7 +24,7 @@ RAISED = {
 """What is called with a code as its first text: failures, what a delivery is not, and stand-ins for both."""
 
 CODE = re.compile(r"[a-z]+(_[a-z]+)*")
-SECTIONS = ["How bad is it", "Causes", "What to do", "How to know that it is over", "Never"]
+SECTIONS = ["Impact", "Causes", "What to do", "How to confirm", "Never"]
 
 
 def _codes(tree: ast.AST) -> Iterator[str]:

@@ -96,7 +96,9 @@ class _Published(msgspec.Struct, frozen=True):
     def check(self, issuer: str) -> None:
         """A document that names another issuer would let that one answer in this one's place."""
         if self.issuer != issuer:
-            raise ProviderRefused(f"what is published at {issuer} is another provider's: {self.issuer[:200]}")
+            raise ProviderRefused(
+                f"the document published at {issuer} belongs to another provider: {self.issuer[:200]}"
+            )
         for url in (self.authorization_endpoint, self.token_endpoint, self.jwks_uri, self.userinfo_endpoint):
             _check_address(url or issuer)
 
@@ -159,8 +161,8 @@ class OidcClient:
                     code_verifier=started.verifier,
                 )
         except OAuthError as error:
-            why = _NOT_HONOURED.get(error.error, "it does not say more")
-            raise ProviderRefused(f"the identity provider does not honour the code ({error.error}): {why}") from error
+            why = _NOT_HONOURED.get(error.error, "it gives no details")
+            raise ProviderRefused(f"the identity provider rejected the code ({error.error}): {why}") from error
         if not isinstance(tokens.get("id_token"), str):
             raise ProviderRefused("the identity provider gave no identity token: is `openid` among the scopes?")
         return tokens
@@ -192,7 +194,7 @@ class OidcClient:
             return claims
         told = await self._json(published.userinfo_endpoint, f"Bearer {access_token}")
         if told.get("sub") != claims["sub"]:
-            raise ProviderRefused("the identity provider tells of another person than the one who signed in")
+            raise ProviderRefused("the identity provider describes another person than the one who signed in")
         return claims | {name: told[name] for name in missing if name in told}
 
     async def _discover(self) -> _Published:
@@ -202,7 +204,9 @@ class OidcClient:
             try:
                 published = msgspec.convert(told, _Published)
             except msgspec.ValidationError as error:
-                raise ProviderRefused(f"{issuer} does not publish what an identity provider must: {error}") from error
+                raise ProviderRefused(
+                    f"{issuer} does not publish the metadata that an identity provider must: {error}"
+                ) from error
             published.check(issuer)
             self._published = published
         return self._published
@@ -271,10 +275,10 @@ def _check_address(url: str) -> None:
 def _check_answer(started: Started, answer: Mapping[str, str], published: _Published) -> None:
     """The browser's answer is to what was begun here, and from whom was asked (RFC 9207)."""
     if answer.get("state") != started.state:
-        raise ProviderRefused("this answer is not to a sign-in that was begun here: begin again")
+        raise ProviderRefused("this response does not belong to a sign-in that began here: begin again")
     unnamed = "" if published.authorization_response_iss_parameter_supported else published.issuer
     if answer.get("iss", unnamed) != published.issuer:
-        raise ProviderRefused("another identity provider answered than was asked")
+        raise ProviderRefused("the response comes from another identity provider than was asked")
     if "error" in answer:
         more = f" ({answer['error_description'][:200]})" if answer.get("error_description") else ""
         raise ProviderRefused(f"the identity provider refused: {answer['error'][:60]}{more}")
@@ -304,7 +308,7 @@ def check_claims(claims: dict[str, Any], provider: Provider, nonce: str, now: da
     except MissingClaimError as error:
         raise ProviderRefused(f"{_NOT_FOR_THIS}: it lacks {error.claim}") from error
     except ClaimError as error:
-        why = _WRONG.get(error.claim, f"it has a {error.claim} that can't be understood")
+        why = _WRONG.get(error.claim, f"its {error.claim} can't be read")
         raise ProviderRefused(f"{_NOT_FOR_THIS}: {why}") from error
     if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and claims.get("azp") != provider.client_id:
         raise ProviderRefused(f"{_NOT_FOR_THIS}: {_WRONG['aud']}")

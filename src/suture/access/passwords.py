@@ -23,12 +23,12 @@ def check(password: str, *known: str) -> None:
     """Raises `WeakPassword`. How long it takes to guess is what counts (NIST SP 800-63B): no rule asks for a digit or a
     sign. The words that everybody `known` here (a name, the organisation's) is made of count for nothing."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise WeakPassword(f"a password has {SHORTEST} to {LONGEST} characters: a few words do well")
+        raise WeakPassword(f"a password has {SHORTEST} to {LONGEST} characters: a few unrelated words work well")
     rest = password.lower()
     for word in sorted({*_words(known), "suture"}, key=len, reverse=True):
         rest = rest.replace(word, " ")
     if not rest.strip() or zxcvbn(rest.strip()[:_WEIGHED])["score"] < _SAFE:
-        raise WeakPassword("this password is easily guessed: a few words that don't belong together do well")
+        raise WeakPassword("this password is easily guessed: a few unrelated words work well")
 
 
 def _words(known: tuple[str, ...]) -> set[str]:

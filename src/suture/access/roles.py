@@ -31,10 +31,10 @@ _SUBSCRIPTIONS = (
 
 ROLES: dict[str, Role] = {
     "operations": Role(
-        "works the exception queue, steers processes, repairs what differs", (*_QUEUE, *_SIDES, *_DECIDING, *_TAKING)
+        "works the exception queue, controls processes, repairs differences", (*_QUEUE, *_SIDES, *_DECIDING, *_TAKING)
     ),
     "finance": Role(
-        "decides what differs, books remittances, closes the month",
+        "decides on differences, books remittances, closes the month",
         (
             *_QUEUE,
             *_SIDES,
@@ -45,7 +45,7 @@ ROLES: dict[str, Role] = {
         ),
     ),
     "steward": Role(
-        "keeps code tables and corrects what was delivered; reads patient data for it",
+        "maintains code tables and corrects deliveries; may read patient data for that",
         (
             *_QUEUE,
             *_READING,
@@ -68,7 +68,8 @@ ROLES: dict[str, Role] = {
         ),
     ),
     "auditor": Role(
-        "reads everything, the audit trail too, and changes nothing", ("audit.read", "people.read", *_READING, *_TAKING)
+        "reads everything including the audit trail, and changes nothing",
+        ("audit.read", "people.read", *_READING, *_TAKING),
     ),
     "administrator": Role("grants access to people and clients, and may do everything else", ("*",)),
     "client": Role("another system, within the scopes of its key", ("patient.read", "visit.bill", *_SUBSCRIPTIONS)),

@@ -28,7 +28,7 @@ def decode_secret(secret: str) -> bytes:
     try:
         key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except binascii.Error as error:
-        raise ValueError("a signing secret is `whsec_` and base64") from error
+        raise ValueError("a signing secret is `whsec_` followed by base64") from error
     if len(key) < _SHORTEST_KEY:
         raise ValueError(f"a signing secret holds at least {_SHORTEST_KEY} bytes")
     return key

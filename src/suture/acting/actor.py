@@ -27,9 +27,9 @@ class NeedsApproval(NotPossible):
 
     def __init__(self, act: str) -> None:
         way = (
-            "it can't be asked for on the console, so nobody does it while the catalogue's four_eyes names it"
+            "the console can't request it, so it is blocked while the catalogue's four_eyes names it"
             if act in UNASKED
-            else "ask for it on the console, where another approves it"
+            else "request it on the console, where another person approves it"
         )
         super().__init__(f"{act} needs a second person's approval: {way}")
         self.act = act

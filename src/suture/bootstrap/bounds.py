@@ -73,8 +73,8 @@ _ANSWERS: dict[Excess, tuple[HTTPStatus, str]] = {
     ),
     Excess.BODY_TOO_SLOW: (HTTPStatus.REQUEST_TIMEOUT, "The body came too slowly; send it again."),
     Excess.TOO_MANY_CONNECTIONS: (HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections are open; try again."),
-    Excess.NO_HTTP: (HTTPStatus.BAD_REQUEST, "This is no HTTP request that can be read."),
-    Excess.NO_TUNNEL: (HTTPStatus.NOT_IMPLEMENTED, "Nothing is tunnelled here: CONNECT is for proxies."),
+    Excess.NO_HTTP: (HTTPStatus.BAD_REQUEST, "The HTTP request can't be read."),
+    Excess.NO_TUNNEL: (HTTPStatus.NOT_IMPLEMENTED, "CONNECT is not supported."),
 }
 """What is said, where it can be: in the midst of an answer the connection just ends."""
 

@@ -112,7 +112,7 @@ async def check_master_key(database_url: str, secrets: Secrets) -> None:
 
 
 async def connect_database(url: str, most: int, patience: float = 0.0, lease: float = 30.0) -> Database:
-    """Connect, or raise `SettingsError` in words that say where it was tried and what to mend."""
+    """Connect, or raise `SettingsError` in words that say where it was tried and what to fix."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience
     while True:

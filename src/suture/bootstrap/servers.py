@@ -38,14 +38,14 @@ def settle_master_key(settings: Settings, secrets: Secrets) -> None:
         where = secrets.where(MASTER_KEY)
         if settings.database_url:
             raise SettingsError(
-                f"{MASTER_KEY} is not set, and with SUTURE_DATABASE_URL none is made: set the variable, or write "
-                f"{where}, with the key that this database was begun with. For a new, empty database make one: "
-                "openssl rand -hex 32"
+                f"{MASTER_KEY} is not set, and with SUTURE_DATABASE_URL no key is created: set the variable, or write"
+                f" {where}, to the key that this database was created with. For a new, empty database, create one:"
+                " openssl rand -hex 32"
             )
         if EmbeddedPostgres(settings.data_dir).exists:
             raise SettingsError(
-                f"the master key of the database in {settings.data_dir} is gone: put it back into {where}, or set "
-                f"{MASTER_KEY}. Without it, what the database holds sealed can't be opened; a new one won't help"
+                f"the master key of the database in {settings.data_dir} is missing: restore it to {where}, or set"
+                f" {MASTER_KEY}. Without this key the sealed data in the database can't be opened; a new key won't help"
             )
         secrets.make_master_key()
     secrets.master_key()
@@ -65,8 +65,8 @@ def sole_supervisor(folder: Path) -> Iterator[None]:
             lock.seek(0)
             who = lock.read().strip()
             raise FolderInUse(
-                f"another Suture runs in {folder} (process {who or 'unknown'}); end it, or choose another folder by "
-                "SUTURE_DATA_DIR"
+                f"another Suture runs in {folder} (process {who or 'unknown'}); stop it, or choose another folder"
+                " with SUTURE_DATA_DIR"
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -129,14 +129,14 @@ class Servers:
         if self.postgres is not None:
             try:
                 if self.postgres.revive():
-                    said.append("PostgreSQL had ended and was started again")
+                    said.append("PostgreSQL had stopped and was restarted")
                     self._failing.discard("postgres")
             except EmbeddedFailed as error:
                 said += self._once("postgres", error)
         if self.nats is not None:
             try:
                 names = self.nats.revive()
-                said += [f"{name} had ended and was started again" for name in names]
+                said += [f"{name} had stopped and was restarted" for name in names]
                 self._failing.discard("nats")
             except EmbeddedFailed as error:
                 said += self._once("nats", error)

@@ -84,7 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                     told[name] = value
             return msgspec.convert(told, cls, strict=False, dec_hook=lambda kind, value: kind(value))
         except (OSError, msgspec.DecodeError) as error:
-            raise SettingsError(f"the settings can't be used: {error} (see {SETTINGS_FILE} and {_PREFIX}*)") from error
+            raise SettingsError(f"the settings are not valid: {error} (see {SETTINGS_FILE} and {_PREFIX}*)") from error
 
     def as_file(self) -> str:
         """These settings as a `suture.toml`."""

@@ -15,8 +15,8 @@ def instead(of: Any, steps: Sequence[str | int], value: str) -> str:
     allowed = _allowed(inspect.type_info(of), steps)
     near = difflib.get_close_matches(value, allowed, cutoff=0.7) if len(allowed) > _FEW else []
     if near:
-        return f"the nearest that there is: {', '.join(near)}"
-    return f"there is: {', '.join(allowed)}" if allowed else ""
+        return f"did you mean: {', '.join(near)}"
+    return f"allowed: {', '.join(allowed)}" if allowed else ""
 
 
 def _allowed(kind: inspect.Type, steps: Sequence[str | int]) -> list[str]:

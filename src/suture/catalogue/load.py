@@ -30,7 +30,7 @@ _OWN_FIELDS = frozenset(field.name for field in msgspec.structs.fields(System)) 
 
 
 class CatalogueProblem(msgspec.Struct, frozen=True):
-    """One thing to mend. `line` counts from 1."""
+    """One thing to fix. `line` counts from 1."""
 
     file: str
     line: int
@@ -41,7 +41,7 @@ class CatalogueProblem(msgspec.Struct, frozen=True):
 
 
 class CatalogueError(Exception):
-    """The catalogue can't be used as it stands. Mend the lines it names and run `suture check`."""
+    """The catalogue can't be used as it stands. Fix the lines it names and run `suture check`."""
 
     def __init__(self, problems: list[CatalogueProblem]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -54,7 +54,7 @@ def load(path: Path) -> Catalogue:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise CatalogueError(
-            [CatalogueProblem(str(path), 1, "there is no such file; `suture init` writes one")]
+            [CatalogueProblem(str(path), 1, "the file does not exist; `suture init` writes one")]
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
@@ -163,7 +163,7 @@ def _unreadable(error: Exception, text: str, file: str) -> CatalogueProblem:
             file, text.count("\n", 0, error.position) + 1, "not YAML: a character that it does not allow"
         )
     if isinstance(error, RecursionError):
-        return CatalogueProblem(file, 1, "not a catalogue: nested too deeply, or in itself")
+        return CatalogueProblem(file, 1, "not a catalogue: nested too deeply, or recursively")
     return CatalogueProblem(file, 1, f"not YAML: {error}")
 
 
@@ -216,15 +216,18 @@ def _bad_interfaces(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...
         yield from _bad_contract(catalogue, name, interface)
         polled = catalogue.is_polled(interface)
         if polled and catalogue.polled() != (name, interface):
-            yield (*place, "contract"), f"{interface.contract} is read once, and {name} is the second"
+            yield (
+                (*place, "contract"),
+                f"{interface.contract} may be read by one interface only, and {name} is the second",
+            )
         if interface.direction == "in" and not polled and not interface.signing_keys:
             yield place, "an inbound interface needs at least one signing key"
         first = next(n for n, i in catalogue.interfaces.items() if i.contract == interface.contract)
         if interface.direction == "in" and not polled and first != name:
             yield (
                 (*place, "contract"),
-                f"{first} tells by {interface.contract} already: two senders may use one id for different things, so "
-                "only one may tell by it",
+                f"{first} uses the contract {interface.contract} already: two senders may use the same id for"
+                " different things, so only one may use it",
             )
 
 
@@ -257,7 +260,7 @@ def _doubles(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]
         seen: set[str] = set()
         for index, entry in enumerate(getattr(catalogue, section)):
             if entry.code in seen:
-                yield (section, index), f"the code {entry.code!r} stands in {section} twice"
+                yield (section, index), f"the code {entry.code!r} appears in {section} twice"
             seen.add(entry.code)
 
 
@@ -267,7 +270,10 @@ def _dangling_codes(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...
     for index, service in enumerate(catalogue.services):
         for component in service.kit:
             if component.product not in products:
-                yield ("services", index), f"the kit of {service.code} names {component.product!r}, which is no product"
+                yield (
+                    ("services", index),
+                    f"the kit of {service.code} names {component.product!r}, which is not a product",
+                )
             if not component.quantity.is_finite() or component.quantity <= 0:
                 yield ("services", index), f"the kit of {service.code} uses {component.quantity} of {component.product}"
     if "services" not in catalogue.code_tables:
@@ -275,7 +281,7 @@ def _dangling_codes(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...
         return
     for source, code in catalogue.code_tables["services"].rows.items():
         if code not in services:
-            yield ("code_tables", "services", "rows", source), f"{source} maps to {code!r}, which is no service"
+            yield ("code_tables", "services", "rows", source), f"{source} maps to {code!r}, which is not a service"
 
 
 def _bad_shares(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -291,10 +297,10 @@ def _bad_rules(catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], st
     for index, rule in enumerate(catalogue.reconciliation.rules or ()):
         place = ("reconciliation", "rules", index)
         if rule.name in seen:
-            yield place, f"the rule {rule.name} stands here twice"
+            yield place, f"the rule {rule.name} appears twice"
         seen.add(rule.name)
         if rule.right is None and (rule.by == "totals" or rule.expects != ("once",)):
-            yield place, f"the rule {rule.name} compares, and has no right side"
+            yield place, f"the rule {rule.name} compares two sides but has no right side"
         if rule.by == "totals" and rule.expects != ("amount",):
             yield place, f"the rule {rule.name} compares totals: it expects [amount]"
 

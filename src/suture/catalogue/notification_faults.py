@@ -23,10 +23,13 @@ def bad_notifications(catalogue: Catalogue) -> Iterator[Fault]:
 
 def _bad_mail(told: Notifications) -> Iterator[Fault]:
     if told.mail is not None and (told.mail.login is None) != (told.mail.secret is None):
-        yield (_HERE, "mail"), "`login` and `secret` go together: give both, or neither where the server asks for none"
+        yield (_HERE, "mail"), "`login` and `secret` go together: give both, or neither if the server requires none"
     people = any(rule.assignee or rule.roles or rule.people or rule.on_call for rule in told.rules)
     if people and told.mail is None:
-        yield (_HERE, "rules"), "people are told by e-mail: give `mail` with the server's host and the sender's address"
+        yield (
+            (_HERE, "rules"),
+            "people are notified by e-mail: give `mail` with the server's host and the sender's address",
+        )
 
 
 def _bad_quiet(told: Notifications) -> Iterator[Fault]:
@@ -36,9 +39,9 @@ def _bad_quiet(told: Notifications) -> Iterator[Fault]:
     if (quiet.start is None) != (quiet.until is None):
         yield place, "`from` and `until` go together"
     elif quiet.start is not None and quiet.start == quiet.until:
-        yield place, "it begins when it ends; for whole days give `days`"
+        yield place, "it begins and ends at the same time; for whole days give `days`"
     if set(quiet.days) == set(WEEKDAYS):
-        yield place, "every day is quiet: nothing would ever be told"
+        yield place, "every day is quiet: no notification would ever be sent"
 
 
 def _bad_rotas(told: Notifications) -> Iterator[Fault]:
@@ -50,7 +53,7 @@ def _bad_rotas(told: Notifications) -> Iterator[Fault]:
             if turn.first is not None and turn.last is not None and turn.last < turn.first:
                 yield place, f"{turn.person}'s turn ends on {turn.last}, before it begins on {turn.first}"
             if number and _always(turns[:number]):
-                yield place, f"{turn.person} never has a turn: one before it is always on; put the exceptions first"
+                yield place, f"{turn.person} never has a turn: an earlier entry always applies; put exceptions first"
 
 
 def _always(turns: Sequence[Turn]) -> bool:
@@ -71,7 +74,7 @@ def _bad_feeds(catalogue: Catalogue) -> Iterator[Fault]:
 def _bad_rule(catalogue: Catalogue, rule: Telling, place: tuple[str | int, ...]) -> Iterator[Fault]:
     told = catalogue.notifications
     if not (rule.assignee or rule.roles or rule.people or rule.on_call or rule.webhooks):
-        yield place, "it reaches nobody: give `assignee: true`, `roles`, `people`, `on_call` or `webhooks`"
+        yield place, "it has no recipient: give `assignee: true`, `roles`, `people`, `on_call` or `webhooks`"
     named: tuple[tuple[str, str, Iterable[str], Iterable[str]], ...] = (
         ("on_call", "rota", rule.on_call, told.rotas),
         ("webhooks", "webhook", rule.webhooks, told.webhooks),
@@ -85,11 +88,11 @@ def _bad_rule(catalogue: Catalogue, rule: Telling, place: tuple[str | int, ...])
 def _bad_kinds(catalogue: Catalogue, rule: Telling) -> Iterator[tuple[str, str]]:
     """Kinds that there can't be, or that lack what the rule asks of them; with the field that is wrong."""
     if not rule.kinds:
-        yield "kinds", "it says nothing of what: give one kind at least"
+        yield "kinds", "it names no kind: give at least one"
         return
     of_visits = OF_EXCEPTIONS.intersection(rule.kinds)
     if rule.facilities and not of_visits:
-        yield "facilities", "none of its kinds is about a visit: what concerns an interface has no facility"
+        yield "facilities", "none of its kinds is about a visit: notices about interfaces have no facility"
     if rule.assignee and not of_visits:
         yield "assignee", f"none of its kinds has an assignee; these have: {', '.join(sorted(OF_EXCEPTIONS))}"
     if "silent" in rule.kinds and not catalogue.notifications.silent:

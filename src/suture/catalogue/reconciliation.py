@@ -36,7 +36,7 @@ services that were told use up, and what their practitioner is to get."""
 Expectation = Literal["once", "amount", "open", "quantity", "facility", "day"]
 Proposal = Literal["fetch", "redo", "correct", "adopt", "by_hand"]
 """How a difference is put right: have the source tell it again, do the step again, correct the excess in the ledger,
-take what stands in the ledger for right, or a person mends it in the outside system."""
+take what stands in the ledger for right, or a person fixes it in the outside system."""
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=160)]
 _Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_]{1,39}$")]

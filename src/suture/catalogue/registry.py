@@ -24,9 +24,9 @@ def manifests() -> Mapping[str, Manifest]:
     found: dict[str, Manifest] = {}
     for place, manifest in (*_own(), *_joined()):
         if not isinstance(manifest, Manifest):
-            raise ConnectorBroken(f"{place} is no connector's manifest")
+            raise ConnectorBroken(f"{place} is not a connector's manifest")
         if manifest.kind in found:
-            raise ConnectorBroken(f"{place} has the kind {manifest.kind!r}, which another connector has already")
+            raise ConnectorBroken(f"{place} has the kind {manifest.kind!r}, which another connector uses already")
         found[manifest.kind] = manifest
     return MappingProxyType(found)
 

@@ -180,7 +180,7 @@ def retry(
         raise UserError("name exceptions by number, or choose some by --code, --class, --interface or --since")
     chosen = with_context(lambda context: exceptions.queue(context.database, selection, 100_000))
     if not chosen:
-        raise UserError("no open exception is chosen by that; `suture exceptions list` shows what there is")
+        raise UserError("no open exception is chosen by that; `suture exceptions list` shows all of them")
     if len(chosen) > 1 and not yes:
         _agree(chosen, rate)
     _tell(with_context(lambda context: exception_queue.retry(context, me(), selection, rate)))

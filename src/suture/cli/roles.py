@@ -85,7 +85,7 @@ def _say_where(settings: Settings) -> None:
 
 def revive(roles: Sequence[RoleProcess]) -> list[str]:
     """Start again the roles that ended; answers what happened, a line for each."""
-    return [f"{role.name} had ended and was started again; see its log" for role in roles if role.revive()]
+    return [f"{role.name} had stopped and was restarted; see its log" for role in roles if role.revive()]
 
 
 def _check_before_start(settings: Settings, secrets: Secrets) -> None:

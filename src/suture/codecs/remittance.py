@@ -46,7 +46,7 @@ class _Amount:
     def __init__(self, told: object) -> None:
         written = str(told) if isinstance(told, str | int) else ""
         if not _AMOUNT.fullmatch(written):
-            raise ValueError("is no amount: one is written with digits and a point before decimals, such as 1000.50")
+            raise ValueError("is not an amount: write digits with a point before the decimals, such as 1000.50")
         self.number = Decimal(written)
 
     def of(self, currency: str) -> Money:
@@ -125,9 +125,7 @@ _LONGEST = 200
 
 def _said(error: str) -> str:
     """What the decoder found, after its place where that says it in a sentence; never what was quoted."""
-    text, _, place = error.replace(_NO_DATE, "is no date: one is written YYYY-MM-DD, such as 2026-11-20").partition(
-        " - at "
-    )
+    text, _, place = error.replace(_NO_DATE, "is not a date: write YYYY-MM-DD, such as 2026-11-20").partition(" - at ")
     return f"{place.strip('`')} {text}" if place and text.startswith("is ") else _QUOTED.sub("…", error)
 
 
@@ -136,7 +134,7 @@ def _faults(told: _Document) -> Iterator[tuple[str, str]]:
     try:
         Currency(told.currency)
     except ValueError:
-        yield "$.currency", "is no currency's code (ISO 4217)"
+        yield "$.currency", "is not a currency code (ISO 4217)"
         return
     yield from _unwritable(told)
     yield from _unnamed(told)
@@ -148,7 +146,7 @@ def _faults(told: _Document) -> Iterator[tuple[str, str]]:
 def _unwritable(told: _Document) -> Iterator[tuple[str, str]]:
     for place, text in _texts(told):
         if _CONTROL.search(text):
-            yield place, "has a character that is none of a text (a line break, or one that can't be written)"
+            yield place, "has a character that is not allowed (a line break or control character)"
         if len(text) > _LONGEST:
             yield place, f"is longer than {_LONGEST} characters"
 
@@ -156,19 +154,19 @@ def _unwritable(told: _Document) -> Iterator[tuple[str, str]]:
 def _unnamed(told: _Document) -> Iterator[tuple[str, str]]:
     """What would have to tell one thing from another, and doesn't."""
     if not is_code(told.number.strip()):
-        yield "$.number", "is no number of one word (TRN02), by which a payer tells one remittance from another"
+        yield "$.number", "is not a number of one word (TRN02), by which the payer identifies the remittance"
     if not _REFERENCE.fullmatch(told.payer.reference):
-        yield "$.payer.reference", "is no payer's reference, such as Payer/P1"
+        yield "$.payer.reference", "is not a payer's reference, such as Payer/P1"
     if not told.payer.name.strip():
         yield "$.payer.name", "is empty"
     if not told.claims and not told.provider_adjustments:
-        yield "$.claims", "is empty, and nothing says what else the deposit is"
+        yield "$.claims", "is empty, and no adjustment explains the deposit"
     for number, claim in enumerate(told.claims):
         if not claim.claim.strip() or not claim.appointment.strip():
             yield f"$.claims[{number}]", "names no claim (CLP01) or no appointment"
     for number, kept in enumerate(told.provider_adjustments):
         if not is_code(kept.reason):
-            yield f"$.provider_adjustments[{number}].reason", "is no code (PLB03-1)"
+            yield f"$.provider_adjustments[{number}].reason", "is not a code (PLB03-1)"
 
 
 def _texts(told: _Document) -> Iterator[tuple[str, str]]:

@@ -213,7 +213,7 @@ async def correct_payload(context: CommandContext, actor: Actor, number: int, co
 async def _correct_input(context: CommandContext, actor: Actor, detail: ExceptionAccount, content: bytes) -> None:
     process = detail.process
     if process is None:
-        raise NotPossible(f"exception {detail.exception.number} has neither a delivery nor a process behind it")
+        raise NotPossible(f"exception {detail.exception.number} belongs to neither a delivery nor a process")
     if written := _written(process):
         raise NotPossible(
             f"{process.key} has written {', '.join(sorted(written))} by what it was given: undo it "

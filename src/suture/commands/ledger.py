@@ -70,7 +70,7 @@ async def _record_of(context: CommandContext, number: int) -> str:
     async with context.database.connection() as connection:
         found = await exceptions.select(connection, ExceptionSelection(numbers=(number,), state=""), 1)
     if not found:
-        raise NotPossible(f"there is no exception {number}; `suture exceptions list` shows what there is")
+        raise NotPossible(f"there is no exception {number}; `suture exceptions list` shows all of them")
     named = _NAMED.search(found[0].reason) if found[0].code == DELETED else None
     if named is None:
         raise NotPossible(f"exception {number} ({found[0].code}) is not about a record that was deleted")

@@ -80,7 +80,9 @@ class Guard:
     async def _await_turn(self) -> None:
         wait = self._throttle.until_turn()
         if wait > _LONGEST_TURN:
-            raise CircuitOpen(self._gate.interface, "has no turn free yet", not_before=timedelta(seconds=wait))
+            raise CircuitOpen(
+                self._gate.interface, "is at its limit of concurrent calls", not_before=timedelta(seconds=wait)
+            )
         self._throttle.take_turn()
         if wait:
             await asyncio.sleep(wait)

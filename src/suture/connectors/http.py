@@ -127,7 +127,7 @@ class HttpClient:
                     f"Check that {self.system} is running and that its address in the catalogue is right.",
                 ) from error
             except (TimeoutError, aiohttp.ClientError) as error:
-                raise lost("no_answer", f"{self.system} took the call and gave no answer") from error
+                raise lost("no_answer", f"{self.system} accepted the call and gave no answer") from error
 
     async def _read(self, response: aiohttp.ClientResponse, lost: type[Retriable] | type[Unknown]) -> bytes:
         """The whole body. One that is larger than anything we ask for is given up before it fills the memory."""
@@ -138,8 +138,9 @@ class HttpClient:
                 response.close()
                 raise lost(
                     "answer_too_large",
-                    f"{self.system} answered more than {self._largest} bytes",
-                    f"Find out what {self.system} sends there; no answer that Suture asks for is as large.",
+                    f"{self.system} sent a response of more than {self._largest} bytes",
+                    f"Find out what {self.system} sends at this address; no response that Suture expects is this"
+                    " large.",
                 )
         return bytes(body)
 
@@ -169,14 +170,14 @@ def _raise_for_status(
     if 300 <= status < 400:
         raise Fatal(
             "redirected",
-            f"{system} sends calls on to another address ({status}), and none was followed",
-            f"Put the address where {system} answers now into the catalogue, for example https instead of http.",
+            f"{system} redirects calls to another address ({status}), and Suture follows no redirects",
+            f"Set the current address of {system} in the catalogue, for example https instead of http.",
         )
     if status == 401:
         raise Fatal(
             "credentials_refused",
             f"{system} refused the credentials (401)",
-            f"Renew the secret of {system} that the catalogue names; `suture doctor` tries it.",
+            f"Renew the secret of {system} that the catalogue names; `suture doctor` tests it.",
         )
     if status == 429:
         raise Throttled("busy", f"{system} asks for fewer calls (429)", not_before=retry_after(headers))

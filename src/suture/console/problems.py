@@ -25,7 +25,7 @@ _UNAVAILABLE = CONNECTION_LOST + OUT_OF_ROOM + (TimeoutError,)
 
 
 class ProblemPage(msgspec.Struct, frozen=True):
-    """What a problem's page says. `lasting` ones don't mend themselves, so the page does not look again."""
+    """What a problem's page says. `lasting` ones don't fix themselves, so the page does not look again."""
 
     title: str
     what: str

@@ -44,7 +44,7 @@ class Unknown(Failure):
 
 
 class Fatal(Failure):
-    """Configuration is wrong: nothing of this interface can work until someone mends it."""
+    """Configuration is wrong: nothing of this interface can work until someone fixes it."""
 
     outcome = "fatal"
 

@@ -454,7 +454,7 @@ class _Course:
         return self._stored()
 
     def _shut_out(self, happening: StepFailed) -> Decision:
-        """What is wrong with the configuration is wrong for all: the gate shuts, and work waits until it is mended."""
+        """What is wrong with the configuration is wrong for all: the gate shuts, and work waits until it is fixed."""
         if happening.shut:
             return self._hold(happening, happening.gate, None)
         self._mark(happening)

@@ -157,7 +157,7 @@ class Definition(Generic[Input]):
     def __post_init__(self) -> None:
         names = [step.name for step in self.leaves()]
         if len(set(names)) != len(names):
-            raise ValueError(f"{self.name} has two steps of one name")
+            raise ValueError(f"{self.name} has two steps with the same name")
 
 
 def by_version(definitions: Iterable[Definition[Any]]) -> dict[tuple[str, int], Definition[Any]]:

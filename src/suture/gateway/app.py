@@ -98,7 +98,7 @@ def _door(name: str, interface: Interface, base: Foundation) -> Door:
     try:
         keys = tuple(decode_secret(base.secrets.get(variable)) for variable in interface.signing_keys)
     except ValueError as error:
-        raise SettingsError(f"a signing key of {name} can't be used: {error}") from error
+        raise SettingsError(f"a signing key of {name} is not valid: {error}") from error
     return Door(name, keys, interface.max_body_kib * 1024)
 
 
@@ -134,7 +134,7 @@ class Hooks:
         except (*DATABASE_AWAY, InboxFull, WrongMasterKey) as error:
             log.warning("delivery_not_taken", interface=door.name, error_type=type(error).__name__)
             metrics.count("suture_deliveries_total", door.name, "not_taken")
-            return _problem(503, "try_later", "The delivery was not taken; send it again.", (b"retry-after", b"2"))
+            return _problem(503, "try_later", "The delivery was not accepted; send it again.", (b"retry-after", b"2"))
 
     async def _take(self, door: Door, headers: Mapping[bytes, bytes], receive: Receive) -> "ReadyAnswer":
         body = await _bounded_body(headers, receive, door.most_bytes)
@@ -150,7 +150,7 @@ class Hooks:
             )
         except SignatureRefused as error:
             self._refuse(door, error.reason)
-            return _problem(401, error.reason, "The signature does not prove that this delivery is its sender's.")
+            return _problem(401, error.reason, "The signature does not prove who sent this delivery.")
         if len(delivery_id) > _LONGEST_ID or not delivery_id.isprintable():
             self._refuse(door, "id_invalid")
             return _problem(400, "id_invalid", f"webhook-id is at most {_LONGEST_ID} printable characters.")
@@ -196,7 +196,9 @@ async def _bounded_body(headers: Mapping[bytes, bytes], receive: Receive, most: 
 
 def _receipt(receipt: Receipt) -> "ReadyAnswer":
     if receipt.verdict is DeliveryVerdict.CONFLICT:
-        return _problem(409, "id_reused", "This delivery id was used for another body before. It is kept for review.")
+        return _problem(
+            409, "id_reused", "This delivery id was used before with a different body. The delivery is kept for review."
+        )
     return _with_length(202, b'{"receipt":"%s"}' % str(receipt.receipt).encode(), b"application/json")
 
 

@@ -11,7 +11,10 @@ from suture.core.codes import is_code
 from suture.core.money import Money, unusable
 from suture.ingest.decoding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 
-_REMEDY = "Ask the billing platform's owner to send it as the contract says, then retry it or discard this."
+_REMEDY = (
+    "Ask the billing platform's owner to send the payload in the contract's format, then retry or discard"
+    " this exception."
+)
 
 
 class _Payment(msgspec.Struct, frozen=True):
@@ -71,7 +74,7 @@ def _decoded(body: bytes, context: Context) -> Understood:
     except UNREADABLE as error:
         raise NotUnderstood.invalid(error, _REMEDY) from error
     if webhook.type != "payment.posted":
-        raise NotUnderstood("unknown_type", "the webhook's type is not one of the contract's", _REMEDY)
+        raise NotUnderstood("unknown_type", "the webhook's type is not in the contract", _REMEDY)
     told = webhook.data.payment
     _check_ids(told)
     _check_amount(told, context)
@@ -99,15 +102,13 @@ def _check_ids(told: _Payment) -> None:
     for name in ("id", "charge_id", "charge_external_id", "payer"):
         text = getattr(told, name)
         if text is not None and not is_code(text):
-            raise NotUnderstood(
-                "id_invalid", f"{name} is not of an id's form (one word, at most 64 characters)", _REMEDY
-            )
+            raise NotUnderstood("id_invalid", f"{name} is not a valid id (one word, at most 64 characters)", _REMEDY)
 
 
 def _check_amount(told: _Payment, context: Context) -> None:
     currency = context.catalogue.organisation.currency
     if told.currency != currency:
         raise NotUnderstood("currency_differs", f"a payment in another currency than {currency}", _REMEDY)
-    why = unusable(told.amount, currency) or ("" if told.amount > 0 else "is not more than nothing")
+    why = unusable(told.amount, currency) or ("" if told.amount > 0 else "is not greater than zero")
     if why:
         raise NotUnderstood("amount_invalid", f"the payment's amount {why}", _REMEDY)

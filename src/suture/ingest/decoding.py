@@ -36,7 +36,9 @@ class NotUnderstood(Exception):
     @classmethod
     def invalid(cls, error: Exception, remedy: str) -> "NotUnderstood":
         """From one of `UNREADABLE`, with any quoted content taken out."""
-        return cls("invalid_payload", f"not as the contract says: {_QUOTED.sub('…', str(error))}", remedy)
+        return cls(
+            "invalid_payload", f"the payload does not match the contract: {_QUOTED.sub('…', str(error))}", remedy
+        )
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

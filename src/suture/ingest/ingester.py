@@ -324,8 +324,8 @@ class Ingester:
         """The delivery that breaks a transaction by itself: out of the way, and in front of a person."""
         broken = NotUnderstood(
             "ingest_broke",
-            f"recording it broke with {type(error).__name__}",
-            "This is a defect in Suture or a content that the database refuses: report it, then retry it.",
+            f"recording the delivery failed with {type(error).__name__}",
+            "Either Suture has a defect or the database refuses the content: report it, then retry the exception.",
         )
         now = self._clock.now()
         async with self._database.transaction() as connection:
@@ -359,7 +359,7 @@ def understand(catalogue: Catalogue, delivery: Delivery, body: bytes, now: datet
     if interface is None:
         raise NotUnderstood(
             "interface_unknown",
-            f"the catalogue no longer has the interface {delivery.interface}",
+            f"the interface {delivery.interface} is no longer in the catalogue",
             "Put the interface back into the catalogue, then retry it.",
         )
     context = Context(
@@ -379,10 +379,10 @@ def _linked(event: Event, heard: "_Heard", catalogue: Catalogue) -> Trouble:
     return Trouble(
         code="patient_linked",
         outcome=Rejected.outcome,
-        reason=f"{link.patient} and {link.other} are told to be one person ({link.link})",
+        reason=f"{link.patient} and {link.other} are reported to be the same person ({link.link})",
         remedy=(
-            f"Nothing is merged here. Look whether both have a contact or open invoices in "
-            f"{catalogue.label('ledger')}, and merge the contacts there; then discard this."
+            f"Suture merges nothing. Check whether both have a contact or open invoices in "
+            f"{catalogue.label('ledger')}, and merge the contacts there; then discard this exception."
         ),
         owner=interface.owner if interface else "integration",
         process=f"patient:{link.patient}",
@@ -414,7 +414,7 @@ def _nameless(part: Understood, nameless: set[str]) -> NotUnderstood | None:
         return None
     error = NotUnderstood(
         "payer_unclear",
-        "the payer of the visit is told by an id that nobody ever gave a name to",
+        "the visit's payer is given only as an id, and no system has ever sent its name",
         "Ask the scheduling system's owner to send the Organization with its name, or Coverage.payor with its display, "
         "once; or set the display in the payload here (`suture exceptions edit NUMBER --payload FILE --reason … "
         "--retry`).",
@@ -429,9 +429,9 @@ def _stranger(part: Understood, interface: str, first: Mapping[str, str]) -> Not
         if known != interface:
             error = NotUnderstood(
                 "told_by_another",
-                f"{event.subject} was told by {known} before: two interfaces use one id for different things",
-                "Nothing of it took effect. Have only one interface tell this in the catalogue (`suture check` says "
-                "which do), and enter the other's by hand; then discard this.",
+                f"{event.subject} was sent by {known} before: two interfaces use the same id for different things",
+                "The delivery had no effect. Keep only one interface for this contract in the catalogue (`suture"
+                " check` names them), and enter the other's records by hand; then discard this exception.",
             )
             error.subject = event.subject
             return error

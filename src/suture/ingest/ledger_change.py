@@ -12,7 +12,7 @@ from suture.canonical.events import Event
 from suture.connectors.port import LedgerChange
 from suture.ingest.decoding import UNREADABLE, Context, NotUnderstood, Understood, make_event
 
-_REMEDY = "This is a defect in Suture: report it, then discard this."
+_REMEDY = "This is a defect in Suture: report it, then discard this exception."
 _DECIDED = frozenset({"changed", "reopened", "cancelled", "deleted"})
 
 
@@ -137,7 +137,7 @@ def _trouble(change: LedgerChange, event: Event, ledger: str) -> NotUnderstood |
         trouble = NotUnderstood(
             "twin_in_odoo",
             f"somebody posted another invoice for {change.reference} in {ledger} ({change.number})",
-            f"Look at both in {ledger} and credit the one that is too much; then discard this.",
+            f"Compare both in {ledger} and credit the surplus one; then discard this exception.",
         )
     elif change.what not in _DECIDED:
         return None
@@ -145,16 +145,16 @@ def _trouble(change: LedgerChange, event: Event, ledger: str) -> NotUnderstood |
         trouble = NotUnderstood(
             "deleted_in_odoo",
             f"somebody deleted the {change.kind} of {change.reference} in {ledger} [{_name(change)}]",
-            "Ask who did it. To have it written again: `suture ledger rewrite` with this exception's number. To leave "
-            "it deleted: discard this.",
+            "Find out who deleted it. To have it written again: `suture ledger rewrite` with this exception's number."
+            " To leave it deleted: discard this exception.",
         )
     else:
         named = ", ".join(change.fields)
         trouble = NotUnderstood(
             "changed_in_odoo",
             f"somebody {change.what} the {change.kind} of {change.reference} in {ledger} ({named})",
-            f"Ask who did it, and why. Put it back in {ledger}, or correct it at its source, so that both agree; then "
-            "discard this.",
+            f"Find out who changed it, and why. Revert the change in {ledger}, or correct the source, so that both"
+            " agree; then discard this exception.",
         )
     trouble.subject = event.subject
     return trouble

@@ -71,19 +71,20 @@ def _contradicts(item: ToldStatus, sequence: int, before: State) -> bool:
 
 def _contradiction(subject: str, sequence: int, before: State) -> NotUnderstood:
     if sequence == before.sequence:
-        reason = f"{subject} is told as something else under the version {sequence} that counts"
+        reason = f"{subject} arrived with other content under version {sequence}, which is the current one"
     else:
         lower, later = ("lower", "later") if sequence < before.sequence else ("higher", "earlier")
         reason = (
-            f"version {sequence} of {subject} is {lower} than version {before.sequence}, which counts, and was changed "
-            f"{later}"
+            f"version {sequence} of {subject} is {lower} than the current version {before.sequence}, but was changed"
+            f" {later}"
         )
     error = NotUnderstood(
         "version_contradicts",
         reason,
-        "What counts stays until you say otherwise. Ask the scheduling system's owner which is right. If it is this "
-        "one, give it a higher Appointment.meta.versionId in the payload and retry it (`suture exceptions edit NUMBER "
-        "--payload FILE --reason … --retry`); if not, discard this.",
+        "The current version stays in force until you decide. Ask the scheduling system's owner which is right. If it"
+        " is this one, give it a higher Appointment.meta.versionId in the payload and retry it (`suture exceptions"
+        " edit NUMBER "
+        "--payload FILE --reason … --retry`); if not, discard this exception.",
     )
     error.subject = subject
     return error

@@ -25,7 +25,7 @@ _POLICY = _SMTP.clone(max_line_length=900)
 """Lines are shorter than what a server must take (998), and none is broken where a reader would see it."""
 _TIMEOUT_SECONDS = 10.0
 _LONGEST_SECONDS = 60.0
-_CHECK = "`suture doctor` tries it."
+_CHECK = "`suture doctor` tests it."
 
 
 class MailWay:
@@ -41,7 +41,7 @@ class MailWay:
         try:
             written = self._written(message)
         except (MessageError, ValueError, IndexError):
-            return MessageAnswer("refused", "was not asked: the address is none", _OTHER_ADDRESS)
+            return MessageAnswer("refused", "was not contacted: the address is not valid", _OTHER_ADDRESS)
         return await self._bounded(lambda server: self._hand_over(server, written))
 
     async def check(self) -> MessageAnswer:
@@ -59,7 +59,7 @@ class MailWay:
         server, password = self._server, self._password() or ""
         if server.login is not None and not password:
             return MessageAnswer(
-                "misconfigured", "was not asked: its password is not set", f"Set the secret {server.secret}."
+                "misconfigured", "was not contacted: its password is not set", f"Set the secret {server.secret}."
             )
         try:
             connection = _connect(server)
@@ -89,7 +89,7 @@ class MailWay:
     def _written(self, message: Outgoing) -> EmailMessage:
         """Raises `ValueError` (or what it is at the bottom) where the address is none."""
         if not message.to.isascii():
-            raise ValueError("an address in other letters needs a server that takes them")
+            raise ValueError("an address outside ASCII needs a server that supports SMTPUTF8")
         wording, sender = self._wording, Address(addr_spec=self._server.sender)
         written = EmailMessage(policy=_POLICY)
         written["From"] = Address(f"Suture ({wording.organisation})", addr_spec=self._server.sender)
@@ -128,14 +128,14 @@ def _leave(connection: smtplib.SMTP) -> None:
 def _said(code: int, words: bytes) -> MessageAnswer:
     said = f"{code} {words.decode('ascii', 'replace')}"
     if code == 250:
-        return MessageAnswer("delivered", "took it", said=said)
+        return MessageAnswer("delivered", "accepted it", said=said)
     if code >= 500:
         return MessageAnswer("refused", f"answered {code} to the message", _OTHER_ADDRESS, said)
     return MessageAnswer("later", f"answered {code}", said=said)
 
 
 _OTHER_ADDRESS = (
-    "Give the person an address that takes mail (`suture people email NAME ADDRESS`), or name another person in the "
+    "Give the person an address that accepts mail (`suture people email NAME ADDRESS`), or name another person in the "
     "catalogue's notifications."
 )
 
@@ -147,8 +147,9 @@ def _away(server: Mail) -> str:
 _REMEDIES: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
     (
         (ssl.SSLCertVerificationError,),
-        "showed a certificate that can't be trusted",
-        "Have {where} show a certificate for {host} from an authority that this machine knows, or name the authority's "
+        "presented a certificate that can't be trusted",
+        "Have {where} present a certificate for {host} from an authority that this machine trusts, or name the"
+        " authority's "
         f"file as `authority` in the catalogue's notifications. {_CHECK}",
     ),
     (
@@ -159,14 +160,14 @@ _REMEDIES: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
     ),
     (
         (FileNotFoundError, PermissionError, IsADirectoryError),
-        "was not asked: the file of its authority can't be read",
+        "was not contacted: its authority's certificate file can't be read",
         f"Name a readable file as `authority` in the catalogue's notifications. {_CHECK}",
     ),
     (
         (smtplib.SMTPNotSupportedError,),
-        "lacks what is asked of it",
-        "Have {where} offer STARTTLS and a way to sign in, or use `security: tls` (often port 465). Mail goes "
-        f"encrypted or not at all. {_CHECK}",
+        "lacks a required feature",
+        "Have {where} offer STARTTLS and a way to sign in, or use `security: tls` (often port 465). Mail is only sent"
+        f" encrypted. {_CHECK}",
     ),
     (
         (smtplib.SMTPAuthenticationError,),
@@ -179,7 +180,7 @@ _REMEDIES: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
         f"Allow {{sender}} as a sender there, or correct `sender`. {_CHECK}",
     ),
 )
-"""What nobody gets mail with until it is mended: the error, what the server did, and the remedy."""
+"""What nobody gets mail with until it is fixed: the error, what the server did, and the remedy."""
 _BROKEN_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 

@@ -58,12 +58,13 @@ def line(matter: Matter, zone: ZoneInfo) -> str:
             "assigned": f"was assigned to {matter.assignee} on {at}",
             "deadline_near": f"is to be decided by {at}",
             "deadline_passed": f"was to be decided by {at}",
-        }.get(matter.kind, f"was to be decided by {at}, and nobody has since")
+        }.get(matter.kind, f"was to be decided by {at} and is still undecided")
     return f"{matter.interface} " + {
-        "paused": f"is paused since {at}: what comes waits until someone resumes it",
-        "away": f"has not flowed since {at}, because {cause(matter.code)}; work waits and goes on by itself",
-        "silent": f"has told nothing since {at}",
-    }.get(matter.kind, f"uses up its error budget {matter.code} times as fast as it may, seen at {at}")
+        "paused": f"has been paused since {at}: work waits until someone resumes it",
+        "away": f"has been unavailable since {at}, because {cause(matter.code)}; work waits and continues"
+        " automatically",
+        "silent": f"has sent nothing since {at}",
+    }.get(matter.kind, f"was using up its error budget {matter.code} times as fast as allowed at {at}")
 
 
 def _where(matter: Matter) -> str:

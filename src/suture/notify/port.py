@@ -34,7 +34,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 
 Verdict = Literal["delivered", "later", "refused", "misconfigured"]
 """``later``: it did not happen, and may yet. ``refused``: this one never will. ``misconfigured``: nothing on this way
-will before somebody mends it; then what waits goes out."""
+will before somebody fixes it; then what waits goes out."""
 
 
 class MessageAnswer(msgspec.Struct, frozen=True):

@@ -81,8 +81,8 @@ class Sender:
             answer = await self._answer(message)
         except Exception as error:  # one that can't be told keeps nobody else from being told
             log.error("notification_broke", error_type=type(error).__name__)
-            broke = f"was not asked: something broke here ({type(error).__name__})"
-            answer = MessageAnswer("later", broke, "It is a defect of Suture: tell an engineer.")
+            broke = f"was not contacted: Suture failed ({type(error).__name__})"
+            answer = MessageAnswer("later", broke, "This is a defect in Suture: report it to an engineer.")
         metrics.count("suture_notifications_total", message.channel, _outcome(answer))
         now = self._clock.now()
         last = answer.verdict == "refused" or message.attempt > len(SCHEDULE)
@@ -100,7 +100,7 @@ class Sender:
         way = self._ways.get(message.channel)
         if way is None:
             return MessageAnswer(
-                "refused", "was not asked: the catalogue has no mail server any more", "Give `mail` again."
+                "refused", "was not contacted: the catalogue no longer has a mail server", "Give `mail` again."
             )
         async with self._database.connection() as connection:
             told = await notices.of_message(connection, message.id)
@@ -118,11 +118,11 @@ async def _address(connection: Connection, message: Message) -> tuple[str, Messa
         return message.recipient, None
     person = await people.one(connection, message.recipient)
     if person is None:
-        return "", MessageAnswer("refused", "was not asked: there is no such person", _NO_PERSON)
+        return "", MessageAnswer("refused", "was not contacted: there is no such person", _NO_PERSON)
     if person.disabled_at is not None:
-        return "", MessageAnswer("refused", "was not asked: the person's account is disabled", _NO_PERSON)
+        return "", MessageAnswer("refused", "was not contacted: the person's account is disabled", _NO_PERSON)
     if not person.email:
-        return "", MessageAnswer("refused", "was not asked: the person has no e-mail address", _NO_ADDRESS)
+        return "", MessageAnswer("refused", "was not contacted: the person has no e-mail address", _NO_ADDRESS)
     return person.email, None
 
 
@@ -138,12 +138,12 @@ def _keys(message: Message) -> list[str]:
 def _undeliverable(message: Message, answer: MessageAnswer, *, last: bool) -> Trouble:
     of_recipient, of_way = _keys(message)
     misconfigured = answer.verdict == "misconfigured"
-    then = "it was given up" if last else "it is tried again by itself"
+    then = "it was given up" if last else "it is retried automatically"
     return Trouble(
         code="notification_undeliverable",
         outcome=Fatal.outcome if misconfigured else Rejected.outcome,
-        reason=f"a notification to {message.recipient} by {message.channel} is not delivered, and {then}: "
-        f"{_CALLED[message.channel]} {answer.words}",
+        reason=f"a notification to {message.recipient} by {message.channel} is not delivered, and {then}:"
+        f" {_CALLED[message.channel]} {answer.words}",
         remedy=answer.remedy,
         owner="integration",
         process=of_way if misconfigured and message.channel == "mail" else of_recipient,

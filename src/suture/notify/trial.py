@@ -26,7 +26,7 @@ async def address_of(database: Database, person: str) -> str:
 
 def trial(to: str, now: datetime) -> Outgoing:
     """A message that says it is a trial."""
-    note = Note(kind="trial", text="This is a trial: nothing is to be done", path="/account", since=now)
+    note = Note(kind="trial", text="This is a test message: no action is needed", path="/account", since=now)
     return Outgoing(id=uuid4(), to=to, made_at=now, notes=(note,))
 
 

@@ -40,17 +40,17 @@ class WebhookWay:
         receiver = self._receivers.get(message.to)
         if receiver is None:
             return MessageAnswer(
-                "refused", "is not in the catalogue any more", "Nothing is to be done, if that is meant."
+                "refused", "is not in the catalogue any more", "No action is needed if that is intended."
             )
         try:
             key = decode_secret(self._secret(receiver.secret) or "")
             check_url(receiver.url, private=self._private)
         except AddressRefused as error:
-            remedy = "Give an https address outside, or set SUTURE_PRIVATE_WEBHOOKS where it is meant to be inside."
-            return MessageAnswer("misconfigured", f"was not asked: {error}", remedy)
+            remedy = "Use a public https address, or set SUTURE_PRIVATE_WEBHOOKS if an internal address is intended."
+            return MessageAnswer("misconfigured", f"was not contacted: {error}", remedy)
         except ValueError as error:
             return MessageAnswer(
-                "misconfigured", f"was not asked: {error}", f"Set {receiver.secret} to the receiver's secret."
+                "misconfigured", f"was not contacted: {error}", f"Set {receiver.secret} to the receiver's secret."
             )
         answered = await post(
             self._http,
@@ -63,8 +63,8 @@ class WebhookWay:
             private=self._private,
         )
         if answered.took_it:
-            return MessageAnswer("delivered", "took it", said=answered.words)
-        remedy = f"Ask whoever runs it to mend the receiver, or correct {message.to}'s url in the catalogue."
+            return MessageAnswer("delivered", "accepted it", said=answered.words)
+        remedy = f"Ask its operator to fix the receiver, or correct the url of {message.to} in the catalogue."
         verdict: Verdict = "misconfigured" if answered.status in _GONE else "later"
         words = f"answered {answered.status}" if answered.status else f"can't be reached ({answered.words})"
         return MessageAnswer(verdict, words, remedy, answered.words)

@@ -28,7 +28,10 @@ class Wording(msgspec.Struct, frozen=True):
         for kind in HEADINGS:
             of_kind = [note for note in message.notes if note.kind == kind]
             parts += [self._part(kind, of_kind)] if of_kind else []
-        told = f"You are told this by the notifications of {self.organisation}'s catalogue: {self.console}/account\n"
+        told = (
+            f"You receive this message because of the notification rules in {self.organisation}'s catalogue:"
+            f" {self.console}/account\n"
+        )
         return "\n".join([*parts, "-- ", told])
 
     def _part(self, kind: Told, notes: Sequence[Note]) -> str:

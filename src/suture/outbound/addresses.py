@@ -37,9 +37,9 @@ def check_url(url: str, *, private: bool) -> None:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise AddressRefused("it is no URL") from error
+        raise AddressRefused("it is not a URL") from error
     if parts.scheme not in ("https", "http") or not parts.hostname or len(url) > _LONGEST or not url.isascii():
-        raise AddressRefused("it is no URL of a web server")
+        raise AddressRefused("it is not the URL of a web server")
     if parts.username or parts.password or parts.fragment:
         raise AddressRefused("it holds a user name, a password or a fragment")
     if private:
@@ -53,9 +53,9 @@ def check_host(host: str) -> None:
     """Raises `AddressRefused` for a host that is inside, however it is written. A name is looked at when resolved."""
     name = host.lower().rstrip(".")
     if not name or "%" in name or "\\" in name:
-        raise AddressRefused("its host is written in a way that programs read differently")
+        raise AddressRefused("its host is written in a form that programs interpret differently")
     if name == "localhost" or name.endswith(".localhost"):
-        raise AddressRefused("it is inside")
+        raise AddressRefused("it is an internal address")
     try:
         address = ipaddress.ip_address(name)
     except ValueError:
@@ -63,7 +63,7 @@ def check_host(host: str) -> None:
             raise AddressRefused("its IPv4 address is not written as four decimal numbers") from None
         return
     if _inside(address):
-        raise AddressRefused("it is inside")
+        raise AddressRefused("it is an internal address")
 
 
 def _is_odd_ipv4(name: str) -> bool:
@@ -103,7 +103,7 @@ class PublicResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         found: list[Any] = await self._resolver.resolve(host, port, family)
         if any(_inside(ipaddress.ip_address(one["host"])) for one in found):
-            raise OSError("the name leads inside")
+            raise OSError("the name resolves to an internal address")
         return found
 
     async def close(self) -> None:

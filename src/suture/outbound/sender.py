@@ -129,7 +129,11 @@ class SubscriptionSender:
                 connection, to.id, one.event, state="given_up" if last else "waiting", now=now, answer=answer.words
             )
             if answer.status == 410 or now - since > DISABLED_AFTER:
-                why = "it answered 410 (gone)" if answer.status == 410 else f"it fails since {since:%Y-%m-%d %H:%M} UTC"
+                why = (
+                    "it answered 410 (gone)"
+                    if answer.status == 410
+                    else f"it has failed since {since:%Y-%m-%d %H:%M} UTC"
+                )
                 await subscriptions.switch(connection, to.id, "disabled", why, now)
                 await self._recorder.open_exception(connection, self._disabled(to, why), now)
                 return
@@ -146,7 +150,7 @@ class SubscriptionSender:
             code="subscriber_disabled",
             outcome=Rejected.outcome,
             reason=f"the webhooks of {to.client} to subscription {to.id} were disabled: {why}",
-            remedy=f"Ask {to.client} to mend its receiver; then `suture subscriptions enable {to.id}`.",
+            remedy=f"Ask {to.client} to fix its receiver; then `suture subscriptions enable {to.id}`.",
             owner=self._owner,
             process=f"subscription:{to.id}",
         )

@@ -54,6 +54,6 @@ def _expect(party: object, kind: type[P], reference: str) -> P:
         return party
     raise Rejected(
         "party_unknown",
-        f"{reference} is not known: no system has told us of it",
-        "Have the scheduling system send the record again (any event of it will do), then retry it.",
+        f"{reference} is unknown: no system has sent this record",
+        "Have the scheduling system send the record again (with any of its events), then retry the exception.",
     )

@@ -147,7 +147,7 @@ class JourneyProjection:
             code="projection_broke",
             outcome=Rejected.outcome,
             reason=f"{event.type} could not be shown ({type(error).__name__})",
-            remedy="The ledger is not concerned. Report it; after the mend, rebuild the projection.",
+            remedy="The ledger is not affected. Report it; after the fix, rebuild the projection.",
             owner="integration",
             process=f"projection:{event.id}",
             subject=event.subject,
@@ -162,8 +162,9 @@ def _not_an_event(subscriber: str, sequence: int) -> Trouble:
     return Trouble(
         code="not_an_event",
         outcome=Rejected.outcome,
-        reason=f"message {sequence} of the stream is no event that {subscriber} can read",
-        remedy="Someone else published it, or a newer version did. Find out who; nothing else waits for it.",
+        reason=f"message {sequence} of the stream is not an event that {subscriber} can read",
+        remedy="Another publisher or a newer release of Suture published it. Find out which; no other work waits for"
+        " it.",
         owner="integration",
         process=f"message:{sequence}",
         step=subscriber,
@@ -174,8 +175,8 @@ def _not_recorded(subscriber: str, sequence: int) -> Trouble:
     return Trouble(
         code="not_recorded",
         outcome=Rejected.outcome,
-        reason=f"message {sequence} of the stream tells an event that was never recorded so; nothing came of it",
-        remedy="Somebody else publishes to the backbone under Suture's subjects. Find out who has its credentials, "
+        reason=f"message {sequence} of the stream is an event that Suture never recorded; it had no effect",
+        remedy="Someone else publishes to the backbone under Suture's subjects. Find out who has its credentials, "
         "and change them.",
         owner="integration",
         process="stream:not_recorded",

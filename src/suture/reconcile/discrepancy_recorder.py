@@ -83,7 +83,7 @@ class DiscrepancyRecorder:
                 "repaired",
                 at=now,
                 by=one.closed_by or BY,
-                reason=AGREE if rule is not None else f"the catalogue has no rule {one.rule} any more",
+                reason=AGREE if rule is not None else f"the rule {one.rule} is no longer in the catalogue",
                 proof=msgspec.json.encode([msgspec.to_builtins(document) for document in held]).decode(),
             )
         await self.tell_closed(connection, "repaired", closed, now)
@@ -164,7 +164,7 @@ def _found(one: Opened, system: str) -> DiscrepancyFound:
 
 
 def _proved(rule: Rule, documents: Sequence[Holding]) -> bool:
-    """Whether a difference that is seen no more is mended: a rule that compares only what stands on both sides says
+    """Whether a difference that is seen no more is fixed: a rule that compares only what stands on both sides says
     nothing of what stands on one."""
     if rule.right is None or rule.by == "totals" or "once" in rule.expects:
         return True

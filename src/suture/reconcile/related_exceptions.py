@@ -28,8 +28,8 @@ async def close(
     """Close the exceptions that told what is closed, where nothing else differs of the same; answers their numbers."""
     about = {name for one in closed for name in (one.key, one.appointment) if name}
     still = await discrepancies.open_about(connection, sorted(about))
-    mended = [one for one in closed if one.key not in still and one.appointment not in still]
-    asked = sorted({subject for one in mended for subject in subjects_of(one.key, one.appointment)})
+    fixed = [one for one in closed if one.key not in still and one.appointment not in still]
+    asked = sorted({subject for one in fixed for subject in subjects_of(one.key, one.appointment)})
     if not asked:
         return ()
     told = [one for one in await exceptions.of_subjects(connection, asked) if one.state == "open" and _told_too(one)]

@@ -25,12 +25,12 @@ _UTC = ZoneInfo("UTC")
 
 class TooManyDifferences(Exception):
     """So much differs by one rule that people could not work it off: a wrong database, or a system that lost its data.
-    Compare the figures of both sides by `suture reconcile days`, mend the cause, and run it again."""
+    Compare the figures of both sides by `suture reconcile days`, fix the cause, and run it again."""
 
     def __init__(self, rule: str) -> None:
         super().__init__(
-            f"{MOST} or more differ by the rule {rule}: is a system's address, database or company wrong? "
-            "`suture reconcile days` shows both sides' figures; run it again once that is mended"
+            f"{MOST} or more records differ by the rule {rule}: check each system's address, database and company. "
+            "`suture reconcile days` shows both sides' figures; run it again once the cause is fixed"
         )
 
 

@@ -111,7 +111,7 @@ def _stopped(reason: str) -> Trouble:
         code="reconciliation_stopped",
         outcome=Rejected.outcome,
         reason=reason,
-        remedy="Mend the cause, then `suture reconcile run`; discard this once it went through.",
+        remedy="Fix the cause, then `suture reconcile run`; discard this exception once the run succeeds.",
         owner="integration",
         process="reconciliation:run",
     )

@@ -153,15 +153,15 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         """What was found, in a sentence."""
         if self.fault is not None:
             return _FAULTS[self.fault].format(at=self.at, kept=self.kept)
-        told = f"The trail is whole: {self.entries} entries."
+        told = f"The audit trail is intact: {self.entries} entries."
         if self.kept:
             return f"{told} The heads kept on this machine, up to number {self.kept}, agree."
-        return f"{told} No head of it is kept on this machine: newest entries that were deleted would not show."
+        return f"{told} No head is kept on this machine, so deletion of the newest entries can't be detected."
 
 
 _FAULTS = {
     Fault.CHANGED: "The trail is broken at entry {at}: it was changed after it was written.",
-    Fault.GONE: "The trail is broken at entry {at}: it was taken out, or another was slipped in before it.",
+    Fault.GONE: "The trail is broken at entry {at}: it was removed, or another entry was inserted before it.",
     Fault.REHASHED: "The trail is broken at entry {at}: it was changed and hashed again by someone without its key.",
     Fault.REPLACED: "Entries from number {at} on were deleted and others written in their place: their heads, kept "
     "outside the database, are others.",

@@ -35,8 +35,8 @@ class Vault:
             mark = await connection.fetchval(_SQL["key_check"]) or await self._first_mark(connection)
         if not hmac.compare_digest(mark, self._master.mark):
             raise WrongMasterKey(
-                "SUTURE_MASTER_KEY is not the key that this database was begun with: what it holds can't be opened, "
-                "and nothing is taken that another key would seal. Put the right key back, and start again"
+                "SUTURE_MASTER_KEY is not the key that this database was created with: its data can't be opened, and"
+                " Suture accepts no data under another key. Restore the right key and start again"
             )
         self._checked = True
 

@@ -58,7 +58,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """Open exceptions that one remedy mends: how many, since when, and the money of their appointments."""
+    """Open exceptions that one remedy fixes: how many, since when, and the money of their appointments."""
 
     code: str
     outcome: str
@@ -131,7 +131,7 @@ async def resolve_deliveries(connection: Connection, deliveries: Sequence[int], 
 
 
 async def resolve_ids(connection: Connection, ids: Sequence[UUID], at: datetime, by: str) -> list[Closed]:
-    """Close open exceptions whose trouble is mended."""
+    """Close open exceptions whose trouble is fixed."""
     return _closed(await connection.fetch(_SQL["resolve_ids"], ids, at, by))
 
 

@@ -162,7 +162,7 @@ class Gate:
             self._order("pause", failure)
 
     def shut(self, failure: Fatal) -> bool:
-        """Nothing can work until someone mends the configuration. False where nobody listens."""
+        """Nothing can work until someone fixes the configuration. False where nobody listens."""
         self._order("open", failure)
         return self._tell is not None
 

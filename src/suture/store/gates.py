@@ -228,7 +228,7 @@ def _fatal(trouble: Trouble, failure: Fatal) -> Trouble:
         code=failure.code,
         outcome=failure.outcome,
         reason=failure.message,
-        remedy=f"{failure.remedy} Work waits meanwhile, and goes on by itself.".strip(),
+        remedy=f"{failure.remedy} Work waits meanwhile, and continues automatically.".strip(),
     )
 
 
@@ -236,7 +236,8 @@ def _away(trouble: Trouble, row: GateRow) -> Trouble:
     return msgspec.structs.replace(
         trouble,
         reason=f"{row.interface} has not answered since {row.opened_at:%Y-%m-%d %H:%M} UTC: {cause(row.cause)}",
-        remedy="Have the system's owner bring it back. Nothing is lost: work waits in order and goes on by itself.",
+        remedy="Ask the system's owner to restore it. Nothing is lost: work waits in order and continues"
+        " automatically.",
     )
 
 
@@ -248,7 +249,7 @@ def _stopped(trouble: Trouble, limit: PauseAfter, failure: Failure) -> Trouble:
         outcome="fatal",
         process=pause_key(interface or ""),
         reason=f"{interface} paused itself: {_limit_reached(limit, failure)}",
-        remedy=f"Mend the cause ({failure.message}), then `suture resume {interface}` and "
+        remedy=f"Fix the cause ({failure.message}), then `suture resume {interface}` and "
         f"`suture exceptions retry --interface {interface}`.",
     )
 

@@ -98,10 +98,10 @@ class Recorder:
             trouble = Trouble(
                 code="told_again",
                 outcome=Rejected.outcome,
-                reason=f"{effect.event.type} came again, with other content or after it had been undone",
+                reason=f"{effect.event.type} was received again, with different content or after it had been undone",
                 remedy=(
-                    "What was written stands. Compare both in the journey, correct the outside systems, then "
-                    "discard this."
+                    "The records already written stay. Compare both versions in the journey, correct the outside"
+                    " systems, then discard this exception."
                 ),
                 owner=self._owner_of(effect.event),
                 step=f"{effect.key} {effect.event.id}",
@@ -130,10 +130,11 @@ class Recorder:
             trouble = Trouble(
                 code="told_differently",
                 outcome=Rejected.outcome,
-                reason=f"{event.type} of {event.subject} came again under the same version with other content",
+                reason=f"{event.type} of {event.subject} was received again under the same version with different"
+                " content",
                 remedy=(
-                    "The first stands. Ask the sender which is right; a correction needs a new version or id. "
-                    "Then discard this."
+                    "The first version stays in force. Ask the sender which is right; a correction needs a new"
+                    " version or id. Then discard this exception."
                 ),
                 owner=self._owner_of(event),
                 process=f"event:{event.id}",

@@ -76,7 +76,7 @@ class MasterKey:
         try:
             return self._cipher.decrypt(box[:_NONCE_BYTES], box[_NONCE_BYTES:], bound_to.encode())
         except (InvalidTag, ValueError) as error:
-            raise SealBroken("what was sealed by the master key does not open with this one") from error
+            raise SealBroken("data sealed by the master key does not open with this key") from error
 
     def new_wrapped(self) -> bytes:
         """A fresh data key, wrapped."""

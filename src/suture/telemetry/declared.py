@@ -29,25 +29,25 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         name="suture_webhook_failures_total",
         kind="counter",
-        help="Deliveries that were turned away, by why",
+        help="Deliveries that were rejected, by reason",
         labels=("interface", "reason"),
     ),
     Metric(
         name="suture_requests_refused_total",
         kind="counter",
-        help="Requests and connections that passed a bound which holds for everybody, by which one",
+        help="Requests and connections that exceeded a global limit, by limit",
         labels=("reason",),
     ),
     Metric(
         name="suture_ingested_total",
         kind="counter",
-        help="Deliveries by what ingest made of them: ingested, excepted",
+        help="Deliveries by the outcome of ingest: ingested, excepted",
         labels=("interface", "result"),
     ),
     Metric(
         name="suture_transformation_errors_total",
         kind="counter",
-        help="Deliveries that were not understood, by the exception's code",
+        help="Deliveries that could not be decoded, by the exception's code",
         labels=("interface", "code"),
     ),
     Metric(
@@ -81,13 +81,14 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         name="suture_notifications_total",
         kind="counter",
-        help="Messages that tell people what waits for them, by outcome: delivered, failed",
+        help="Notifications to people, by outcome: delivered, failed",
         labels=("channel", "outcome"),
     ),
     Metric(
         name="suture_backlog",
         kind="gauge",
-        help="What waits: received deliveries, processes that are due, parked or stuck, events and webhooks to be sent",
+        help="Waiting work: received deliveries, processes that are due, parked or stuck, events and webhooks to be"
+        " sent",
         labels=("queue",),
     ),
     Metric(
@@ -105,24 +106,24 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         name="suture_overdue_exceptions",
         kind="gauge",
-        help="Exceptions that nobody decided in time",
+        help="Exceptions past their deadline",
     ),
     Metric(
         name="suture_interface_shut",
         kind="gauge",
-        help="1 where an interface does not flow, by why: breaker, paused",
+        help="1 if an interface is unavailable, by reason: breaker, paused",
         labels=("interface", "why"),
     ),
     Metric(
         name="suture_completion_ratio",
         kind="gauge",
-        help="Of today's completed appointments, the share that got so far: charged, posted, paid",
+        help="Of today's completed appointments, the share that reached each stage: charged, posted, paid",
         labels=("milestone",),
     ),
     Metric(
         name="suture_money",
         kind="gauge",
-        help="Money that is not where it should be yet: unposted, unpaid, unreconciled",
+        help="Money not yet settled: unposted, unpaid, unreconciled",
         labels=("state", "currency"),
     ),
     Metric(
@@ -139,12 +140,12 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         name="suture_reconciliation_age_seconds",
         kind="gauge",
-        help="Since when both sides were compared last",
+        help="Time of the last comparison of both sides",
     ),
     Metric(
         name="suture_slo_burn_rate",
         kind="gauge",
-        help="How fast an interface uses up its error budget: 1 is exactly as fast as it may",
+        help="How fast an interface uses up its error budget: 1 is exactly the allowed rate",
         labels=("interface", "window"),
     ),
     Metric(

@@ -40,7 +40,7 @@ def set_gauge(name: str, values: Mapping[tuple[str, ...], float]) -> None:
     """Set a gauge to these values by their labels; what isn't among them is gone."""
     metric = _BY_NAME[name]
     if not isinstance(metric, Gauge):
-        raise TypeError(f"{name} is no gauge")
+        raise TypeError(f"{name} is not a gauge")
     if metric._labelnames:
         metric.clear()
     for labels, value in values.items():

@@ -51,7 +51,7 @@ async def validate(context: CommandContext, asked: Sequence[tuple[Kind, str]]) -
             case "service":
                 usable, reason = name in services, "the catalogue has no such service"
             case _:
-                usable, reason = f"{kind.title()}/{name}" in known, "no system has told of it"
+                usable, reason = f"{kind.title()}/{name}" in known, "no system has sent this record"
         return Verdict(kind=kind, id=name, usable=usable, reason="" if usable else reason)
 
     return [verdict(kind, name) for kind, name in asked]

@@ -101,7 +101,7 @@ async def look_again(connection: Connection, context: CommandContext, closed: Cl
 async def one(connection: Connection, number: int) -> Discrepancy:
     found = await discrepancies.select(connection, DiscrepancySelection(numbers=(number,), state=""), 1)
     if not found:
-        raise NotPossible(f"there is no discrepancy {number}; `suture reconcile list` shows what there is")
+        raise NotPossible(f"there is no discrepancy {number}; `suture reconcile list` shows all of them")
     return found[0]
 
 

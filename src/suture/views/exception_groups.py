@@ -10,7 +10,7 @@ from suture.store.exceptions import OpenException, cause_key
 
 
 class ExceptionGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """Exceptions that one remedy mends, oldest first."""
+    """Exceptions that one remedy fixes, oldest first."""
 
     code: str
     outcome: str
@@ -30,7 +30,7 @@ class ExceptionGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def causes_of(open_exceptions: Iterable[OpenException]) -> list[ExceptionGroup]:
-    """Exceptions grouped by what one remedy mends, the most frequent cause first, then the oldest."""
+    """Exceptions grouped by what one remedy fixes, the most frequent cause first, then the oldest."""
     alike: dict[tuple[str, str, str, str, str, str | None], list[OpenException]] = defaultdict(list)
     for item in open_exceptions:
         alike[item.code, item.outcome, item.reason, item.remedy, item.owner, item.interface].append(item)

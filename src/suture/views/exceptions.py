@@ -56,7 +56,7 @@ async def page(
 
 
 async def causes(database: Database) -> list[Cause]:
-    """Open exceptions by what one remedy mends."""
+    """Open exceptions by what one remedy fixes."""
     async with database.connection() as connection:
         return await exceptions.causes(connection)
 
@@ -85,7 +85,7 @@ async def payload(context: CommandContext, actor: Actor, number: int) -> bytes:
             return await context.vault.open(delivery.sealed, delivery.bound_to)
         process = await process_store.one(connection, found.process or "")
         if process is None:
-            raise NotPossible(f"exception {number} has neither a delivery nor a process behind it")
+            raise NotPossible(f"exception {number} belongs to neither a delivery nor a process")
         return process.input.encode()
 
 
@@ -111,7 +111,7 @@ async def at_stake(database: Database, chosen: Iterable[OpenException]) -> dict[
 async def exception_of(connection: Connection, number: int) -> OpenException:
     found = await exceptions.select(connection, ExceptionSelection(numbers=(number,), state=""), 1)
     if not found:
-        raise NotPossible(f"there is no exception {number}; `suture exceptions list` shows what there is")
+        raise NotPossible(f"there is no exception {number}; `suture exceptions list` shows all of them")
     return found[0]
 
 

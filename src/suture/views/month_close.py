@@ -68,13 +68,13 @@ def month_of(month: str) -> tuple[date, date]:
     try:
         return first_of(month), last_of(month)
     except ValueError as error:
-        raise NotPossible(f"{month!r} is no month; write it like 2026-10") from error
+        raise NotPossible(f"{month!r} is not a month; write it like 2026-10") from error
 
 
 async def period_of(connection: Connection, month: str) -> Period:
     found = await periods.one(connection, month)
     if found is None:
-        raise NotPossible(f"the close of {month} was never begun: `suture close start {month}`")
+        raise NotPossible(f"the close of {month} has not begun: `suture close start {month}`")
     return found
 
 

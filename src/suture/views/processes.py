@@ -47,7 +47,7 @@ async def process(database: Database, key: str) -> ProcessAccount:
     async with database.connection() as connection:
         found = await steering.one(connection, key)
         if found is None:
-            raise NotPossible(f"there is no process {key}; `suture processes list` shows what there is")
+            raise NotPossible(f"there is no process {key}; `suture processes list` shows all of them")
         troubles = await exceptions.of_subjects(connection, [found.subject])
         return ProcessAccount(
             process=found,

@@ -77,7 +77,7 @@ def _of_name(command: str) -> Kind:
 def _row(told: dict[str, object]) -> str:
     if "version" in told:
         return f"back to version {told['version']}"
-    return f"{told['source']} means {told['code']}" if told.get("code") else f"{told['source']} has no row any more"
+    return f"{told['source']} means {told['code']}" if told.get("code") else f"{told['source']} no longer has a row"
 
 
 def _details(told: dict[str, object]) -> str:

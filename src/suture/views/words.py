@@ -1,4 +1,4 @@
-"""How differences between both sides are told to a person who knows money, not code."""
+"""Differences between two systems in plain words, for people who know finance rather than code."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -20,52 +20,55 @@ _WHAT = {
     "partly_credited": "somebody credited a part of the {right_kind} of {key} in {right}; {left} still has all of its "
     "{left_kind}",
     "reversed": "somebody reversed the {right_kind} of {key} in {right}; {left} still has its {left_kind}",
-    "returned": "what the {right_kind} of {key} took out in {right} was put back; {left} still has its {left_kind}",
+    "returned": "the {right_kind} of {key} was returned to stock in {right}; {left} still has its {left_kind}",
     "draft": "the {right_kind} of {key} is only a draft in {right}; {left} has its {left_kind}",
-    "unexpected": "{right} has {a_right_kind} for {key}, and {left} has no {left_kind} for it",
-    "not_undone": "{left} took back its {left_kind} of {key}, and {right} still has {a_right_kind}",
-    "not_completed": "{left} does not have {key} as completed, and {right} has {a_right_kind} for it as if it were",
-    "gone": "{left} has no {left_kind} {key} any more, and {right} was told that it was completed",
-    "walk_in": "{right} has {a_right_kind} for {key}, and no appointment of that number exists: it was keyed there",
-    "twice": "{key} stands more than once in {right} ({right_kind})",
-    "differs": "{left} ({left_kind}) and {right} ({right_kind}) don't hold the same of {key}",
-    "facility_changed": "the {right_kind} of {key} is booked to another facility in {right} than {left} told",
-    "moved": "the {right_kind} of {key} stands in {right} on another day than {left} says: {ledger} moves what is "
-    "dated in a locked period",
-    "overdue": "{left}'s {left_kind} of {key} has been so for too long",
+    "unexpected": "{right} has {a_right_kind} for {key}, but {left} has no {left_kind} for it",
+    "not_undone": "{left} reversed its {left_kind} of {key}, but {right} still has {a_right_kind}",
+    "not_completed": "{key} is not completed in {left}, but {right} has {a_right_kind} for it",
+    "gone": "{left} no longer has the {left_kind} {key}, but {right} received it as completed",
+    "walk_in": "{right} has {a_right_kind} for {key}, but no appointment with that number exists: someone entered it"
+    " there",
+    "twice": "{right} has more than one {right_kind} for {key}",
+    "differs": "{left} ({left_kind}) and {right} ({right_kind}) have different values for {key}",
+    "facility_changed": "the {right_kind} of {key} is booked to another facility in {right} than in {left}",
+    "moved": "the {right_kind} of {key} has another date in {right} than in {left}: {ledger} moves documents dated in"
+    " a locked period",
+    "overdue": "{left}'s {left_kind} of {key} has stayed unchanged for too long",
     "changed": "somebody changed {key} in {left}",
     "renamed": "somebody renamed the product {key} in {left}",
     "archived": "somebody archived {key} in {left}: no new document can name it",
     "deleted": "somebody deleted {key} in {left}",
     "party_changed": "somebody put another contact on a document of {key} in {left}",
     "reference_changed": "somebody changed the reference of a document of {key} in {left}",
-    "by_hand": "somebody entered {key} in {left} by hand, for a contact of ours; nothing in Suture is behind it",
+    "by_hand": "somebody entered {key} in {left} by hand, for a contact that Suture created; Suture has no source for"
+    " it",
 }
 _BY_HAND = {
     "voided": "capture a corrected charge in {right}, or cancel the visit at its source",
-    "cancelled": "reset it to draft in {right} and post it, or take back what it follows from",
-    "credited": "reset the credit note to draft in {right} and cancel it, or take back what was charged",
-    "partly_credited": "take the credit note back in {right}, or correct the charge; or accept it with its reason",
-    "reversed": "undo the reversal in {right}; or accept it with the reason for it",
-    "returned": "take it out again in {right}; or accept it with the reason for it",
-    "not_undone": "take it back in {right}",
-    "gone": "ask who deleted it in {left}; then cancel what followed from it",
+    "cancelled": "reset it to draft in {right} and post it, or cancel the record that it follows from",
+    "credited": "reset the credit note to draft in {right} and cancel it, or void the charge",
+    "partly_credited": "reverse the credit note in {right}, or correct the charge; or accept the difference with its"
+    " reason",
+    "reversed": "undo the reversal in {right}; or accept the difference with its reason",
+    "returned": "take the supplies out of stock again in {right}; or accept the difference with its reason",
+    "not_undone": "reverse it in {right}",
+    "gone": "find out who deleted it in {left}; then cancel the records that followed from it",
     "walk_in": "have the appointment entered in scheduling, or void the charge in {right}",
     "facility_changed": "put the facility back on the lines in {right}, or correct it in scheduling",
-    "moved": "open the period in {right} and date it as it was; or accept it with the reason for it",
+    "moved": "open the period in {right} and restore the date; or accept the difference with its reason",
     "renamed": "give the product its name back in {left}, or change it in the catalogue",
-    "archived": "take it out of the archive in {left}",
+    "archived": "unarchive it in {left}",
     "deleted": "restore it in {left}, or have it written again: `suture ledger forget`",
-    "party_changed": "put the contact back in {left}, or correct who pays at the source",
-    "reference_changed": "put the reference {key} back in {left}",
-    "by_hand": "credit it in {left}, or have it billed by its source; or accept it with the reason for it",
+    "party_changed": "restore the contact in {left}, or correct the payer at the source",
+    "reference_changed": "restore the reference {key} in {left}",
+    "by_hand": "credit it in {left}, or have it billed by its source; or accept the difference with its reason",
 }
 _REPAIR = {
-    "fetch": "have the source tell it again",
-    "redo": "do the step again that wrote it",
-    "correct": "take back in {ledger} what is too much",
-    "adopt": "take what stands in {ledger} for right",
-    "by_hand": "mend it in the system itself, then have it looked at again",
+    "fetch": "have the source send it again",
+    "redo": "repeat the step that wrote it",
+    "correct": "reverse the surplus in {ledger}",
+    "adopt": "take the value in {ledger} as correct",
+    "by_hand": "fix it in the system itself, then have it checked again",
 }
 
 

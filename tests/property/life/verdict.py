@@ -132,7 +132,7 @@ class Verdict:
         """Never begun, or undone."""
         asked = "told_again" in codes.get(self._key, ())
         if main is None:
-            _must(not self._completed or self._withdrawn, "a completed visit was never begun")
+            _must(not self._completed or self._withdrawn, "a completed visit has not begun")
             _must(not effect.charge, "a charge without a process")
         else:
             told = self._withdrawn or asked

@@ -26,11 +26,11 @@ Page = TypeVar("Page", wire.ChargePage, wire.ClaimPage, wire.PaymentPage)
 _REMEDIES = {
     "external_id_conflict": "The appointment changed after it was charged: void its charge or correct the appointment.",
     "charge_voided": "The charge was voided by a person or an undone process; capture a corrected one in billing.",
-    "charge_paid": "The charge has payments: refund them in billing, then retry it.",
+    "charge_paid": "The charge has payments: refund them in billing, then retry the exception.",
     "unknown_code": "Add the service to billing's price list, or correct the catalogue's code table.",
     "no_lines": "The completed appointment names no service: add one in scheduling, or mark it as not to be billed.",
 }
-_REMEDY = "Correct the record that the message names, then retry it."
+_REMEDY = "Correct the record that the message names, then retry the exception."
 
 
 class RestBilling:
@@ -74,7 +74,7 @@ class RestBilling:
         if differs is not None:
             raise Rejected(
                 "charge_differs",
-                f"{self.name} captured {visit.appointment} as {charge.id} with another {differs}",
+                f"{self.name} captured {visit.appointment} as {charge.id} with a different {differs}",
                 f"Compare charge {charge.id} with the appointment; void the charge or correct the price list.",
             )
         return wire.charge_of(charge)
@@ -97,7 +97,7 @@ class RestBilling:
         if charge.status != "voided" or charge.external_id != appointment:
             raise Rejected(
                 "charge_not_voided",
-                f"{self.name} answers that {number} of {appointment} is {charge.status}",
+                f"{self.name} reports charge {number} of {appointment} as {charge.status}",
                 f"Void charge {number} in billing.",
             )
         return number
@@ -159,17 +159,22 @@ class RestBilling:
         try:
             return msgspec.json.decode(answer.body, type=kind)
         except msgspec.DecodeError as error:
-            raise Retriable("unreadable_answer", f"{self.name} answered something that is not its API") from error
+            raise Retriable(
+                "unreadable_answer", f"{self.name} returned a response that does not match its API"
+            ) from error
 
     def _written(self, answer: Answer, kind: type[Body]) -> Body:
         """The body of a writing call. Without a clear answer it may have happened; the external id guards the next."""
         self._refuse(answer)
         if answer.status >= 500:
-            raise Unknown("server_error", f"{self.name} failed ({answer.status}) and does not say whether it acted")
+            raise Unknown("server_error", f"{self.name} failed ({answer.status}) without saying whether it acted")
         try:
             return msgspec.json.decode(answer.body, type=kind)
         except msgspec.DecodeError as error:
-            raise Unknown("unreadable_answer", f"{self.name} took the call and answered beyond its API") from error
+            raise Unknown(
+                "unreadable_answer",
+                f"{self.name} accepted the call but returned a response that does not match its API",
+            ) from error
 
     def _refuse(self, answer: Answer) -> None:
         """Raise what a 4xx means. The platform's own words stay out: they might repeat what was sent."""

@@ -41,7 +41,7 @@ class Ledger(Connector, Protocol):
     at their facility.
 
     Besides what a method names, any call raises `Retriable` (``busy``, ``no_answer``, ``unreachable``), `Throttled`,
-    `Fatal` (``credentials_refused``, ``not_permitted``, ``not_prepared``: nothing goes on until it is mended) and, of
+    `Fatal` (``credentials_refused``, ``not_permitted``, ``not_prepared``: nothing goes on until it is fixed) and, of
     what was sent and not answered, `Unknown`. A write raises `Rejected` ``period_locked``, ``future_dated`` or
     ``date_moved`` for its date, ``total_differs`` for its amount, and ``deleted_in_odoo`` for a record of ours that a
     person deleted: it is never written again behind that person's back.

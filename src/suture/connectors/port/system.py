@@ -6,7 +6,7 @@ import msgspec
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """What `suture doctor` shows of a system: is it there, what is it, and what must be mended.
+    """What `suture doctor` shows of a system: is it there, what is it, and what must be fixed.
 
     `found` are plain sentences about what it is and can; `remedies` say what is missing and how to grant it.
     """
@@ -24,7 +24,7 @@ class Connector(Protocol):
     name: str
 
     async def health(self) -> Health:
-        """Look at the system: is it there, what is it, what must be mended. Raises nothing."""
+        """Look at the system: is it there, what is it, what must be fixed. Raises nothing."""
         ...
 
     async def ping(self) -> None:

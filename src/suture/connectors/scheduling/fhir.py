@@ -181,8 +181,8 @@ class FhirScheduling:
         if told is None or at is None:
             raise Rejected(
                 "status_untold",
-                f"{self.name} has {appointment} as {found[0].status}, of which no delivery can be made",
-                "Nothing follows from such an appointment: correct it there, or accept the discrepancy.",
+                f"{self.name} has {appointment} as {found[0].status}, for which Suture can't create a delivery",
+                "Suture does not process an appointment in this state: correct it there, or accept the discrepancy.",
             )
         entries = [*bundle.entry, *[_Entry(resource) async for resource in self._payers(bundle)]]
         data = {"resourceType": "Bundle", "type": "collection", "entry": entries}
@@ -294,7 +294,7 @@ class FhirScheduling:
         except msgspec.DecodeError as error:
             raise Rejected(
                 "not_fhir",
-                f"{self.name} answered an appointment that is not FHIR R4",
+                f"{self.name} returned an appointment that is not FHIR R4",
                 f"Ask {self.name}'s vendor: Appointment.id and Appointment.status are required.",
             ) from error
 
@@ -307,8 +307,8 @@ class FhirScheduling:
         if not absolute.startswith(f"{self._base}/"):
             raise Fatal(
                 "foreign_link",
-                f"{self.name} links its next page outside its own address",
-                f"Set the address of {self.name} in the catalogue to the one that it calls itself.",
+                f"{self.name} links its next page to an address outside its own",
+                f"Set the address of {self.name} in the catalogue to the one that its links use.",
             )
         return absolute.removeprefix(self._base)
 
@@ -330,7 +330,7 @@ class FhirScheduling:
         try:
             return msgspec.json.decode(answer.body, type=kind)
         except msgspec.DecodeError as error:
-            raise Retriable("unreadable_answer", f"{self.name} answered something that is not FHIR R4") from error
+            raise Retriable("unreadable_answer", f"{self.name} returned a response that is not FHIR R4") from error
 
 
 def _kind(resource: msgspec.Raw) -> str:

@@ -19,7 +19,7 @@ def asyncapi_document() -> dict[str, Any]:
         "info": {
             "title": "Suture's events",
             "version": VERSION,
-            "description": "Past-tense facts as CloudEvents 1.0. They name people by reference only.",
+            "description": "Past-tense facts as CloudEvents 1.0. They refer to people by reference only.",
         },
         "servers": {
             "backbone": {
@@ -81,7 +81,7 @@ _ATTRIBUTES: dict[str, Any] = {
     "specversion": {"const": "1.0"},
     "id": {"type": "string", "format": "uuid"},
     "source": _TEXT,
-    "subject": {"type": "string", "description": "What it is about, and the key by which order is kept."},
+    "subject": {"type": "string", "description": "The entity that the event is about, and the ordering key."},
     "time": _MOMENT,
     "datacontenttype": {"const": "application/json"},
     "organisation": _TEXT,

@@ -32,13 +32,14 @@ IdempotencyKey = Annotated[
     Header(
         alias="Idempotency-Key",
         json_schema_extra={"format": "uuid"},
-        description="A UUID of the caller's: the same request again under it gets the same answer, for a day.",
+        description="A UUID chosen by the caller: the same request repeated under the key gets the same answer for a"
+        " day.",
     ),
 ]
 
 
 Cursor = Annotated[
-    str | None, Query(pattern=r"^[A-Za-z0-9_\-]{1,200}$", description="Where to go on: `next` of the page before.")
+    str | None, Query(pattern=r"^[A-Za-z0-9_\-]{1,200}$", description="Where to continue: `next` of the previous page.")
 ]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
@@ -79,4 +80,4 @@ def number_of(text: str) -> int:
 
 
 def _no_cursor() -> ApiProblem:
-    return ApiProblem(404, "no_such_place", "The cursor is no place in this list.")
+    return ApiProblem(404, "no_such_place", "The cursor is not valid for this list.")

@@ -11,17 +11,17 @@ from suture.gateway.api.guard import VERSION
 from suture.gateway.api.problems import MEDIA_TYPE, Problem
 
 _PROBLEMS = {
-    "401": "No key, or one that is not in use",
+    "401": "The key is missing or not active",
     "403": "The client lacks the scope",
-    "404": "There is no such thing, or it is another client's",
-    "409": "It can't be done as things are, or the same Idempotency-Key is under way",
+    "404": "The resource does not exist, or belongs to another client",
+    "409": "The current state does not allow it, or a request with the same Idempotency-Key is in progress",
     "413": "The body is too large",
     "422": "The request doesn't fit its schema, or its Idempotency-Key was used for another",
-    "429": "Too many calls; Retry-After says when there is room",
-    "503": "Something behind the API is away; try again",
+    "429": "Too many calls; Retry-After says when to call again",
+    "503": "A service behind the API is unavailable; try again",
 }
 _INTRODUCTION = """\
-What other systems need of Suture at once: patients, appointments and their status, billing of visits, payments, \
+What other systems need from Suture immediately: patients, appointments and their status, billing of visits, payments, \
 master data, events and webhooks.
 
 Authenticate by `Authorization: Bearer sut_…`; a client has scopes and a number of calls a minute. Errors are RFC 9457 \

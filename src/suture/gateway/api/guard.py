@@ -56,7 +56,7 @@ class ApiGuard:
         except DATABASE_AWAY as error:
             log.warning("api_unavailable", error_type=type(error).__name__)
             answer = response(
-                ApiProblem(503, "try_later", "The database is away; try again.", headers={"Retry-After": "2"})
+                ApiProblem(503, "try_later", "The database is unavailable; try again.", headers={"Retry-After": "2"})
             )
         except WrongMasterKey:
             log.error("wrong_master_key")
@@ -98,7 +98,7 @@ class ApiGuard:
             raise ApiProblem(
                 401,
                 "unauthenticated",
-                "Name a key that is in use: Authorization: Bearer sut_…",
+                "Send an active key: Authorization: Bearer sut_…",
                 headers={"WWW-Authenticate": 'Bearer realm="suture"'},
             )
         return caller
@@ -119,7 +119,10 @@ class ApiGuard:
                 raise ApiProblem(422, "key_reused", "This Idempotency-Key was used for another request.")
             case KeyStanding.UNDER_WAY:
                 raise ApiProblem(
-                    409, "under_way", "The request of this Idempotency-Key is under way.", headers={"Retry-After": "1"}
+                    409,
+                    "under_way",
+                    "A request with this Idempotency-Key is in progress.",
+                    headers={"Retry-After": "1"},
                 )
         return await self._first(request, caller, key, call_next)
 
@@ -189,7 +192,7 @@ def _key(request: Request) -> UUID | None:
     try:
         return UUID(told)
     except ValueError as error:
-        places = [("header idempotency-key", "it is no UUID")]
+        places = [("header idempotency-key", "it is not a UUID")]
         raise ApiProblem(422, "invalid", "The request doesn't fit its schema.", errors=places) from error
 
 

@@ -15,7 +15,7 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\
 
 def _is_moment(told: str) -> str:
     if not _MOMENT.fullmatch(told):
-        raise ValueError("it is no RFC 3339 moment with a zone")
+        raise ValueError("it is not an RFC 3339 date-time with a time zone")
     datetime.fromisoformat(told.upper())
     return told.upper()
 

@@ -70,8 +70,8 @@ def response(problem: ApiProblem) -> Response:
 
 _BY_STATUS = {
     422: ("invalid", "The body can't be read as JSON."),
-    404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address doesn't take this method; Allow says which it takes."),
+    404: ("not_found", "There is no resource at this address."),
+    405: ("method_not_allowed", "This address does not support this method; Allow lists the supported ones."),
 }
 
 

@@ -12,11 +12,12 @@ from suture.codecs import fhir
 from suture.ingest.decoding import Context, NotUnderstood
 
 REMEDY = (
-    "Ask the scheduling system's owner to send it as FHIR R4 with all that the contract names, then retry it or "
-    "discard this."
+    "Ask the scheduling system's owner to send FHIR R4 with every field that the contract requires, then retry or"
+    " discard this exception."
 )
 SAY_WHICH = (
-    "Ask the scheduling system's owner which is meant, and have it sent again so that it says so; or correct the "
+    "Ask the scheduling system's owner which one is meant, and have the visit sent again with that stated; or correct"
+    " the "
     "payload here (`suture exceptions edit NUMBER --payload FILE --reason … --retry`)."
 )
 
@@ -81,12 +82,10 @@ def named(target: fhir.Target, code: str) -> str:
     that, where another here may have the id, and where its id could be anything: it would stand in the clear."""
     if target.base:
         raise NotUnderstood(
-            code, f"a {target.kind} is told as another server's record, whose id means somebody else here", SAY_WHICH
+            code, f"a {target.kind} is a record of another server, where the same id means someone else", SAY_WHICH
         )
     if not target.lasting:
-        raise NotUnderstood(
-            code, f"a {target.kind} is told without an id of its own, so nobody can tell who", SAY_WHICH
-        )
+        raise NotUnderstood(code, f"a {target.kind} has no permanent id, so it can't be identified", SAY_WHICH)
     check_id(target.id, target.kind)
     return target.reference
 
@@ -95,7 +94,7 @@ def check_id(identity: str, kind: str) -> None:
     if not fhir.is_id(identity):
         raise NotUnderstood(
             "id_invalid",
-            f"the id of a {kind} is not of FHIR's form (letters, digits, - and ., at most 64); it is not shown here",
+            f"the id of a {kind} is not a valid FHIR id (letters, digits, - and ., at most 64); it is not shown here",
             REMEDY,
         )
 

@@ -41,7 +41,9 @@ def _once(told: ToldDelivery, patient: str, encounter: fhir.Read[fhir.Encounter]
             item.resource.status not in _NOT_BILLED and _is_ours(told, item, patient, encounter) for item in rivals
         ):
             raise NotUnderstood(
-                "charge_unclear", "a ChargeItem is told twice with different content, and neither is newer", SAY_WHICH
+                "charge_unclear",
+                "the same ChargeItem appears twice with different content, and neither is newer",
+                SAY_WHICH,
             )
         yield newest
 
@@ -63,14 +65,14 @@ def _is_ours(told: ToldDelivery, item: Item, patient: str, encounter: fhir.Read[
         if not is_within(told, target, encounter):
             return False
         if theirs and item.resource.status not in _NOT_BILLED:
-            raise NotUnderstood("charge_unclear", "a ChargeItem of the visit is another patient's", SAY_WHICH)
+            raise NotUnderstood("charge_unclear", "a ChargeItem of the visit belongs to another patient", SAY_WHICH)
         return not theirs
     if theirs or item.resource.status in _NOT_BILLED:
         return False
     lost = says(context) and (target is None or target.kind == "Encounter")
     lost = lost or (says(subject) and (whose is None or not whose.id))
     if lost or not told.alone:
-        raise NotUnderstood("charge_unclear", "a ChargeItem doesn't say of which visit it is", SAY_WHICH)
+        raise NotUnderstood("charge_unclear", "a ChargeItem does not name its visit", SAY_WHICH)
     return True
 
 
@@ -82,7 +84,9 @@ def _is_billed(item: Item) -> bool:
     status = item.whole().resource.status
     if status != BILLED:
         what = "unknown" if status in _UNCERTAIN else "none of FHIR's"
-        raise NotUnderstood("charge_unclear", f"the status of a ChargeItem is {what}: is it to be billed?", SAY_WHICH)
+        raise NotUnderstood(
+            "charge_unclear", f"the status of a ChargeItem is {what}, so it is unclear whether to bill it", SAY_WHICH
+        )
     return True
 
 
@@ -108,7 +112,7 @@ def _of_one(total: Decimal, quantity: Decimal, currency: str) -> Decimal:
     if unit_price is None or unit_price * quantity != total or unusable(unit_price, currency):
         raise NotUnderstood(
             "amount_invalid",
-            "a ChargeItem's priceOverride, which is the price of its whole quantity, is no exact price of one",
+            "a ChargeItem's priceOverride (the price of its whole quantity) does not divide into an exact unit price",
             SAY_WHICH,
         )
     return unit_price
@@ -126,7 +130,7 @@ def _count(number: Decimal | None, what: str) -> Decimal:
 def _price(amount: Decimal | None, currency: str) -> Decimal:
     if amount is None:
         raise NotUnderstood("amount_invalid", "a ChargeItem's priceOverride has no value", REMEDY)
-    why = unusable(amount, currency) or ("is less than nothing" if amount < 0 else "")
+    why = unusable(amount, currency) or ("is negative" if amount < 0 else "")
     if why:
         raise NotUnderstood("amount_invalid", f"a ChargeItem's price {why}", REMEDY)
     return amount
@@ -149,9 +153,9 @@ def _service(told: ToldDelivery, code: fhir.CodeableConcept) -> str:
                 SAY_WHICH,
             )
     shown = next((one for one in codings if is_code(one.code) and (not one.system or fhir.is_system(one.system))), None)
-    what = "a ChargeItem without a code" if not codings else "a ChargeItem's code, which is not of a code's form"
+    what = "a ChargeItem without a code" if not codings else "a ChargeItem's code, which is not a valid code"
     raise NotUnderstood(
         "code_unmapped",
         f"the code table {_CODE_TABLE} has no row for {f'{shown.system}|{shown.code}' if shown else what}",
-        'Say what it means here: `suture exceptions edit NUMBER --map "system|code=SERVICE" --reason … --retry`.',
+        'Add the row: `suture exceptions edit NUMBER --map "system|code=SERVICE" --reason … --retry`.',
     )

@@ -25,8 +25,8 @@ _ROLES = {"Organization": 0, "RelatedPerson": 1, "Patient": 2}
 Priorities = dict[object, int | None]
 """The coverages that accounts name, by what they are known by."""
 
-_WHOSE = "a Coverage that may be billed first doesn't say whose it is in a way that the delivery answers"
-_WHO_PAYS = "the coverage of the visit names its payor in a way that nothing in the delivery answers"
+_WHOSE = "a Coverage that may be billed first names a beneficiary that the delivery does not contain"
+_WHO_PAYS = "the coverage of the visit names a payor that the delivery does not contain"
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ def billed(told: ToldDelivery, patient: str, encounter: fhir.Read[fhir.Encounter
     payors = distinct(payor for cover in chosen for payor in _foremost(cover.payors))
     if len(payors) > 1:
         raise NotUnderstood(
-            "payer_unclear", f"{len(payors)} payors may be billed first, and nothing says which", SAY_WHICH
+            "payer_unclear", f"{len(payors)} payors may be billed first, and the delivery does not say which", SAY_WHICH
         )
     return _billed(told, patient, payors[0], chosen[0])
 
@@ -131,9 +131,7 @@ def _applying(told: ToldDelivery, patient: str, accounts: list[fhir.Read[fhir.Ac
     if any(one.resource.status not in _STATUSES for one in covering):
         raise NotUnderstood("payer_unclear", "a Coverage of the visit has a status that FHIR doesn't know", SAY_WHICH)
     if not found and any(one.resource.status == _UNCONFIRMED for one in covering):
-        raise NotUnderstood(
-            "payer_unclear", "the only Coverage of the visit is a draft that nobody confirmed", SAY_WHICH
-        )
+        raise NotUnderstood("payer_unclear", "the only Coverage of the visit is an unconfirmed draft", SAY_WHICH)
     if not found:
         _check_nobody_elses(told, patient, day)
     return [_cover(told, one.whole(), patient, priorities) for one in found]
@@ -148,9 +146,7 @@ def _check_nobody_elses(told: ToldDelivery, patient: str, day: date) -> None:
         if one.resource.status in _ACTIVE and covers(one.resource.period, day, told.zone)
     ]
     if told.alone and others and not any(_is_of(told, one, patient) for one in others):
-        raise NotUnderstood(
-            "payer_unclear", "the only Coverage that the delivery has names another beneficiary", SAY_WHICH
-        )
+        raise NotUnderstood("payer_unclear", "the only Coverage in the delivery names another beneficiary", SAY_WHICH)
 
 
 def _cover(told: ToldDelivery, read: fhir.Read[fhir.Coverage], patient: str, priorities: Priorities) -> _Cover:
@@ -190,7 +186,7 @@ def _check_none_lacks(
     named_ = [key for key in priorities if key in ours or key not in here]
     if any(key not in here for key in _may_be_first(named_, lambda key: priorities[key])):
         raise NotUnderstood(
-            "payer_unclear", "the visit's Account names a Coverage that the delivery doesn't have", SAY_WHICH
+            "payer_unclear", "the visit's Account names a Coverage that the delivery does not contain", SAY_WHICH
         )
 
 
@@ -258,7 +254,7 @@ def _of_guarantors(told: ToldDelivery, patient: str, accounts: list[fhir.Read[fh
     targets = [told.follow(party, within) for party, within in answering]
     known = distinct(one for one in targets if one is not None and one.id and one.kind in _ROLES)
     if None in targets or len(known) > 1 or (targets and not known):
-        raise NotUnderstood("payer_unclear", "who answers for the visit's Account can't be told", SAY_WHICH)
+        raise NotUnderstood("payer_unclear", "the guarantor of the visit's Account can't be determined", SAY_WHICH)
     if not known:
         _check_none_ended(told, patient, accounts, day)
     return _billed(told, patient, known[0], None) if known else Billed()
@@ -271,5 +267,7 @@ def _check_none_ended(told: ToldDelivery, patient: str, accounts: list[fhir.Read
         ended = one.resource.status in _ACTIVE and last is not None and last[1] < day
         if ended and _is_of(told, one, patient) is not False:
             raise NotUnderstood(
-                "payer_unclear", "the only Coverage of the visit is active, and its period ended before it", SAY_WHICH
+                "payer_unclear",
+                "the only Coverage of the visit is active, but its period ended before the visit",
+                SAY_WHICH,
             )

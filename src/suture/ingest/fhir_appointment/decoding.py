@@ -89,7 +89,7 @@ def _nothing(contents: fhir.Contents) -> NotUnderstood:
         return NotUnderstood("no_appointment", "the bundle holds no Appointment", REMEDY)
     error = NotUnderstood(
         "no_appointment",
-        "the bundle says that its Appointment was deleted, and not what is to become of the visit",
+        "the bundle says that its Appointment was deleted, but not what should happen to the visit",
         "Ask the scheduling system's owner to send it as cancelled or entered-in-error if there was no visit, then "
         "discard this.",
     )
@@ -151,26 +151,26 @@ def _check_own_id(held: fhir.HeldResource) -> None:
     if _subject(held) is not None and not fhir.is_id(held.id):
         raise NotUnderstood(
             "id_invalid",
-            "the id of the Appointment is not of FHIR's form (letters, digits, - and ., at most 64)",
+            "the id of the Appointment is not a valid FHIR id (letters, digits, - and ., at most 64)",
             REMEDY,
         )
     check_id(held.id, "Appointment")
     if held.base:
         raise NotUnderstood(
-            "id_invalid", "the delivery has Appointments of several servers, whose ids may be the same", REMEDY
+            "id_invalid", "the delivery contains Appointments from several servers, whose ids may collide", REMEDY
         )
     if held.transient:
         raise NotUnderstood(
-            "id_invalid", "the Appointment has no id of its own, only one that holds within this delivery", REMEDY
+            "id_invalid", "the Appointment has no permanent id, only one that is valid within this delivery", REMEDY
         )
 
 
 def _understood(kind: str, told: ToldDelivery) -> Understood:
     if kind not in _EVENTS:
-        raise NotUnderstood("unknown_type", "the webhook's type is not one of the contract's", REMEDY)
+        raise NotUnderstood("unknown_type", "the webhook's type is not in the contract", REMEDY)
     event_type, build = _EVENTS[kind]
     if told.appointment.status not in _STATUSES[kind]:
-        raise NotUnderstood("status_differs", "Appointment.status does not say what the webhook's type says", REMEDY)
+        raise NotUnderstood("status_differs", "Appointment.status contradicts the webhook's type", REMEDY)
     order = _order(told)
     said = build(told)
     occurred_at = order.changed_at or told.sent_at
@@ -217,7 +217,7 @@ def _order(told: ToldDelivery) -> _ToldOrder:
     if at is None:
         raise NotUnderstood(
             "no_version",
-            "neither Appointment.meta (versionId, lastUpdated) nor the webhook's timestamp says what came first",
+            "neither Appointment.meta (versionId, lastUpdated) nor the webhook's timestamp gives the version",
             REMEDY,
         )
     return _ToldOrder((at - _EPOCH) // timedelta(microseconds=1), at, meta.version_id or "unversioned")
@@ -286,7 +286,7 @@ def _billed_person(told: ToldDelivery, visit: Visit) -> Iterator[Party]:
         return
     for record in _named(told, reference):
         if isinstance(record, Patient | RelatedPerson) and not (record.family or record.given):
-            raise NotUnderstood("no_name", f"{reference} is to be billed, and has no name", REMEDY)
+            raise NotUnderstood("no_name", f"{reference} is to be billed but has no name", REMEDY)
         yield record
 
 

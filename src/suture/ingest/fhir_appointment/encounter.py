@@ -32,11 +32,11 @@ def encounter(told: ToldDelivery) -> fhir.Read[fhir.Encounter]:
         ] or finished
     if len(finished) > 1:
         raise NotUnderstood(
-            "encounter_unclear", f"{len(finished)} finished Encounters may be the Appointment's", SAY_WHICH
+            "encounter_unclear", f"{len(finished)} finished Encounters could belong to the Appointment", SAY_WHICH
         )
     if not finished:
         _explain_unreadable(told)
-        raise NotUnderstood("no_encounter", "a completed Appointment came without its finished Encounter", REMEDY)
+        raise NotUnderstood("no_encounter", "a completed Appointment arrived without its finished Encounter", REMEDY)
     return finished[0]
 
 
@@ -95,9 +95,9 @@ def check_plausible(told: ToldDelivery, when: datetime, ahead: timedelta) -> Non
     if not now - _OLDEST <= when <= now + ahead:
         raise NotUnderstood(
             "time_implausible",
-            f"the visit is told to be in {when.year:04d}, "
-            + (f"more than {plural(ahead.days, 'day')} ahead" if when > now else "which is too far back"),
-            "Have the scheduling system send the visit again with its right time, or correct the payload here "
+            f"the visit is dated in {when.year:04d}, "
+            + (f"more than {plural(ahead.days, 'day')} ahead" if when > now else "which is too far in the past"),
+            "Have the scheduling system send the visit again with the correct time, or correct the payload here "
             "(`suture exceptions edit NUMBER --payload FILE --reason … --retry`).",
         )
 

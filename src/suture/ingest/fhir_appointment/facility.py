@@ -27,7 +27,7 @@ def facility(told: ToldDelivery, encounter: fhir.Read[fhir.Encounter] | None = N
     told_codes = ", ".join(dict.fromkeys(filter(is_code, codes))) or "none"
     raise NotUnderstood(
         "facility_unknown",
-        f"the Location's codes ({told_codes}) name no facility of the catalogue",
+        f"the Location's codes ({told_codes}) match no facility in the catalogue",
         "Add the facility to the catalogue, or correct the Location at the scheduling system; restart the "
         "workers, then retry it.",
     )

@@ -44,7 +44,7 @@ def patient(told: ToldDelivery, encounter: Encounter = None) -> str:
         ours = records_of(told, subject.reference)
         if ours & declined or (others and not ours & others):
             raise NotUnderstood(
-                "patient_unclear", "the Encounter's patient is not one of the Appointment's participants", SAY_WHICH
+                "patient_unclear", "the Encounter's patient is not a participant of the Appointment", SAY_WHICH
             )
         return named(subject, "patient_unclear")
     found = _narrowed(actors, (_is_needed, _accepted))
@@ -53,7 +53,7 @@ def patient(told: ToldDelivery, encounter: Encounter = None) -> str:
     if len(found) > 1:
         raise NotUnderstood(
             "patient_unclear",
-            f"the Appointment has {len(found)} patients, and nothing says whose visit it is",
+            f"the Appointment has {len(found)} patients, and the delivery does not say whose visit it is",
             SAY_WHICH,
         )
     if found:
@@ -61,7 +61,7 @@ def patient(told: ToldDelivery, encounter: Encounter = None) -> str:
     if unclear:
         raise NotUnderstood(
             "patient_unclear",
-            "the Appointment names its patient in a way that nothing in the delivery answers",
+            "the Appointment names a patient that the delivery does not contain",
             SAY_WHICH,
         )
     raise NotUnderstood("no_patient", "no participant of the Appointment is a Patient", REMEDY)
@@ -76,7 +76,7 @@ def practitioner(told: ToldDelivery, encounter: Encounter = None) -> str:
     if len(found) > 1:
         raise NotUnderstood(
             "practitioner_unclear",
-            f"{len(found)} practitioners may have performed the visit, and nothing says whose work it is",
+            f"{len(found)} practitioners could have performed the visit, and the delivery does not say which did",
             SAY_WHICH,
         )
     if found:
@@ -84,10 +84,10 @@ def practitioner(told: ToldDelivery, encounter: Encounter = None) -> str:
     if unclear:
         raise NotUnderstood(
             "practitioner_unclear",
-            "the Appointment names its practitioner in a way that nothing in the delivery answers",
+            "the Appointment names a practitioner that the delivery does not contain",
             SAY_WHICH,
         )
-    raise NotUnderstood("no_practitioner", "a completed Appointment names no Practitioner who took part", REMEDY)
+    raise NotUnderstood("no_practitioner", "a completed Appointment names no participating Practitioner", REMEDY)
 
 
 def _performed(told: ToldDelivery, encounter: Encounter, actors: Sequence[_Actor]) -> list[fhir.Target]:
@@ -103,7 +103,7 @@ def _performed(told: ToldDelivery, encounter: Encounter, actors: Sequence[_Actor
     if unnamed or any(_PRIMARY in roles for roles in lost):
         raise NotUnderstood(
             "practitioner_unclear",
-            "the Encounter or a ChargeItem names who performed in a way that nothing in the delivery answers",
+            "the Encounter or a ChargeItem names a performer that the delivery does not contain",
             SAY_WHICH,
         )
     if taking_part:
@@ -130,7 +130,7 @@ def _took_part(
     if not found or (actors and not coming and not working and not charged):
         raise NotUnderstood(
             "practitioner_unclear",
-            "neither who was to come nor who took part is known to have performed what is charged",
+            "neither the booked nor the participating practitioners are known to have performed the charged services",
             SAY_WHICH,
         )
     return found
@@ -164,7 +164,7 @@ def _willing(target: fhir.Target, declined: frozenset[str]) -> str:
     if target.reference in declined:
         raise NotUnderstood(
             "practitioner_unclear",
-            f"{named(target, 'practitioner_unclear')} declined the Appointment, and is whom the Encounter names",
+            f"{named(target, 'practitioner_unclear')} declined the Appointment but is named by the Encounter",
             SAY_WHICH,
         )
     return named(target, "practitioner_unclear")
@@ -218,7 +218,7 @@ def _subject(told: ToldDelivery, encounter: Encounter) -> fhir.Target | None:
     if target is None or (target.kind == "Patient" and not target.id):
         raise NotUnderstood(
             "patient_unclear",
-            "the Encounter names its patient in a way that nothing in the delivery answers",
+            "the Encounter names a patient that the delivery does not contain",
             SAY_WHICH,
         )
     return target if target.kind == "Patient" else None

@@ -57,21 +57,23 @@ async def resolve(run: VisitRun, tools: Toolbox) -> Outcome:
         raise Rejected(
             "nothing_to_bill",
             "the completed visit names no service",
-            "Have the scheduling system send what was delivered, or discard this with the reason for not billing it.",
+            "Have the scheduling system send the delivered services, or discard this exception with the reason for"
+            " not billing the visit.",
         )
     unknown = sorted({line.service for line in visit.lines} - tools.services.by_code.keys())
     if unknown:
         raise Rejected(
             "service_unknown",
             f"the catalogue has no service {', '.join(unknown)}",
-            "Add it to `services` in the catalogue, with its kit, run `suture prepare`, restart the workers, "
-            "then retry it.",
+            "Add it to `services` in the catalogue, with its kit, run `suture prepare`, restart the workers, then"
+            " retry the exception.",
         )
     if visit.facility not in {facility.code for facility in tools.catalogue.facilities}:
         raise Rejected(
             "facility_unknown",
             f"the catalogue has no facility {visit.facility}",
-            "Add it to `facilities` in the catalogue, run `suture prepare`, restart the workers, then retry it.",
+            "Add it to `facilities` in the catalogue, run `suture prepare`, restart the workers, then retry the"
+            " exception.",
         )
     return Outcome()
 

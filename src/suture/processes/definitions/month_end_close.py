@@ -61,7 +61,7 @@ async def check_completeness(run: CloseRun, tools: Toolbox) -> Outcome:
         raise Retriable(
             "period_moving",
             f"{moving} processes of {run.input.month} are still on their way",
-            "Wait for them, or see what holds them up: `suture processes list --state parked`.",
+            "Wait for them, or see what delays them: `suture processes list --state parked`.",
             not_before=timedelta(seconds=2),
         )
     left = await tools.closing.open_discrepancies(first, last)

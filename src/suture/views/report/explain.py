@@ -87,9 +87,9 @@ def _reason(
     elif trouble is not None:
         why = _of_exception(trouble)
     elif state := known.at_work.get(one.appointment):
-        why = "it waits for a system that is away" if state == "parked" else "it is on its way"
+        why = "it waits for an unavailable system" if state == "parked" else "it is still being processed"
     else:
-        why = "nothing explains it yet: compare both sides again"
+        why = "no explanation yet: compare both sides again"
     return Reason(
         key=one.key,
         left=_held(one.left_count, one.left_amount, place[1]),

@@ -64,7 +64,7 @@ class CloseReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _MILESTONES = (
-    ("completed, and told to Suture", "scheduling.appointment", "suture.appointment"),
+    ("completed, and received by Suture", "scheduling.appointment", "suture.appointment"),
     ("charged, and invoiced", "billing.charge", "ledger.invoice"),
     ("paid, and applied", "billing.payment", "ledger.payment"),
     ("shares due, and accrued", "suture.share", "ledger.accrual"),

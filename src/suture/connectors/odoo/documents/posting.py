@@ -270,7 +270,7 @@ def missing(what: str) -> Rejected:
     return Rejected(
         "record_missing",
         f"Odoo no longer has {what}",
-        "Someone deleted it in Odoo: discard this, with --undo to take the rest back or --leave to let it stand.",
+        "Someone deleted it in Odoo: discard this exception, with --undo to reverse the rest or --leave to keep it.",
     )
 
 
@@ -302,7 +302,7 @@ def _not_on_its_day(draft: Row, day: date) -> Rejected:
     """Odoo moved its date, and shows us no lock that says why."""
     return Rejected(
         "period_locked",
-        f"{draft['ref']} is dated {day}, and Odoo takes nothing in the period {day:%Y-%m}",
+        f"{draft['ref']} is dated {day}, and Odoo accepts no postings in the period {day:%Y-%m}",
         _OPEN_IT,
     )
 
@@ -312,8 +312,8 @@ def _future_dated(reference: str, day: date, latest: date) -> Rejected | None:
         return None
     return Rejected(
         "future_dated",
-        f"{reference} is dated {day}, which is yet to come",
-        "Correct the date where it comes from (a clock or a time zone may be wrong), or retry it on that day.",
+        f"{reference} is dated {day}, which is in the future",
+        "Correct the date at its source (a clock or a time zone may be wrong), or retry the exception on that day.",
     )
 
 
@@ -325,7 +325,8 @@ def total_differs(reference: str, expected: Money, found: Money) -> Rejected:
     return Rejected(
         "total_differs",
         f"Odoo's total for {reference} is {found}, the charge's is {expected.rounded()}",
-        "Compare the draft in Odoo with the charge, line by line; correct the price or the draft, then retry it.",
+        "Compare the draft in Odoo with the charge, line by line; correct the price or the draft, then retry the"
+        " exception.",
     )
 
 
@@ -349,13 +350,14 @@ def _stands(row: Posted, ordered: date | None) -> Posted:
     if row["state"] == "cancel":
         return _cancelled(row)
     if row["state"] != "posted":
-        return Retriable("busy", f"Odoo's document of {row['ref']} is {row['state']} again")
+        return Retriable("busy", f"Odoo's document of {row['ref']} was set back to {row['state']}")
     day = ordered or own_date(row)
     if parse_day(row["date"]) == day:
         return row
     return Rejected(
         "date_moved",
         f"Odoo has {row['name']} in the period {row['date'][:7]} (on {row['date']}) although it is dated {day}",
-        f"The period {day:%Y-%m} was locked, or somebody dated it anew. Reset it to draft in Odoo, date it {day} or in "
-        "an open period, and retry it; or accept its date: discard this with --leave.",
+        f"The period {day:%Y-%m} was locked, or someone changed the date. Reset the document to draft in Odoo, date"
+        f" it {day} or in an open period, and retry the exception; or accept its date: discard the"
+        " exception with --leave.",
     )

@@ -213,9 +213,9 @@ def deleted_in_odoo(name: str) -> Rejected:
     """A record of ours that a person deleted in Odoo. It is not created again behind that person's back."""
     return Rejected(
         "deleted_in_odoo",
-        f"Odoo no longer has a document of ours: someone deleted it [{name}]",
-        "To have it written again: `suture ledger rewrite` with this exception's number. To leave it deleted: discard "
-        "this, with --undo to take the rest back or --leave to let it stand.",
+        f"Odoo no longer has a document that Suture wrote: someone deleted it [{name}]",
+        "To have it written again: `suture ledger rewrite` with this exception's number. To leave it deleted: discard"
+        " this exception, with --undo to reverse the rest or --leave to keep it.",
     )
 
 

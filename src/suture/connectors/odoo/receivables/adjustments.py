@@ -85,8 +85,8 @@ def _obstacle(order: Order, amount: Money, items: Sequence[Item]) -> Failure | N
     if not amount or (amount - residual).amount > 0:
         return Rejected(
             "exceeds_open",
-            f"{order.key} is {amount}, and {residual} is open on the invoice of {order.appointment}",
-            "Look at what else was booked on the invoice, correct the amount, then retry this or discard it.",
+            f"{order.key} is {amount}, but only {residual} is open on the invoice of {order.appointment}",
+            "Check what else was booked on the invoice, correct the amount, then retry or discard this exception.",
         )
     return None
 

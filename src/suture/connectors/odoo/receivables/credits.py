@@ -55,9 +55,9 @@ async def check_cancellable(session: CompanySession, appointment: str) -> None:
         raise Rejected(
             "invoice_paid",
             f"The invoice of {appointment} is settled in Odoo by {names}",
-            "Take back what was paid: a payer's claim by its reversal (`suture remittance`), what billing posted by a "
-            "refund in billing and the reversal of its entry in Odoo, anything else in Odoo; then retry this. Shall "
-            "the visit stay billed, discard this with --leave.",
+            "Reverse the payments: a payer's claim by the payer's reversal (`suture remittance`), a payment posted by"
+            " billing by a refund in billing and a reversal of its entry in Odoo, anything else in Odoo; then retry"
+            " this exception. If the visit is to stay billed, discard it with --leave.",
         )
 
 

@@ -36,7 +36,7 @@ async def reverse(session: CompanySession, twin: Twin) -> LedgerEntry:
         raise Rejected(
             "no_twin",
             f"Odoo has no posted entry {twin.number} of somebody else for {twin.key}",
-            "Somebody may have settled it meanwhile: look at the payment again.",
+            "Someone may have settled it meanwhile: check the payment again.",
         )
     head, key = found[0], f"{twin.key} {twin.number}"
     lines = (await lines_of(session, [head["id"]]))[head["id"]]

@@ -183,8 +183,9 @@ def overpaid(payment: Payment, residual: Money) -> Rejected:
     """More was paid than is open on the invoice. Nothing was written to Odoo."""
     return Rejected(
         "overpaid",
-        f"{payment.payment} is {payment.amount}, and only {residual} is open on the invoice of {payment.appointment}",
-        "Find the invoice that it pays, or refund the difference in billing; then `suture exceptions retry`.",
+        f"{payment.payment} is {payment.amount}, but only {residual} is open on the invoice of {payment.appointment}",
+        "Find the invoice that the payment belongs to, or refund the difference in billing; then `suture exceptions"
+        " retry`.",
     )
 
 
@@ -192,10 +193,10 @@ def not_applied(payment: Payment, left: Decimal) -> Rejected:
     """Another payment of the same invoice was faster, and the two are more than the invoice."""
     return Rejected(
         "overpaid",
-        f"{payment.payment} is in Odoo, and {left} {payment.amount.currency} of it found nothing open on the invoice "
-        f"of {payment.appointment}",
-        "Reconcile it in Odoo with what it pays, then `suture exceptions retry`; or refund it in billing, reverse its "
-        "entry in Odoo and discard this.",
+        f"{payment.payment} is in Odoo, and {left} {payment.amount.currency} of it could not be applied, because"
+        f" nothing is open on the invoice of {payment.appointment}",
+        "Reconcile the payment in Odoo with the invoice that it pays, then `suture exceptions retry`; or refund it in"
+        " billing, reverse its entry in Odoo and discard this exception.",
     )
 
 

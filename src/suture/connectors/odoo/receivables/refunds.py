@@ -51,7 +51,7 @@ def _obstacle(order: RefundOrder, items: Sequence[Item]) -> Failure | None:
     if (order.amount.rounded() - credit).amount > 0:
         return Rejected(
             "exceeds_credit",
-            f"{order.key} is {order.amount}, and {credit} is left of the credit {order.credit}",
-            "Look at what else the credit was used for, correct the amount, then retry this or discard it.",
+            f"{order.key} is {order.amount}, but only {credit} is left of the credit {order.credit}",
+            "Check what else the credit was used for, correct the amount, then retry or discard this exception.",
         )
     return None

@@ -145,7 +145,7 @@ class Finder:
         if others:
             raise Rejected(
                 "other_company",
-                f"{records[others[0]['id']]} is in the books of another company in Odoo",
+                f"{records[others[0]['id']]} belongs to another company's books in Odoo",
                 "Correct the company of its facility in the catalogue; or cancel the document in the other company, "
                 "have it written again (`suture ledger rewrite`), and retry this.",
             )

@@ -40,7 +40,7 @@ class RemittanceBooking:
         return next((code for code in codes if not self.setting.knows_adjustment(code)), "")
 
     def explained(self, claim: ClaimPayment) -> bool:
-        """Whether a claim adds up and gives reasons that the plan knows. Told again once that is mended, the rest of it
+        """Whether a claim adds up and gives reasons that the plan knows. Told again once that is fixed, the rest of it
         is booked."""
         return not claim.misfit and not self.unmapped(claim)
 

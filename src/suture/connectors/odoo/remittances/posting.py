@@ -72,7 +72,7 @@ async def post(
         raise partner_deleted(gone[0])
     if remittance.payer not in people:
         raise Rejected(
-            "payer_unknown", f"{remittance.payer} of remittance {remittance.number} was not named", "Name it."
+            "payer_unknown", f"the payer {remittance.payer} of remittance {remittance.number} has no name", "Name it."
         )
     told = RemittanceBooking(
         session, await session.setting(), remittance, {ref: one.partner for ref, one in people.items()}
@@ -108,7 +108,7 @@ def _check(remittance: Remittance, setting: CompanyConfig) -> None:
         raise Rejected(
             "remittance_unbalanced",
             f"Remittance {remittance.number} does not add up: {wrong}",
-            "Ask the payer, or whoever translated it, for a remittance that balances.",
+            "Ask the payer, or whoever converted the file, for a remittance that balances.",
         )
     for kept in remittance.provider_adjustments:
         setting.adjustment(f"PLB-{kept.reason}")
@@ -261,8 +261,8 @@ class RemittancePosting:
         if not agrees:
             raise Rejected(
                 "remittance_differs",
-                f"Odoo holds another remittance of {self._remittance.payer} with the number {self._remittance.number}: "
-                "its deposit or its claims are not these",
+                f"Odoo holds another remittance of {self._remittance.payer} with the number"
+                f" {self._remittance.number}, whose deposit or claims differ",
                 "Ask the payer for a remittance with a number of its own; a correction reverses the earlier claims.",
             )
         return holds

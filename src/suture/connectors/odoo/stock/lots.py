@@ -60,7 +60,7 @@ def lots_for(
         if sum((one.quantity for one in taken), Decimal(0)) < component.quantity:
             raise Rejected(
                 "lots_short",
-                f"Odoo holds too little of {component.product} in known lots at {order.facility}",
+                f"Odoo has too little stock of {component.product} in known lots at {order.facility}",
                 "Receive or count its lots at this place in Odoo (Inventory), then retry this.",
             )
         chosen[component.product] = taken

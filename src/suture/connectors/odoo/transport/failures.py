@@ -42,12 +42,14 @@ class _Rule(msgspec.Struct, frozen=True):
     remedy: str = ""
 
 
-_LOOK_BY_HAND = "Begin the same step by hand in Odoo, without saving: it names the field. Correct that, then retry it."
+_LOOK_BY_HAND = (
+    "Try the same step by hand in Odoo without saving: Odoo names the field. Correct it, then retry the exception."
+)
 _NOT_UNDERSTOOD = _Rule(
     Fatal,
     "not_understood",
-    "does not know what was asked",
-    "This Odoo lacks a module that Suture needs (Invoicing, Inventory), or is of a version that it doesn't know.",
+    "does not know the requested model, field or method",
+    "This Odoo lacks a module that Suture needs (Invoicing, Inventory), or its version is not supported.",
 )
 _REFUSED = _Rule(Rejected, "refused_by_odoo", "refused by its own rules", _LOOK_BY_HAND)
 _BUSY = _Rule(Retriable, "busy", "was busy with the same records")
@@ -91,7 +93,7 @@ def translate(model: str, method: str, error: OdooError) -> Failure:
     An error without a name isn't Odoo's own but of something before it, which may have cut off a finished call.
     """
     if not error.name:
-        return Unknown("no_answer", f"something before Odoo answered in its place ({model}.{method})")
+        return Unknown("no_answer", f"a proxy in front of Odoo answered in its place ({model}.{method})")
     rule = _rule(error)
     message = f"Odoo {rule.says} ({model}.{method}, {error.name.rpartition('.')[2]})"
     remedy = _grant(model) if rule.code == "access_missing" else rule.remedy
@@ -127,10 +129,10 @@ def not_odoo(status: int, *, reading: bool) -> Failure:
     if status in (400, 404, 405, 415):
         return Fatal(
             "not_odoo",
-            f"Odoo answered a page instead of data ({status})",
+            f"Odoo returned a web page instead of data ({status})",
             "Check address and database of Odoo in the catalogue; JSON-2 needs Odoo 19 or later.",
         )
-    answer = f"Odoo's address gave an answer that isn't Odoo's ({status})"
+    answer = f"the response from Odoo's address is not Odoo's ({status})"
     return Retriable("no_answer", answer) if reading else Unknown("no_answer", answer)
 
 
@@ -146,12 +148,12 @@ def translate_load(model: str, messages: Sequence[dict[str, Any]]) -> Failure:
         return Rejected(
             "not_in_odoo",
             f"Odoo has no {', '.join(missing)}",
-            "Add it to the catalogue and run `suture prepare`, or restore it in Odoo if someone deleted it; "
-            "then retry it.",
+            "Add it to the catalogue and run `suture prepare`, or restore it in Odoo if someone deleted it; then"
+            " retry the exception.",
         )
     fields = sorted({str(message["field"]) for message in messages if message.get("field")})
     where = f" in {', '.join(fields)}" if fields else ""
-    return Rejected("not_importable", f"Odoo can't take {model}{where}", _LOOK_BY_HAND)
+    return Rejected("not_importable", f"Odoo can't import {model}{where}", _LOOK_BY_HAND)
 
 
 def _external_id(text: str) -> str:

@@ -34,7 +34,7 @@ async def page(
     response: Response,
     *,
     status: Status | None = None,
-    since: Annotated[Moment | None, Query(description="Only those that moved since.")] = None,
+    since: Annotated[Moment | None, Query(description="Only those that changed since.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> AppointmentPage:
@@ -99,4 +99,4 @@ def _place(cursor: str) -> tuple[datetime, str]:
     try:
         return datetime.fromisoformat(at), appointment
     except ValueError as error:
-        raise ApiProblem(404, "no_such_place", "The cursor is no place in this list.") from error
+        raise ApiProblem(404, "no_such_place", "The cursor is not valid for this list.") from error

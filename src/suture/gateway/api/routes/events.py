@@ -39,7 +39,9 @@ async def events(
     try:
         found, after = await _recorded(context, feed, after, [told] if told else [], limit)
     except BACKBONE_AWAY as error:
-        raise ApiProblem(503, "try_later", "The backbone is away; try again.", headers={"Retry-After": "2"}) from error
+        raise ApiProblem(
+            503, "try_later", "The backbone is unavailable; try again.", headers={"Retry-After": "2"}
+        ) from error
     following = cursor_of(str(after))
     return Response(_page(found, following), media_type="application/json", headers=_link(following, limit, told))
 

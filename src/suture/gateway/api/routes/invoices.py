@@ -33,7 +33,9 @@ async def create(
     try:
         await billing_api.bill(context, writer, _visit(wanted))
     except NotBillable as error:
-        raise ApiProblem(409, "not_billable", "The visit can't be billed as told.", errors=error.problems) from error
+        raise ApiProblem(
+            409, "not_billable", "The visit can't be billed as described.", errors=error.problems
+        ) from error
     status = f"/v1/appointments/{wanted.appointment}"
     response.headers["Location"] = status
     return InvoiceAccepted(appointment=wanted.appointment, status=status)
