@@ -187,7 +187,7 @@ def test_sections_can_be_tailored_and_comments_stay() -> None:
     assert catalogue.organisation.name == "Lake Clinics"
     assert catalogue.organisation.currency == "USD"
     assert catalogue.code_tables["services"].rows == {"a|b": "OV-EST"}
-    assert "# Where care is given" in text
+    assert "# Places of care" in text
 
 
 @pytest.mark.parametrize(
