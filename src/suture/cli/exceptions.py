@@ -270,7 +270,7 @@ def assign(*numbers: Number, to: str) -> None:
         to: Who; "" takes the name away.
     """
     if not numbers:
-        raise UserError("name exceptions by number; `suture exceptions list` shows what there is")
+        raise UserError("name exceptions by number; `suture exceptions list` shows all of them")
     found = with_context(lambda context: exception_queue.assign(context, me(), numbers, to or None))
     missing = sorted(set(numbers) - set(found))
     if found:

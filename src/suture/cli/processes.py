@@ -142,7 +142,7 @@ def decide(key: str, step: str, *, approve: bool, reason: str) -> None:
 
 def _steer(keys: tuple[str, ...], act: Callable[[CommandContext], Awaitable[Steered]], one: str, many: str) -> None:
     if not keys:
-        raise UserError("name processes by their keys; `suture processes list` shows what there is")
+        raise UserError("name processes by their keys; `suture processes list` shows all of them")
     steered = with_context(act)
     if steered.done:
         out.print(f"{count(len(steered.done), 'process ' + one, 'processes ' + many)}.")

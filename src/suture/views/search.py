@@ -55,7 +55,7 @@ async def find(context: CommandContext, text: str, most: int = 20) -> list[Searc
 async def find_patient(context: CommandContext, actor: Actor, system: str, value: str) -> list[SearchHit]:
     """The appointments of the patient whom a source calls so. It is an act, with a reason."""
     if not actor.reason:
-        raise NotPossible("say why you look a patient up: it stands in the audit trail")
+        raise NotPossible("give your reason for looking up a patient: it is kept in the audit trail")
     actor.check(context, "patient.read")
     called = await patients.find(context, actor, system, value.strip())
     async with context.database.connection() as connection:
