@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -1119,6 +1120,18 @@ class TestParallelBranches:
             await bench.tell_awaited("a")
             await bench.until("a", "done")
         assert world.of("a") == ["right", "left"]
+
+    async def test_of_which_one_waits_in_vain_tell_a_person_while_the_other_is_at_work(
+        self, bench: Bench, world: World
+    ) -> None:
+        gate = world.gates["right"] = asyncio.Event()
+        impatient = replace(AWAITING, patience=timedelta(minutes=5))
+        await bench.start("a", at=datetime.now(UTC) - timedelta(minutes=6))
+        async with running(bench.engine(Parallel(((impatient,), (world.step("right"),))))):
+            trouble = await bench.until_counted(1)
+            assert (trouble.code, world.of("a")) == ("visit_unknown", ["right"])
+            gate.set()
+            await bench.until("a", "waiting")
 
     @pytest.mark.parametrize("first", ["left", "right"])
     async def test_cancelled_in_their_midst_are_undone_as_far_as_they_came(

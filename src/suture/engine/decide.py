@@ -563,6 +563,7 @@ class _Course:
             under_way = self._scene.under_way | {one.step.name for one in perform}
             self._scene = _replace(self._scene, under_way=under_way)
             self._save = self._save or (self._scene.unstored and any(_has_effect(one.step) for one in perform))
+        self._save = self._save or self._complaint is not None
         if self._save and self._scene.unstored:
             self._scene = _replace(self._scene, unstored=False)
         return Decision(
