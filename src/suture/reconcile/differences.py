@@ -28,8 +28,10 @@ _STATED = {
 }
 _PRODUCTS = ("service ", "article ")
 _APPOINTMENTS = ("scheduling.appointment", "suture.appointment")
-_LACKING = frozenset({"missing", *_FALLEN.values()})
-_ALONE = frozenset({"unexpected", "walk_in", "not_undone", "not_completed", "gone"})
+LACKING = frozenset({"missing", *_FALLEN.values()})
+"""What is called so is due and doesn't stand."""
+ALONE = frozenset({"unexpected", "walk_in", "not_undone", "not_completed", "gone"})
+"""What is called so stands and nothing is due."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,9 +62,9 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     def money(self) -> Decimal | None:
         """What is at stake, never negative: what is missing or too much; None where it isn't about money."""
         pair = self.pair
-        if self.what in _LACKING:
+        if self.what in LACKING:
             return _positive(pair.left_amount)
-        if self.what in _ALONE:
+        if self.what in ALONE:
             return _positive(pair.right_amount)
         if self.what in ("facility_changed", "moved"):
             return _positive(pair.right_amount)

@@ -143,7 +143,7 @@ class Reconciler:
             await reconciliations.advance(connection, run.id, "comparing", 0, RunProgress(documents=documents))
 
     async def _compare(self, run: Reconciliation, tell: Tell) -> None:
-        position, rules = run.position, [_at_once(rule) if run.at_once else rule for rule in self._rules]
+        position, rules = run.position, [at_once(rule) if run.at_once else rule for rule in self._rules]
         async for part in self._parts(run.days, position):
             progress = await self._compare_part((part[0], part[-1]), rules)
             position += len(part)
@@ -228,7 +228,7 @@ class Reconciler:
         return run
 
 
-def _at_once(rule: Rule) -> Rule:
+def at_once(rule: Rule) -> Rule:
     """Without its waiting time. Where there is one side only, how long something stands is the question itself."""
     return msgspec.structs.replace(rule, after_hours=0.0) if rule.right is not None else rule
 

@@ -1,20 +1,29 @@
-"""Compares what each side holds: every completed appointment charged and posted once, every payment applied once.
+"""Compares what every side holds of a played day, by the engine and the rules that reconcile a clinic's.
 
-A pure function over facts that were read from the systems; our own log is not asked. What is missing and stands in the
-exception queue is explained; anything else that is missing is lost.
+Nothing is awaited, since the day is over, and nothing is recorded. What an exception explains is no difference.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Collection, Iterable, Sequence
+from datetime import date
+from decimal import Decimal
 
 import msgspec
 
-from suture.canonical.records import JournalFact
-from suture.core.english import article
-from suture.core.money import total
+from suture.bootstrap.composition import Foundation, Systems, command_context, reconciler
+from suture.cli.trouble import UserError
+from suture.core.money import round_money
+from suture.reconcile.differences import ALONE, Difference
+from suture.reconcile.reconciler import at_once
+from suture.reconcile.rule_engine import TooManyDifferences, compare
+from suture.reconcile.sides import Sides
+from suture.store import ledger_snapshot, reconciliations
+from suture.store.database import Database
+from suture.store.ledger_snapshot import Holding
 
-_COMPLETED = "fulfilled"
-_GONE = frozenset({"voided", "cancel", "cancelled", "canceled", "reversed", "returned", "draft"})
+_LOOK_SECONDS = 0.3
+_OF_APPOINTMENTS = "scheduling.appointment"
 
 
 class SideTotals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -35,10 +44,11 @@ class SideTotals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DemoDifference(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that doesn't agree. `kind` is ``lost``, ``duplicated``, ``unexpected`` or ``differs``."""
+    """One thing that doesn't agree: `kind` is what reconciliation calls it (``missing``, ``twice``, ``differs``, …),
+    `rule` the question that was asked, `key` of what."""
 
     kind: str
-    entity: str
+    rule: str
     key: str
     detail: str
 
@@ -51,116 +61,76 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     ledger: SideTotals
     differences: tuple[DemoDifference, ...]
 
-    def count(self, kind: str) -> int:
-        return sum(difference.kind == kind for difference in self.differences)
+    def count(self, *kinds: str) -> int:
+        return sum(difference.kind in kinds for difference in self.differences)
 
 
-class Facts(msgspec.Struct, frozen=True):
-    """Everything that was read, by side."""
-
-    scheduling: tuple[JournalFact, ...]
-    billing: tuple[JournalFact, ...]
-    ledger: tuple[JournalFact, ...]
-
-    def of(self, side: str, kind: str) -> list[JournalFact]:
-        """The facts of a kind that stand: voided and cancelled ones and drafts don't."""
-        found: tuple[JournalFact, ...] = getattr(self, side)
-        return [fact for fact in found if fact.kind == kind and fact.state not in _GONE]
-
-
-def compare(facts: Facts, explained: frozenset[str], currency: str) -> Comparison:
-    """Compare the sides. `explained` are the appointments and payments that an open exception holds; a payment waits
-    behind the invoice that it pays."""
-    completed = {fact.key for fact in facts.scheduling if fact.state == _COMPLETED}
-    explained |= {fact.key for fact in facts.of("billing", "payment") if fact.of in explained}
-    differences = [
-        *_once(completed, facts.of("billing", "charge"), "charge", explained),
-        *_once(completed, facts.of("ledger", "invoice"), "invoice", explained),
-        *_not_twice(facts.of("ledger", "accrual"), "accrual"),
-        *_not_twice(facts.of("ledger", "stock_move"), "stock move"),
-        *_amounts(facts.of("billing", "charge"), _invoiced(facts), "invoice", explained),
-        *_once(
-            {fact.key for fact in facts.of("billing", "payment")},
-            facts.of("ledger", "payment"),
-            "payment",
-            explained,
-        ),
-        *_amounts(facts.of("billing", "payment"), facts.of("ledger", "payment"), "payment", explained),
-    ]
+async def compare_sides(
+    base: Foundation, systems: Systems, only: Collection[str], days: tuple[date, date], explained: Collection[str]
+) -> Comparison:
+    """Read all sides' `days`, and compare what they hold of the appointments `only`: a ledger may have seen others."""
+    ledgers = {company: systems.ledger.of_company(company) for company in base.catalogue.companies()}
+    sides = Sides(base.database, systems.scheduling, systems.billing, ledgers, base.clock)
+    ours = reconciler(base, systems, command_context(base).recorder)
+    rules = [at_once(rule) for rule in base.catalogue.reconciliation.standing]
+    await _when_nobody_else_does(base.database, ours.fold(None), sides.read_days(*days))
+    async with base.database.transaction() as connection:
+        await ledger_snapshot.scope_keys(connection, sorted(only))
+        try:  # each rule by itself: what follows from another difference is told too
+            told = [one for rule in rules for one in (await compare(connection, [rule], base.clock.now(), None)).told]
+        except TooManyDifferences as error:
+            raise UserError(str(error)) from error
+        held = await ledger_snapshot.documents(connection, sorted(only))
     return Comparison(
-        appointments=dict(Counter(fact.state for fact in facts.scheduling)),
-        billing=_billing_totals(facts, currency),
-        ledger=_ledger_totals(facts, currency),
-        differences=tuple(differences),
+        appointments=dict(Counter(one.state for one in held if one.book == _OF_APPOINTMENTS)),
+        billing=_billing_totals(held, base.catalogue.organisation.currency),
+        ledger=_ledger_totals(held, base.catalogue.organisation.currency),
+        differences=tuple(unexplained(told, explained)),
     )
 
 
-def _invoiced(facts: Facts) -> list[JournalFact]:
-    """Invoices by their charge: with what the patient is billed apart, where a visit has two."""
-    shares = {fact.key: fact.amount for fact in facts.of("ledger", "patient_invoice") if fact.amount is not None}
-    return [
-        msgspec.structs.replace(fact, amount=fact.amount + shares[fact.key])
-        if fact.amount is not None and fact.key in shares
-        else fact
-        for fact in facts.of("ledger", "invoice")
-    ]
+def unexplained(told: Iterable[Difference], explained: Collection[str]) -> Iterable[DemoDifference]:
+    """What no exception explains: what is too much never is. A payment waits behind the invoice that it pays."""
+    for one in told:
+        too_much = one.what in ALONE or one.what == "twice"
+        if too_much or (one.key not in explained and one.appointment not in explained):
+            yield DemoDifference(kind=one.what, rule=one.rule.name, key=one.key, detail=one.rule.asks)
 
 
-def _once(due: set[str], found: list[JournalFact], entity: str, explained: frozenset[str]) -> Iterable[DemoDifference]:
-    """Each key that is due is found exactly once, and no other."""
-    keys = Counter(fact.key for fact in found)
-    for key in sorted(due - keys.keys() - explained):
-        yield DemoDifference(kind="lost", entity=entity, key=key, detail=f"no {entity} stands for it")
-    for key in sorted(keys.keys() - due):
-        yield DemoDifference(
-            kind="unexpected", entity=entity, key=key, detail=f"{article(entity)} stands for what isn't due"
-        )
-    yield from _not_twice(found, entity)
+async def _when_nobody_else_does(database: Database, fold: Awaitable[None], read: Awaitable[int]) -> None:
+    """A worker may reconcile on its schedule just now: two that read at once would wait for each other's rows."""
+    while True:
+        async with reconciliations.alone(database) as held:
+            if held:
+                await fold
+                await read
+                return
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _not_twice(found: list[JournalFact], entity: str) -> Iterable[DemoDifference]:
-    numbers: Mapping[str, list[str]] = defaultdict(list)
-    for fact in found:
-        numbers[fact.key].append(fact.number)
-    for key, several in sorted(numbers.items()):
-        for extra in several[1:]:
-            yield DemoDifference(kind="duplicated", entity=entity, key=key, detail=f"{extra} beside {several[0]}")
+def _billing_totals(held: Sequence[Holding], currency: str) -> SideTotals:
+    charges, charged = _total(held, "billing.charge", currency)
+    payments, paid = _total(held, "billing.payment", currency)
+    return SideTotals(charges=charges, charge_total=charged, payments=payments, payment_total=paid)
 
 
-def _amounts(
-    one: list[JournalFact], other: list[JournalFact], entity: str, explained: frozenset[str]
-) -> Iterable[DemoDifference]:
-    """Where both sides hold a key, they hold the same amount."""
-    expected = {fact.key: fact.amount for fact in one}
-    for fact in other:
-        if fact.key in expected and fact.key not in explained and expected[fact.key] != fact.amount:
-            detail = f"{expected[fact.key]} in billing, {fact.amount} in the ledger"
-            yield DemoDifference(kind="differs", entity=entity, key=fact.key, detail=detail)
-
-
-def _billing_totals(facts: Facts, currency: str) -> SideTotals:
-    charges, payments = facts.of("billing", "charge"), facts.of("billing", "payment")
+def _ledger_totals(held: Sequence[Holding], currency: str) -> SideTotals:
+    invoices, invoiced = _total(held, "ledger.invoice", currency)
+    payments, paid = _total(held, "ledger.payment", currency)
+    accruals, accrued = _total(held, "ledger.accrual", currency)
     return SideTotals(
-        charges=len(charges),
-        charge_total=_sum(charges, currency),
-        payments=len(payments),
-        payment_total=_sum(payments, currency),
+        invoices_posted=invoices,
+        invoice_total=invoiced,
+        payments=payments,
+        payment_total=paid,
+        stock_moves=_total(held, "ledger.stock_move", currency)[0],
+        accruals=accruals,
+        accrual_total=accrued,
     )
 
 
-def _ledger_totals(facts: Facts, currency: str) -> SideTotals:
-    invoices, payments = _invoiced(facts), facts.of("ledger", "payment")
-    accruals = facts.of("ledger", "accrual")
-    return SideTotals(
-        invoices_posted=len(invoices),
-        invoice_total=_sum(invoices, currency),
-        payments=len(payments),
-        payment_total=_sum(payments, currency),
-        stock_moves=len(facts.of("ledger", "stock_move")),
-        accruals=len(accruals),
-        accrual_total=_sum(accruals, currency),
-    )
-
-
-def _sum(found: Iterable[JournalFact], currency: str) -> str:
-    return str(total((fact.amount for fact in found if fact.amount is not None), currency).rounded().amount)
+def _total(held: Sequence[Holding], book: str, currency: str) -> tuple[int, str]:
+    """How many documents of a book stand, and what they come to."""
+    standing = [one for one in held if one.book == book and one.stands]
+    amount = sum((one.amount for one in standing if one.amount is not None), Decimal(0))
+    return sum(one.counts for one in standing), str(round_money(amount, currency))

@@ -1,5 +1,6 @@
 """The demo's summary: both sides read and compared, what it cost, and whether all is accounted for."""
 
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,14 +9,13 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from suture.bootstrap.composition import connect_systems, ledger_plan
-from suture.catalogue import load
+from suture.bootstrap.composition import connect_systems, foundation, ledger_plan
+from suture.reconcile.differences import LACKING
 from suture.store import events
-from suture.store.database import Connection, Database
+from suture.store.database import Connection
 from suture_lab import statistics
 from suture_lab.demo import trial_balance
-from suture_lab.demo.comparison import Comparison, DemoDifference, SideTotals, compare
-from suture_lab.demo.reading import read_facts
+from suture_lab.demo.comparison import Comparison, DemoDifference, SideTotals, compare_sides
 from suture_lab.demo.trial_balance import AccountMove
 from suture_lab.stage import Stage, far_ahead
 from suture_lab.statistics import Latencies
@@ -65,24 +65,21 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 async def summary(stage: Stage, settled: bool, wall_s: float, skipped: list[str]) -> DemoReport:
     """Read every side and compare."""
     cpu = cpu_seconds(stage.processes)
-    catalogue = load(stage.settings.catalogue)
-    systems = connect_systems(catalogue, stage.secrets)
-    database = await Database.connect(stage.settings.database_url or "", most=2)
-    try:
-        only = {plan.id for plan in stage.day.appointments}
-        books = [systems.ledger.of_company(company) for company in catalogue.companies()]
-        facts = await read_facts(systems.scheduling, systems.billing, books, only)
-        async with database.connection() as connection:
-            held = await statistics.held(connection)
-            own = await _own_totals(connection)
-            latencies = await statistics.latencies(connection)
-            told = await events.of_types(connection, trial_balance.FACTS)
-        balances = await systems.ledger.balances(far_ahead())
-    finally:
-        await database.close()
-        await systems.close()
+    async with foundation(stage.settings, stage.secrets, most=4) as base:
+        catalogue = base.catalogue
+        systems = connect_systems(catalogue, stage.secrets)
+        try:
+            async with base.database.connection() as connection:
+                held = await statistics.held(connection)
+                own = await _own_totals(connection)
+                latencies = await statistics.latencies(connection)
+                told = await events.of_types(connection, trial_balance.FACTS)
+            only = {plan.id for plan in stage.day.appointments}
+            comparison = await compare_sides(base, systems, only, _days(stage), explained(held))
+            balances = await systems.ledger.balances(far_ahead())
+        finally:
+            await systems.close()
     currency = catalogue.organisation.currency
-    comparison = compare(facts, explained(held), currency)
     return DemoReport(
         settled=settled,
         currency=currency,
@@ -90,8 +87,8 @@ async def summary(stage: Stage, settled: bool, wall_s: float, skipped: list[str]
         suture=own,
         odoo=comparison.ledger,
         billing=comparison.billing,
-        lost=comparison.count("lost"),
-        duplicated=comparison.count("duplicated"),
+        lost=comparison.count(*LACKING),
+        duplicated=comparison.count("twice"),
         unexplained=list(comparison.differences),
         trial_balance=list(
             trial_balance.account_moves(
@@ -108,6 +105,12 @@ async def summary(stage: Stage, settled: bool, wall_s: float, skipped: list[str]
         wall_s=round(wall_s, 2),
         cpu_s=cpu,
     )
+
+
+def _days(stage: Stage) -> tuple[date, date]:
+    """The days on which a played day's documents can be dated."""
+    first = min(plan.start for plan in stage.day.appointments).date()
+    return first - timedelta(days=2), far_ahead()
 
 
 def _rate(latencies: Latencies) -> float:
@@ -233,4 +236,4 @@ def _verdict(report: DemoReport, out: Console) -> None:
         if not move.agrees:
             out.print(f"  account {move.account} moved by {move.moved}, and {move.expected} was told", markup=False)
     for difference in report.unexplained[:10]:
-        out.print(f"  {difference.kind} {difference.entity} {difference.key}: {difference.detail}", markup=False)
+        out.print(f"  {difference.key} {difference.kind}: {difference.detail}", markup=False)
