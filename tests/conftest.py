@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import argon2
 import asyncpg
 import pytest
 import uvloop
 from hypothesis import settings
 
+from suture.access import passwords
 from suture.backbone.embedded import EmbeddedNats
 from suture.catalogue import Catalogue, parse
 from suture.catalogue.write import template
@@ -56,6 +58,16 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 FIXTURES = Path(__file__).resolve().parents[2] / "shared" / "fixtures"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Passwords cost what argon2 costs at least: what is tried is when they are weighed, not how long that takes."""
+    cheap = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", cheap)
+        patch.setattr(passwords, "_NOBODYS", cheap.hash("nobody's"))
+        yield
 
 
 @pytest.fixture(scope="session")

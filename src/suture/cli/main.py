@@ -45,7 +45,7 @@ for _name, _where, _help in (
     ("notifications", "notifications:app", "What people are told by e-mail and webhook: list, test."),
     ("api", "documents:app", "The API's documents: openapi, asyncapi."),
     ("ledger", "ledger:app", "What Suture knows of its records in the ledger: rewrite."),
-    ("processes", "processes:app", "Business processes: list, show, resume, cancel, compensate."),
+    ("processes", "processes:app", "Business processes: list, show, resume, cancel, compensate, decide."),
     ("replay", "replay:replay", "Read deliveries again, after a look at what would come of it."),
     ("interfaces", "interfaces:interfaces", "List every interface and whether it flows."),
     ("slo", "objectives:slo", "What each interface is held to, what it achieves, and how fast its budget burns."),
