@@ -86,7 +86,7 @@ async def test_what_can_t_be_done_says_so(it: Clinic) -> None:
 async def test_a_month_is_closed_from_the_command_line(it: Clinic) -> None:
     status, told = await suture(it, "close", "start", MONTH)
     assert (status, "is frozen" in told) == (0, True), told
-    await until(it, "a person stands for the figures")
+    await until(it, "▸ sign")
     status, told = await suture(it, "close", "sign", MONTH)
     assert (status, "two people who are signed in" in told) == (2, True), told
     assert await month_end.sign(it.desk, ADA, MONTH) == 1
