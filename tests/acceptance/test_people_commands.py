@@ -24,6 +24,21 @@ async def suture(folder: Path, database_url: str, *arguments: str) -> tuple[int,
     return status, output
 
 
+async def test_what_must_be_so_before_something_is_done_holds_here_too(tmp_path: Path, database_url: str) -> None:
+    async def refused(*arguments: str) -> str:
+        status, told = await suture(tmp_path, database_url, *arguments)
+        assert status == 2, told
+        return told
+
+    assert (await suture(tmp_path, database_url, "init"))[0] == 0
+    assert (await suture(tmp_path, database_url, "people", "add", "ada", "--role", "administrator"))[0] == 0
+    assert "ada is the last administrator" in await refused("people", "disable", "ada", "--reason", "left")
+    assert "ada is the last administrator" in await refused("people", "role", "ada", "--role", "finance")
+    assert "give your reason" in await refused("people", "disable", "ada", "--reason", "")
+    assert "give your reason" in await refused("close", "reopen", "2026-01", "--reason", "")
+    assert "you would lock yourself out" in await refused("people", "disable", account(), "--reason", "left")
+
+
 async def test_people_are_added_listed_given_roles_and_disabled(tmp_path: Path, database_url: str) -> None:
     async def run(*arguments: str) -> tuple[int, str]:
         return await suture(tmp_path, database_url, *arguments)

@@ -75,17 +75,17 @@ async def test_without_a_key_nothing_is_said(api: Api) -> None:
 
 
 async def test_a_key_ends_when_it_is_revoked_or_runs_out(api: Api, clock: ManualClock) -> None:
-    second = await clients.add_key(api.desk, Actor("ada", roles=(ADMINISTRATOR,)), "erp", days=1)
+    second = await clients.add_key(api.desk, Actor("ada", "it is over", (ADMINISTRATOR,)), "erp", days=1)
     assert (await api.call("GET", "/v1/appointments", token=second)).status == 200
     clock.advance(timedelta(days=2))
     assert (await api.call("GET", "/v1/appointments", token=second)).status == 401
     assert (await api.get("/v1/appointments")).status == 200
-    await clients.revoke(api.desk, Actor("ada", roles=(ADMINISTRATOR,)), "erp")
+    await clients.revoke(api.desk, Actor("ada", "it is over", (ADMINISTRATOR,)), "erp")
     assert (await api.get("/v1/appointments")).status == 401
 
 
 async def test_a_key_is_revoked_for_its_own_client_only(api: Api) -> None:
-    ada = Actor("ada", roles=(ADMINISTRATOR,))
+    ada = Actor("ada", "it leaked", (ADMINISTRATOR,))
     token = await api.client("reader", ["appointments:read"])
     [prefix] = [key.prefix for key in (await clients.listed(api.desk))[1] if key.client == "reader"]
     with pytest.raises(NotPossible, match=f"erp has no key {prefix}"):
@@ -329,3 +329,27 @@ async def test_the_api_reads_a_body_only_of_who_is_known_and_no_further_than_it_
             method, f"{api.url}/v1/subscriptions", data=b"a" * (LARGEST_BODY + 1), headers=announced
         ) as answer:
             assert answer.status == 413
+
+
+async def test_what_needs_a_second_person_is_refused_to_a_client(
+    tmp_path: Path,
+    database: Database,
+    vault: Vault,
+    nats_server: EmbeddedNats,
+    catalogue: Catalogue,
+    clock: ManualClock,
+) -> None:
+    four_eyes = ("subscription.add", "subscription.disable", "visit.bill")
+    watched = msgspec.structs.replace(catalogue, four_eyes=four_eyes)
+    async with serving_api(tmp_path, database, vault, nats_server.url, watched, clock) as api:
+        number = "00000000-0000-0000-0000-000000000000"
+        for method, path, body, act in (
+            ("POST", "/v1/subscriptions", {"url": "https://example.org/hook", "types": []}, "subscription.add"),
+            ("PATCH", f"/v1/subscriptions/{number}", {"state": "disabled"}, "subscription.disable"),
+            ("POST", "/v1/invoices", VISIT, "visit.bill"),
+        ):
+            answer = await api.call(method, path, body)
+            assert (answer.status, answer.json["detail"].partition(":")[0]) == (
+                409,
+                f"{act} needs a second person's approval",
+            )

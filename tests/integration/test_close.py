@@ -149,7 +149,7 @@ async def test_a_month_is_reopened_with_a_reason_and_closed_again(it: Clinic) ->
     await month_end.start(it.desk, ADA, MONTH)
     await reaches(it, "signed")
     await month_end.sign(it.desk, ADA, MONTH)
-    with pytest.raises(NotPossible, match="say why"):
+    with pytest.raises(NotPossible, match="give your reason"):
         await month_end.reopen(it.desk, ADA, MONTH)
     assert await month_end.reopen(it.desk, Actor("ada", "a late remittance", (ADMINISTRATOR,)), MONTH) == 1
     assert (await month_close.status(it.desk, MONTH)).period.state == "open"

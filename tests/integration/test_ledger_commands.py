@@ -12,7 +12,7 @@ from tests.integration.recovery import rows
 
 from suture.access.roles import ADMINISTRATOR
 from suture.acting.actor import Actor
-from suture.acting.context import CommandContext
+from suture.acting.context import CommandContext, LedgerContext
 from suture.bootstrap.composition import recorder as make_recorder
 from suture.canonical.events import AppointmentCompleted, Event, PaymentPosted
 from suture.canonical.examples import EXAMPLES
@@ -78,6 +78,10 @@ def connected(url: str, plan: LedgerPlan) -> OdooLedger:
     )
 
 
+def at(desk: CommandContext, ledger: OdooLedger) -> LedgerContext:
+    return LedgerContext(**vars(desk), ledger=ledger)
+
+
 async def billed(ledger: OdooLedger, *keys: str) -> None:
     for key in keys:
         await ledger.draft_invoice(billed_to_payer(key))
@@ -96,7 +100,7 @@ async def test_a_remittance_is_booked_with_the_patients_that_we_know(desk: Comma
         await Parties(desk.database, desk.vault).put(connection, [(known, desk.clock.now())], desk.clock.now())
     progress: list[RemittanceProgress] = []
     remittance = a_remittance("R1", a_claim("A1"), a_claim("A2"))
-    posted = await commands.book_remittance(desk, ADA, ledger, remittance, TOLD, progress=progress.append)
+    posted = await commands.book_remittance(at(desk, ledger), ADA, remittance, TOLD, progress=progress.append)
     assert (posted.claims, posted.unapplied, progress[-1].claims) == (2, (), 2)
     assert await troubles(desk) == [("patient_unknown", "A2-claim")]
     assert await open_of(ledger, "Patient/A1") == 30
@@ -109,7 +113,7 @@ async def test_a_claim_that_finds_nothing_open_waits_for_a_person(desk: CommandC
     lost = a_claim("lost", patient="0.00", **{"CO-45": "80.00"})
     for _ in range(2):
         await commands.book_remittance(
-            desk, ADA, ledger, a_remittance("R1", a_claim("A1"), lost), TOLD, progress=lambda _: None
+            at(desk, ledger), ADA, a_remittance("R1", a_claim("A1"), lost), TOLD, progress=lambda _: None
         )
     async with desk.database.connection() as connection:
         found = await exceptions.open_exceptions(connection)
@@ -117,7 +121,7 @@ async def test_a_claim_that_finds_nothing_open_waits_for_a_person(desk: CommandC
     assert (trouble.subject, "lost-claim" in trouble.reason, bool(trouble.remedy)) == ("Remittance/R1-era", True, True)
     await billed(ledger, "lost")
     await commands.book_remittance(
-        desk, ADA, ledger, a_remittance("R1", a_claim("A1"), lost), TOLD, progress=lambda _: None
+        at(desk, ledger), ADA, a_remittance("R1", a_claim("A1"), lost), TOLD, progress=lambda _: None
     )
     assert await troubles(desk) == [("patient_unknown", "A1-claim")]  # the other was completed, and nobody need look
 
@@ -131,7 +135,7 @@ async def test_what_a_remittance_settled_is_seen_in_the_journey_and_it_is_no_app
     projection = JourneyProjection(desk.database, desk.recorder, desk.clock)
     files = [a_remittance("R1", a_claim("A1"), lost), back, back]
     for told, expected in zip(files, [(30, "partial"), (200, "not_paid"), (200, "not_paid")], strict=True):
-        await commands.book_remittance(desk, ADA, ledger, told, TOLD, progress=lambda _: None)
+        await commands.book_remittance(at(desk, ledger), ADA, told, TOLD, progress=lambda _: None)
         async with desk.database.connection() as connection:
             recorded = [one.event for one in await events.unpublished(connection, 100)]
         await projection.apply(recorded)
@@ -156,7 +160,7 @@ async def test_a_visit_is_found_by_every_number_that_its_remittance_has(
         return [(one.path.removeprefix("/journeys/"), one.kind) for one in await find(desk, asked)]
 
     for _ in range(2):
-        posted = await commands.book_remittance(desk, ADA, ledger, remittance, TOLD, progress=lambda _: None)
+        posted = await commands.book_remittance(at(desk, ledger), ADA, remittance, TOLD, progress=lambda _: None)
         deposit, first, second = posted.numbers
         asked_about = ("R1-era", "exceptions of the remittance")
         assert await leads("R1-era") == [("A1", "remittance"), ("A2", "remittance"), asked_about]
@@ -170,7 +174,7 @@ async def test_what_completes_a_claim_is_found_and_a_visit_that_nobody_told_of_i
 ) -> None:
     lost = a_remittance("R1", a_claim("lost", patient="0.00", **{"CO-45": "80.00"}))
     for _ in range(3):
-        posted = await commands.book_remittance(desk, ADA, ledger, lost, TOLD, progress=lambda _: None)
+        posted = await commands.book_remittance(at(desk, ledger), ADA, lost, TOLD, progress=lambda _: None)
         entries = posted.of_visits["lost"]
         found = [[one.path for one in await find(desk, number)] for number in ("lost-claim", *entries)]
         assert found in ([[]] * 2, [["/journeys/lost"]] * 3)
@@ -222,7 +226,7 @@ async def test_a_share_that_names_no_patient_is_the_visits_patients(desk: Comman
             connection, [told(desk, "appointment.completed", AppointmentCompleted(visit=visit), "A1")]
         )
     claim = msgspec.structs.replace(a_claim("A1"), patient=None)
-    await commands.book_remittance(desk, ADA, ledger, a_remittance("R1", claim), TOLD, progress=lambda _: None)
+    await commands.book_remittance(at(desk, ledger), ADA, a_remittance("R1", claim), TOLD, progress=lambda _: None)
     assert (await open_of(ledger, "Patient/A1"), await troubles(desk)) == (30, [])
 
 
@@ -241,7 +245,7 @@ async def test_a_share_of_another_patient_than_the_visits_is_asked_about(
         )
     claim = msgspec.structs.replace(a_claim("A1"), patient="Patient/B2")
     for whose, asked, shares in ((claim, ["patient_unclear"], (0, 0)), (a_claim("A1"), [], (30, 0))):
-        await commands.book_remittance(desk, ADA, ledger, a_remittance("R1", whose), TOLD, progress=lambda _: None)
+        await commands.book_remittance(at(desk, ledger), ADA, a_remittance("R1", whose), TOLD, progress=lambda _: None)
         assert [code for code, _ in await troubles(desk)] == asked
         assert (await open_of(ledger, "Patient/A1"), await open_of(ledger, "Patient/B2")) == shares
 
@@ -254,14 +258,14 @@ async def test_a_claim_with_a_reason_without_an_account_is_completed_once_it_has
     known = Patient(reference="Patient/A1", identifiers=(), family="Quillfeather", given="Zebedee")
     async with desk.database.transaction() as connection:
         await Parties(desk.database, desk.vault).put(connection, [(known, desk.clock.now())], desk.clock.now())
-    await commands.book_remittance(desk, ADA, ledger, told_, TOLD, progress=lambda _: None)
+    await commands.book_remittance(at(desk, ledger), ADA, told_, TOLD, progress=lambda _: None)
     assert await troubles(desk) == [("adjustment_unmapped", "A1-claim")]
     assert await open_of(ledger, PAYER.reference) == 80
     again = connected(
         odoo, msgspec.structs.replace(PLAN, adjustments={**PLAN.adjustments, "XX": PLAN.adjustments["CO-45"]})
     )
     for _ in range(2):
-        await commands.book_remittance(desk, ADA, again, told_, TOLD, progress=lambda _: None)
+        await commands.book_remittance(at(desk, again), ADA, told_, TOLD, progress=lambda _: None)
         assert await troubles(desk) == []
         assert (await open_of(again, PAYER.reference), await open_of(again, "Patient/A1")) == (0, 30)
     await again.close()
@@ -274,7 +278,7 @@ async def test_a_date_of_an_impossible_year_is_refused_as_a_date(
     await billed(ledger, "A1")
     told_ = msgspec.structs.replace(a_remittance("R1", a_claim("A1")), received_on=received_on)
     with pytest.raises(Rejected) as caught:
-        await commands.book_remittance(desk, ADA, ledger, told_, TOLD, progress=lambda _: None)
+        await commands.book_remittance(at(desk, ledger), ADA, told_, TOLD, progress=lambda _: None)
     assert caught.value.code == "time_implausible"
 
 
@@ -291,7 +295,7 @@ async def test_a_name_in_a_claim_numbers_place_stands_in_no_exception(desk: Comm
             ("A4", {}, name),
         )
     ]
-    await commands.book_remittance(desk, ADA, ledger, a_remittance("R1", *claims), TOLD, progress=lambda _: None)
+    await commands.book_remittance(at(desk, ledger), ADA, a_remittance("R1", *claims), TOLD, progress=lambda _: None)
     async with desk.database.connection() as connection:
         found = await exceptions.open_exceptions(connection)
     assert {one.code for one in found} >= {"claim_unbalanced", "adjustment_unmapped", "claim_unapplied", "claim_status"}
@@ -310,14 +314,14 @@ async def test_a_number_that_stands_for_something_else_waits_for_a_person(
     for claim, refused in ((a_claim("A1", **free), False), (a_claim("A2", **free), True)):
         zero_pay = a_remittance("R1", claim)
         with pytest.raises(Rejected, match="another remittance") if refused else nullcontext():
-            await commands.book_remittance(desk, ADA, ledger, zero_pay, TOLD, progress=lambda _: None)
+            await commands.book_remittance(at(desk, ledger), ADA, zero_pay, TOLD, progress=lambda _: None)
     assert ("remittance_differs", f"{PAYER.reference.partition('/')[2]} R1-era") in await troubles(desk)
 
 
 async def test_a_remittance_in_another_currency_is_refused(desk: CommandContext, ledger: OdooLedger) -> None:
     told = msgspec.structs.replace(a_remittance("R1"), deposit=Money(Decimal(0), "XOF"))
     with pytest.raises(Rejected, match="is in XOF, where USD is kept"):
-        await commands.book_remittance(desk, ADA, ledger, told, TOLD, progress=lambda _: None)
+        await commands.book_remittance(at(desk, ledger), ADA, told, TOLD, progress=lambda _: None)
 
 
 async def test_a_payer_is_named_as_its_owner_told(desk: CommandContext, ledger: OdooLedger) -> None:
@@ -326,7 +330,7 @@ async def test_a_payer_is_named_as_its_owner_told(desk: CommandContext, ledger: 
         await Parties(desk.database, desk.vault).put(connection, [(owners, desk.clock.now())], desk.clock.now())
     told = a_remittance("R1", a_claim("lost"), payer=owners.reference)
     shouted = Payer(reference=owners.reference, name="AS ITS OWNR")
-    await commands.book_remittance(desk, ADA, ledger, told, shouted, progress=lambda _: None)
+    await commands.book_remittance(at(desk, ledger), ADA, told, shouted, progress=lambda _: None)
     session = await ledger._server.session(None)
     (found,) = await session.odoo.search("res.partner", [["ref", "=", owners.reference]], ["name"])
     assert found["name"] == owners.name

@@ -492,6 +492,7 @@ class TestWhat:
 
     async def test_what_is_assigned_is_told_each_time_and_not_to_who_took_it(self, at: Bench) -> None:
         await at.trouble(due=timedelta(days=2))
+        await at.person("bea")
         for person, told in (("ann", 1), ("bea", 0), ("ann", 1), ("ann", 1)):
             await queue.assign(at.context, BEA, [1], person)
             assert len(await self.told(at)) == told, person

@@ -213,7 +213,7 @@ async def test_one_that_fails_for_days_is_disabled(it: Bench, clock: ManualClock
 
 async def test_a_rotated_secret_signs_beside_the_one_before_for_a_day(it: Bench, clock: ManualClock) -> None:
     number, old = await it.subscribe()
-    new = await subscriptions.rotate(it.desk, ERP, await subscriptions.one(it.desk, number))
+    new = await subscriptions.rotate(it.desk, ERP, number)
     await it.record(POSTED)
     await it.send()
     for secret in (old, new):

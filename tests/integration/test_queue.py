@@ -13,7 +13,7 @@ from suture.catalogue import Catalogue
 from suture.commands import exception_queue, process_commands
 from suture.core.clock import ManualClock
 from suture.core.failure import Rejected
-from suture.store import audit, delivery_queue
+from suture.store import audit, delivery_queue, people
 from suture.store.data_keys import Vault
 from suture.store.database import Database
 from suture.store.exceptions import ExceptionSelection, OpenException
@@ -220,11 +220,22 @@ class TestRetried:
         assert retried.refused == ((trouble.number, f"`suture resume {LEDGER}` lets the interface flow again"),)
 
 
+async def works_here(house: House, name: str) -> None:
+    async with house.database.transaction() as connection:
+        at = house.clock.now()
+        await people.add(
+            connection, name, full_name=name, email="", roles=["operations"], provider=None, at=at, by="root"
+        )
+
+
 class TestAssigned:
     async def test_to_someone_and_back(self, house: House) -> None:
         await house.deliver(b"not JSON")
         await house.ingest()
         number = (await one(house)).number
+        with pytest.raises(NotPossible, match="no person bob who may sign in"):
+            await exception_queue.assign(house.desk, ANN, [number], "bob")
+        await works_here(house, "bob")
         assert await exception_queue.assign(house.desk, ANN, [number, 99], "bob") == [number]
         assert (await one(house)).assignee == "bob"
         assert len(await exceptions.queue(house.database, ExceptionSelection(assignee="bob"))) == 1
@@ -248,7 +259,7 @@ class TestDiscarded:
     async def test_needs_a_reason(self, house: House) -> None:
         await house.deliver(b"not JSON")
         await house.ingest()
-        with pytest.raises(NotPossible, match="--reason"):
+        with pytest.raises(NotPossible, match="give your reason"):
             await exception_queue.discard(house.desk, Actor("ann", roles=(ADMINISTRATOR,)), (await one(house)).number)
 
     async def test_a_process_that_wrote_nothing_is_ended(self, house: House, notice) -> None:
@@ -449,6 +460,7 @@ async def test_every_act_is_in_the_trail_and_the_trail_is_whole(house: House, no
     stuck = await house.stick(A1, capture_charge="done")
     codes, broken = (trouble.number for trouble in (await house.exceptions())[:2])
     await exceptions.payload(house.desk, ANN, codes)
+    await works_here(house, "bob")
     await exception_queue.assign(house.desk, ANN, [codes], "bob")
     await exception_queue.correct_codes(house.desk, ANN, codes, {ODD: "OV-EST"})
     better = msgspec.json.encode(notice("completed", appointment="a3"))

@@ -128,7 +128,7 @@ async def test_a_claim_that_was_never_made_is_for_a_person(it: Clinic) -> None:
     assert (found.rule, found.what, found.repair) == ("charge_not_claimed", "missing", "by_hand")
     with pytest.raises(NotPossible, match="mend it in billing"):
         await repairs.repair(it.bench, ADA, found.number)
-    with pytest.raises(NotPossible, match="say why"):
+    with pytest.raises(NotPossible, match="give your reason"):
         await reconciliation.accept(it.desk, Actor("ada", roles=(ADMINISTRATOR,)), [found.number])
     assert await reconciliation.accept(
         it.desk, Actor("ada", "the payer went out of business", (ADMINISTRATOR,)), [found.number]

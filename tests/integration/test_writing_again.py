@@ -53,7 +53,7 @@ async def test_a_deleted_invoice_is_written_again_by_its_exception(
     (gone,) = await deletions(it)
     name = external_id("invoice", visit)
     assert f"[{name}]" in gone.reason, "whoever reads it knows which record it is"
-    words = await commands.write_again(it.bench, ADA, it.bench.ledger, gone.number)
+    words = await commands.write_again(it.bench, ADA, gone.number)
     assert f"completed_appointment:{visit} writes it again" in words
     await it.settled()
     (second,) = await posted(it, visit)
@@ -67,6 +67,6 @@ async def test_a_deleted_invoice_is_written_again_by_its_exception(
 
 async def test_only_what_was_deleted_is_written_again(it: Clinic) -> None:
     with pytest.raises(NotPossible, match="there is no exception 4711"):
-        await commands.write_again(it.bench, ADA, it.bench.ledger, 4711)
+        await commands.write_again(it.bench, ADA, 4711)
     with pytest.raises(NotPossible, match=r"no record suture\.invoice_NOBODY was written"):
-        await commands.write_again(it.bench, ADA, it.bench.ledger, "suture.invoice_NOBODY")
+        await commands.write_again(it.bench, ADA, "suture.invoice_NOBODY")

@@ -85,7 +85,7 @@ class Player:
         try:
             told, payer = codec.decode(json.dumps(document).encode())
             self.answers[number] = await commands.book_remittance(
-                clinic.desk, _ADA, clinic.systems.ledger, told, payer, progress=lambda _: None
+                clinic.bench, _ADA, told, payer, progress=lambda _: None
             )
         except (codec.Unreadable, Failure, NotPossible) as refusal:
             self.answers[number] = refusal

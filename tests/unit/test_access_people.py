@@ -62,7 +62,7 @@ def test_every_command_can_be_done_by_a_role_besides_the_administrator_or_is_abo
     for name, command in COMMANDS.items():
         for act in command.acts:
             assert who_may(act), act
-            about_access = name.startswith(("people.", "clients."))
+            about_access = name.startswith(("people.", "clients.", "visits."))
             assert about_access == (who_may(act) == ["administrator"]), name
 
 

@@ -38,6 +38,7 @@ from suture.catalogue import load
 from suture.cli.roles import environment_with, platform_roles, revive
 from suture.cli.trouble import UserError
 from suture.commands import accounts
+from suture.commands.table import AddPerson, Named, perform
 from suture.connectors.port import Balance
 from suture.core.failure import Failure
 from suture.store import appointments
@@ -166,12 +167,11 @@ class Stage:
         async with foundation(self._settings, self.secrets, most=1) as base:
             acting, actor = command_context(base), Actor("stage", "a stage was set up", (ADMINISTRATOR,))
             try:
-                invitation = await accounts.add(
-                    acting, actor, PERSON, full_name="Somebody at the demo", email="", roles=[ADMINISTRATOR]
-                )
+                wanted = AddPerson(name=PERSON, full_name="Somebody at the demo", roles=(ADMINISTRATOR,))
+                invited = await perform(acting, actor, "people.add", wanted)
             except NotPossible:  # a database that saw a stage before
-                invitation = await accounts.invite(acting, actor, PERSON)
-            await accounts.accept(acting, invitation, password)
+                invited = await perform(acting, actor, "people.invite", Named(name=PERSON))
+            await accounts.accept(acting, invited.secret, password)
         return password
 
     def start_day(self, seconds: float) -> None:

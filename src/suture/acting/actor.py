@@ -1,5 +1,6 @@
 """Who acts. Every human act is allowed or refused here, and written to the audit trail, once."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -48,6 +49,31 @@ IN_PERSON = frozenset({"period.sign", "approval.ask", "approval.approve"})
 several of, can't."""
 
 
+_WHY = "give your reason: it is kept in the audit trail"
+REASONED: Mapping[str, str] = {
+    "approval.ask": "give your reason: whoever approves it must know",
+    "approval.refuse": "give your reason: whoever asked for it must know",
+    "client.revoke": _WHY,
+    "codes.correct": _WHY,
+    "codes.roll_back": _WHY,
+    "discrepancy.accept": "give your reason for leaving it: it is kept in the audit trail and in the close's report",
+    "exception.comment": "a comment needs words",
+    "exception.discard": _WHY,
+    "interface.pause": _WHY,
+    "ledger.forget": _WHY,
+    "payload.correct": _WHY,
+    "payload.read": "give your reason for reading it: it is patient data, and the reason is kept in the audit trail",
+    "period.reopen": "give your reason: it is kept in the audit trail and in the next report",
+    "person.disable": _WHY,
+    "process.cancel": _WHY,
+    "process.compensate": _WHY,
+    "process.correct": _WHY,
+    "process.decide": _WHY,
+    "visit.bill_patient": _WHY,
+}
+"""Acts that nobody does without a reason, and the words for whoever gives none."""
+
+
 class Actor(msgspec.Struct, frozen=True):
     """A person (or account), the reason they give, in their own words, and the roles by which they act. `approved_by`
     is who else stands for it. `signed_in` says how the name is known: by a session at the console; not by a machine's
@@ -73,12 +99,19 @@ class Actor(msgspec.Struct, frozen=True):
             if act in context.catalogue.four_eyes and not self.approved_by:
                 raise NeedsApproval(act)
 
+    def check_reason(self, *acts: str) -> None:
+        """Raises `NotPossible` where one of these needs a reason and none is given."""
+        for act in acts:
+            if act in REASONED and not self.reason:
+                raise NotPossible(REASONED[act])
+
     async def sign(
         self, connection: Connection, context: CommandContext, action: str, subject: str, detail: object = None
     ) -> datetime:
         """Write the act to the audit trail, in the transaction that does it; answers when that was. Where the actor may
-        not do it (`check`), nothing is done."""
+        not do it (`check`), or says no reason where one is needed, nothing is done."""
         self.check(context, action)
+        self.check_reason(action)
         now = context.clock.now()
         if self.approved_by:
             detail = {"approved_by": self.approved_by, "detail": detail}

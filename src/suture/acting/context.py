@@ -43,14 +43,20 @@ def turns(count: int, start: datetime, rate: float) -> list[datetime]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RepairContext(CommandContext):
-    """What repairing works with beside."""
+class LedgerContext(CommandContext):
+    """What writing in the ledger needs beside: no other system is spoken to."""
 
-    scheduling: Scheduling
-    billing: Billing
     ledger: Ledger
-    inbox: Inbox
-    reconciler: Reconciler
 
     def ledger_of(self, facility: str | None) -> Ledger:
         return self.ledger.of_company(self.catalogue.company_of(facility))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepairContext(LedgerContext):
+    """What repairing needs beside: every system, and both sides read again."""
+
+    scheduling: Scheduling
+    billing: Billing
+    inbox: Inbox
+    reconciler: Reconciler

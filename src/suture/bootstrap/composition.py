@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from suture.acting.context import CommandContext, RepairContext
+from suture.acting.context import CommandContext, LedgerContext, RepairContext
 from suture.backbone.credentials import READER
 from suture.bootstrap.servers import backbone_address, database_address
 from suture.bootstrap.settings import Secrets, Settings, SettingsError
@@ -236,6 +236,25 @@ def reconciler(base: Foundation, systems: Systems, records: Recorder) -> Reconci
         catalogue=base.catalogue,
         clock=base.clock,
     )
+
+
+@asynccontextmanager
+async def context_for(base: Foundation, needs: type[CommandContext]) -> AsyncIterator[CommandContext]:
+    """A context that has what a command needs: no other system is connected, nor its secret asked for."""
+    if issubclass(needs, RepairContext):
+        systems = connect_systems(base.catalogue, base.secrets, crosswalk=ledger_crosswalk(base))
+        try:
+            yield repair_context(base, systems)
+        finally:
+            await systems.close()
+    elif issubclass(needs, LedgerContext):
+        ledger = connect_ledger(base.catalogue, base.secrets, ledger_crosswalk(base))
+        try:
+            yield LedgerContext(**vars(command_context(base)), ledger=ledger)
+        finally:
+            await ledger.close()
+    else:
+        yield command_context(base)
 
 
 def repair_context(base: Foundation, systems: Systems) -> RepairContext:

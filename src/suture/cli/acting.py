@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 
+import msgspec
 import uvloop
 from cyclopts import Parameter, validators
 from rich.console import Console
@@ -16,9 +17,10 @@ from rich.table import Table
 from suture.access.roles import ADMINISTRATOR
 from suture.acting.actor import Actor
 from suture.acting.context import CommandContext
-from suture.bootstrap.composition import check_database, command_context, foundation
+from suture.bootstrap.composition import check_database, context_for, foundation
 from suture.bootstrap.settings import current
 from suture.cli.trouble import UserError
+from suture.commands.table import COMMANDS, Done, perform
 
 _WIDE = 240
 
@@ -32,16 +34,29 @@ Most = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=1_000_000
 PerSecond = Annotated[float, Parameter(validator=validators.Number(gt=0, lte=1_000_000))]
 
 
-def with_context(act: Callable[[CommandContext], Awaitable[Answer]]) -> Answer:
+def with_context(
+    act: Callable[[CommandContext], Awaitable[Answer]], needs: type[CommandContext] = CommandContext
+) -> Answer:
     """Open what acting needs, act, and close it again."""
     settings, secrets = current()
 
     async def run() -> Answer:
-        async with foundation(settings, secrets, most=2) as base:
+        async with foundation(settings, secrets, most=2 if needs is CommandContext else 6) as base:
             await check_database(base)
-            return await act(command_context(base))
+            async with context_for(base, needs) as context:
+                return await act(context)
 
     return uvloop.run(run())
+
+
+def do(name: str, arguments: msgspec.Struct, reason: str = "") -> Done:
+    """Have a command done, as whoever runs this."""
+    return with_context(lambda context: perform(context, me(reason), name, arguments), COMMANDS[name].needs)
+
+
+def say(done: Done) -> None:
+    """What came of a command, as a sentence."""
+    out.print(f"{done.words.rstrip('.')}.", markup=False)
 
 
 def me(reason: str = "") -> Actor:

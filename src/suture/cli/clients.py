@@ -6,9 +6,10 @@ from cyclopts import App, Parameter, validators
 from rich.markup import escape
 
 from suture.acting.context import CommandContext
-from suture.cli.acting import me, out, table, with_context
+from suture.cli.acting import do, out, say, table, with_context
 from suture.commands import clients
 from suture.commands.clients import PER_MINUTE, SCOPES
+from suture.commands.table import AddClient, ClientKey, NewKey, Rescope
 from suture.store.clients import Client, Key
 
 app = App(
@@ -41,12 +42,8 @@ def add(
         days: For how many days its key is valid.
         reason: Why; it stands in the audit trail.
     """
-    token = with_context(
-        lambda context: clients.add(
-            context, me(reason), name, purpose=purpose, scopes=scope, per_minute=per_minute, days=days
-        )
-    )
-    _show(token)
+    wanted = AddClient(name=name, purpose=purpose, scopes=scope, per_minute=per_minute, days=days)
+    _show(do("clients.add", wanted, reason).secret)
 
 
 @app.command
@@ -58,7 +55,7 @@ def key(name: str, *, days: Days = 365, reason: str = "") -> None:
         days: For how many days it is valid.
         reason: Why; it stands in the audit trail.
     """
-    _show(with_context(lambda context: clients.add_key(context, me(reason), name, days)))
+    _show(do("clients.key", NewKey(name=name, days=days), reason).secret)
 
 
 def _show(token: str) -> None:
@@ -108,8 +105,7 @@ def rescope(name: str, *, scope: Scopes, per_minute: PerMinute = PER_MINUTE, rea
         per_minute: How many calls a minute it may make.
         reason: Why; it stands in the audit trail.
     """
-    with_context(lambda context: clients.rescope(context, me(reason), name, scope, per_minute))
-    out.print(f"{name} may {', '.join(sorted(scope))}", markup=False)
+    say(do("clients.scopes", Rescope(name=name, scopes=scope, per_minute=per_minute), reason))
 
 
 @app.command
@@ -121,8 +117,7 @@ def revoke(name: str, *, key: str = "", reason: str) -> None:
         key: The key, by its prefix; without one the whole client ends.
         reason: Why; it stands in the audit trail.
     """
-    with_context(lambda context: clients.revoke(context, me(reason), name, key))
-    out.print(f"{f'Key {key} of {name}' if key else name} is revoked.", markup=False)
+    say(do("clients.revoke", ClientKey(name=name, key=key), reason))
 
 
 @app.command

@@ -10,9 +10,9 @@ from cyclopts import App
 from rich.markup import escape
 
 from suture.acting.context import CommandContext
-from suture.cli.acting import console_address, me, out, table, with_context
+from suture.cli.acting import console_address, do, out, table, with_context
 from suture.cli.trouble import UserError
-from suture.commands import month_end
+from suture.commands.table import Month
 from suture.processes.definitions.month_end_close import DEFINITION
 from suture.views import month_close
 from suture.views.month_close import CloseStatus
@@ -45,7 +45,7 @@ def start(month: str, *, reason: str = "") -> None:
         month: The month, for example 2026-10; it must be over.
         reason: Why, in your words; it stands in the audit trail.
     """
-    number = with_context(lambda context: month_end.start(context, me(reason), month))
+    number = do("close.start", Month(month=month), reason).result
     again = f" (round {number})" if number > 1 else ""
     out.print(f"{month} is frozen{again}, and its close has begun: suture close status {month}")
 
@@ -120,7 +120,7 @@ def resume(month: str, *, reason: str = "") -> None:
         month: The month, for example 2026-10.
         reason: What you did; it stands in the audit trail.
     """
-    with_context(lambda context: month_end.resume(context, me(reason), month))
+    do("close.resume", Month(month=month), reason)
     out.print(f"The close of {month} goes on: suture close status {month}")
 
 
@@ -164,5 +164,5 @@ def reopen(month: str, *, reason: str) -> None:
         month: The month, for example 2026-10.
         reason: Why; it stands in the audit trail and in the next report.
     """
-    number = with_context(lambda context: month_end.reopen(context, me(reason), month))
+    number = do("close.reopen", Month(month=month), reason).result
     out.print(f"{month} is open again (round {number} is over); unlock it in the ledger where it is locked there.")

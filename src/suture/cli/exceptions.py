@@ -7,13 +7,28 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from rich.markup import escape
 
-from suture.cli.acting import Most, Number, PerSecond, age, agree, count, due, me, moment, out, table, with_context
+from suture.cli.acting import (
+    Most,
+    Number,
+    PerSecond,
+    age,
+    agree,
+    count,
+    do,
+    due,
+    me,
+    moment,
+    out,
+    say,
+    table,
+    with_context,
+)
 from suture.cli.replay import show_forecasts
 from suture.cli.trouble import UserError
-from suture.commands import exception_queue
 from suture.commands.exception_queue import Retried
 from suture.commands.process_commands import RATE
 from suture.commands.replaying import Forecast
+from suture.commands.table import Assign, CorrectCodes, Discard, Done, Payload, RetryExceptions
 from suture.core.english import closed
 from suture.store.exceptions import ExceptionSelection, OpenException
 from suture.views import exceptions
@@ -99,8 +114,6 @@ def show(number: Number, *, payload: bool = False, reason: str = "") -> None:
         payload: Print what the delivery said, or what the process was given, and nothing else. Needs --reason.
         reason: Why you read the payload.
     """
-    if payload and not reason:
-        raise UserError("reading a payload is written to the audit trail: say why with --reason")
     if payload:  # alone, so that it can go into a file and, corrected, back by `edit --payload`
         sys.stdout.buffer.write(with_context(lambda context: exceptions.payload(context, me(reason), number)) + b"\n")
         return
@@ -183,7 +196,7 @@ def retry(
         raise UserError("no open exception is chosen by that; `suture exceptions list` shows all of them")
     if len(chosen) > 1 and not yes:
         _agree(chosen, rate)
-    _tell(with_context(lambda context: exception_queue.retry(context, me(), selection, rate)))
+    _tell(do("exceptions.retry", RetryExceptions(numbers=tuple(one.number for one in chosen), rate=rate)))
 
 
 def _agree(chosen: list[OpenException], rate: float) -> None:
@@ -192,7 +205,8 @@ def _agree(chosen: list[OpenException], rate: float) -> None:
     agree("Try them again?")
 
 
-def _tell(retried: Retried) -> None:
+def _tell(done: Done) -> None:
+    retried: Retried = done.result
     if retried.processes:
         out.print(f"{count(len(retried.processes), 'process goes on', 'processes go on')}.")
     if retried.deliveries:
@@ -226,17 +240,13 @@ def edit(
         raise UserError('say what to correct: --map "system|code=SERVICE", or --payload FILE')
     if map:
         rows = dict(_mapping(row) for row in map)
-        forecasts = with_context(lambda context: exception_queue.correct_codes(context, me(reason), number, rows))
+        forecasts = do("exceptions.correct_codes", CorrectCodes(number=number, rows=rows), reason).result
     else:
-        content = _content(payload or Path("-"))
-        forecasts = with_context(lambda context: exception_queue.correct_payload(context, me(reason), number, content))
+        corrected = Payload(number=number, content=_content(payload or Path("-")))
+        forecasts = do("exceptions.correct", corrected, reason).result
     _corrected(forecasts)
     if retry:
-        _tell(
-            with_context(
-                lambda context: exception_queue.retry(context, me(reason), ExceptionSelection(numbers=(number,)))
-            )
-        )
+        _tell(do("exceptions.retry", RetryExceptions(numbers=(number,)), reason))
     else:
         out.print(f"suture exceptions retry {number} tries it again", style="dim")
 
@@ -254,9 +264,11 @@ def _mapping(row: str) -> tuple[str, str]:
     return source, code
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path) -> str:
     try:
-        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return (sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()).decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} can't be read: it is not UTF-8") from error
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}") from error
 
@@ -271,10 +283,10 @@ def assign(*numbers: Number, to: str) -> None:
     """
     if not numbers:
         raise UserError("name exceptions by number; `suture exceptions list` shows all of them")
-    found = with_context(lambda context: exception_queue.assign(context, me(), numbers, to or None))
-    missing = sorted(set(numbers) - set(found))
-    if found:
-        out.print(f"{count(len(found), 'exception is', 'exceptions are')} {to or 'nobody'}'s.", markup=False)
+    done = do("exceptions.assign", Assign(numbers=numbers, person=to))
+    missing = sorted(set(numbers) - set(done.result))
+    if done.result:
+        say(done)
     if missing:
         raise UserError(f"not open: {', '.join(map(str, missing))}")
 
@@ -291,9 +303,7 @@ def discard(number: Number, *, reason: str, undo: bool = False, leave: bool = Fa
     """
     if undo and leave:
         raise UserError("say --undo or --leave, not both")
-    choice = True if undo else False if leave else None
-    became = with_context(lambda context: exception_queue.discard(context, me(reason), number, undo=choice))
-    out.print(f"Exception {number} is closed; {became}.", markup=False)
+    say(do("exceptions.discard", Discard(numbers=(number,), undo="undo" if undo else "leave" if leave else ""), reason))
 
 
 def _of_class(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

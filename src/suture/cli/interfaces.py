@@ -7,8 +7,8 @@ from rich.markup import escape
 from suture.acting.context import CommandContext
 from suture.bootstrap.settings import current
 from suture.catalogue.load import fingerprint
-from suture.cli.acting import age, me, out, table, with_context
-from suture.commands import interfaces as commands
+from suture.cli.acting import age, do, out, table, with_context
+from suture.commands.table import Named
 from suture.views import interfaces as views
 from suture.views.interfaces import InterfaceState
 
@@ -56,7 +56,7 @@ def pause(interface: str, *, reason: str) -> None:
         interface: Its name in the catalogue; `suture interfaces` lists them.
         reason: Why; others see it.
     """
-    with_context(lambda context: commands.pause(context, me(reason), interface))
+    do("interfaces.pause", Named(name=interface), reason)
     out.print(f"{interface} is paused. `suture resume {interface}` lets it flow again; nothing is lost meanwhile.")
 
 
@@ -67,5 +67,5 @@ def resume(interface: str, *, reason: str = "") -> None:
         interface: Its name in the catalogue.
         reason: Why; it stands in the audit trail.
     """
-    with_context(lambda context: commands.resume(context, me(reason), interface))
+    do("interfaces.resume", Named(name=interface), reason)
     out.print(f"{interface} flows again. If its system was away, it is tried at once: suture interfaces")

@@ -1,25 +1,19 @@
 """``suture ledger`` and ``suture remittance``: what people do to the ledger through Suture."""
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
-import uvloop
 from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from suture.acting.context import CommandContext
-from suture.bootstrap.composition import check_database, command_context, connect_ledger, foundation, ledger_crosswalk
-from suture.bootstrap.settings import current
 from suture.canonical.records import Payer
 from suture.canonical.remittance import Remittance
-from suture.cli.acting import count, me, out
+from suture.cli.acting import count, do, out, say
 from suture.cli.trouble import UserError
 from suture.codecs import remittance as codec
-from suture.commands import ledger as commands
-from suture.connectors.port import Ledger, PostedRemittance, RemittanceProgress
+from suture.commands.table import BookRemittance, RewriteRecord
+from suture.connectors.port import PostedRemittance, RemittanceProgress
 
 _SHOWN = 3
 
@@ -39,13 +33,8 @@ def rewrite(record: str, *, reason: str) -> None:
             suture.invoice_A4711. A contact that someone changed is written over.
         reason: Why; it stands in the audit trail.
     """
-    told = int(record) if record.isdecimal() else record
-
-    async def run() -> str:
-        async with _with_ledger() as (acting, ledger):
-            return await commands.write_again(acting, me(reason), ledger, told)
-
-    out.print(f"{uvloop.run(run())}.", markup=False)
+    wanted = RewriteRecord(number=int(record)) if record.isdecimal() else RewriteRecord(record=record)
+    say(do("exceptions.rewrite", wanted, reason))
 
 
 def remittance(
@@ -74,7 +63,7 @@ def remittance(
     if path is None:
         raise UserError("name the remittance's file; `suture remittance --example` shows what is in one")
     told, payer = _read(path)
-    posted = uvloop.run(_book(told, payer, company, reason))
+    posted = _book(told, payer, company, reason)
     entries = count(len(posted.numbers), "entry", "entries")
     numbers = ", ".join(posted.numbers[:_SHOWN]) + (", ..." if len(posted.numbers) > _SHOWN else "")
     what = f"{posted.deposit} for {count(posted.claims, 'claim')} in {entries} ({numbers})"
@@ -106,29 +95,16 @@ def _read(path: Path) -> tuple[Remittance, Payer]:
         raise UserError(f"{path} is {error}; `suture remittance --example` shows one") from error
 
 
-@asynccontextmanager
-async def _with_ledger() -> AsyncIterator[tuple[CommandContext, Ledger]]:
-    """A context and the ledger: no other system is spoken to, nor its secret needed."""
-    settings, secrets = current()
-    async with foundation(settings, secrets, most=4) as base:
-        await check_database(base)
-        ledger = connect_ledger(base.catalogue, base.secrets, ledger_crosswalk(base))
-        try:
-            yield command_context(base), ledger
-        finally:
-            await ledger.close()
+def _book(told: Remittance, payer: Payer, company: str | None, reason: str) -> PostedRemittance:
+    with _bar() as bar:
+        task = bar.add_task(f"Remittance {told.number}", total=len(told.claims))
 
+        def show(progress: RemittanceProgress) -> None:
+            bar.update(task, completed=progress.claims)
 
-async def _book(told: Remittance, payer: Payer, company: str | None, reason: str) -> PostedRemittance:
-    async with _with_ledger() as (acting, ledger):
-        with _bar() as bar:
-            task = bar.add_task(f"Remittance {told.number}", total=len(told.claims))
-
-            def show(progress: RemittanceProgress) -> None:
-                bar.update(task, completed=progress.claims)
-
-            books = ledger.of_company(company)
-            return await commands.book_remittance(acting, me(reason), books, told, payer, progress=show)
+        wanted = BookRemittance(remittance=told, payer=payer, company=company, progress=show)
+        posted: PostedRemittance = do("remittances.book", wanted, reason).result
+        return posted
 
 
 def _bar() -> Progress:

@@ -8,9 +8,10 @@ from rich.markup import escape
 from suture.access.roles import OF_PEOPLE, ROLES
 from suture.acting.context import CommandContext
 from suture.bootstrap.settings import current
-from suture.cli.acting import console_address, me, out, table, with_context
+from suture.cli.acting import console_address, do, me, out, say, table, with_context
 from suture.commands import accounts
 from suture.commands.accounts import ListedPerson
+from suture.commands.table import AddPerson, Email, Named, SetRoles
 
 app = App(
     name="people",
@@ -36,12 +37,8 @@ def add(
         reason: Why; it stands in the audit trail.
     """
     provider = f"{current()[0].oidc_issuer or ''}|{provider_subject}" if provider_subject else ""
-    token = with_context(
-        lambda context: accounts.add(
-            context, me(reason), name, full_name=full_name, email=email, roles=role, provider=provider
-        )
-    )
-    _show(token)
+    wanted = AddPerson(name=name, full_name=full_name, email=email, roles=role, provider=provider)
+    _show(do("people.add", wanted, reason).secret)
 
 
 @app.command
@@ -52,7 +49,7 @@ def invite(name: str, *, reason: str = "") -> None:
         name: The person.
         reason: Why; it stands in the audit trail.
     """
-    _show(with_context(lambda context: accounts.invite(context, me(reason), name)))
+    _show(do("people.invite", Named(name=name), reason).secret)
 
 
 def _show(token: str) -> None:
@@ -104,8 +101,7 @@ def set_roles(name: str, *, role: Roles, reason: str = "") -> None:
         role: A role from now on (several times, one each).
         reason: Why; it stands in the audit trail.
     """
-    with_context(lambda context: accounts.set_roles(context, me(reason), name, role))
-    out.print(f"{name} has the roles {', '.join(sorted(role))}", markup=False)
+    say(do("people.roles", SetRoles(name=name, roles=role), reason))
 
 
 @app.command
@@ -117,8 +113,7 @@ def email(name: str, address: str, *, reason: str = "") -> None:
         address: Their e-mail address; "" for none.
         reason: Why; it stands in the audit trail.
     """
-    with_context(lambda context: accounts.set_email(context, me(reason), name, address))
-    out.print(f"{name} is written to at {address}" if address else f"{name} is not written to.", markup=False)
+    say(do("people.email", Email(name=name, address=address), reason))
 
 
 @app.command
@@ -129,8 +124,7 @@ def disable(name: str, *, reason: str) -> None:
         name: The person.
         reason: Why; it stands in the audit trail.
     """
-    with_context(lambda context: accounts.disable(context, me(reason), name))
-    out.print(f"{name} may not sign in any more.", markup=False)
+    say(do("people.disable", Named(name=name), reason))
 
 
 @app.command
@@ -141,8 +135,7 @@ def enable(name: str, *, reason: str = "") -> None:
         name: The person.
         reason: Why; it stands in the audit trail.
     """
-    with_context(lambda context: accounts.enable(context, me(reason), name))
-    out.print(f"{name} may sign in again.", markup=False)
+    say(do("people.enable", Named(name=name), reason))
 
 
 @app.command

@@ -1,16 +1,14 @@
 """``suture processes``: every business process, where it stands, and ways to steer it."""
 
-from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from cyclopts import App
 from rich.markup import escape
 
-from suture.acting.context import CommandContext
-from suture.cli.acting import Most, PerSecond, age, count, me, moment, out, table, with_context
+from suture.cli.acting import Most, PerSecond, age, count, do, moment, out, say, table, with_context
 from suture.cli.trouble import UserError
-from suture.commands import process_commands
-from suture.commands.process_commands import RATE, Steered
+from suture.commands.process_commands import RATE
+from suture.commands.table import ProcessDecision, Processes, ResumeProcesses
 from suture.store.steering import ProcessRow, ProcessSelection
 from suture.views import processes
 from suture.views.journey import in_order
@@ -94,7 +92,7 @@ def resume(*keys: str, reason: str = "", rate: PerSecond = RATE) -> None:
         reason: Why; it stands in the audit trail.
         rate: How many a second.
     """
-    _steer(keys, lambda context: process_commands.resume(context, me(reason), keys, rate), "goes on", "go on")
+    _steer("processes.resume", ResumeProcesses(keys=keys, rate=rate), reason)
 
 
 @app.command
@@ -105,7 +103,7 @@ def cancel(*keys: str, reason: str) -> None:
         keys: Their keys.
         reason: Why; it stands in the audit trail.
     """
-    _steer(keys, lambda context: process_commands.cancel(context, me(reason), keys), "was ended", "were ended")
+    _steer("processes.cancel", Processes(keys=keys), reason)
 
 
 @app.command
@@ -116,12 +114,7 @@ def compensate(*keys: str, reason: str) -> None:
         keys: Their keys.
         reason: Why; it stands in the audit trail.
     """
-    _steer(
-        keys,
-        lambda context: process_commands.compensate(context, me(reason), keys),
-        "is being undone",
-        "are being undone",
-    )
+    _steer("processes.compensate", Processes(keys=keys), reason)
 
 
 @app.command
@@ -136,15 +129,14 @@ def decide(key: str, step: str, *, approve: bool, reason: str) -> None:
         approve: Whether you approve.
         reason: Why; it stands in the audit trail.
     """
-    with_context(lambda context: process_commands.decide(context, me(reason), key, step, approved=approve))
-    out.print("It goes on." if approve else "What it did is being undone.")
+    say(do("processes.decide", ProcessDecision(key=key, step=step, approved=approve), reason))
 
 
-def _steer(keys: tuple[str, ...], act: Callable[[CommandContext], Awaitable[Steered]], one: str, many: str) -> None:
-    if not keys:
+def _steer(name: str, chosen: Processes, reason: str) -> None:
+    """Exit status 2 where one did not do as asked."""
+    if not chosen.keys:
         raise UserError("name processes by their keys; `suture processes list` shows all of them")
-    steered = with_context(act)
-    if steered.done:
-        out.print(f"{count(len(steered.done), 'process ' + one, 'processes ' + many)}.")
-    if steered.refused:
-        raise UserError("\n".join(f"{key}: {why}" for key, why in steered.refused))
+    done = do(name, chosen, reason)
+    say(done)
+    if done.result.refused:
+        raise UserError(f"{count(len(done.result.refused), 'process')} did not do as asked")

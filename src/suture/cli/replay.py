@@ -8,10 +8,11 @@ from cyclopts import Parameter
 from rich.markup import escape
 
 from suture.acting.context import CommandContext
-from suture.cli.acting import Most, Number, PerSecond, agree, count, me, moment, out, table, with_context
+from suture.cli.acting import Most, Number, PerSecond, agree, count, do, moment, out, table, with_context
 from suture.cli.trouble import UserError
 from suture.commands import replaying
 from suture.commands.replaying import RATE, Forecast
+from suture.commands.table import Replay
 from suture.store.delivery_queue import DeliverySelection, KnownDelivery
 
 _SHOWN = 20
@@ -70,8 +71,9 @@ def replay(
         out.print("Nothing was changed." if dry_run else "Replaying these would change nothing; nothing was done.")
         return
     _agree(useful, rate, yes=yes)
-    left = with_context(lambda context: _replay(context, forecasts, rate, reason))
-    _tell(left)
+    chosen = Replay(numbers=tuple(one.delivery.id for one in forecasts if one.is_of_use), rate=rate)
+    ids = do("deliveries.replay", chosen, reason).result
+    _tell(with_context(lambda context: _wait(context, ids, rate)))
 
 
 def show_forecasts(forecasts: list[Forecast]) -> None:
@@ -100,9 +102,8 @@ def _agree(number: int, rate: float, *, yes: bool) -> None:
     agree(f"Read {count(number, 'delivery', 'deliveries')} again, {rate:g} a second?", yes=yes)
 
 
-async def _replay(context: CommandContext, forecasts: list[Forecast], rate: float, reason: str) -> list[KnownDelivery]:
-    """Replay and wait until it is done, within reason."""
-    ids = await replaying.replay(context, me(reason), forecasts, rate)
+async def _wait(context: CommandContext, ids: list[int], rate: float) -> list[KnownDelivery]:
+    """Wait until they are read, within reason."""
     deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS + len(ids) / rate
     while True:
         now = await replaying.outcome(context, ids)

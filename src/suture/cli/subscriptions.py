@@ -5,9 +5,10 @@ from uuid import UUID
 from cyclopts import App
 from rich.markup import escape
 
-from suture.cli.acting import Most, me, out, table, with_context
+from suture.cli.acting import Most, do, out, say, table, with_context
 from suture.cli.trouble import UserError
 from suture.commands import subscriptions
+from suture.commands.table import OneSubscription, Redelivery
 
 app = App(name="subscriptions", help="Who gets events by webhook. Clients subscribe through the API.")
 
@@ -62,8 +63,7 @@ def redeliver(subscription: str, event: str, *, reason: str = "") -> None:
         event: The event's id, as `deliveries` lists it.
         reason: Why; it stands in the audit trail.
     """
-    with_context(lambda context: subscriptions.redeliver(context, me(reason), _id(subscription), _id(event)))
-    out.print("It is delivered again.")
+    say(do("subscriptions.redeliver", Redelivery(number=_id(subscription), event=_id(event)), reason))
 
 
 @app.command
@@ -74,7 +74,7 @@ def enable(subscription: str, *, reason: str = "") -> None:
         subscription: The subscription's id.
         reason: Why; it stands in the audit trail.
     """
-    _switch(subscription, reason, enabled=True)
+    say(do("subscriptions.enable", OneSubscription(number=_id(subscription)), reason))
 
 
 @app.command
@@ -85,11 +85,4 @@ def disable(subscription: str, *, reason: str) -> None:
         subscription: The subscription's id.
         reason: Why; the subscriber sees it.
     """
-    _switch(subscription, reason, enabled=False)
-
-
-def _switch(subscription: str, reason: str, *, enabled: bool) -> None:
-    number = _id(subscription)
-    with_context(lambda context: subscriptions.one(context, number))
-    with_context(lambda context: subscriptions.switch(context, me(reason), number, enabled=enabled))
-    out.print(f"Subscription {number} is {'enabled' if enabled else 'disabled'}.")
+    say(do("subscriptions.disable", OneSubscription(number=_id(subscription)), reason))

@@ -10,7 +10,7 @@ import msgspec
 from suture.access import passwords, totp
 from suture.access.oidc import Identity
 from suture.access.passwords import WeakPassword
-from suture.access.roles import OF_PEOPLE
+from suture.access.roles import ADMINISTRATOR, OF_PEOPLE
 from suture.access.tokens import digest, new_secret
 from suture.acting.actor import Actor, NotPossible
 from suture.acting.context import CommandContext
@@ -96,6 +96,7 @@ async def set_roles(context: CommandContext, actor: Actor, name: str, roles: Seq
             connection, context, "person.roles", _subject(name), {"from": sorted(before.roles), "to": known}
         )
         await people.set_roles(connection, name, known)
+        await _keep_an_administrator(connection, before)
 
 
 async def set_email(context: CommandContext, actor: Actor, name: str, address: str) -> None:
@@ -121,11 +122,16 @@ async def invite(context: CommandContext, actor: Actor, name: str) -> str:
 
 
 async def disable(context: CommandContext, actor: Actor, name: str) -> None:
-    """End what a person may, at once: their sessions too. What they did stays theirs."""
+    """End what a person may, at once: their sessions too. What they did stays theirs. Raises `NotPossible` for oneself,
+    and for the last administrator."""
+    if name == actor.name:
+        raise NotPossible("you would lock yourself out: another administrator does that")
     async with context.database.transaction() as connection:
         now = await actor.sign(connection, context, "person.disable", _subject(name))
-        if not await people.disable(connection, name, now):
+        before = await people.one(connection, name)
+        if before is None or not await people.disable(connection, name, now):
             raise NotPossible(f"there is no person {name} who may sign in; `suture people list` shows all")
+        await _keep_an_administrator(connection, before)
         await people.end_all(connection, name)
         await people.uninvite(connection, name)
 
@@ -376,6 +382,16 @@ async def _note(context: CommandContext, connection: Connection, name: str, acti
     await context.trail.record(
         connection, at=context.clock.now(), actor=name, action=action, subject=_subject(name), detail=detail
     )
+
+
+async def _keep_an_administrator(connection: Connection, before: Person) -> None:
+    """Raises `NotPossible` where the last administrator ceased to be one. The trail is locked by now: two who do this
+    to each other do it one after the other."""
+    if ADMINISTRATOR not in before.roles or before.disabled_at is not None:
+        return
+    left = [one for one in await people.listed(connection) if ADMINISTRATOR in one.roles and one.disabled_at is None]
+    if not left:
+        raise NotPossible(f"{before.name} is the last administrator: make another person one first")
 
 
 async def _one(connection: Connection, name: str) -> Person:

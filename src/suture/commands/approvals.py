@@ -24,8 +24,7 @@ async def perform(context: RepairContext, actor: Actor, name: str, arguments: ms
 
 async def ask(context: CommandContext, actor: Actor, name: str, arguments: msgspec.Struct) -> int:
     """Keep what somebody asks for, who may do it but for the second person; answers its number."""
-    if not actor.reason:
-        raise NotPossible("say why: who approves it must know")
+    actor.check_reason("approval.ask")
     await context.vault.check()  # before the trail is locked: the first look at a key writes to it, too
     async with context.database.transaction() as connection:
         now = await actor.sign(connection, context, "approval.ask", f"Command/{name}")
@@ -77,8 +76,7 @@ async def approve(context: RepairContext, actor: Actor, number: int) -> Done:
 
 async def refuse(context: CommandContext, actor: Actor, number: int) -> None:
     """Turn down what another asked for (or one's own: it is withdrawn), with a reason."""
-    if not actor.reason:
-        raise NotPossible("say why: who asked for it must know")
+    actor.check_reason("approval.refuse")
     await _open(context, number)
     async with context.database.transaction() as connection:
         now = await actor.sign(connection, context, "approval.refuse", f"Approval/{number}")

@@ -16,7 +16,7 @@ from suture.engine.steer import Correct
 from suture.ingest.decoding import NotUnderstood
 from suture.ingest.ingester import understand
 from suture.processes.definitions import DEFINITIONS
-from suture.store import corrections, delivery_queue, exceptions
+from suture.store import corrections, delivery_queue, exceptions, people
 from suture.store.delivery_queue import Delivery, DeliverySelection
 from suture.store.exceptions import ExceptionSelection, OpenException
 from suture.store.processes import PROCESSES
@@ -59,8 +59,11 @@ def _expected(one: OpenException, forecast: Forecast | None) -> tuple[str, bool]
 async def retry(
     context: CommandContext, actor: Actor, selection: ExceptionSelection, rate: float = process_commands.RATE
 ) -> Retried:
-    """Have the processes of exceptions go on, and their deliveries read again, `rate` a second."""
+    """Have the processes of exceptions go on, and their deliveries read again, `rate` a second. Raises `NotPossible`
+    where none is chosen: that would be all."""
     actor.check(context, "process.resume", "delivery.replay")
+    if msgspec.structs.replace(selection, state="") == ExceptionSelection(state=""):
+        raise NotPossible("choose what is to be retried")
     chosen = await queue(context.database, msgspec.structs.replace(selection, state="open"), most=100_000)
     by_process = {one.process: one.number for one in chosen if one.process and one.delivery is None}
     by_delivery = {one.delivery: one.number for one in chosen if one.delivery is not None}
@@ -76,8 +79,12 @@ async def retry(
 
 
 async def assign(context: CommandContext, actor: Actor, numbers: Sequence[int], person: str | None) -> list[int]:
-    """Say who works on open exceptions; answers those that there are."""
+    """Say who works on open exceptions (None: nobody); answers those that there are. Raises `NotPossible` for who may
+    not sign in, and never sees it."""
     async with context.database.transaction() as connection:
+        known = await people.one(connection, person) if person else None
+        if person and (known is None or known.disabled_at is not None):
+            raise NotPossible(f"there is no person {person} who may sign in; `suture people list` shows all")
         found = await exceptions.assign(connection, numbers, person)
         for number in found:
             await actor.sign(connection, context, "exception.assign", f"Exception/{number}", {"to": person})
@@ -89,8 +96,7 @@ async def discard(context: CommandContext, actor: Actor, number: int, *, undo: b
 
     `undo` says whether what the process wrote is undone; it must be said where something was written.
     """
-    if not actor.reason:
-        raise NotPossible("say why: --reason; it stands in the audit trail")
+    actor.check_reason("exception.discard")
     told = await account(context.database, number)
     process = told.process
     if told.exception.state != "open":
@@ -181,8 +187,6 @@ async def preview_payload(context: CommandContext, actor: Actor, number: int, co
 
 async def comment(context: CommandContext, actor: Actor, number: int) -> None:
     """Say something about an exception: the words are the act's reason, and stand with the others' acts."""
-    if not actor.reason:
-        raise NotPossible("there is nothing said")
     async with context.database.transaction() as connection:
         await exception_of(connection, number)
         await actor.sign(connection, context, "exception.comment", f"Exception/{number}")

@@ -7,7 +7,7 @@ from datetime import timedelta
 import msgspec
 
 from suture.acting.actor import Actor, NotPossible
-from suture.acting.context import CommandContext
+from suture.acting.context import CommandContext, LedgerContext
 from suture.canonical.events import AppointmentCompleted, Event, InvoiceSettled
 from suture.canonical.records import Patient, Payer, Visit
 from suture.canonical.remittance import ClaimPayment, Remittance
@@ -15,7 +15,6 @@ from suture.commands import process_commands
 from suture.commands.repairs import REDO
 from suture.connectors.port import (
     DocumentKind,
-    Ledger,
     LedgerPartner,
     OpenClaim,
     PostedRemittance,
@@ -42,7 +41,7 @@ _OLDEST, _AHEAD = timedelta(days=10 * 366), timedelta(days=366)
 _BY_DOCUMENT = {plan.document: plan for plan in REDO.values() if plan.document}
 
 
-async def write_again(context: CommandContext, actor: Actor, ledger: Ledger, told: int | str) -> str:
+async def write_again(context: LedgerContext, actor: Actor, told: int | str) -> str:
     """Have a record written again that somebody deleted in the ledger, named by its exception or by our own name of it;
     answers, in words, what follows. Nothing of it is known any more, so a contact is written over as well. Raises
     `NotPossible` where none is known."""
@@ -57,7 +56,7 @@ async def write_again(context: CommandContext, actor: Actor, ledger: Ledger, tol
     await crosswalk.forget(name)
     about = await _deletions_of(context, name)
     stopped = [one.process for one in about if one.process]
-    words = await _redone(context, actor, ledger.document_of(name), name, known.key, stopped=stopped)
+    words = await _redone(context, actor, context.ledger.document_of(name), name, known.key, stopped=stopped)
     async with context.database.transaction() as connection:
         now = context.clock.now()
         deliveries = [one.delivery for one in about if one.delivery is not None]
@@ -102,17 +101,18 @@ async def _redone(
 
 
 async def book_remittance(
-    context: CommandContext,
+    context: LedgerContext,
     actor: Actor,
-    ledger: Ledger,
     remittance: Remittance,
     payer: Payer,
     *,
+    company: str | None = None,
     progress: Callable[[RemittanceProgress], None],
 ) -> PostedRemittance:
-    """Book a payer's deposit and all it says. The same remittance again goes on where it stopped, books what found
-    nothing open before, and changes nothing once it is whole. What of a claim a person must decide becomes an
-    exception, and so does a number that stands for something else. Raises `Rejected`."""
+    """Book a payer's deposit and all it says, in a company's books (None: the catalogue's own). The same remittance
+    again goes on where it stopped, books what found nothing open before, and changes nothing once it is whole. What of
+    a claim a person must decide becomes an exception, and so does a number that stands for something else. Raises
+    `Rejected`."""
     currency = context.catalogue.organisation.currency
     if remittance.deposit.currency != currency:
         raise Rejected(
@@ -127,7 +127,7 @@ async def book_remittance(
     remittance, others = await _with_patients(context, remittance)
     partners = [await _payer(context, payer), *await _patients(context, remittance)]
     try:
-        posted = await ledger.post_remittance(remittance, partners, progress)
+        posted = await context.ledger.of_company(company).post_remittance(remittance, partners, progress)
     except Rejected as refused:
         if refused.code == "remittance_differs":
             await _tell(context, remittance, [_trouble(context, remittance, "", refused)])

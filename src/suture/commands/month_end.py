@@ -72,8 +72,6 @@ async def resume(context: CommandContext, actor: Actor, month: str) -> str:
 async def reopen(context: CommandContext, actor: Actor, month: str) -> int:
     """Open a month again, with a reason: what was signed is void, and the close begins anew. Answers the round that
     ended."""
-    if not actor.reason:
-        raise NotPossible("say why: --reason; it stands in the audit trail and in the next report")
     async with context.database.transaction() as connection:
         await actor.sign(connection, context, "period.reopen", subject_of(month))
         number = await periods.reopen(connection, month)

@@ -93,6 +93,7 @@ async def _steer(connection: Connection, commands: Mapping[str, SteerCommand]) -
 
 
 async def _sign(context: CommandContext, connection: Connection, actor: Actor, act: str, keys: set[str]) -> None:
+    actor.check_reason(f"process.{act}")
     for key in sorted(keys):
         await actor.sign(connection, context, f"process.{act}", f"Process/{key}")
 

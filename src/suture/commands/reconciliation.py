@@ -38,8 +38,7 @@ async def request(
 async def accept(context: CommandContext, actor: Actor, numbers: Sequence[int]) -> list[int]:
     """Leave differences as they are, with a reason: they are told again only when what the sides hold changes. Answers
     those that were open. Raises `NotPossible` without a reason."""
-    if not actor.reason:
-        raise NotPossible("say why it may stay as it is: --reason; it stands in the audit trail and the close's report")
+    actor.check_reason("discrepancy.accept")
     teller, accepted = DiscrepancyRecorder(context.recorder, context.catalogue), []
     for number in numbers:
         async with context.database.transaction() as connection:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
+from suture.access.roles import CLIENT
 from suture.access.tokens import new_signing_secret
 from suture.acting.actor import Actor, NotPossible
 from suture.acting.context import CommandContext
@@ -58,6 +59,11 @@ async def one(context: CommandContext, number: UUID, client: str = "") -> Subscr
     return found
 
 
+async def _of_actor(context: CommandContext, actor: Actor, number: UUID) -> Subscription:
+    """A subscription that somebody may steer: a client its own, a person any."""
+    return await one(context, number, actor.name if CLIENT in actor.roles else "")
+
+
 async def remove(context: CommandContext, actor: Actor, number: UUID) -> None:
     async with context.database.transaction() as connection:
         await actor.sign(connection, context, "subscription.remove", _subject(number))
@@ -67,6 +73,7 @@ async def remove(context: CommandContext, actor: Actor, number: UUID) -> None:
 
 async def switch(context: CommandContext, actor: Actor, number: UUID, *, enabled: bool) -> None:
     """Enable or disable; enabled again, what waited is delivered."""
+    await _of_actor(context, actor, number)
     act = "enable" if enabled else "disable"
     async with context.database.transaction() as connection:
         now = await actor.sign(connection, context, f"subscription.{act}", _subject(number))
@@ -76,9 +83,9 @@ async def switch(context: CommandContext, actor: Actor, number: UUID, *, enabled
             await context.recorder.resolve(connection, [f"subscription:{number}"], now, by=actor.name)
 
 
-async def rotate(context: CommandContext, actor: Actor, found: Subscription) -> str:
+async def rotate(context: CommandContext, actor: Actor, number: UUID) -> str:
     """Another secret; the one before signs beside it for a day. Answers the new one, which is shown this once."""
-    secret = new_signing_secret()
+    found, secret = await _of_actor(context, actor, number), new_signing_secret()
     before = await subscriptions.secrets_of(context.vault, found)
     async with context.database.transaction() as connection:
         now = await actor.sign(connection, context, "subscription.rotate", _subject(found.id))
@@ -94,6 +101,7 @@ async def deliveries(context: CommandContext, number: UUID, state: str = "", mos
 
 
 async def redeliver(context: CommandContext, actor: Actor, number: UUID, event: UUID) -> None:
+    await _of_actor(context, actor, number)
     async with context.database.transaction() as connection:
         await actor.sign(connection, context, "subscription.redeliver", _subject(number), {"event": str(event)})
         if not await subscriptions.redeliver(connection, number, event):

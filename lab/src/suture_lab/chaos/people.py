@@ -12,17 +12,18 @@ from typing import Any
 
 from suture.access.roles import ADMINISTRATOR
 from suture.acting.actor import Actor
-from suture.bootstrap.composition import command_context, connect_systems, foundation, ledger_crosswalk
+from suture.acting.context import CommandContext, LedgerContext
+from suture.bootstrap.composition import context_for, foundation
 from suture.bootstrap.settings import SettingsError
 from suture.canonical.records import Payer
 from suture.canonical.remittance import ClaimPayment, ClaimStatus, Remittance
 from suture.cli.trouble import UserError
-from suture.commands import exception_queue
-from suture.commands.ledger import book_remittance
+from suture.commands.table import BookRemittance, RetryExceptions, perform
 from suture.core.failure import Failure, Rejected
 from suture.core.money import Money
 from suture.store.database import DATABASE_AWAY
 from suture.store.exceptions import ExceptionSelection
+from suture.views.exceptions import queue
 from suture_lab.chaos.plan import Injury
 from suture_lab.simulators.observed import Standing
 from suture_lab.stage import Stage
@@ -62,11 +63,14 @@ class People:
 
     async def retry_what_was_locked(self) -> int:
         """The books are open again: have go on what met the lock. Answers how many that were."""
-        async with self._desk() as (acting, _):
-            done = [
-                await exception_queue.retry(acting, _ACTOR, ExceptionSelection(code=code), rate=500) for code in _LOCKED
-            ]
-        return sum(len(one.processes) for one in done)
+        done = 0
+        async with self._acting(CommandContext) as context:
+            for code in _LOCKED:
+                met = await queue(context.database, ExceptionSelection(code=code), most=100_000)
+                if met:
+                    wanted = RetryExceptions(numbers=tuple(one.number for one in met), rate=500)
+                    done += len((await perform(context, _ACTOR, "exceptions.retry", wanted)).result.processes)
+        return done
 
     async def findings(self) -> list[Finding]:
         """A name that its owner gave stays."""
@@ -143,20 +147,19 @@ class People:
         self.booked.add(number)
 
         async def book() -> None:
-            async with self._desk() as (acting, systems):
-                told = Payer(reference=payer, name=name)
-                await book_remittance(acting, _ACTOR, systems.ledger, remittance, told, progress=lambda _: None)
+            async with self._acting(LedgerContext) as context:
+                told = BookRemittance(remittance=remittance, payer=Payer(reference=payer, name=name))
+                await perform(context, _ACTOR, "remittances.book", told)
 
         await _persistently(book)
 
     @asynccontextmanager
-    async def _desk(self) -> AsyncIterator[tuple[Any, Any]]:
-        async with foundation(self._stage.settings, self._stage.secrets, most=2) as base:
-            systems = connect_systems(base.catalogue, base.secrets, crosswalk=ledger_crosswalk(base))
-            try:
-                yield command_context(base), systems
-            finally:
-                await systems.close()
+    async def _acting(self, needs: type[CommandContext]) -> AsyncIterator[CommandContext]:
+        async with (
+            foundation(self._stage.settings, self._stage.secrets, most=2) as base,
+            context_for(base, needs) as context,
+        ):
+            yield context
 
     async def _partners(self, reference: str) -> list[dict[str, Any]]:
         domain = [["ref", "=", reference]]

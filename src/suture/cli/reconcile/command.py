@@ -12,10 +12,10 @@ from rich.markup import escape
 
 from suture.acting.context import CommandContext, RepairContext
 from suture.catalogue.reconciliation import standard_text
-from suture.cli.acting import Most, Number, age, count, due, me, out, table, with_context
-from suture.cli.reconcile.running import run_all, with_systems
+from suture.cli.acting import Most, Number, age, count, do, due, me, out, table, with_context
+from suture.cli.reconcile.running import run_all
 from suture.cli.reconcile.showing import describe, describe_days, summarise
-from suture.commands import reconciliation, repairs
+from suture.commands.table import Exceptions, OneDiscrepancy, perform
 from suture.reconcile.watch import window
 from suture.store.discrepancies import Discrepancy, DiscrepancySelection
 from suture.store.ledger_snapshot import DailyTotals
@@ -153,17 +153,18 @@ def repair(number: Number, *, reason: str = "", wait: float = _WAIT_SECONDS) -> 
         wait: For how many seconds to wait for both sides to agree.
     """
 
-    async def act(context: RepairContext) -> tuple[str, Discrepancy]:
-        words = await repairs.repair(context, me(reason), number)
-        out.print(words, markup=False)
+    chosen = OneDiscrepancy(number=number)
+
+    async def act(context: CommandContext) -> Discrepancy:
+        out.print((await perform(context, me(reason), "discrepancies.repair", chosen)).words, markup=False)
         deadline = asyncio.get_running_loop().time() + wait
         while True:
-            after = await repairs.verify(context, number)
+            after: Discrepancy = (await perform(context, me(reason), "discrepancies.verify", chosen)).result
             if after.state not in ("open", "repairing") or asyncio.get_running_loop().time() > deadline:
-                return words, after
+                return after
             await asyncio.sleep(0.5)
 
-    _, after = with_systems(act)
+    after = with_context(act, RepairContext)
     if after.state == "repaired":
         out.print(f"[green]Both sides agree[/]: discrepancy {number} is closed.")
         return
@@ -182,7 +183,7 @@ def accept(*numbers: Number, reason: str) -> None:
         numbers: Their numbers in the list.
         reason: Why they may stay; it stands in the audit trail and in the close's report.
     """
-    accepted = with_context(lambda context: reconciliation.accept(context, me(reason), numbers))
+    accepted = do("discrepancies.accept", Exceptions(numbers=numbers), reason).result
     out.print(f"{count(len(accepted), 'discrepancy', 'discrepancies')} accepted: {reason}", markup=False)
 
 

@@ -1,10 +1,9 @@
 """Doing a run from the command line, or watching the worker that does it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import date
-from typing import TypeVar
 
 import uvloop
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -23,15 +22,13 @@ from suture.bootstrap.composition import (
 from suture.bootstrap.settings import current
 from suture.cli.acting import me, out
 from suture.cli.trouble import UserError
-from suture.commands import reconciliation
+from suture.commands.table import ReconciliationSpan, perform
 from suture.reconcile.watch import ReconciliationWatch
 from suture.store.reconciliations import Reconciliation
 from suture.views import discrepancies
 
 _LOOK_SECONDS = 0.3
 _PHASES = {"requested": "Taking stock of what was told", "reading": "Reading every side", "comparing": "Comparing"}
-
-Answer = TypeVar("Answer")
 
 
 @asynccontextmanager
@@ -46,23 +43,14 @@ async def _connected() -> AsyncIterator[tuple[Foundation, Systems]]:
             await systems.close()
 
 
-def with_systems(act: Callable[[RepairContext], Awaitable[Answer]]) -> Answer:
-    """Open what repairing needs, act, and close it again."""
-
-    async def run() -> Answer:
-        async with _connected() as (base, systems):
-            return await act(repair_context(base, systems))
-
-    return uvloop.run(run())
-
-
 def run_all(first: date | None, last: date | None, *, at_once: bool) -> Reconciliation:
     """Ask for a run and see it through: here, unless a worker takes it up. Broken off, the next one goes on with it."""
 
     async def run() -> Reconciliation:
         async with _connected() as (base, systems):
             acting = repair_context(base, systems)
-            asked = await reconciliation.request(acting, me(), first, last, at_once=at_once)
+            wanted = ReconciliationSpan(first=first, last=last, now=at_once)
+            asked = (await perform(acting, me(), "reconciliation.run", wanted)).result
             with _bar() as tell:
                 return await _until_done(acting, watch(base, systems, acting.recorder), asked, tell)
 

@@ -21,7 +21,7 @@ _APPROVALS = "/approvals"
 async def _do(request: PageRequest) -> Response:
     """Do a command with a form's fields, then back to where it was sent from, with what came of it."""
     name = request.path("command")
-    if name not in COMMANDS:
+    if name not in COMMANDS or not COMMANDS[name].form:
         raise HTTPException(404)
     back = await request.field("back")
     actor = request.actor(await request.field("reason"))

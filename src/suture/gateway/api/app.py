@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import JSONResponse, Response
 
+from suture.acting.actor import NotPossible
 from suture.backbone.feed import Feed
 from suture.bootstrap.composition import Foundation, command_context
 from suture.gateway.api import problems
@@ -34,6 +35,7 @@ def create_api(
     api.add_middleware(BaseHTTPMiddleware, dispatch=ApiGuard(base, deprecated))
     api.add_middleware(BodyLimit)
     api.add_exception_handler(ApiProblem, problems.on_problem)
+    api.add_exception_handler(NotPossible, problems.on_refused)
     api.add_exception_handler(HTTPException, problems.on_http)
     api.add_exception_handler(RequestValidationError, problems.on_invalid)
     documents: dict[str, dict[str, Any]] = {

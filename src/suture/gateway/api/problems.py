@@ -9,6 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from suture.acting.actor import NotPossible
+
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:suture:problem:"
 
@@ -79,6 +81,13 @@ async def on_problem(_: Request, error: Exception) -> Response:
     if not isinstance(error, ApiProblem):
         raise error
     return response(error)
+
+
+async def on_refused(_: Request, error: Exception) -> Response:
+    """What can't be done as things are, and why."""
+    if not isinstance(error, NotPossible):
+        raise error
+    return response(ApiProblem(409, "not_possible", str(error)))
 
 
 async def on_http(request: Request, error: Exception) -> Response:

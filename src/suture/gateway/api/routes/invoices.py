@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Response
 
 from suture.acting.actor import Actor
 from suture.canonical.records import ServiceLine, Visit
-from suture.commands import billing_api
 from suture.commands.billing_api import NotBillable
+from suture.commands.table import BillVisit, perform
 from suture.core.money import Money
 from suture.gateway.api.calling import IdempotencyKey, TheContext, scoped
 from suture.gateway.api.models import Amount, InvoiceAccepted, InvoiceAnswer, InvoiceRequest, PathId, PaymentAnswer
@@ -31,7 +31,7 @@ async def create(
     """Have a completed visit billed: it is charged, invoiced and posted like one that the scheduling system tells of.
     The same visit again changes nothing."""
     try:
-        await billing_api.bill(context, writer, _visit(wanted))
+        await perform(context, writer, "visits.bill", BillVisit(visit=_visit(wanted)))
     except NotBillable as error:
         raise ApiProblem(
             409, "not_billable", "The visit can't be billed as described.", errors=error.problems

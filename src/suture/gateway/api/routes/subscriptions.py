@@ -9,6 +9,7 @@ from suture.acting.actor import Actor, NotPossible
 from suture.acting.context import CommandContext
 from suture.commands import subscriptions
 from suture.commands.subscriptions import NoSuchSubscription
+from suture.commands.table import AddSubscription, Done, OneSubscription, Redelivery, perform
 from suture.core.ids import fact_id
 from suture.gateway.api.calling import IdempotencyKey, Limit, TheContext, scoped
 from suture.gateway.api.models import (
@@ -40,14 +41,14 @@ async def subscribe(
     """Subscribe to events by Standard Webhooks."""
     key = getattr(request.state, "idempotency_key", None)
     number = fact_id("subscription", manager.name, str(key)) if key else uuid4()
+    private = request.app.state.private_webhooks
+    asked = AddSubscription(number=number, url=wanted.url, types=tuple(wanted.types), private=private)
     try:
-        made, secret = await subscriptions.subscribe(
-            context, manager, number, wanted.url, wanted.types, private=request.app.state.private_webhooks
-        )
+        done = await perform(context, manager, "subscriptions.add", asked)
     except NotPossible as error:
         raise ApiProblem(409, "not_subscribable", str(error)) from error
     response.headers["Location"] = f"/v1/subscriptions/{number}"
-    return SubscriptionMade(**_answer(made).model_dump(), secret=secret)
+    return SubscriptionMade(**_answer(done.result).model_dump(), secret=done.secret)
 
 
 @router.get("/v1/subscriptions")
@@ -68,18 +69,15 @@ async def switch(
 ) -> SubscriptionAnswer:
     """Enable or disable a subscription. What waited while it was disabled is delivered then; what was recorded
     meanwhile is read from `GET /v1/events`."""
-    await _own(context, manager, subscription_id)
-    await subscriptions.switch(context, manager, subscription_id, enabled=wanted.state == "enabled")
+    name = "subscriptions.enable" if wanted.state == "enabled" else "subscriptions.disable"
+    await _steer(context, manager, name, OneSubscription(number=subscription_id))
     return _answer(await _own(context, manager, subscription_id))
 
 
 @router.delete("/v1/subscriptions/{subscription_id}", status_code=204)
 async def remove(context: TheContext, manager: Manager, subscription_id: UUID) -> None:
     """End a subscription. What waited is not delivered any more."""
-    try:
-        await subscriptions.remove(context, manager, subscription_id)
-    except NoSuchSubscription as error:
-        raise not_found("such subscription") from error
+    await _steer(context, manager, "subscriptions.remove", OneSubscription(number=subscription_id))
 
 
 @router.post("/v1/subscriptions/{subscription_id}/secret")
@@ -87,9 +85,8 @@ async def rotate(
     context: TheContext, manager: Manager, subscription_id: UUID, _: IdempotencyKey = None
 ) -> SecretAnswer:
     """Give a subscription another secret; the one before signs beside it for a day."""
-    return SecretAnswer(
-        secret=await subscriptions.rotate(context, manager, await _own(context, manager, subscription_id))
-    )
+    done = await _steer(context, manager, "subscriptions.rotate", OneSubscription(number=subscription_id))
+    return SecretAnswer(secret=done.secret)
 
 
 @router.get("/v1/subscriptions/{subscription_id}/deliveries")
@@ -119,11 +116,18 @@ async def redeliver(
 ) -> SubscriptionAnswer:
     """Have an event delivered again."""
     found = await _own(context, manager, subscription_id)
-    try:
-        await subscriptions.redeliver(context, manager, subscription_id, event_id)
-    except NoSuchSubscription as error:
-        raise not_found("such delivery") from error
+    wanted = Redelivery(number=subscription_id, event=event_id)
+    await _steer(context, manager, "subscriptions.redeliver", wanted, "such delivery")
     return _answer(found)
+
+
+async def _steer(
+    context: CommandContext, manager: Actor, name: str, arguments: OneSubscription, what: str = "such subscription"
+) -> Done:
+    try:
+        return await perform(context, manager, name, arguments)
+    except NoSuchSubscription as error:
+        raise not_found(what) from error
 
 
 async def _own(context: CommandContext, manager: Actor, number: UUID) -> Subscription:
