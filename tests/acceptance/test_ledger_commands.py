@@ -102,7 +102,7 @@ async def test_a_claim_without_an_invoice_ends_in_words_and_an_exception(desk: D
     [
         (b"{}", "not a remittance"),
         (EXAMPLE.replace(b'"120.00"', b'"120.005"'), "$.claims[0].paid has more decimals than USD"),
-        (EXAMPLE.replace(b'"95.00"', b'"Infinity"'), "$.deposit is no amount"),
+        (EXAMPLE.replace(b'"95.00"', b'"Infinity"'), "$.deposit is not an amount"),
         (EXAMPLE.replace(b'"USD"', b'"EUR"'), "is in EUR, where USD is kept"),
         (EXAMPLE.replace(b'"95.00"', b'"96.00"'), "does not add up"),
     ],

@@ -57,7 +57,7 @@ async def test_a_trial_says_what_was_answered_and_doctor_tries_the_server(
     _write(tmp_path, mail_server, authority)
     assert (await run("people", "add", "ann", "--role", "finance", "--email", "ann@example.org"))[0] == 0
     status, told = await run("notifications", "test", "ann")
-    assert (status, "the mail server took it" in told, "250 2.0.0 queued as 1" in told) == (0, True, True), told
+    assert (status, "the mail server accepted it" in told, "250 2.0.0 queued as 1" in told) == (0, True, True), told
     (mail,) = mail_server.mails
     assert (mail["To"], mail["Subject"]) == ("ann@example.org", "Suture: This is a test message: no action is needed")
     assert mail.get_content().splitlines()[0] == "1 trial"

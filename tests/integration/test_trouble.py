@@ -222,8 +222,8 @@ async def _second_payer(player: Player) -> None:
 
 
 async def _beyond_measure(player: Player) -> None:
-    assert "$.deposit is no amount" in _refused(player, "C18-I")
-    assert "$.deposit is no amount" in _refused(player, "C18-E")
+    assert "$.deposit is not an amount" in _refused(player, "C18-I")
+    assert "$.deposit is not an amount" in _refused(player, "C18-E")
     assert await _residual(player, "C18") == 200
 
 
