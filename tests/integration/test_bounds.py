@@ -222,7 +222,9 @@ class TestHead:
                 break
             empty.writer.write(b"\r\n")
             await asyncio.sleep(0.05)
-        assert await answer == b""
+        with suppress(ConnectionResetError):  # hung up on with a line still under way
+            assert await answer == b""
+        assert answer.done()
         assert await silent.hears() == b""
 
     async def test_what_is_no_http_is_said_to_be_none(self, dial: Dial) -> None:
